@@ -1,0 +1,87 @@
+// A device that runs canonical PTX: the CPU reference (gpu/cpu) or a GPU (gpu/cuda).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+
+namespace souk::ptx {
+struct Module;
+}
+
+namespace souk::gpu {
+
+struct DeviceInfo {
+  std::string kind = {};           // "cpu" or "cuda"
+  std::string name = {};           // "CPU reference", "NVIDIA H200"
+  std::string uuid = {};           // stable over restarts; "GPU-…" as the driver writes it, or "CPU-…"
+  uint32_t architecture = 0;       // compute capability × 10: 90 is sm_90; the newest .target it takes
+  uint32_t newest_ptx = 0;         // .version × 10: 90 is 9.0
+  uint64_t memory_bytes = 0;       // what a workload may allocate in all
+  uint32_t multiprocessors = 0;    // cores on the cpu device
+  std::string driver = {};         // "580.65.06"; empty on the cpu device
+};
+
+struct Dim3 {
+  uint32_t x = 1;
+  uint32_t y = 1;
+  uint32_t z = 1;
+};
+
+// One kernel launch. params holds the parameter space as PTX ISA "Kernel function parameters" lays
+// it out: each parameter at its own alignment, in the order of declaration; its size must be
+// exactly that of the kernel's parameter space.
+struct LaunchRequest {
+  std::string kernel = {};
+  Dim3 grid = {};
+  Dim3 block = {};
+  uint32_t dynamic_shared_bytes = 0;
+  Bytes params = {};
+};
+
+// What a launch may use before it is stopped with kExhausted.
+struct LaunchBudget {
+  uint64_t thread_instructions = UINT64_MAX;  // counted by the cpu device
+  uint64_t milliseconds = UINT64_MAX;         // kept by the cuda device
+};
+
+struct LaunchStats {
+  uint64_t thread_instructions = 0;  // 0 where the device does not count
+};
+
+using ModuleHandle = uint32_t;
+// An address in device memory as kernels see it. 0 is never a valid address.
+using DeviceAddress = uint64_t;
+
+// One context on one device. One thread at a time. All memory and modules go with the object.
+// A kernel's own misdeed (wild or misaligned access, trap, divergent barrier) is kFault with
+// kernel, line, block and thread in its message; after it the contents of memory are not defined
+// and every later call fails with kWrongState.
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  virtual const DeviceInfo& info() const = 0;
+
+  // The module must come from ptx::Canonicalize. An instruction that the device does not run is
+  // kUnsupported, named with its line.
+  virtual Result<ModuleHandle> Load(const ptx::Module& module) = 0;
+
+  // Cleared to zero, aligned to 256 bytes. kExhausted where memory_bytes would be exceeded; nothing
+  // is touched before that is known.
+  virtual Result<DeviceAddress> Allocate(uint64_t bytes) = 0;
+  virtual Status Free(DeviceAddress address) = 0;
+
+  // The range must lie within one allocation.
+  virtual Status Write(DeviceAddress to, ByteView from) = 0;
+  virtual Status Read(DeviceAddress from, std::span<uint8_t> to) = 0;
+
+  // Runs to completion.
+  virtual Result<LaunchStats> Launch(ModuleHandle module, const LaunchRequest& request,
+                                     const LaunchBudget& budget) = 0;
+};
+
+}  // namespace souk::gpu

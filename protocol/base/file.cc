@@ -1,0 +1,99 @@
+#include "protocol/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace souk {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Status WriteAll(int fd, ByteView bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoError("writing " + path.string(), errno);
+    }
+    bytes = bytes.subspan(static_cast<size_t>(wrote));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Error ErrnoError(const std::string& doing, int error_number) {
+  const Code code = error_number == ENOENT                          ? Code::kNotFound
+                    : error_number == EACCES || error_number == EPERM ? Code::kDenied
+                                                                      : Code::kIo;
+  return Error(code, doing + ": " + std::strerror(error_number));
+}
+
+Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return ErrnoError("opening " + path.string(), errno);
+  struct stat info = {};
+  if (::fstat(file.get(), &info) != 0) return ErrnoError("reading " + path.string(), errno);
+  if (S_ISDIR(info.st_mode)) return Error(Code::kInvalidArgument, path.string() + " is a folder");
+  if (info.st_size > 0 && static_cast<uint64_t>(info.st_size) > max_bytes) {
+    return Error(Code::kTooLarge, path.string() + " has " + std::to_string(info.st_size) +
+                                      " bytes, at most " + std::to_string(max_bytes) + " are taken");
+  }
+  // Sizes of pipes and /proc files are not known: read until the end or one byte past the bound.
+  Bytes out;
+  out.reserve(static_cast<size_t>(info.st_size));
+  uint8_t buffer[65536];
+  while (true) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof(buffer));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoError("reading " + path.string(), errno);
+    }
+    if (got == 0) return out;
+    if (out.size() + static_cast<size_t>(got) > max_bytes) {
+      return Error(Code::kTooLarge,
+                   path.string() + " has more than " + std::to_string(max_bytes) + " bytes");
+    }
+    out.insert(out.end(), buffer, buffer + got);
+  }
+}
+
+Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode) {
+  const std::filesystem::path beside = path.string() + ".tmp" + std::to_string(::getpid());
+  {
+    const Descriptor file(
+        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t{0600}));
+    if (file.get() < 0) return ErrnoError("creating " + beside.string(), errno);
+    RETURN_IF_ERROR(WriteAll(file.get(), bytes, beside));
+    if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0 || ::fsync(file.get()) != 0) {
+      return ErrnoError("writing " + beside.string(), errno);
+    }
+  }
+  if (::rename(beside.c_str(), path.c_str()) != 0) {
+    return ErrnoError("renaming to " + path.string(), errno);
+  }
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const Descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (dir.get() < 0 || ::fsync(dir.get()) != 0) {
+    return ErrnoError("syncing " + folder.string(), errno);
+  }
+  return Ok();
+}
+
+}  // namespace souk

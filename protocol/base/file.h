@@ -1,0 +1,19 @@
+// Whole files: bounded reads, and writes that are either there in full or not at all.
+#pragma once
+
+#include <filesystem>
+
+#include "protocol/base/bytes.h"
+
+namespace souk {
+
+// At most max_bytes; a larger file is kTooLarge before anything is allocated for it.
+Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes);
+
+// Writes beside the path, fsyncs, renames over it, fsyncs the folder. mode as in chmod(2).
+Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode = 0644);
+
+// errno as an Error: "opening PATH: No such file or directory".
+Error ErrnoError(const std::string& doing, int error_number);
+
+}  // namespace souk

@@ -1,0 +1,53 @@
+#include <gtest/gtest.h>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/file.h"
+#include "protocol/base/sha256.h"
+
+namespace souk {
+namespace {
+
+TEST(Hex, RefusesOddLengthsAndOtherCharacters) {
+  EXPECT_EQ(ToHex(*FromHex("00ffA5")), "00ffa5");
+  EXPECT_FALSE(FromHex("0"));
+  EXPECT_FALSE(FromHex("0g"));
+}
+
+TEST(Base64, ReadsWhatItWritesAndNothingElse) {
+  for (const char* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) {
+    EXPECT_EQ(AsText(*FromBase64(ToBase64(AsBytes(text)))), text);
+  }
+  EXPECT_EQ(ToBase64(AsBytes("foob")), "Zm9vYg==");  // RFC 4648 section 10
+  for (const char* bad : {"Zg", "Zg=", "Zh==", "Zg==Zg==", "Z===", "Zm9v\n", "Zm9*", "====", "Z=9v"}) {
+    EXPECT_FALSE(FromBase64(bad)) << bad;
+  }
+}
+
+TEST(Sha256, AgreesWithFips180) {
+  EXPECT_EQ(Sha256(AsBytes("abc")).Hex(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Sha256({}).Hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  Sha256Hasher hasher;
+  EXPECT_EQ(hasher.Update(AsBytes("a")).Update(AsBytes("bc")).Finish(), Sha256(AsBytes("abc")));
+}
+
+TEST(Digest, ParsesBothSpellings) {
+  const Digest digest = Sha256(AsBytes("x"));
+  EXPECT_EQ(*Digest::Parse(digest.ToString()), digest);
+  EXPECT_EQ(*Digest::Parse(digest.Hex()), digest);
+  EXPECT_FALSE(Digest::Parse("sha256:00"));
+}
+
+TEST(ReadFile, StopsAtItsBound) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "souk_read_file";
+  ASSERT_TRUE(WriteFileAtomic(path, AsBytes("four"), 0600));
+  EXPECT_EQ(AsText(*ReadFile(path, 4)), "four");
+  EXPECT_EQ(ReadFile(path, 3).error().code, Code::kTooLarge);
+  EXPECT_EQ(ReadFile("/dev/zero", 100).error().code, Code::kTooLarge);
+  EXPECT_EQ(ReadFile(path / "no", 1).error().code, Code::kIo);
+  EXPECT_EQ(ReadFile(path.string() + "no", 1).error().code, Code::kNotFound);
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace souk
