@@ -34,7 +34,8 @@ struct Opened {
 struct Resumed {
   Time down_since = {};
 };
-// The node published an offer or withdrawal; for devices seen first, transfers fund their slices.
+// The provider's devices: an offer or withdrawal was published; transfers in its device book fund the
+// slices of devices seen first, and return a lease's slices once its worker is reaped.
 struct Published {
   std::vector<TransferRecord> transfers = {};
 };
