@@ -168,7 +168,8 @@ class Log {
  private:
   Log(Store& store, SlotFile& slots, NoteSigner signer, Inspection found);
   Status CheckDrafts(const std::vector<Draft>& drafts, const WriteBatch& extra) const;
-  Status ReadBack(uint64_t first, const std::vector<Digest>& leaf_hashes) const;
+  Status ReadBack(uint64_t first, const std::vector<Digest>& leaf_hashes,
+                  const WriteBatch& records) const;
   Status SignHead();
   Error Stop(const Error& why);
 

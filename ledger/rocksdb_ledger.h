@@ -17,15 +17,18 @@ enum class OpenMode {
   kExisting,  // read and write
   kCreate,    // read and write; makes the database where there is none
 };
-// Checks the checksum of every file where the mode is kReadOnly. kCorrupt and kUnavailable (held by
-// another process) come with a sentence.
-Result<std::unique_ptr<Store>> OpenRocksDb(const std::filesystem::path& path, OpenMode mode);
+// Whether every table file is read once against the checksum that the manifest holds.
+enum class FileChecks { kNone, kAll };
+Result<std::unique_ptr<Store>> OpenRocksDb(const std::filesystem::path& path, OpenMode mode,
+                                           FileChecks checks);
+
+class DirectoryLock;
 
 // A node's ledger, open for writing and locked against a second process.
 class Ledger {
  public:
-  // R3's start order: lock, look read-only, and only then open for writing. Begins a new ledger
-  // where `dir` holds neither `ledger` nor `checkpoint`.
+  // `dir` exists. R3's start order: lock it (flock), look read-only, and only then open for
+  // writing. Begins a new ledger where `dir` holds neither `ledger` nor `checkpoint`.
   static Result<std::unique_ptr<Ledger>> Open(const std::filesystem::path& dir, NoteSigner signer,
                                               LogOptions options = {});
   ~Ledger();
@@ -34,7 +37,6 @@ class Ledger {
   const Store& store() const { return *store_; }
 
  private:
-  class DirectoryLock;
   Ledger();
 
   // Destroyed last to first: the lock goes when everything is closed.
@@ -54,8 +56,11 @@ class LedgerView {
   const Store& store() const { return *store_; }
 
  private:
+  LedgerView() = default;
+  static Result<std::unique_ptr<LedgerView>> OpenOnce(const std::filesystem::path& dir,
+                                                      const NoteVerifier& log, bool live);
+
   std::unique_ptr<Store> store_;
-  std::unique_ptr<SlotFile> slots_;
   std::unique_ptr<LogReader> reader_;
 };
 
