@@ -1,7 +1,9 @@
 // Plain structs to unpacked single-segment Cap'n Proto with its standard framing, and back (R1).
 // Decoding is bounded: traversal limit, nesting, every list and text against limits.h, every enum
-// against its range, every time and amount against its bounds. Errors are kMalformed or kTooLarge
-// and name the field. Encoding twice gives the same bytes. Thread-safe.
+// against its range, every time and amount against its bounds; one segment, in which every word is
+// reached exactly once. Errors are kMalformed or kTooLarge and name the field. Encoding twice gives
+// the same bytes; text for people (names, models, titles, sentences) is made plain and cut to its
+// limit, all else is the caller's to keep within limits.h. Thread-safe.
 #pragma once
 
 #include "protocol/document.h"

@@ -65,6 +65,7 @@ class Document {
   // Parses and verifies. kTooLarge, kMalformed, kUnsupported (unknown kind), kBadSignature.
   // Everything but the signature is checked first (R2). Thread-safe.
   static Result<DocumentRef> Open(ByteView envelope);
+  // The envelope must fit limits::kDocumentBytes: a sender that could exceed it cuts before.
   static DocumentRef Sign(Kind kind, ByteView payload, const SigningKey& key);
   // For bytes that this node's own ledger holds: the tree has vouched for them, the signature was
   // checked before they were appended. Parses only.
@@ -72,6 +73,7 @@ class Document {
 
   Kind kind() const { return kind_; }
   const PublicKey& signer() const { return signer_; }
+  const Signature& signature() const { return signature_; }
   const Digest& id() const { return id_; }
   ByteView payload() const { return ByteView(envelope_).subspan(payload_at_); }
   const Bytes& envelope() const { return envelope_; }
@@ -85,6 +87,7 @@ class Document {
   size_t payload_at_ = 0;
   Kind kind_ = Kind::kCard;
   PublicKey signer_ = {};
+  Signature signature_ = {};
   Digest id_ = {};
 };
 

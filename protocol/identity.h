@@ -75,9 +75,10 @@ class CurveKeyPair {
   std::array<uint8_t, 32> secret_ = {};
 };
 
-// The identity and what is derived from it with crypto_kdf: subkey id = epoch, contexts "soukcurv",
-// "soukckpt", "soukwitn"; "soukacct" and "soukvchr" give keys that are mixed (BLAKE2b, keyed) with
-// the book's key and with the order's nonce.
+// The identity and what is derived from it with crypto_kdf (master key: the seed). Contexts
+// "soukcurv", "soukckpt" and "soukwitn" with subkey id = epoch give the keys that rotate. Contexts
+// "soukacct" and "soukvchr" with subkey id 0 give keys that are mixed (BLAKE2b, keyed) with the
+// book's key and with the order's nonce: they do not rotate, because money lies under them.
 class Identity {
  public:
   static Identity FromSeed(const std::array<uint8_t, 32>& seed, uint32_t epoch = 1);
@@ -92,7 +93,8 @@ class Identity {
   // R3: one fresh account key per book.
   SigningKey AccountKey(const PeerId& book) const;
   SigningKey VoucherKey(const Digest& order_nonce) const;
-  // Deterministic nonces: BLAKE2b keyed by the seed over label and counter, so that `step` needs no
+  // Deterministic nonces: BLAKE2b keyed by the seed over "souk/nonce/", the label (without zero
+  // bytes), a zero byte and the counter as eight bytes, little-endian; so that `step` needs no
   // source of chance and a restart that lost an unsent order makes the same one again.
   Digest DeriveNonce(std::string_view label, uint64_t counter) const;
 

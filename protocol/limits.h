@@ -11,9 +11,17 @@ namespace souk::limits {
 // R1: a document is at most 16 KiB; larger things are blobs.
 inline constexpr size_t kDocumentBytes = 16 * 1024;
 inline constexpr size_t kKindBytes = 32;
+// Payloads of documents that others must hand on inside their own (an order shown to the book with
+// its acceptance): none can be made so large that it cannot be shown.
+inline constexpr size_t kNestedBytes = 4 * 1024;
 // R3: tlog-tiles entry bundles carry 16-bit lengths.
 inline constexpr size_t kEntryBytes = 65'535;
 inline constexpr size_t kDocumentsPerEntry = 8;
+inline constexpr size_t kTransfersPerEntry = 128;
+// A tree of 2^64 leaves has paths of 64 hashes.
+inline constexpr size_t kProofHashes = 64;
+// A signed note: a checkpoint and the signatures of its log and witnesses.
+inline constexpr size_t kNoteBytes = 8 * 1024;
 // A bundle answers one `want`: what fits a few milliseconds of verification.
 inline constexpr size_t kGossipIds = 64;
 inline constexpr size_t kFramesPerMessage = 1 + kGossipIds;

@@ -72,6 +72,9 @@ enum class RefusalCode : uint16_t {
   kJobUnknown = 306,
 };
 const char* RefusalCodeName(RefusalCode code);
+// Whether a number from the wire is one of the above; the names of others are "unknown".
+bool IsKnown(CloseReason reason);
+bool IsKnown(RefusalCode code);
 
 enum class Grade : uint8_t { kDeclared, kChallenged, kAttested };
 const char* GradeName(Grade grade);
@@ -92,6 +95,7 @@ struct Card {
   uint64_t sequence = 0;                    // the highest wins
   Time issued = {};
   Time expires = {};
+  bool operator==(const Card&) const = default;
 };
 
 struct Offer {
@@ -123,12 +127,14 @@ struct Offer {
   std::vector<PeerId> clearing_peers = {};
   Credits bond_share = {};
   uint64_t bandwidth_kbps = 0;
+  bool operator==(const Offer&) const = default;
 };
 
 // Withdraws every offer of its signer with a sequence up to and including this one.
 struct Withdrawal {
   uint64_t sequence = 0;
   Time issued = {};
+  bool operator==(const Withdrawal&) const = default;
 };
 
 struct Hello {
@@ -139,17 +145,21 @@ struct Hello {
   std::string your_checkpoint = {};  // newest signed note of the other's log that the sender holds
   std::string my_checkpoint = {};    // of the sender's own log, for the other to hold
   bool answer = false;            // this hello answers one
+  bool operator==(const Hello&) const = default;
 };
 
 struct Have {
   std::vector<Digest> ids = {};
+  bool operator==(const Have&) const = default;
 };
 struct Want {
   std::vector<Digest> ids = {};
+  bool operator==(const Want&) const = default;
 };
 // The bodies are attachments: envelopes of cards, offers and withdrawals.
 struct Bundle {
   uint32_t count = 0;
+  bool operator==(const Bundle&) const = default;
 };
 
 struct Refusal {
@@ -157,11 +167,13 @@ struct Refusal {
   RefusalCode code = RefusalCode::kMalformed;
   std::string sentence = {};
   std::string would_accept = {};
+  bool operator==(const Refusal&) const = default;
 };
 
 // Documents signed by another key of the sender (account or voucher key), carried by its identity.
 struct Carry {
   std::vector<Bytes> documents = {};  // envelopes
+  bool operator==(const Carry&) const = default;
 };
 
 // Answers `re`. The attachments hold envelopes of `documents` documents and, where `receipt` is set,
@@ -170,6 +182,7 @@ struct Reply {
   Digest re = {};
   uint32_t documents = 0;
   std::optional<Digest> receipt = {};
+  bool operator==(const Reply&) const = default;
 };
 
 struct BlobGet {
@@ -177,6 +190,7 @@ struct BlobGet {
   uint64_t offset = 0;
   uint32_t length = 0;            // at most limits::kBlobChunkBytes
   Digest job = {};                // the job it belongs to: only its parties may read
+  bool operator==(const BlobGet&) const = default;
 };
 // The bytes are the one attachment.
 struct BlobChunk {
@@ -184,6 +198,7 @@ struct BlobChunk {
   uint64_t offset = 0;
   uint64_t total = 0;
   Digest job = {};
+  bool operator==(const BlobChunk&) const = default;
 };
 
 // The clearing operator's word that `account` owns `amount` more. `reference` names what was paid
@@ -193,6 +208,7 @@ struct Issue {
   Credits amount = {};
   std::string reference = {};
   Time issued = {};
+  bool operator==(const Issue&) const = default;
 };
 
 // Signed by the account's key: hold `amount` for the payee (R6).
@@ -205,12 +221,14 @@ struct Escrow {
   Credits amount = {};
   Time accept_by = {};
   Time timeout = {};
+  bool operator==(const Escrow&) const = default;
 };
 // The pending transfer's id: SHA-256("souk/escrow" ‖ account ‖ nonce).
 Digest EscrowId(const PublicKey& account, const Digest& nonce);
 
 struct EscrowFetch {
   Digest escrow = {};
+  bool operator==(const EscrowFetch&) const = default;
 };
 
 // Signed by the voucher key. Cumulative over the lease (R6).
@@ -218,6 +236,7 @@ struct Voucher {
   Digest lease = {};
   PeerId book = {};
   Credits amount = {};
+  bool operator==(const Voucher&) const = default;
 };
 
 // The provider asks the book to pay: at most what the voucher says, less what was posted already.
@@ -226,16 +245,19 @@ struct Post {
   Credits amount = {};            // cumulative over the lease; at most the voucher's
   Bytes voucher = {};             // envelope
   Digest lease = {};
+  bool operator==(const Post&) const = default;
 };
 struct Void {
   Digest escrow = {};
   Digest lease = {};
+  bool operator==(const Void&) const = default;
 };
 // The provider shows the book that it accepted (R6: before accept_by).
 struct Show {
   Digest escrow = {};
   Bytes order = {};               // envelopes
   Bytes acceptance = {};
+  bool operator==(const Show&) const = default;
 };
 
 // Signed by the account's key, carried.
@@ -243,6 +265,7 @@ struct AccountQuery {
   PeerId book = {};
   PublicKey account = {};
   Time sent = {};
+  bool operator==(const AccountQuery&) const = default;
 };
 struct Statement {
   PublicKey account = {};
@@ -250,6 +273,7 @@ struct Statement {
   Credits held = {};              // debits pending
   Credits incoming = {};          // credits pending
   Time at = {};
+  bool operator==(const Statement&) const = default;
 };
 
 struct Order {
@@ -267,6 +291,7 @@ struct Order {
   Credits hold_fee = {};
   Time issued = {};
   Time expires = {};              // the last moment at which it may be accepted
+  bool operator==(const Order&) const = default;
 };
 
 struct Acceptance {
@@ -277,6 +302,7 @@ struct Acceptance {
   Time ready_by = {};
   Time settle_by = {};
   std::string device = {};        // uuid
+  bool operator==(const Acceptance&) const = default;
 };
 
 struct Commit {
@@ -284,6 +310,7 @@ struct Commit {
   uint64_t number = 0;            // R1: the signer's next number within the lease
   Digest acceptance = {};
   Digest nonce = {};              // for the device to answer
+  bool operator==(const Commit&) const = default;
 };
 
 struct Ready {
@@ -293,17 +320,20 @@ struct Ready {
   Digest answer = {};             // the device's answer to the commit's nonce (gpu/worker/challenge.h)
   Time ready = {};                // metering starts with the first voucher, never before this
   Time end = {};                  // ready + duration
+  bool operator==(const Ready&) const = default;
 };
 
 struct VoucherAck {
   Digest lease = {};
   Credits best = {};
-  Time metered_from = {};         // set with the first
+  Time metered_from = {};         // set with the first, else zero
+  bool operator==(const VoucherAck&) const = default;
 };
 
 struct BlobRef {
   Digest digest = {};
   uint64_t size = 0;
+  bool operator==(const BlobRef&) const = default;
 };
 
 struct Job {
@@ -312,6 +342,7 @@ struct Job {
   BlobRef workload = {};          // the encoded workload (gpu/workload/workload.h)
   std::vector<BlobRef> blobs = {};  // modules and inputs it names
   std::string title = {};
+  bool operator==(const Job&) const = default;
 };
 
 struct Progress {
@@ -319,6 +350,7 @@ struct Progress {
   uint32_t launch = 0;
   uint32_t launches = 0;
   Credits due = {};
+  bool operator==(const Progress&) const = default;
 };
 
 enum class JobStatus : uint8_t {
@@ -332,6 +364,7 @@ const char* JobStatusName(JobStatus status);
 struct JobOutput {
   std::string name = {};
   BlobRef blob = {};
+  bool operator==(const JobOutput&) const = default;
 };
 
 struct JobReceipt {
@@ -350,13 +383,15 @@ struct JobReceipt {
   uint64_t launches = 0;
   uint64_t thread_instructions = 0;
   std::string result_class = {};  // "exact", "exact-ordered", "tolerant", "opaque"
-  Time started = {};
+  Time started = {};              // zero where it never started
   Time finished = {};
+  bool operator==(const JobReceipt&) const = default;
 };
 
 struct Release {
   Digest lease = {};
   uint64_t number = 0;
+  bool operator==(const Release&) const = default;
 };
 
 struct Close {
@@ -366,11 +401,13 @@ struct Close {
   Duration metered = {};
   Credits due = {};
   Credits best = {};              // best voucher
+  bool operator==(const Close&) const = default;
 };
 
 // "Tell me all you know": answered with every document of the lease that the asker may lack.
 struct LeaseQuery {
   Digest lease = {};
+  bool operator==(const LeaseQuery&) const = default;
 };
 
 }  // namespace souk

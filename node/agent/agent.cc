@@ -63,7 +63,7 @@ void Agent::PublishCard(Turn& turn) {
                   .endpoints = settings_.endpoints,
                   .curve = identity_.Curve().public_key(),
                   .checkpoint_key = identity_.CheckpointKey().public_key(),
-                  .log_name = LogName(settings_.name, identity_.id()),
+                  .log_name = LogName(identity_.id()),
                   .epoch = identity_.epoch(),
                   .successor = settings_.successor,
                   .provides = settings_.provider.enabled,
