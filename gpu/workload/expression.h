@@ -7,6 +7,7 @@
 // functions min(a, b), max(a, b) and pick(i, v0, v1, …), which is the list's i-th value.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 

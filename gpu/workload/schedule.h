@@ -38,6 +38,9 @@ class Schedule {
     size_t at = 0;
   };
 
+  // Swaps, then the next iteration, or back to the loop around.
+  void EndOfBody();
+
   const Workload& workload_;
   std::vector<Frame> frames_;
   std::vector<int64_t> variables_;
