@@ -67,7 +67,9 @@ uint64_t Mix(uint64_t z) {
 
 }  // namespace
 
-std::string_view ChallengePtx() { return kPtx; }
+std::string_view ChallengePtx() {
+  return kPtx;
+}
 
 Digest ExpectedAnswer(const Nonce& nonce) {
   std::array<uint64_t, 4> words = {};

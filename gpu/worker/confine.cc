@@ -42,22 +42,17 @@ constexpr rlim_t kMaxThreads = 256;
 
 // What the NVIDIA driver's libraries open while a context is made and modules are loaded.
 constexpr AllowedTree kGpuTrees[] = {
-    {"/usr/lib", false},          {"/usr/lib64", false},
-    {"/lib", false},              {"/lib64", false},
-    {"/usr/local/nvidia", false}, {"/proc/driver/nvidia", false},
-    {"/proc/self", false},        {"/proc/devices", false},
-    {"/proc/cpuinfo", false},     {"/proc/meminfo", false},
-    {"/sys/devices", false},      {"/sys/bus/pci", false},
-    {"/dev/nvidiactl", true},     {"/dev/nvidia-uvm", true},
-    {"/dev/nvidia-uvm-tools", true}, {"/dev/nvidia-caps", true},
-    {"/dev/nvidia0", true},       {"/dev/nvidia1", true},
-    {"/dev/nvidia2", true},       {"/dev/nvidia3", true},
-    {"/dev/nvidia4", true},       {"/dev/nvidia5", true},
-    {"/dev/nvidia6", true},       {"/dev/nvidia7", true},
-    {"/dev/nvidia8", true},       {"/dev/nvidia9", true},
-    {"/dev/nvidia10", true},      {"/dev/nvidia11", true},
-    {"/dev/nvidia12", true},      {"/dev/nvidia13", true},
-    {"/dev/nvidia14", true},      {"/dev/nvidia15", true},
+    {"/usr/lib", false},        {"/usr/lib64", false},        {"/lib", false},
+    {"/lib64", false},          {"/usr/local/nvidia", false}, {"/proc/driver/nvidia", false},
+    {"/proc/self", false},      {"/proc/devices", false},     {"/proc/cpuinfo", false},
+    {"/proc/meminfo", false},   {"/sys/devices", false},      {"/sys/bus/pci", false},
+    {"/dev/nvidiactl", true},   {"/dev/nvidia-uvm", true},    {"/dev/nvidia-uvm-tools", true},
+    {"/dev/nvidia-caps", true}, {"/dev/nvidia0", true},       {"/dev/nvidia1", true},
+    {"/dev/nvidia2", true},     {"/dev/nvidia3", true},       {"/dev/nvidia4", true},
+    {"/dev/nvidia5", true},     {"/dev/nvidia6", true},       {"/dev/nvidia7", true},
+    {"/dev/nvidia8", true},     {"/dev/nvidia9", true},       {"/dev/nvidia10", true},
+    {"/dev/nvidia11", true},    {"/dev/nvidia12", true},      {"/dev/nvidia13", true},
+    {"/dev/nvidia14", true},    {"/dev/nvidia15", true},
 };
 
 Status Limit(__rlimit_resource what, rlim_t value, const char* name) {
@@ -124,7 +119,8 @@ Status ApplyLimits(const ProcessLimits& limits, FilterFor use) {
       RETURN_IF_ERROR(Limit(RLIMIT_AS, limits.address_space, "RLIMIT_AS"));
     }
   }
-  if (limits.file_bytes != 0) RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, limits.file_bytes, "RLIMIT_FSIZE"));
+  if (limits.file_bytes != 0)
+    RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, limits.file_bytes, "RLIMIT_FSIZE"));
   if (limits.cpu_seconds != 0) RETURN_IF_ERROR(Limit(RLIMIT_CPU, limits.cpu_seconds, "RLIMIT_CPU"));
   if (limits.open_files != 0) {
     RETURN_IF_ERROR(Limit(RLIMIT_NOFILE, limits.open_files, "RLIMIT_NOFILE"));

@@ -89,9 +89,9 @@ Result<pid_t> SpawnProcess(const Spawn& spawn) {
   }
   ::posix_spawn_file_actions_addclosefrom_np(actions.get(), next);
   // A session of its own: a Ctrl-C at the daemon's terminal is not meant for the worker.
-  ::posix_spawnattr_setflags(attributes.get(),
-                             static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
-                                                POSIX_SPAWN_SETSIGMASK));
+  ::posix_spawnattr_setflags(
+      attributes.get(),
+      static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
   sigset_t all;
   sigset_t none;
   ::sigfillset(&all);
@@ -205,8 +205,7 @@ Result<pid_t> StartSelfConfined(const Jail& jail, const JailedCommand& command) 
               {"--supervise",
                std::to_string(kFirstDescriptor + static_cast<int>(spawn.descriptors.size()) - 1)});
   }
-  spawn.arguments.insert(spawn.arguments.end(), command.arguments.begin(),
-                         command.arguments.end());
+  spawn.arguments.insert(spawn.arguments.end(), command.arguments.begin(), command.arguments.end());
   return SpawnProcess(spawn);
 }
 
@@ -217,7 +216,8 @@ struct Ended {
 
 // Waits for the end of a process that starts, prints a little and ends.
 Result<Ended> WaitFor(pid_t pid, const Descriptor& output) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(kProbeTimeoutMs);
+  const auto give_up =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(kProbeTimeoutMs);
   Ended ended;
   bool timed_out = false;
   while (true) {
@@ -305,8 +305,8 @@ const char* JailGradeName(JailGrade grade) {
 }
 
 std::optional<JailGrade> ParseJailGrade(std::string_view name) {
-  for (const JailGrade grade : {JailGrade::kNone, JailGrade::kSeccomp, JailGrade::kLandlock,
-                                JailGrade::kNamespaces}) {
+  for (const JailGrade grade :
+       {JailGrade::kNone, JailGrade::kSeccomp, JailGrade::kLandlock, JailGrade::kNamespaces}) {
     if (name == JailGradeName(grade)) return grade;
   }
   return std::nullopt;

@@ -16,8 +16,8 @@ struct AllowedTree {
 };
 
 // From now on this thread and those it starts can open, list, make, rename or remove no file
-// outside the allowed trees; connect and bind no TCP (ABI 4); reach no abstract socket and signal no
-// process outside (ABI 6). Open descriptors stay. Needs no_new_privs. kDenied without Landlock.
+// outside the allowed trees; connect and bind no TCP (ABI 4); reach no abstract socket and signal
+// no process outside (ABI 6). Open descriptors stay. Needs no_new_privs. kDenied without Landlock.
 Status ForbidFiles(std::span<const AllowedTree> allowed);
 
 }  // namespace souk::gpu

@@ -91,8 +91,8 @@ Packet ReceivePacket(int socket) {
   Packet packet;
   packet.bytes.resize(kMaxPacketBytes);
   iovec part = {packet.bytes.data(), packet.bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxPacketFiles) +
-                                CMSG_SPACE(sizeof(ucred))];
+  alignas(
+      cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxPacketFiles) + CMSG_SPACE(sizeof(ucred))];
   msghdr header = {};
   header.msg_iov = &part;
   header.msg_iovlen = 1;

@@ -13,10 +13,10 @@ namespace souk::gpu {
 
 struct Packet {
   enum class What {
-    kNothing,    // none has arrived
-    kMessage,    // bytes and files
-    kTooLarge,   // longer than kMaxPacketBytes or with more files than fit; it is lost
-    kClosed,     // the other end is gone
+    kNothing,   // none has arrived
+    kMessage,   // bytes and files
+    kTooLarge,  // longer than kMaxPacketBytes or with more files than fit; it is lost
+    kClosed,    // the other end is gone
   };
   What what = What::kNothing;
   Bytes bytes = {};

@@ -19,22 +19,53 @@ namespace {
 
 // No library calls these by itself: whoever does has taken the process over.
 constexpr const char* kTripwires[] = {
-    "acct",           "add_key",         "bpf",
-    "chroot",         "delete_module",   "fanotify_init",
-    "finit_module",   "fsconfig",        "fsmount",
-    "fsopen",         "fspick",          "init_module",
-    "ioperm",         "iopl",            "kcmp",
-    "kexec_file_load", "kexec_load",     "keyctl",
-    "mount",          "mount_setattr",   "move_mount",
-    "name_to_handle_at", "nfsservctl",   "open_by_handle_at",
-    "open_tree",      "perf_event_open", "pidfd_getfd",
-    "pivot_root",     "process_vm_readv", "process_vm_writev",
-    "ptrace",         "quotactl",        "reboot",
-    "request_key",    "setdomainname",   "sethostname",
-    "setns",          "settimeofday",    "swapoff",
-    "swapon",         "umount2",         "unshare",
-    "userfaultfd",    "vhangup",         "io_uring_setup",
-    "io_uring_enter", "io_uring_register",
+    "acct",
+    "add_key",
+    "bpf",
+    "chroot",
+    "delete_module",
+    "fanotify_init",
+    "finit_module",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "fspick",
+    "init_module",
+    "ioperm",
+    "iopl",
+    "kcmp",
+    "kexec_file_load",
+    "kexec_load",
+    "keyctl",
+    "mount",
+    "mount_setattr",
+    "move_mount",
+    "name_to_handle_at",
+    "nfsservctl",
+    "open_by_handle_at",
+    "open_tree",
+    "perf_event_open",
+    "pidfd_getfd",
+    "pivot_root",
+    "process_vm_readv",
+    "process_vm_writev",
+    "ptrace",
+    "quotactl",
+    "reboot",
+    "request_key",
+    "setdomainname",
+    "sethostname",
+    "setns",
+    "settimeofday",
+    "swapoff",
+    "swapon",
+    "umount2",
+    "unshare",
+    "userfaultfd",
+    "vhangup",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
 };
 
 // More of these once nothing is to be started any more.
@@ -42,26 +73,112 @@ constexpr const char* kStrictTripwires[] = {"execve", "execveat", "fork", "vfork
 
 // Only on descriptors that are there, on the process's own memory, or harmless.
 constexpr const char* kAllowed[] = {
-    "accept4", "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "close", "close_range",
-    "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "exit", "exit_group",
-    "fdatasync", "fstat", "fsync", "ftruncate", "futex", "getcpu", "getegid", "geteuid", "getgid",
-    "getpid", "getrandom", "getresgid", "getresuid", "getrlimit", "getrusage", "gettid",
-    "gettimeofday", "getuid", "lseek", "madvise", "membarrier", "mincore", "mremap", "munmap",
-    "nanosleep", "pipe2", "poll", "ppoll", "pread64", "preadv", "pwrite64", "pwritev", "read",
-    "readv", "recvfrom", "recvmsg", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask",
-    "rt_sigreturn", "sched_getaffinity", "sched_yield", "sendmsg", "sendto", "set_robust_list",
-    "setitimer", "shutdown", "sigaltstack", "sysinfo", "timerfd_create", "timerfd_settime", "uname",
-    "write", "writev",
+    "accept4",
+    "brk",
+    "clock_getres",
+    "clock_gettime",
+    "clock_nanosleep",
+    "close",
+    "close_range",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_pwait",
+    "epoll_wait",
+    "eventfd2",
+    "exit",
+    "exit_group",
+    "fdatasync",
+    "fstat",
+    "fsync",
+    "ftruncate",
+    "futex",
+    "getcpu",
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getpid",
+    "getrandom",
+    "getresgid",
+    "getresuid",
+    "getrlimit",
+    "getrusage",
+    "gettid",
+    "gettimeofday",
+    "getuid",
+    "lseek",
+    "madvise",
+    "membarrier",
+    "mincore",
+    "mremap",
+    "munmap",
+    "nanosleep",
+    "pipe2",
+    "poll",
+    "ppoll",
+    "pread64",
+    "preadv",
+    "pwrite64",
+    "pwritev",
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmsg",
+    "restart_syscall",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sched_getaffinity",
+    "sched_yield",
+    "sendmsg",
+    "sendto",
+    "set_robust_list",
+    "setitimer",
+    "shutdown",
+    "sigaltstack",
+    "sysinfo",
+    "timerfd_create",
+    "timerfd_settime",
+    "uname",
+    "write",
+    "writev",
 };
 
 // What NVIDIA's user-space driver does after its context is there: it opens nodes and /proc files
 // again (the mount namespace or Landlock says which), and maps memory that it then runs code from.
 constexpr const char* kAllowedForGpu[] = {
-    "access", "faccessat", "faccessat2", "fcntl", "get_mempolicy", "getdents64", "ioctl", "mbind",
-    "memfd_create", "mlock", "mlock2", "mmap", "mprotect", "munlock", "newfstatat", "open",
-    "openat", "pipe", "prctl", "readlink", "readlinkat", "sched_get_priority_max",
-    "sched_get_priority_min", "sched_getparam", "sched_getscheduler", "sched_setaffinity",
-    "set_mempolicy", "socketpair", "stat", "statx", "timerfd_gettime", "epoll_pwait2",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "fcntl",
+    "get_mempolicy",
+    "getdents64",
+    "ioctl",
+    "mbind",
+    "memfd_create",
+    "mlock",
+    "mlock2",
+    "mmap",
+    "mprotect",
+    "munlock",
+    "newfstatat",
+    "open",
+    "openat",
+    "pipe",
+    "prctl",
+    "readlink",
+    "readlinkat",
+    "sched_get_priority_max",
+    "sched_get_priority_min",
+    "sched_getparam",
+    "sched_getscheduler",
+    "sched_setaffinity",
+    "set_mempolicy",
+    "socketpair",
+    "stat",
+    "statx",
+    "timerfd_gettime",
+    "epoll_pwait2",
 };
 
 struct FilterRelease {
@@ -98,15 +215,17 @@ Status AddAll(void* filter, uint32_t action, const char* const* names, size_t co
 scmp_arg_cmp MaskIs(unsigned argument, uint64_t mask, uint64_t value) {
   return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
-scmp_arg_cmp Is(unsigned argument, uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
+scmp_arg_cmp Is(unsigned argument, uint64_t value) {
+  return {argument, SCMP_CMP_EQ, value, 0};
+}
 
 // Threads yes, processes no: clone must ask for what pthread_create asks for.
 Status AddThreadRules(void* filter) {
   constexpr uint64_t kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
   constexpr uint64_t kNew = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
                             CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  RETURN_IF_ERROR(AddArgumentRule(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone),
-                                  MaskIs(0, kThread | kNew, kThread)));
+  RETURN_IF_ERROR(
+      AddArgumentRule(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), MaskIs(0, kThread | kNew, kThread)));
   // Its flags lie in memory, where a filter cannot look. The C library then takes clone.
   const int code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
   if (code != 0) return FilterError("clone3", code);
@@ -152,8 +271,7 @@ Status AddStrictRules(void* filter, FilterFor use) {
 Result<Descriptor> StartFilterProgram() {
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW));
   if (!filter) return Error(Code::kIo, "seccomp: no memory for a filter");
-  RETURN_IF_ERROR(
-      AddAll(filter.get(), SCMP_ACT_ERRNO(EPERM), kTripwires, std::size(kTripwires)));
+  RETURN_IF_ERROR(AddAll(filter.get(), SCMP_ACT_ERRNO(EPERM), kTripwires, std::size(kTripwires)));
   Descriptor file(::memfd_create("souk-start-filter", MFD_CLOEXEC));
   if (!file) return ErrnoError("memfd_create", errno);
   const int code = seccomp_export_bpf(filter.get(), file.get());

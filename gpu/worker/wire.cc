@@ -25,8 +25,12 @@ void Get(ByteReader& in, wire::Hello& m) {
   m.keep_ms = in.Int<uint64_t>();
 }
 
-void Put(Bytes& out, const wire::Challenge& m) { Append(out, m.nonce); }
-void Get(ByteReader& in, wire::Challenge& m) { m.nonce = in.Array<32>(); }
+void Put(Bytes& out, const wire::Challenge& m) {
+  Append(out, m.nonce);
+}
+void Get(ByteReader& in, wire::Challenge& m) {
+  m.nonce = in.Array<32>();
+}
 
 void Put(Bytes& out, const wire::Files& m) {
   CHECK(!m.entries.empty() && m.entries.size() <= kMaxPacketFiles);
@@ -66,8 +70,12 @@ void Get(ByteReader&, wire::Cancel&) {}
 void Put(Bytes&, const wire::Quit&) {}
 void Get(ByteReader&, wire::Quit&) {}
 
-void Put(Bytes& out, const wire::KeepFor& m) { PutLe(out, m.keep_ms); }
-void Get(ByteReader& in, wire::KeepFor& m) { m.keep_ms = in.Int<uint64_t>(); }
+void Put(Bytes& out, const wire::KeepFor& m) {
+  PutLe(out, m.keep_ms);
+}
+void Get(ByteReader& in, wire::KeepFor& m) {
+  m.keep_ms = in.Int<uint64_t>();
+}
 
 void Put(Bytes& out, const wire::Ready& m) {
   PutLe(out, m.protocol);
@@ -122,8 +130,12 @@ void Get(ByteReader& in, wire::Progress& m) {
   m.milliseconds = in.Int<uint64_t>();
 }
 
-void Put(Bytes& out, const wire::Finished& m) { Append(out, m.job.view()); }
-void Get(ByteReader& in, wire::Finished& m) { m.job = in.ReadDigest(); }
+void Put(Bytes& out, const wire::Finished& m) {
+  Append(out, m.job.view());
+}
+void Get(ByteReader& in, wire::Finished& m) {
+  m.job = in.ReadDigest();
+}
 
 void Put(Bytes& out, const wire::Refused& m) {
   PutLe(out, m.of);
@@ -174,8 +186,12 @@ Result<Variant> Decode(uint8_t first_kind, ByteView packet, std::index_sequence<
 
 }  // namespace
 
-Bytes EncodeToWorker(const ToWorker& message) { return Encode(kFirstToWorker, message); }
-Bytes EncodeFromWorker(const FromWorker& message) { return Encode(kFirstFromWorker, message); }
+Bytes EncodeToWorker(const ToWorker& message) {
+  return Encode(kFirstToWorker, message);
+}
+Bytes EncodeFromWorker(const FromWorker& message) {
+  return Encode(kFirstFromWorker, message);
+}
 
 Result<ToWorker> DecodeToWorker(ByteView packet) {
   return Decode<ToWorker>(kFirstToWorker, packet,

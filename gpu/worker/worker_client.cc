@@ -20,10 +20,11 @@ namespace {
 
 // So that one worker that talks without end cannot hold the daemon's loop.
 constexpr int kMaxPacketsPerReceive = 64;
+// Of a worker that has ended; its socket's buffer holds less.
+constexpr int kMaxDrains = 16;
 
 Result<Descriptor> OpenForWriting(const std::filesystem::path& path) {
-  Descriptor file(
-      ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return ErrnoError("creating " + path.string(), errno);
   return file;
 }
@@ -248,7 +249,9 @@ void Worker::Impl::NoteSender(pid_t sender) {
   Descriptor pidfd = OpenPidfd(sender);
   if (!pidfd || !IsOpen(socket_.get())) return;
   inner_ = std::move(pidfd);
-  if (!watched_ && Watch(inner_.get())) watched_ = Descriptor(::dup(inner_.get()));
+  if (watched_) return;
+  watched_ = OpenPidfd(sender);
+  if (watched_ && !Watch(watched_.get())) watched_.Close();
 }
 
 WorkerEvent Worker::Impl::Finish(const Digest& job) {
@@ -345,7 +348,7 @@ std::vector<WorkerEvent> Worker::Impl::Receive() {
   const bool ended = watched_ && HasEnded(watched_);
   Drain(events);
   if (!ended) return events;
-  while (socket_) Drain(events);
+  for (int i = 0; i < kMaxDrains && socket_; ++i) Drain(events);
   NoteExit(events);
   return events;
 }
@@ -379,24 +382,40 @@ Result<std::unique_ptr<Worker>> Worker::Reattach(const std::filesystem::path& fo
   return std::unique_ptr<Worker>(new Worker(std::move(impl)));
 }
 
-int Worker::fd() const { return impl_->fd(); }
-const std::filesystem::path& Worker::folder() const { return impl_->folder(); }
-std::vector<WorkerEvent> Worker::Receive() { return impl_->Receive(); }
+int Worker::fd() const {
+  return impl_->fd();
+}
+const std::filesystem::path& Worker::folder() const {
+  return impl_->folder();
+}
+std::vector<WorkerEvent> Worker::Receive() {
+  return impl_->Receive();
+}
 
 Status Worker::Challenge(const Nonce& nonce) {
   wire::Challenge message;
   message.nonce = nonce;
   return impl_->Send(message);
 }
-Status Worker::Run(const WorkerRun& run) { return impl_->Run(run); }
-Status Worker::AskStatus() { return impl_->Send(wire::Status()); }
-Status Worker::Cancel() { return impl_->Send(wire::Cancel()); }
-Status Worker::Quit() { return impl_->Send(wire::Quit()); }
+Status Worker::Run(const WorkerRun& run) {
+  return impl_->Run(run);
+}
+Status Worker::AskStatus() {
+  return impl_->Send(wire::Status());
+}
+Status Worker::Cancel() {
+  return impl_->Send(wire::Cancel());
+}
+Status Worker::Quit() {
+  return impl_->Send(wire::Quit());
+}
 Status Worker::KeepFor(uint64_t milliseconds) {
   wire::KeepFor message;
   message.keep_ms = milliseconds;
   return impl_->Send(message);
 }
-Status Worker::Kill() { return impl_->Kill(); }
+Status Worker::Kill() {
+  return impl_->Kill();
+}
 
 }  // namespace souk::gpu

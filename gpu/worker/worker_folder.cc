@@ -86,7 +86,9 @@ Error DescribeSignal(int number) {
 
 }  // namespace
 
-std::string OutputFileName(uint32_t index) { return "output." + std::to_string(index); }
+std::string OutputFileName(uint32_t index) {
+  return "output." + std::to_string(index);
+}
 
 Status WriteStartFile(const std::filesystem::path& folder, pid_t outer) {
   const std::string text = "boot " + BootId() + "\nouter " + std::to_string(outer) + " " +
@@ -119,8 +121,8 @@ Descriptor OpenInner(const std::filesystem::path& folder) {
   Descriptor pidfd = OpenPidfd(pid);
   const std::optional<uint64_t> space = NumberOf(status, "pid-namespace");
   const std::optional<uint64_t> start = NumberOf(status, "start-time");
-  const bool ours = (space && PidNamespaceOf(pid) == *space) ||
-                    (start && ProcessStartTime(pid) == *start);
+  const bool ours =
+      (space && PidNamespaceOf(pid) == *space) || (start && ProcessStartTime(pid) == *start);
   if (!ours || HasEnded(pidfd)) return {};
   return pidfd;
 }
