@@ -98,7 +98,7 @@ struct Instruction {
   uint32_t line = 0;           // in the text that was parsed, from 1
   uint32_t first_operand = 0;  // Function::operands
   uint32_t operand_count = 0;  // top level only; elements of vectors and tuples are elsewhere
-  uint32_t guard = kNoIndex;      // @p: Function::registers
+  uint32_t guard = kNoIndex;   // @p: Function::registers
   bool guard_negated = false;  // @!p
 };
 // Operands stand as written: destination first. call always has returns (kTuple), callee
@@ -147,9 +147,9 @@ struct Variable {
 // headers may declare registers.
 struct Param {
   bool is_register = false;
-  uint32_t index = kNoIndex;   // Function::variables or Function::registers
-  uint64_t offset = 0;      // in the function's parameter (or return) space
-  bool is_pointer = false;  // .ptr
+  uint32_t index = kNoIndex;  // Function::variables or Function::registers
+  uint64_t offset = 0;        // in the function's parameter (or return) space
+  bool is_pointer = false;    // .ptr
   Space pointee = Space::kGeneric;
   uint32_t pointee_align = 0;  // 0: not written
 };
@@ -206,6 +206,7 @@ struct Directives {
 struct Function {
   std::string name = {};
   bool is_entry = false;
+  bool forward = false;  // canonical modules: Write declares it before everything else
   bool defined = false;  // false: only declared (.extern, or a forward declaration)
   Linkage linkage = Linkage::kInternal;
   uint32_t line = 0;

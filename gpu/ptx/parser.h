@@ -44,7 +44,7 @@ class Parser {
   using LabelScope = std::map<std::string_view, uint32_t>;
   struct LabelState {
     std::string_view name = {};
-    uint32_t first_use = 0;  // line
+    uint32_t first_use = 0;     // line
     uint32_t alias = kNoIndex;  // the outer label that it turned out to be
     uint32_t table = kNoIndex;
     uint32_t prototype = kNoIndex;
