@@ -22,7 +22,7 @@ TransferRecord Pending(const Escrow& escrow, const Digest& id) {
 Clearing::Clearing(const PeerId& operator_key) : book_(AccountId(operator_key)) {}
 
 void Clearing::Fold(const Entry& entry) {
-  if (const auto* resumed = std::get_if<Resumed>(&entry.outcome)) {
+  if (std::holds_alternative<Resumed>(entry.outcome)) {
     const Time to = entry.time + limits::kWindow;
     CHECK(book_.FoldResumed(entry.time, to).has_value());
     std::set<std::pair<Time, Digest>> moved;

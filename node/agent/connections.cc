@@ -4,7 +4,6 @@
 
 #include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
-#include "protocol/limits.h"
 
 namespace souk::node {
 

@@ -298,8 +298,7 @@ void Renter::OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& do
   if (document->kind() == Kind::kAcceptance) OnAcceptance(turn, from, it->second, document);
 }
 
-bool Renter::OnReply(Turn& turn, Blobs& blobs, const From& from, const Reply& reply) {
-  (void)blobs;
+bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
   const auto balance = balance_asks_.find(reply.re);
   if (balance != balance_asks_.end()) {
     if (balance->second.second != from.peer || from.event->carried.size() != 1) return true;

@@ -82,7 +82,7 @@ class Renter {
   void OnJobCommand(Turn& turn, uint64_t command, const JobCommand& job);
   void OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& balance);
 
-  bool OnReply(Turn& turn, Blobs& blobs, const From& from, const Reply& reply);
+  bool OnReply(Turn& turn, const From& from, const Reply& reply);
   bool OnRefusal(Turn& turn, const From& from, const Refusal& refusal);
   // Ready, VoucherAck, JobReceipt, Close, Progress: pushed, or within an answer.
   void OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document);

@@ -75,10 +75,6 @@ void Renter::Fold(const Entry& entry) {
     open_leases_.erase(settled->lease);
     return;
   }
-  if (const auto* resumed = std::get_if<Resumed>(&entry.outcome)) {
-    (void)resumed;  // a renter's own deadlines are the provider's and the book's
-    return;
-  }
   if (const auto* step = std::get_if<LeaseStep>(&entry.outcome)) return FoldLease(entry, *step);
   if (const auto* job = std::get_if<JobStep>(&entry.outcome)) return FoldJob(entry, *job);
 }

@@ -7,6 +7,7 @@
 #include "node/agent/effect.h"
 #include "node/agent/settings.h"
 #include "node/agent/view.h"
+#include "protocol/limits.h"
 
 namespace souk::node {
 
