@@ -102,7 +102,8 @@ void WorkerLoop::CheckJob(uint64_t now) {
     return;
   }
   if (state() == WorkerState::kFinished) {
-    if (!told_finished_) {
+    if (!noticed_finish_) {
+      noticed_finish_ = true;
       idle_since_ = now;
       SayFinished();
     }
@@ -321,7 +322,6 @@ void WorkerLoop::SayFinished() {
   wire::Finished finished;
   finished.job = job_->job();
   Say(finished);
-  told_finished_ = told_finished_ || client_;
 }
 
 }  // namespace souk::gpu
