@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "gpu/cuda/driver.h"
 #include "gpu/device.h"
 
 namespace souk::gpu {
@@ -14,7 +15,14 @@ namespace souk::gpu {
 Result<std::vector<DeviceInfo>> ListCudaDevices();
 
 // A context of its own on the device (never the primary context, which other code in the process
-// may share). kUnavailable without a driver, kNotFound where there is no such device.
+// may share). kNotFound where there is no driver or no such device.
+// Beyond device.h: a kernel that outlives its milliseconds cannot be ended through the driver API;
+// it is kExhausted, the device is broken from then on, and only the end of the process stops the
+// kernel. Memory is cleared before it is handed out and before it is given back.
 Result<std::unique_ptr<Device>> MakeCudaDevice(uint32_t index);
+
+// The same on a driver of the caller's, which must outlive the device.
+Result<std::vector<DeviceInfo>> ListCudaDevices(const cuda::Driver& driver);
+Result<std::unique_ptr<Device>> MakeCudaDevice(const cuda::Driver& driver, uint32_t index);
 
 }  // namespace souk::gpu

@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <system_error>
 
+#include "gpu/cuda/nvrtc.h"
 #include "gpu/workload/arguments.h"
 #include "gpu/workload/manifest_values.h"
 #include "gpu/workload/npy.h"
@@ -31,7 +32,7 @@ struct Place {
 
 class Reader {
  public:
-  Reader(const fs::path& path, const CudaCompiler& compiler) : path_(path), compiler_(compiler) {}
+  explicit Reader(const fs::path& path) : path_(path) {}
 
   Result<Manifest> Read(const toml::table& top) {
     manifest_.path = path_;
@@ -167,7 +168,7 @@ class Reader {
   // ---- modules ----
 
   Status ReadModule(const Place& at) {
-    RETURN_IF_ERROR(OnlyKeys(at, {"name", "path", "arch"}));
+    RETURN_IF_ERROR(OnlyKeys(at, {"name", "path", "arch", "fmad"}));
     if (modules_.size() == kMaxModules) return Wrong(at, "too many modules", Code::kTooLarge);
     const Place path = Child(at, "path");
     if (path.node == nullptr) return Wrong(at, "path is missing");
@@ -180,8 +181,8 @@ class Reader {
     std::string text(AsText(file));
     if (name.ends_with(".cu")) {
       ASSIGN_OR_RETURN(text, Compile(at, path, name, text));
-    } else if (Child(at, "arch").node != nullptr) {
-      return Wrong(Child(at, "arch"), "is only for .cu; a .ptx says its .target itself");
+    } else if (Child(at, "arch").node != nullptr || Child(at, "fmad").node != nullptr) {
+      return Wrong(at, "arch and fmad are for .cu; a .ptx is compiled already");
     }
     Result<ptx::Module> module = Canonical(text);
     if (!module)
@@ -201,11 +202,9 @@ class Reader {
                               const std::string& source) const {
     ASSIGN_OR_RETURN(const uint64_t arch, Whole(at, "arch", 75));
     if (arch < 50 || arch > 999) return Wrong(Child(at, "arch"), "is no compute capability × 10");
-    if (!compiler_) {
-      return Wrong(path, "\"" + name + "\" needs the CUDA Toolkit; name its .ptx instead",
-                   Code::kUnsupported);
-    }
-    Result<std::string> text = compiler_(source, name, static_cast<uint32_t>(arch));
+    ASSIGN_OR_RETURN(const bool fmad, Flag(at, "fmad", true));
+    Result<std::string> text = CompileCuda(
+        {.text = source, .name = name, .arch = static_cast<uint32_t>(arch), .fmad = fmad});
     if (!text) return Wrong(path, text.error());
     return text;
   }
@@ -655,7 +654,6 @@ class Reader {
   }
 
   const fs::path path_;
-  const CudaCompiler& compiler_;
   Manifest manifest_;
   std::vector<ptx::Module> modules_;
   std::vector<std::string> module_names_;
@@ -665,14 +663,13 @@ class Reader {
 
 }  // namespace
 
-Result<Manifest> LoadManifest(const fs::path& path, const CudaCompiler& compiler) {
+Result<Manifest> LoadManifest(const fs::path& path) {
   Result<Bytes> text = ReadFile(path, kMaxManifestBytes);
   if (!text) return text.error();
-  return ParseManifest(AsText(*text), path, compiler);
+  return ParseManifest(AsText(*text), path);
 }
 
-Result<Manifest> ParseManifest(std::string_view toml, const fs::path& path,
-                               const CudaCompiler& compiler) {
+Result<Manifest> ParseManifest(std::string_view toml, const fs::path& path) {
   if (toml.size() > kMaxManifestBytes) {
     return Error(Code::kTooLarge, path.string() + ": a manifest exceeds 1 MiB");
   }
@@ -688,7 +685,7 @@ Result<Manifest> ParseManifest(std::string_view toml, const fs::path& path,
     return Error(Code::kMalformed, path.string() + ":" + std::to_string(error.source().begin.line) +
                                        ": " + std::string(error.description()));
   }
-  return Reader(path, compiler).Read(table);
+  return Reader(path).Read(table);
 }
 
 }  // namespace souk::gpu

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 
 #include "gpu/workload/run.h"
 
@@ -28,18 +27,13 @@ struct Manifest {
   MemoryBlobs blobs = {};  // everything that BlobsOf(workload) names
 };
 
-// Source text, its name for diagnostics, compute capability × 10 → PTX. Given by the caller, as not
-// every program links a compiler.
-using CudaCompiler = std::function<Result<std::string>(const std::string& source,
-                                                       const std::string& name, uint32_t arch)>;
-
 // Reads the manifest and every file it names (paths are relative to it, and may not leave its
 // folder). Errors name the file and the key: "workload.toml:12: launch[2].args[1]: no buffer "x"".
-// Unknown keys are errors. compiler may be empty: then a .cu module is kUnsupported.
-Result<Manifest> LoadManifest(const std::filesystem::path& path, const CudaCompiler& compiler = {});
+// Unknown keys are errors. A .cu module is compiled with NVRTC (kUnavailable
+// without the CUDA Toolkit).
+Result<Manifest> LoadManifest(const std::filesystem::path& path);
 
 // The same from text, for fuzzing; folder is where its files are.
-Result<Manifest> ParseManifest(std::string_view toml, const std::filesystem::path& path,
-                               const CudaCompiler& compiler = {});
+Result<Manifest> ParseManifest(std::string_view toml, const std::filesystem::path& path);
 
 }  // namespace souk::gpu
