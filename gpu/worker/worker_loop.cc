@@ -142,7 +142,9 @@ void WorkerLoop::CheckDeadlines(uint64_t now) {
 void WorkerLoop::Accept() {
   const int fd = ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   // The newest connection is the one that matters: an older one that never spoke makes way.
-  if (fd >= 0) pending_ = Descriptor(fd);
+  if (fd < 0) return;
+  pending_ = Descriptor(fd);
+  idle_since_ = BootMilliseconds();
 }
 
 void WorkerLoop::ReadPending() {
