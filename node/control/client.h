@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
 
 #include "node/control/api.h"
 #include "protocol/base/result.h"
