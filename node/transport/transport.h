@@ -45,7 +45,7 @@ class Transport : public Network {
  public:
   using Incoming = std::variant<MessageArrived, MessageRefused, ConnectionLost>;
 
-  // kConflict where the address is taken.
+  // kConflict where the address is taken. The keys outlive the transport.
   static Result<std::unique_ptr<Transport>> Open(const CurveKeyPair& keys,
                                                  const TransportOptions& options);
   // What was sent last has up to half a second to leave.

@@ -27,7 +27,9 @@ class Part {
   zmq_msg_t part_;
 };
 
-void Release(void*, void* hint) { delete static_cast<SharedBytes*>(hint); }
+void Release(void*, void* hint) {
+  delete static_cast<SharedBytes*>(hint);
+}
 
 // A part that holds the frame: shared where it is large.
 void Fill(zmq_msg_t* part, const SharedBytes& frame) {
@@ -37,8 +39,8 @@ void Fill(zmq_msg_t* part, const SharedBytes& frame) {
     return;
   }
   auto* keep = new SharedBytes(frame);
-  CHECK(zmq_msg_init_data(part, const_cast<uint8_t*>(frame->data()), frame->size(), Release, keep) ==
-        0);
+  CHECK(zmq_msg_init_data(part, const_cast<uint8_t*>(frame->data()), frame->size(), Release,
+                          keep) == 0);
 }
 
 Error ZmqError(const std::string& doing) {

@@ -63,8 +63,8 @@ class Socket {
   // Events of this socket go to a PAIR that is connected to the returned one.
   Socket Monitor(const Context& context, const std::string& name, int events);
 
-  // Becomes readable when something may have changed; then HasInput is asked. Any call on the socket
-  // may use the signal up, so HasInput is asked before every wait.
+  // Becomes readable when something may have changed; then HasInput is asked. Any call on the
+  // socket may use the signal up, so HasInput is asked before every wait.
   int fd() const;
   bool HasInput() const;
 
