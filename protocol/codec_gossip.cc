@@ -91,6 +91,7 @@ using JailChoice = Choice<schema::JailGrade, JailGrade, JailGrade::kNamespaces>;
   VALUE(Version, newest_version, NewestVersion) \
   VALUE(Moment, sent, Sent)                     \
   VALUE(Note, your_checkpoint, YourCheckpoint)  \
+  VALUE(Note, my_checkpoint, MyCheckpoint)      \
   VALUE(Plain, answer, Answer)
 
 #define IDS(VALUE, LIST, STRUCT, STRUCTS) LIST(Fixed32, limits::kGossipIds, ids, Ids)

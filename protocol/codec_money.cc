@@ -25,8 +25,7 @@ using namespace wire;  // NOLINT: the tables' vocabulary
   VALUE(Moment, timeout, Timeout)
 
 #define ESCROW_FETCH(VALUE, LIST, STRUCT, STRUCTS) \
-  VALUE(Fixed32, escrow, Escrow)                   \
-  VALUE(Plain, seen_size, SeenSize)
+  VALUE(Fixed32, escrow, Escrow)
 
 #define VOUCHER(VALUE, LIST, STRUCT, STRUCTS) \
   VALUE(Fixed32, lease, Lease)                \

@@ -16,4 +16,6 @@ const char* OutcomeName(const Outcome& outcome) {
   return kOutcomeNames[outcome.index()];
 }
 
+std::string LogName(const PeerId& peer) { return "souk/" + peer.ToString(); }
+
 }  // namespace souk

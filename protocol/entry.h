@@ -37,7 +37,8 @@ struct Resumed {
   Time down_since = {};
   bool operator==(const Resumed&) const = default;
 };
-// The node published an offer or withdrawal; for devices seen first, transfers fund their slices.
+// The provider's devices: an offer or withdrawal was published; transfers in its device book fund the
+// slices of devices seen first, and return a lease's slices once its worker is reaped.
 struct Published {
   std::vector<TransferRecord> transfers = {};
   bool operator==(const Published&) const = default;
@@ -103,6 +104,9 @@ using Outcome = std::variant<Opened, Resumed, Published, LeaseStep, Ordered, Esc
                              JobStep, Booked, Shown, Settled>;
 // "opened", "lease-step"…
 const char* OutcomeName(const Outcome& outcome);
+
+// The origin line of a peer's checkpoints: "souk/<its identity>".
+std::string LogName(const PeerId& peer);
 
 struct Entry {
   uint64_t sequence = 0;          // its index in the log

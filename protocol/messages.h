@@ -143,6 +143,7 @@ struct Hello {
   uint32_t newest_version = 1;
   Time sent = {};
   std::string your_checkpoint = {};  // newest signed note of the other's log that the sender holds
+  std::string my_checkpoint = {};    // of the sender's own log, for the other to hold
   bool answer = false;            // this hello answers one
   bool operator==(const Hello&) const = default;
 };
@@ -227,7 +228,6 @@ Digest EscrowId(const PublicKey& account, const Digest& nonce);
 
 struct EscrowFetch {
   Digest escrow = {};
-  uint64_t seen_size = 0;         // of the book's log: the answer proves consistency from there
   bool operator==(const EscrowFetch&) const = default;
 };
 

@@ -81,6 +81,7 @@ struct Hello {
   sent @3 :Int64;
   yourCheckpoint @4 :Text;
   answer @5 :Bool;
+  myCheckpoint @6 :Text;
 }
 
 struct Have { ids @0 :List(Data); }
@@ -138,7 +139,6 @@ struct Escrow {
 
 struct EscrowFetch {
   escrow @0 :Data;
-  seenSize @1 :UInt64;
 }
 
 struct Voucher {

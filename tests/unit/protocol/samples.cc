@@ -194,6 +194,7 @@ Hello Any<Hello>(Rng& rng) {
   m.newest_version = m.oldest_version + static_cast<uint32_t>(rng.Below(3));
   m.sent = AnyTime(rng);
   if (rng.Coin()) m.your_checkpoint = Note(rng);
+  if (rng.Coin()) m.my_checkpoint = Note(rng);
   m.answer = rng.Coin();
   return m;
 }
@@ -293,7 +294,6 @@ template <>
 EscrowFetch Any<EscrowFetch>(Rng& rng) {
   EscrowFetch m;
   m.escrow = AnyDigest(rng);
-  m.seen_size = rng.Any();
   return m;
 }
 
