@@ -130,8 +130,9 @@ int64_t DaysIn(int64_t year, int64_t month) {
 
 // Whole seconds and the milliseconds above them, also before 1970.
 std::pair<time_t, int64_t> SplitSeconds(Time time) {
-  const int64_t ms = (time.ms % 1000 + 1000) % 1000;
-  return {static_cast<time_t>((time.ms - ms) / 1000), ms};
+  const int64_t ms = time.ms % 1000;
+  if (ms >= 0) return {static_cast<time_t>(time.ms / 1000), ms};
+  return {static_cast<time_t>(time.ms / 1000 - 1), ms + 1000};
 }
 
 std::tm LocalTime(time_t seconds) {

@@ -1,5 +1,5 @@
-// How people write and read amounts, times, sizes and ids: one spelling for every command line, page
-// and query. Pure, but for Local*, which read the process's time zone. Thread-safe.
+// How people write and read amounts, times, sizes and ids: one spelling for every command line,
+// page and query. Pure, but for Local*, which read the process's time zone. Thread-safe.
 //
 // Parsing is strict and exact: what cannot be represented is kMalformed, what is out of range
 // kTooLarge, never rounded.
@@ -44,16 +44,16 @@ Result<Time> ParseTime(std::string_view text);
 std::string LocalClockMillis(Time time);
 std::string LocalClock(Time time);
 
-// Ids print as their shortest prefix (hex digits, at least four) that no other of `all` begins with.
-// `all` may hold `id` itself, in any order. For a list of ids, in the list's order.
+// Ids print as their shortest prefix (hex digits, at least four) that no other of `all` begins
+// with. `all` may hold `id` itself, in any order. For a list of ids, in the list's order.
 std::string ShortId(const Digest& id, const std::vector<Digest>& all);
 std::vector<std::string> ShortIds(const std::vector<Digest>& all);
 // The one id of `all` (a duplicate counts once) that begins with `prefix`: hex digits, or
 // "sha256:" and hex digits. kNotFound; kConflict where several do, naming the first few.
 Result<Digest> ResolveId(std::string_view prefix, const std::vector<Digest>& all);
 
-// R3: names, arguments and manifests enter a log so. SHA-256("souk/salted" ‖ 00 ‖ salt ‖ value); who
-// holds both can show what was meant, who holds neither cannot guess it.
+// R3: names, arguments and manifests enter a log so. SHA-256("souk/salted" ‖ 00 ‖ salt ‖ value);
+// who holds both can show what was meant, who holds neither cannot guess it.
 Digest SaltedDigest(const Digest& salt, ByteView value);
 
 }  // namespace souk

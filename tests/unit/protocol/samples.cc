@@ -54,6 +54,16 @@ Bytes AnyBytes(Rng& rng, size_t most) {
   return out;
 }
 
+Result<DocumentRef> Unsigned(Kind kind, ByteView payload) {
+  const std::string_view name = KindName(kind);
+  Bytes envelope = {static_cast<uint8_t>(name.size())};
+  Append(envelope, AsBytes(name));
+  envelope.resize(envelope.size() + 32 + 64);
+  PutLe(envelope, static_cast<uint32_t>(payload.size()));
+  Append(envelope, payload);
+  return Document::OpenTrusted(envelope);
+}
+
 namespace {
 
 std::string Name(Rng& rng) {
