@@ -435,14 +435,17 @@ void JailedWorkshop::ReadRunning(Bench& bench) {
     } else if (const auto* finished = std::get_if<gpu::WorkerFinished>(&event)) {
       work.finished = true;
       Finish(bench, work.job, finished->result);
-      (void)work.worker->Quit();
     } else if (const auto* exited = std::get_if<gpu::WorkerExited>(&event)) {
       Unwatch(*work.worker);
       if (!work.finished) return RunnerDied(bench, exited->failure);
-      bench.running.reset();
-      return Pump(bench);
+      work.worker.reset();
     }
   }
+  if (!work.finished) return;
+  // Its result is durable, and whatever it still is, it must not outlive its job.
+  Dismiss(bench, std::move(work.worker));
+  bench.running.reset();
+  Pump(bench);
 }
 
 void JailedWorkshop::RunnerDied(Bench& bench, const Error& why) {
