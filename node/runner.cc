@@ -35,14 +35,6 @@ Status Runner::Commit(const Effects& effects) {
   return Ok();
 }
 
-Status Runner::Flush() {
-  if (facts_.empty() || !parts_.log.confirmed()) return Ok();
-  const auto committed = parts_.log.Commit({}, facts_);
-  if (!committed) return committed.error();
-  facts_ = {};
-  return Ok();
-}
-
 uint64_t Runner::Served(const Digest& job) const {
   const auto it = served_.find(job);
   return it == served_.end() ? 0 : it->second;

@@ -59,8 +59,6 @@ class Runner {
   // fell. `follow` gets events that the effects themselves led to; they are for the next step.
   Status Run(Effects effects, std::vector<Event>& follow);
 
-  // Facts that wait for the next batch, on disk now: before a clean stop.
-  Status Flush();
   // The connection is gone; its number does not come again.
   void Forget(ConnectionId connection) { shown_.erase(connection); }
   // Bytes of blobs that were sent out for a job, in this run of the node.

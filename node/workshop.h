@@ -115,4 +115,12 @@ class JailedWorkshop : public Workshop {
   Errands errands_;
 };
 
+// Of a node that runs no jobs: its agent never asks.
+class NoWorkshop : public Workshop {
+ public:
+  void Start(const StartWorker&) override {}
+  void Stop(const StopWorker&) override {}
+  void Run(const StartJob&) override {}
+};
+
 }  // namespace souk::node
