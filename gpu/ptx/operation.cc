@@ -318,7 +318,7 @@ std::string AccessContradiction(const Operation& op) {
   }
   const uint32_t bits = TypeBits(op.type) * op.vector;
   const bool may_be_wide =
-      op.space == Space::kGlobal &&
+      op.space == Space::kGlobal && op.opcode != Opcode::kLdu &&
       ((op.vector == 8 && TypeBits(op.type) == 32) || (op.vector == 4 && TypeBits(op.type) == 64));
   if ((bits > 128 || op.vector == 8) && !may_be_wide) {
     return "a vector wider than memory accesses are";
