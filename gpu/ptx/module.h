@@ -15,7 +15,7 @@
 
 namespace souk::ptx {
 
-inline constexpr uint32_t kNone = UINT32_MAX;  // "no index"
+inline constexpr uint32_t kNoIndex = UINT32_MAX;  // "no index"
 
 // clang-format off
 #define SOUK_PTX_SPECIALS(X) \
@@ -82,7 +82,7 @@ struct Operand {
   VariableScope scope = VariableScope::kModule;  // of kVariable, and of kAddress with kVariable
   Component component = Component::kAll;
   bool negated = false;
-  uint32_t index = kNone;
+  uint32_t index = kNoIndex;
   uint32_t count = 0;  // of kVector, kTuple, kPair, kBracket: elements, from index on
   uint64_t value = 0;  // immediates; offsets of kVariable and kAddress (signed 64 bits)
 
@@ -98,7 +98,7 @@ struct Instruction {
   uint32_t line = 0;           // in the text that was parsed, from 1
   uint32_t first_operand = 0;  // Function::operands
   uint32_t operand_count = 0;  // top level only; elements of vectors and tuples are elsewhere
-  uint32_t guard = kNone;      // @p: Function::registers
+  uint32_t guard = kNoIndex;   // @p: Function::registers
   bool guard_negated = false;  // @!p
 };
 // Operands stand as written: destination first. call always has returns (kTuple), callee
@@ -119,7 +119,7 @@ struct Relocation {
   bool masked = false;   // one of those forms
   bool generic = false;  // generic(x)
   bool is_function = false;
-  uint32_t target = kNone;  // Module::variables or Module::functions
+  uint32_t target = kNoIndex;  // Module::variables or Module::functions
   int64_t addend = 0;
 };
 
@@ -147,16 +147,16 @@ struct Variable {
 // headers may declare registers.
 struct Param {
   bool is_register = false;
-  uint32_t index = kNone;   // Function::variables or Function::registers
-  uint64_t offset = 0;      // in the function's parameter (or return) space
-  bool is_pointer = false;  // .ptr
+  uint32_t index = kNoIndex;  // Function::variables or Function::registers
+  uint64_t offset = 0;        // in the function's parameter (or return) space
+  bool is_pointer = false;    // .ptr
   Space pointee = Space::kGeneric;
   uint32_t pointee_align = 0;  // 0: not written
 };
 
 struct Label {
   std::string name = {};
-  uint32_t target = kNone;  // Function::body; body.size() where it stands at the end
+  uint32_t target = kNoIndex;  // Function::body; body.size() where it stands at the end
 };
 
 // .branchtargets: labels. .calltargets: functions.
@@ -206,6 +206,7 @@ struct Directives {
 struct Function {
   std::string name = {};
   bool is_entry = false;
+  bool forward = false;  // canonical modules: Write declares it before everything else
   bool defined = false;  // false: only declared (.extern, or a forward declaration)
   Linkage linkage = Linkage::kInternal;
   uint32_t line = 0;
@@ -245,6 +246,7 @@ struct Module {
   uint32_t version = 0;            // × 10: 90 is .version 9.0
   uint32_t target = 0;             // 75 is sm_75
   std::string target_suffix = {};  // "a", "f" or nothing
+  bool texmode_independent = false;
   uint32_t address_size = 64;
   bool canonical = false;  // made by Canonicalize
   std::vector<Operation> operations = {};
@@ -262,14 +264,16 @@ struct Module {
 // What is refused, with kTooLarge, before memory is spent on it.
 struct Limits {
   size_t text_bytes = 64u << 20;
-  size_t tokens = 32u << 20;
+  size_t tokens = 16u << 20;
+  size_t names = 1u << 20;         // declared or used: registers, variables, labels, functions
+  size_t relocations = 1u << 20;   // addresses in initialisers
   size_t identifier_bytes = 4096;  // C++ names of templates grow long
   size_t scope_depth = 64;         // { } inside a function; nvcc writes 2
   size_t expression_depth = 64;    // parentheses in a constant expression
   size_t initialiser_depth = 16;   // { { } } of array initialisers
-  size_t functions = 1u << 16;
-  size_t vector_elements = 256;  // { } operands; wgmma and tcgen05 go up to 128
-  size_t parameters = 4096;      // of one function; 32764 bytes is the driver's limit
+  size_t initialiser_bytes = 64u << 20;  // all initialisers together
+  size_t vector_elements = 256;          // { } operands; wgmma and tcgen05 go up to 128
+  size_t parameters = 4096;              // of one function; 32764 bytes is the driver's limit
 };
 
 // Reads a whole module. Instructions that are not known do not stop it: they become

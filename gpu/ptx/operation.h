@@ -217,6 +217,12 @@ struct Operation {
   Scope scope = Scope::kNone;
   CacheOp cache = CacheOp::kNone;
 
+  // The first .version (× 10) and target (sm_) that take this spelling; version_known is false
+  // where the table of forms does not break the family down (wgmma, tcgen05, …).
+  uint32_t needs_version = 0;
+  uint32_t needs_target = 0;
+  bool version_known = false;
+
   bool HasRest(std::string_view modifier) const;
 };
 
