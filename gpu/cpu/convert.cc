@@ -59,13 +59,14 @@ template <Ty kFrom, Ty kTo>
 struct IntToInt {
   using D = typename Kind<kTo>::Storage;
   using A = typename Kind<kFrom>::Storage;
+  static constexpr uint64_t kImm = 0;
   static D Do(A a) { return StoreInt<kTo>(static_cast<typename Kind<kFrom>::Value>(a)); }
 };
 template <Ty kFrom, Ty kTo>
 struct IntToIntSat {
   using D = typename Kind<kTo>::Storage;
   using A = typename Kind<kFrom>::Storage;
-  static D Do(A a) {
+  static D Do(A a, uint64_t) {
     using V = typename Kind<kFrom>::Value;
     using R = Range<typename Kind<kTo>::Value>;
     const V v = static_cast<V>(a);
@@ -282,15 +283,7 @@ void PutConvert(HandlerTable& t, Ty from, Ty to) {
 }
 template <Ty kFrom, Ty kTo>
 void PutInt(HandlerTable& t) {
-  struct Fast : IntToInt<kFrom, kTo> {
-    static constexpr uint64_t kImm = 0;
-  };
-  struct General {
-    using D = typename Kind<kTo>::Storage;
-    using A = typename Kind<kFrom>::Storage;
-    static D Do(A a, uint64_t) { return IntToIntSat<kFrom, kTo>::Do(a); }
-  };
-  PutConvert<General, Fast>(t, kFrom, kTo);
+  PutConvert<IntToIntSat<kFrom, kTo>, IntToInt<kFrom, kTo>>(t, kFrom, kTo);
 }
 template <Ty kFrom, Ty kTo>
 void PutToInt(HandlerTable& t) {

@@ -22,8 +22,7 @@ struct HandlerTable {
 
 const HandlerTable& Handlers(SimdLevel level);
 
-// control.cc and atomics.cc: the same at each level.
+// control.cc: the same at each level.
 void RegisterControl(HandlerTable& table);
-void RegisterAtomics(HandlerTable& table);
 
 }  // namespace souk::gpu::cpu

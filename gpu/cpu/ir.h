@@ -110,7 +110,7 @@ Flow BuildFlow(const Ir& ir);
 void ForwardCopies(Ir& ir, const Flow& flow);
 
 struct Slots {
-  std::vector<uint32_t> offset = {};   // by register: bytes into the register file
+  std::vector<uint32_t> offset = {};   // by register: bytes into the register file; kNoReg: unused
   std::vector<uint32_t> cleared = {};  // registers that may be read before they are written
   uint32_t bytes = 0;                  // of one warp's register file
 };

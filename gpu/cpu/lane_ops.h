@@ -240,6 +240,7 @@ void RegisterHalves(HandlerTable& table);
 void RegisterApproximations(HandlerTable& table);
 void RegisterConversions(HandlerTable& table);
 void RegisterMemory(HandlerTable& table);
+void RegisterAtomics(HandlerTable& table);
 void RegisterWarp(HandlerTable& table);
 
 }  // namespace souk::gpu::cpu::SOUK_SIMD

@@ -35,6 +35,7 @@ struct Program {
   uint32_t register_bytes = 0;  // of one warp
   uint32_t site_count = 0;
   uint64_t shared_bytes = 0;  // static
+  uint64_t dynamic_shared_offset = 0;
   bool dynamic_shared = false;
   uint64_t local_bytes = 0;  // of one thread, a multiple of 16
   uint64_t param_bytes = 0;
@@ -43,7 +44,7 @@ struct Program {
 };
 
 // Device addresses of .global and .const variables. function: Module::functions' index, or
-// ptx::kNone for module scope.
+// ptx::kNoIndex for module scope.
 using AddressOf = std::function<uint64_t(uint32_t function, uint32_t variable)>;
 
 // kUnsupported names the instruction and its line.

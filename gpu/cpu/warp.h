@@ -86,7 +86,6 @@ enum class FaultKind : uint8_t {
   kBarrierDeadlock,
   kBadBarrier,
   kBadBranchIndex,
-  kBadShared,
   kAsyncSize,
 };
 
@@ -134,6 +133,7 @@ struct Warp {
   uint32_t last_pc = 0;
   uint32_t ready_count = 0;
   uint32_t waiting_count = 0;
+  uint32_t arrived[16] = {};  // threads, by barrier (bar.arrive)
   Fragment ready[kLanes];
   Waiting waiting[kLanes];
   Fault fault;
