@@ -22,6 +22,7 @@
 #include "gpu/workload/run.h"
 #include "gpu/workload/workload_codec.h"
 #include "protocol/base/file.h"
+#include "unit/gpu/worker/as_nobody.h"
 
 namespace souk::gpu {
 namespace {
@@ -843,6 +844,14 @@ TEST(Worker, IsNeverStartedInAWeakerJailThanAskedFor) {
   ASSERT_FALSE(worker);
   EXPECT_EQ(worker.error().code, Code::kDenied);
   EXPECT_FALSE(std::filesystem::exists(spec.folder / kStartFile));
+}
+
+TEST(Worker, ServesAnOrdinaryUserToo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "all of these tests run as an ordinary user already";
+  EXPECT_EQ(RunAsNobody("souk-worker",
+                        "*Runs*:*Outlives*:*Kill*:*Crash*:*Idle*:*Fence*:*Reports*:*Folder*"),
+            0)
+      << "see above what failed as nobody";
 }
 
 TEST(Worker, SaysWhichDeviceItCannotOpen) {
