@@ -1,0 +1,97 @@
+#include "gpu/ptx/names.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace souk::ptx {
+
+void Names::Leave() {
+  Undo& undo = undo_.back();
+  for (auto at = undo.symbols.rbegin(); at != undo.symbols.rend(); ++at) {
+    if (at->second) {
+      symbols_[at->first] = *at->second;
+    } else {
+      symbols_.erase(at->first);
+    }
+  }
+  for (auto at = undo.ranges.rbegin(); at != undo.ranges.rend(); ++at) {
+    if (at->second) {
+      ranges_[at->first] = *at->second;
+    } else {
+      ranges_.erase(at->first);
+    }
+  }
+  undo_.pop_back();
+}
+
+void Names::Put(std::string_view name, const Symbol& symbol) {
+  const auto [at, inserted] = symbols_.try_emplace(name, symbol);
+  std::optional<Symbol> before;
+  if (!inserted) {
+    before = at->second;
+    at->second = symbol;
+  }
+  undo_[symbol.depth].symbols.emplace_back(name, before);
+}
+
+bool Names::Declare(std::string_view name, Symbol symbol) {
+  symbol.depth = static_cast<uint32_t>(depth());
+  const auto at = symbols_.find(name);
+  if (at != symbols_.end() && at->second.depth == symbol.depth) return false;
+  Put(name, symbol);
+  return true;
+}
+
+bool Names::DeclareRange(std::string_view prefix, uint32_t count, Type type, uint8_t vector) {
+  const uint32_t here = static_cast<uint32_t>(depth());
+  const Range range{count, type, vector, here};
+  const auto [at, inserted] = ranges_.try_emplace(prefix, range);
+  std::optional<Range> before;
+  if (!inserted) {
+    if (at->second.depth == here) return false;
+    before = at->second;
+    at->second = range;
+  }
+  undo_.back().ranges.emplace_back(prefix, before);
+  undo_.back().has_ranges = true;
+  return true;
+}
+
+const Names::Range* Names::FindRange(std::string_view name) const {
+  constexpr size_t kMaxDigits = 9;
+  const Range* best = nullptr;
+  // "%r12" may be number 12 of %r or number 2 of %r1.
+  for (size_t digits = 1; digits <= kMaxDigits && digits < name.size(); ++digits) {
+    const std::string_view number = name.substr(name.size() - digits);
+    if (number[0] < '0' || number[0] > '9') break;
+    if (digits > 1 && number[0] == '0') continue;
+    uint32_t value = 0;
+    std::from_chars(number.data(), number.data() + number.size(), value);
+    const auto at = ranges_.find(name.substr(0, name.size() - digits));
+    if (at == ranges_.end() || value >= at->second.count) continue;
+    if (best == nullptr || at->second.depth > best->depth) best = &at->second;
+  }
+  return best;
+}
+
+Symbol* Names::Find(std::string_view name) {
+  const auto at = symbols_.find(name);
+  if (at != symbols_.end()) {
+    // A range declared further in than the symbol would hide it.
+    bool hidden = false;
+    for (size_t i = at->second.depth + 1; i < undo_.size(); ++i) hidden |= undo_[i].has_ranges;
+    if (!hidden) return &at->second;
+  }
+  const Range* const range = FindRange(name);
+  if (range == nullptr || (at != symbols_.end() && at->second.depth >= range->depth)) {
+    return at != symbols_.end() ? &at->second : nullptr;
+  }
+  Symbol symbol;
+  symbol.type = range->type;
+  symbol.vector = range->vector;
+  symbol.depth = range->depth;
+  Put(name, symbol);
+  return &symbols_[name];
+}
+
+}  // namespace souk::ptx

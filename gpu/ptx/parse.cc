@@ -1,0 +1,218 @@
+#include <fmt/format.h>
+
+#include "gpu/ptx/parser.h"
+
+namespace souk::ptx {
+
+Parser::Parser(std::string_view text, const Limits& limits)
+    : text_(text), limits_(limits), lexer_(text, limits) {
+  token_ = lexer_.Next();
+  next_ = lexer_.Next();
+}
+
+void Parser::Advance() {
+  token_ = next_;
+  next_ = lexer_.Next();
+}
+
+Error Parser::At(uint32_t line, const std::string& what, Code code) const {
+  return Error(code, fmt::format("line {}: {}", line, what));
+}
+
+Error Parser::Unexpected(const std::string& wanted) const {
+  if (token_.kind == TokenKind::kBad) return lexer_.error();
+  if (token_.kind == TokenKind::kEnd) {
+    return At(token_.line, fmt::format("expected {}, but the text ends", wanted));
+  }
+  const std::string dot = token_.kind == TokenKind::kDot ? "." : "";
+  return At(token_.line,
+            fmt::format("expected {}, found {}", wanted, Quoted(dot + std::string(token_.text))));
+}
+
+bool Parser::Accept(std::string_view punct) {
+  if (!token_.Is(punct)) return false;
+  Advance();
+  return true;
+}
+
+bool Parser::AcceptDot(std::string_view word) {
+  if (!token_.IsDot(word)) return false;
+  Advance();
+  return true;
+}
+
+Status Parser::Expect(std::string_view punct) {
+  if (!Accept(punct)) return Unexpected(fmt::format("'{}'", punct));
+  return Ok();
+}
+
+Result<std::string_view> Parser::ExpectWord(const std::string& what) {
+  if (token_.kind != TokenKind::kWord) return Unexpected(what);
+  const std::string_view word = token_.text;
+  Advance();
+  return word;
+}
+
+Result<uint32_t> Parser::ExpectCount(const std::string& what, uint64_t most) {
+  if (token_.kind != TokenKind::kInteger) return Unexpected(what);
+  if (token_.value > most) {
+    return At(token_.line, fmt::format("{} of {} is over {}", what, token_.value, most),
+              Code::kTooLarge);
+  }
+  const uint32_t value = static_cast<uint32_t>(token_.value);
+  Advance();
+  return value;
+}
+
+Status Parser::CountName() {
+  // Each costs some hundred bytes of memory against a few of text.
+  if (++names_used_ > limits_.names) {
+    return At(token_.line, "more names than a module may have", Code::kTooLarge);
+  }
+  return Ok();
+}
+
+Result<Module> Parser::Run() {
+  RETURN_IF_ERROR(Header());
+  while (token_.kind != TokenKind::kEnd) RETURN_IF_ERROR(Statement());
+  return std::move(module_);
+}
+
+Status Parser::Header() {
+  if (!AcceptDot("version")) return Unexpected("'.version' as the first statement");
+  RETURN_IF_ERROR(Version());
+  if (!AcceptDot("target")) return Unexpected("'.target' after '.version'");
+  RETURN_IF_ERROR(Target());
+  if (!AcceptDot("address_size")) return Ok();
+  const uint32_t line = token_.line;
+  ASSIGN_OR_RETURN(module_.address_size, ExpectCount("an address size", 64));
+  if (module_.address_size != 64) {
+    return At(line, "only .address_size 64 is supported", Code::kUnsupported);
+  }
+  return Ok();
+}
+
+Status Parser::Version() {
+  // The lexer reads "9.0" as a decimal literal.
+  const std::string_view text = token_.text;
+  const size_t dot = text.find('.');
+  const bool plain = token_.kind == TokenKind::kFloat64 && dot != std::string_view::npos &&
+                     dot >= 1 && dot <= 2 && text.size() == dot + 2 &&
+                     text.find_first_not_of("0123456789.") == std::string_view::npos;
+  if (!plain) return Unexpected("a version like 6.3");
+  for (char c : text) {
+    if (c != '.') module_.version = module_.version * 10 + static_cast<uint32_t>(c - '0');
+  }
+  if (module_.version < 10) return Unexpected("a version like 6.3");
+  Advance();
+  return Ok();
+}
+
+Status Parser::Target() {
+  const uint32_t line = token_.line;
+  do {
+    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a target like sm_75"));
+    if (name == "debug" || name == "texmode_unified") continue;
+    if (name == "texmode_independent") {
+      module_.texmode_independent = true;
+      continue;
+    }
+    const size_t digits = name.find_first_not_of("0123456789", 3);
+    if (name.substr(0, 3) != "sm_" || name.size() < 5 || std::min(digits, name.size()) > 6 ||
+        std::min(digits, name.size()) < 5 || module_.target != 0) {
+      return At(line, "a target that is not supported: " + Quoted(name), Code::kUnsupported);
+    }
+    for (char c : name.substr(3, digits == std::string_view::npos ? digits : digits - 3)) {
+      module_.target = module_.target * 10 + static_cast<uint32_t>(c - '0');
+    }
+    if (digits != std::string_view::npos) module_.target_suffix = name.substr(digits);
+    if (!module_.target_suffix.empty() && module_.target_suffix != "a" &&
+        module_.target_suffix != "f") {
+      return At(line, "a target that is not supported: " + Quoted(name), Code::kUnsupported);
+    }
+  } while (Accept(","));
+  if (module_.target == 0) return At(line, "no sm_ target is given");
+  return Ok();
+}
+
+Result<Linkage> Parser::AcceptLinkage() {
+  Linkage linkage = Linkage::kInternal;
+  if (token_.kind != TokenKind::kDot) return linkage;
+  if (token_.text == "visible") linkage = Linkage::kVisible;
+  if (token_.text == "extern") linkage = Linkage::kExtern;
+  if (token_.text == "weak") linkage = Linkage::kWeak;
+  if (token_.text == "common") linkage = Linkage::kCommon;
+  if (linkage != Linkage::kInternal) Advance();
+  return linkage;
+}
+
+Status Parser::Statement() {
+  if (Accept(";")) return Ok();
+  ASSIGN_OR_RETURN(const Linkage linkage, AcceptLinkage());
+  if (AcceptDot("entry")) return FunctionStatement(/*is_entry=*/true, linkage);
+  if (AcceptDot("func")) return FunctionStatement(/*is_entry=*/false, linkage);
+  if (AcceptDot("global")) return ModuleVariables(Space::kGlobal, linkage);
+  if (AcceptDot("const")) return ModuleVariables(Space::kConst, linkage);
+  if (AcceptDot("shared")) return ModuleVariables(Space::kShared, linkage);
+  if (AcceptDot("local")) return ModuleVariables(Space::kLocal, linkage);
+  if (AcceptDot("tex")) return ModuleVariables(Space::kTex, linkage);
+  if (linkage != Linkage::kInternal) return Unexpected("a variable or function");
+  if (AcceptDot("file")) return File();
+  if (AcceptDot("section")) return Section();
+  if (AcceptDot("pragma")) return Skip(";");  // hints to ptxas's optimiser
+  if (token_.IsDot("alias")) {
+    return At(token_.line, ".alias is not supported", Code::kUnsupported);
+  }
+  if (token_.Is("@")) {
+    return At(token_.line, "debug sections older than PTX 6.0 are not supported",
+              Code::kUnsupported);
+  }
+  return Unexpected("a variable, function or section");
+}
+
+// .file 1 "name" [, timestamp, size]
+Status Parser::File() {
+  SourceFile file;
+  ASSIGN_OR_RETURN(file.number, ExpectCount("a file number", UINT32_MAX));
+  if (token_.kind != TokenKind::kString) return Unexpected("a file name in quotes");
+  file.name = std::string(token_.text);
+  RETURN_IF_ERROR(CountName());
+  Advance();
+  while (Accept(",")) {
+    if (token_.kind != TokenKind::kInteger) return Unexpected("a number");
+    Advance();
+  }
+  module_.files.push_back(std::move(file));
+  return Ok();
+}
+
+// Debug information; nothing else lives in sections.
+Status Parser::Section() {
+  if (token_.kind != TokenKind::kDot && token_.kind != TokenKind::kWord) {
+    return Unexpected("a section's name");
+  }
+  Advance();
+  RETURN_IF_ERROR(Expect("{"));
+  return Skip("}");
+}
+
+Status Parser::Skip(std::string_view closing) {
+  while (!token_.Is(closing)) {
+    if (token_.kind == TokenKind::kEnd || token_.kind == TokenKind::kBad) {
+      return Unexpected(fmt::format("'{}'", closing));
+    }
+    Advance();
+  }
+  Advance();
+  return Ok();
+}
+
+Result<Module> Parse(std::string_view text, const Limits& limits) {
+  if (text.size() > limits.text_bytes) {
+    return Error(Code::kTooLarge, fmt::format("a PTX module of {} bytes; {} is the most",
+                                              text.size(), limits.text_bytes));
+  }
+  return Parser(text, limits).Run();
+}
+
+}  // namespace souk::ptx

@@ -1,0 +1,464 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "gpu/ptx/parser.h"
+
+namespace souk::ptx {
+namespace {
+
+uint64_t AlignUp(uint64_t value, uint64_t align) {
+  return (value + align - 1) / align * align;
+}
+
+bool SameShape(const Function& a, const Function& b) {
+  if (a.is_entry != b.is_entry || a.params.size() != b.params.size() ||
+      a.returns.size() != b.returns.size() || a.param_bytes != b.param_bytes) {
+    return false;
+  }
+  for (size_t i = 0; i < a.params.size(); ++i) {
+    if (a.params[i].offset != b.params[i].offset) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Status Parser::Parameter(std::vector<Param>& params, uint64_t& bytes) {
+  if (params.size() >= limits_.parameters) {
+    return At(token_.line, "more parameters than a function may have", Code::kTooLarge);
+  }
+  Param param;
+  if (AcceptDot("reg")) {
+    ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(Space::kReg));
+    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a parameter's name"));
+    RETURN_IF_ERROR(CountName());
+    param.is_register = true;
+    param.index = static_cast<uint32_t>(function_.registers.size());
+    Register reg;
+    reg.name = std::string(name);
+    reg.type = declaration.type;
+    reg.vector = declaration.vector;
+    function_.registers.push_back(std::move(reg));
+    params.push_back(param);
+    return Ok();
+  }
+  if (!AcceptDot("param")) return Unexpected("'.param'");
+  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(Space::kParam));
+  ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, /*may_be_empty=*/true));
+  if (variable.initialised) return At(variable.line, "a parameter has an initialiser");
+  param.index = static_cast<uint32_t>(function_.variables.size());
+  param.offset = AlignUp(bytes, variable.align);
+  param.is_pointer = declaration.is_pointer;
+  param.pointee = declaration.pointee;
+  param.pointee_align = declaration.pointee_align;
+  bytes = param.offset + variable.size;
+  function_.variables.push_back(std::move(variable));
+  params.push_back(param);
+  return Ok();
+}
+
+Status Parser::Parameters(std::vector<Param>& params, uint64_t& bytes) {
+  RETURN_IF_ERROR(Expect("("));
+  if (Accept(")")) return Ok();
+  do {
+    RETURN_IF_ERROR(Parameter(params, bytes));
+  } while (Accept(","));
+  return Expect(")");
+}
+
+Status Parser::Dimensions3(uint32_t (&dimensions)[3]) {
+  for (uint32_t& dimension : dimensions) dimension = 1;
+  for (size_t i = 0; i < 3; ++i) {
+    if (i > 0 && !Accept(",")) break;
+    ASSIGN_OR_RETURN(dimensions[i], ExpectCount("a number of threads or blocks", INT32_MAX));
+  }
+  return Ok();
+}
+
+Status Parser::FunctionDirective(bool& known) {
+  Directives& d = function_.directives;
+  known = true;
+  if (AcceptDot("maxntid")) return Dimensions3(d.maxntid);
+  if (AcceptDot("reqntid")) return Dimensions3(d.reqntid);
+  if (AcceptDot("reqnctapercluster")) return Dimensions3(d.reqnctapercluster);
+  for (auto [name, field] : {std::pair{"minnctapersm", &d.minnctapersm},
+                             {"maxnctapersm", &d.maxnctapersm},
+                             {"maxnreg", &d.maxnreg},
+                             {"maxclusterrank", &d.maxclusterrank}}) {
+    if (!AcceptDot(name)) continue;
+    ASSIGN_OR_RETURN(*field, ExpectCount("a number", INT32_MAX));
+    return Ok();
+  }
+  for (auto [name, field] : {std::pair{"explicitcluster", &d.explicitcluster},
+                             {"blocksareclusters", &d.blocksareclusters},
+                             {"noreturn", &d.noreturn}}) {
+    if (!AcceptDot(name)) continue;
+    *field = true;
+    return Ok();
+  }
+  if (AcceptDot("pragma")) return PragmaStatement();
+  known = false;
+  return Ok();
+}
+
+Status Parser::FunctionDirectives() {
+  while (token_.kind == TokenKind::kDot) {
+    bool known = false;
+    RETURN_IF_ERROR(FunctionDirective(known));
+    if (!known) return Unexpected("a function's directive");
+  }
+  return Ok();
+}
+
+// Declares function_ under its name, or finds the declaration that it repeats.
+Status Parser::AddFunction(uint32_t& index) {
+  const std::string_view name = function_.name;
+  const Symbol* const before = names_.Find(name);
+  if (before != nullptr) {
+    if (before->kind != SymbolKind::kFunction) {
+      return At(function_.line, Quoted(name) + " is declared twice");
+    }
+    index = before->index;
+    if (!SameShape(module_.functions[index], function_)) {
+      return At(function_.line, Quoted(name) + " is declared with different parameters");
+    }
+    return Ok();
+  }
+  if (name[0] == '%') {
+    return At(function_.line, "a function named like a register: " + Quoted(name),
+              Code::kUnsupported);
+  }
+  index = static_cast<uint32_t>(module_.functions.size());
+  Symbol symbol;
+  symbol.kind = SymbolKind::kFunction;
+  symbol.index = index;
+  names_.Declare(*file_text_.emplace(name).first, symbol);
+  module_.functions.push_back(function_);
+  return Ok();
+}
+
+Status Parser::FunctionStatement(bool is_entry, Linkage linkage) {
+  function_ = Function{};
+  function_.is_entry = is_entry;
+  function_.linkage = linkage;
+  uint64_t return_bytes = 0;
+  if (!is_entry && token_.Is("(")) RETURN_IF_ERROR(Parameters(function_.returns, return_bytes));
+  function_.line = token_.line;
+  ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a function's name"));
+  RETURN_IF_ERROR(CountName());
+  function_.name = std::string(name);
+  if (token_.Is("(")) RETURN_IF_ERROR(Parameters(function_.params, function_.param_bytes));
+  RETURN_IF_ERROR(FunctionDirectives());
+  uint32_t index = kNoIndex;
+  RETURN_IF_ERROR(AddFunction(index));
+  if (Accept(";")) return Ok();
+  if (module_.functions[index].defined) {
+    return At(function_.line, Quoted(name) + " is defined twice");
+  }
+  function_.defined = true;
+  RETURN_IF_ERROR(Body());
+  module_.functions[index] = std::move(function_);
+  return Ok();
+}
+
+void Parser::OpenScope() {
+  names_.Enter();
+  label_scopes_.emplace_back();
+}
+
+// What this scope used and did not declare is the outer scope's business.
+void Parser::CloseScope() {
+  names_.Leave();
+  LabelScope scope = std::move(label_scopes_.back());
+  label_scopes_.pop_back();
+  if (label_scopes_.empty()) {
+    label_scopes_.push_back(std::move(scope));  // kept for FinishLabels
+    return;
+  }
+  for (const auto& [name, label] : scope) {
+    if (labels_[label].declared) continue;
+    const auto [outer, inserted] = label_scopes_.back().try_emplace(name, label);
+    if (!inserted) labels_[label].alias = outer->second;
+  }
+}
+
+Status Parser::Body() {
+  labels_.clear();
+  label_scopes_.clear();
+  OpenScope();
+  // Views of function_.variables' names would dangle as the vector grows: keep the text's.
+  for (const std::vector<Param>* params : {&function_.returns, &function_.params}) {
+    for (const Param& param : *params) {
+      Symbol symbol;
+      symbol.index = param.index;
+      std::string_view name;
+      if (param.is_register) {
+        name = *file_text_.emplace(function_.registers[param.index].name).first;
+        symbol.type = function_.registers[param.index].type;
+        symbol.vector = function_.registers[param.index].vector;
+      } else {
+        name = *file_text_.emplace(function_.variables[param.index].name).first;
+        symbol.kind = SymbolKind::kFunctionVariable;
+      }
+      if (name != "_" && !names_.Declare(name, symbol)) {
+        return At(function_.line, "two parameters are named " + Quoted(name));
+      }
+    }
+  }
+  RETURN_IF_ERROR(Expect("{"));
+  const size_t outermost = label_scopes_.size();
+  bool done = false;
+  while (!done) {
+    if (token_.Is("}") && label_scopes_.size() == outermost) {
+      Advance();
+      done = true;
+    } else {
+      RETURN_IF_ERROR(BodyStatement(done));
+    }
+  }
+  CloseScope();
+  return FinishLabels();
+}
+
+Status Parser::BodyStatement(bool& done) {
+  done = false;
+  if (Accept(";")) return Ok();
+  if (token_.Is("{")) {
+    if (label_scopes_.size() > limits_.scope_depth) {
+      return At(token_.line, "scopes nested too deeply", Code::kTooLarge);
+    }
+    Advance();
+    OpenScope();
+    return Ok();
+  }
+  if (Accept("}")) {
+    CloseScope();
+    return Ok();
+  }
+  if (token_.kind == TokenKind::kDot) return BodyDirective();
+  if (token_.kind == TokenKind::kWord && next_.Is(":")) {
+    const std::string_view name = token_.text;
+    const uint32_t line = token_.line;
+    Advance();
+    Advance();
+    return LabelStatement(name, line);
+  }
+  if (token_.kind == TokenKind::kWord || token_.Is("@")) return InstructionStatement();
+  return Unexpected("an instruction");
+}
+
+Status Parser::BodyDirective() {
+  if (AcceptDot("reg")) return Registers();
+  if (AcceptDot("local")) return FunctionVariables(Space::kLocal);
+  if (AcceptDot("shared")) return FunctionVariables(Space::kShared);
+  if (AcceptDot("param")) return FunctionVariables(Space::kParam);
+  if (AcceptDot("loc")) return SourceLocation();
+  if (AcceptDot("pragma")) return PragmaStatement();
+  bool known = false;
+  RETURN_IF_ERROR(FunctionDirective(known));
+  if (known) return Ok();
+  return Unexpected("an instruction or a declaration");
+}
+
+// .reg .b32 %a, %b<8>;
+Status Parser::Registers() {
+  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(Space::kReg));
+  do {
+    const uint32_t line = token_.line;
+    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a register's name"));
+    RETURN_IF_ERROR(CountName());
+    bool fresh = false;
+    if (Accept("<")) {
+      uint32_t count = 0;
+      ASSIGN_OR_RETURN(count, ExpectCount("a number of registers", INT32_MAX));
+      RETURN_IF_ERROR(Expect(">"));
+      fresh = names_.DeclareRange(name, count, declaration.type, declaration.vector);
+    } else {
+      Symbol symbol;
+      symbol.type = declaration.type;
+      symbol.vector = declaration.vector;
+      fresh = names_.Declare(name, symbol);
+    }
+    if (!fresh) return At(line, Quoted(name) + " is declared twice");
+  } while (Accept(","));
+  return Expect(";");
+}
+
+// .loc file line column [, function_name label [+ offset], inlined_at file line column]
+Status Parser::SourceLocation() {
+  Location location;
+  location.position = static_cast<uint32_t>(function_.body.size());
+  ASSIGN_OR_RETURN(location.file, ExpectCount("a file number", UINT32_MAX));
+  ASSIGN_OR_RETURN(location.line, ExpectCount("a line number", UINT32_MAX));
+  ASSIGN_OR_RETURN(location.column, ExpectCount("a column", UINT32_MAX));
+  function_.locations.push_back(location);
+  if (!token_.Is(",")) return Ok();
+  Advance();
+  ASSIGN_OR_RETURN(const std::string_view word, ExpectWord("'function_name'"));
+  if (word != "function_name") return Unexpected("'function_name'");
+  ASSIGN_OR_RETURN([[maybe_unused]] const std::string_view label, ExpectWord("a label"));
+  uint64_t offset = 0;
+  RETURN_IF_ERROR(AcceptOffset(offset));
+  if (!Accept(",")) return Ok();
+  ASSIGN_OR_RETURN(const std::string_view inlined, ExpectWord("'inlined_at'"));
+  if (inlined != "inlined_at") return Unexpected("'inlined_at'");
+  for (int i = 0; i < 3; ++i) {
+    ASSIGN_OR_RETURN([[maybe_unused]] const uint32_t number, ExpectCount("a number", UINT32_MAX));
+  }
+  return Ok();
+}
+
+Status Parser::PragmaStatement() {
+  do {
+    if (token_.kind != TokenKind::kString) return Unexpected("a pragma in quotes");
+    // Printed back verbatim, so nothing that could end the string.
+    for (char c : token_.text) {
+      if (c < 0x20 || c > 0x7e || c == '\\') return Unexpected("a plain pragma");
+    }
+    RETURN_IF_ERROR(CountName());
+    Pragma pragma;
+    pragma.text = std::string(token_.text);
+    pragma.position = static_cast<uint32_t>(function_.body.size());
+    function_.pragmas.push_back(std::move(pragma));
+    Advance();
+  } while (Accept(","));
+  return Expect(";");
+}
+
+uint32_t Parser::UseLabel(std::string_view name) {
+  const uint32_t fresh = static_cast<uint32_t>(labels_.size());
+  const auto [at, inserted] = label_scopes_.back().try_emplace(name, fresh);
+  if (inserted) {
+    LabelState state;
+    state.name = name;
+    state.first_use = token_.line;
+    labels_.push_back(state);
+  }
+  return at->second;
+}
+
+Result<uint32_t> Parser::DeclareLabel(std::string_view name, uint32_t line) {
+  RETURN_IF_ERROR(CountName());
+  const uint32_t label = UseLabel(name);
+  if (labels_[label].declared) return At(line, "label " + Quoted(name) + " is declared twice");
+  labels_[label].declared = true;
+  labels_[label].target = static_cast<uint32_t>(function_.body.size());
+  return label;
+}
+
+Status Parser::LabelStatement(std::string_view name, uint32_t line) {
+  ASSIGN_OR_RETURN(const uint32_t label, DeclareLabel(name, line));
+  if (AcceptDot("branchtargets")) return BranchTargets(label, /*calls=*/false);
+  if (AcceptDot("calltargets")) return BranchTargets(label, /*calls=*/true);
+  if (AcceptDot("callprototype")) return CallPrototype(label);
+  return Ok();
+}
+
+Status Parser::BranchTargets(uint32_t label, bool calls) {
+  TargetTable table;
+  table.name = std::string(labels_[label].name);
+  table.is_calls = calls;
+  table.position = static_cast<uint32_t>(function_.body.size());
+  do {
+    const uint32_t line = token_.line;
+    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a target"));
+    if (!calls) {
+      table.targets.push_back(UseLabel(name));
+      continue;
+    }
+    const Symbol* const symbol = names_.Find(name);
+    if (symbol == nullptr || symbol->kind != SymbolKind::kFunction) {
+      return At(line, "unknown function " + Quoted(name));
+    }
+    table.targets.push_back(symbol->index);
+  } while (Accept(","));
+  labels_[label].table = static_cast<uint32_t>(function_.tables.size());
+  function_.tables.push_back(std::move(table));
+  return Expect(";");
+}
+
+Status Parser::PrototypeParameters(std::vector<Variable>& out) {
+  RETURN_IF_ERROR(Expect("("));
+  if (Accept(")")) return Ok();
+  do {
+    if (out.size() >= limits_.parameters) {
+      return At(token_.line, "more parameters than a function may have", Code::kTooLarge);
+    }
+    const bool is_register = AcceptDot("reg");
+    if (!is_register && !AcceptDot("param")) return Unexpected("'.param'");
+    ASSIGN_OR_RETURN(const Declaration declaration,
+                     DeclarationHead(is_register ? Space::kReg : Space::kParam));
+    ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, /*may_be_empty=*/true));
+    if (variable.initialised) return At(variable.line, "a parameter has an initialiser");
+    variable.name = "_";
+    out.push_back(std::move(variable));
+  } while (Accept(","));
+  return Expect(")");
+}
+
+// name: .callprototype (returns) _ (parameters) [.noreturn];
+Status Parser::CallPrototype(uint32_t label) {
+  Prototype prototype;
+  prototype.name = std::string(labels_[label].name);
+  prototype.position = static_cast<uint32_t>(function_.body.size());
+  if (token_.Is("(")) RETURN_IF_ERROR(PrototypeParameters(prototype.returns));
+  ASSIGN_OR_RETURN([[maybe_unused]] const std::string_view name, ExpectWord("'_'"));
+  if (token_.Is("(")) RETURN_IF_ERROR(PrototypeParameters(prototype.params));
+  prototype.noreturn = AcceptDot("noreturn");
+  labels_[label].prototype = static_cast<uint32_t>(function_.prototypes.size());
+  function_.prototypes.push_back(std::move(prototype));
+  return Expect(";");
+}
+
+uint32_t Parser::FinalLabel(uint32_t label) const {
+  // As long as scopes are deep.
+  while (labels_[label].alias != kNoIndex) label = labels_[label].alias;
+  return label;
+}
+
+// Every use now finds its label; operands that name tables and prototypes become that.
+Status Parser::FinishLabels() {
+  const LabelState* unknown = nullptr;
+  for (const auto& [name, label] : label_scopes_.back()) {
+    const LabelState& state = labels_[label];
+    if (state.declared) continue;
+    if (unknown == nullptr || state.first_use < unknown->first_use) unknown = &state;
+  }
+  if (unknown != nullptr) return At(unknown->first_use, "unknown label " + Quoted(unknown->name));
+
+  std::vector<uint32_t> dense(labels_.size(), kNoIndex);
+  for (size_t i = 0; i < labels_.size(); ++i) {
+    const LabelState& state = labels_[i];
+    if (!state.declared || state.table != kNoIndex || state.prototype != kNoIndex) continue;
+    dense[i] = static_cast<uint32_t>(function_.labels.size());
+    Label label;
+    label.name = std::string(state.name);
+    label.target = state.target;
+    function_.labels.push_back(std::move(label));
+  }
+  for (Operand& operand : function_.operands) {
+    if (operand.kind != OperandKind::kLabel) continue;
+    const uint32_t label = FinalLabel(operand.index);
+    const LabelState& state = labels_[label];
+    operand.index = dense[label];
+    if (state.table != kNoIndex) {
+      operand.kind = OperandKind::kTable;
+      operand.index = state.table;
+    } else if (state.prototype != kNoIndex) {
+      operand.kind = OperandKind::kPrototype;
+      operand.index = state.prototype;
+    }
+  }
+  for (TargetTable& table : function_.tables) {
+    if (table.is_calls) continue;
+    for (uint32_t& target : table.targets) {
+      target = dense[FinalLabel(target)];
+      if (target == kNoIndex) return At(function_.line, "a branch table that leads to a table");
+    }
+  }
+  return Ok();
+}
+
+}  // namespace souk::ptx

@@ -1,0 +1,352 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+#include "gpu/ptx/parser.h"
+
+namespace souk::ptx {
+namespace {
+
+// %tid.x, %clock64, %envreg3, %pm2_64. False where there is none of that name.
+bool FindSpecial(std::string_view name, Operand& operand) {
+  static const auto* const specials = new std::map<std::string_view, Special>{
+#define X(special, text) {text, Special::special},
+      SOUK_PTX_SPECIALS(X)
+#undef X
+  };
+  operand.kind = OperandKind::kSpecial;
+  if (const auto at = specials->find(name); at != specials->end()) {
+    operand.index = static_cast<uint32_t>(at->second);
+    return true;
+  }
+  for (uint64_t i = 0; i < 40; ++i) {
+    for (Special special : {Special::kEnvreg, Special::kPm}) {
+      if (special == Special::kEnvreg && i >= 32) continue;
+      if (special == Special::kPm && i >= 8 && i < 32) continue;
+      if (SpecialName(special, i) != name) continue;
+      operand.index = static_cast<uint32_t>(special);
+      operand.value = i;
+      return true;
+    }
+  }
+  return false;
+}
+
+Component FindComponent(std::string_view name) {
+  if (name == "x" || name == "r") return Component::kX;
+  if (name == "y" || name == "g") return Component::kY;
+  if (name == "z" || name == "b") return Component::kZ;
+  if (name == "w" || name == "a") return Component::kW;
+  if (name == "b0") return Component::kB0;
+  if (name == "b1") return Component::kB1;
+  if (name == "b2") return Component::kB2;
+  if (name == "b3") return Component::kB3;
+  if (name == "h0") return Component::kH0;
+  if (name == "h1") return Component::kH1;
+  return Component::kAll;
+}
+
+Operand Literal(const Constant& constant) {
+  Operand operand;
+  operand.kind = constant.kind == TokenKind::kInteger   ? OperandKind::kInteger
+                 : constant.kind == TokenKind::kFloat32 ? OperandKind::kFloat32
+                                                        : OperandKind::kFloat64;
+  operand.value = constant.value;
+  return operand;
+}
+
+}  // namespace
+
+Result<uint32_t> Parser::OperationIndex() {
+  std::string spelling(token_.text);
+  Advance();
+  while (token_.kind == TokenKind::kDot) {
+    spelling += '.';
+    spelling += token_.text;
+    Advance();
+  }
+  if (spelling.size() > limits_.identifier_bytes) {
+    return At(token_.line, "an instruction's name too long", Code::kTooLarge);
+  }
+  const auto at = operations_.find(spelling);
+  if (at != operations_.end()) return at->second;
+  RETURN_IF_ERROR(CountName());
+  const uint32_t index = static_cast<uint32_t>(module_.operations.size());
+  module_.operations.push_back(DecodeOperation(spelling));
+  operations_.emplace(std::move(spelling), index);
+  return index;
+}
+
+Status Parser::Guard(Instruction& instruction) {
+  if (!Accept("@")) return Ok();
+  instruction.guard_negated = Accept("!");
+  const uint32_t line = token_.line;
+  ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a predicate"));
+  Symbol* const symbol = names_.Find(name);
+  if (symbol == nullptr || symbol->kind != SymbolKind::kRegister || symbol->type != Type::kPred) {
+    return At(line, Quoted(name) + " is no predicate register");
+  }
+  instruction.guard = UseRegister(*symbol, name);
+  return Ok();
+}
+
+Status Parser::InstructionStatement() {
+  Instruction instruction;
+  instruction.line = token_.line;
+  RETURN_IF_ERROR(Guard(instruction));
+  if (token_.kind != TokenKind::kWord) return Unexpected("an instruction");
+  ASSIGN_OR_RETURN(instruction.operation, OperationIndex());
+  const Opcode opcode = module_.operations[instruction.operation].opcode;
+  std::vector<Operand> operands;
+  if (opcode == Opcode::kUnknown) {
+    // Its operands' grammar is not known either. Reports name it; Canonicalize refuses it.
+    RETURN_IF_ERROR(Skip(";"));
+  } else if (opcode == Opcode::kCall) {
+    RETURN_IF_ERROR(CallOperands(operands));
+  } else if (!token_.Is(";")) {
+    labels_first_ = opcode == Opcode::kBra;
+    labels_allowed_ = labels_first_ || opcode == Opcode::kBrx;
+    do {
+      ASSIGN_OR_RETURN(const Operand operand, ParseOperand());
+      operands.push_back(operand);
+    } while (Accept(",") && operands.size() < limits_.vector_elements);
+    labels_first_ = labels_allowed_ = false;
+  }
+  if (opcode != Opcode::kUnknown) RETURN_IF_ERROR(Expect(";"));
+  instruction.first_operand = static_cast<uint32_t>(function_.operands.size());
+  instruction.operand_count = static_cast<uint32_t>(operands.size());
+  function_.operands.insert(function_.operands.end(), operands.begin(), operands.end());
+  function_.body.push_back(instruction);
+  return Ok();
+}
+
+// call [(returns),] callee [, (arguments)] [, prototype or table]
+Status Parser::CallOperands(std::vector<Operand>& operands) {
+  Operand returns = StoreGroup(OperandKind::kTuple, {});
+  Operand arguments = returns;
+  if (token_.Is("(")) {
+    ASSIGN_OR_RETURN(returns, Group(OperandKind::kTuple, ")"));
+    RETURN_IF_ERROR(Expect(","));
+  } else if (token_.kind == TokenKind::kWord && token_.text == "_" && next_.Is(",")) {
+    Advance();
+    Advance();
+  }
+  const uint32_t line = token_.line;
+  ASSIGN_OR_RETURN(const Operand callee, ParseOperand());
+  if (callee.kind != OperandKind::kFunction && callee.kind != OperandKind::kRegister) {
+    return At(line, "call needs a function or a register");
+  }
+  operands = {returns, callee, arguments};
+  bool more = Accept(",");
+  if (more && token_.Is("(")) {
+    ASSIGN_OR_RETURN(operands[2], Group(OperandKind::kTuple, ")"));
+    more = Accept(",");
+  }
+  if (!more) return Ok();
+  ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a prototype"));
+  Operand prototype;
+  prototype.kind = OperandKind::kLabel;  // FinishLabels makes it kPrototype or kTable
+  RETURN_IF_ERROR(CountName());
+  prototype.index = UseLabel(name);
+  operands.push_back(prototype);
+  return Ok();
+}
+
+Operand Parser::StoreGroup(OperandKind kind, const std::vector<Operand>& elements) {
+  Operand group;
+  group.kind = kind;
+  group.index = static_cast<uint32_t>(function_.operands.size());
+  group.count = static_cast<uint32_t>(elements.size());
+  function_.operands.insert(function_.operands.end(), elements.begin(), elements.end());
+  return group;
+}
+
+Result<Operand> Parser::Group(OperandKind kind, std::string_view closing) {
+  Advance();  // the opening bracket
+  std::vector<Operand> elements;
+  if (!token_.Is(closing)) {
+    do {
+      if (elements.size() >= limits_.vector_elements) {
+        return At(token_.line, "a list of operands that is too long", Code::kTooLarge);
+      }
+      // No list holds a list, save [a, {b, c}]: so recursion ends here.
+      if (token_.Is("{") || token_.Is("[")) return Unexpected("a register or a constant");
+      ASSIGN_OR_RETURN(const Operand element, ParseOperand());
+      elements.push_back(element);
+    } while (Accept(","));
+  }
+  RETURN_IF_ERROR(Expect(closing));
+  return StoreGroup(kind, elements);
+}
+
+// A primary, or two as "p|q".
+Result<Operand> Parser::ParseOperand() {
+  ASSIGN_OR_RETURN(const Operand first, Primary());
+  const bool may_pair = first.kind == OperandKind::kRegister || first.kind == OperandKind::kSink ||
+                        first.kind == OperandKind::kVector;
+  if (!may_pair || !Accept("|")) return first;
+  ASSIGN_OR_RETURN(const Operand second, Primary());
+  if (second.kind != OperandKind::kRegister && second.kind != OperandKind::kSink) {
+    return Unexpected("a register after '|'");
+  }
+  return StoreGroup(OperandKind::kPair, {first, second});
+}
+
+Result<Operand> Parser::Primary() {
+  if (token_.Is("{")) return Group(OperandKind::kVector, "}");
+  if (token_.Is("[")) return AddressOperand();
+  const bool sign = token_.Is("!") || token_.Is("-");
+  if (sign && next_.kind == TokenKind::kWord && next_.text != "WARP_SZ") {
+    Advance();
+    ASSIGN_OR_RETURN(Operand operand, Named());
+    if (operand.kind != OperandKind::kRegister) return Unexpected("a register");
+    operand.negated = true;
+    return operand;
+  }
+  if (token_.kind == TokenKind::kWord && token_.text != "WARP_SZ") return Named();
+  ASSIGN_OR_RETURN(const Constant constant, ConstantExpression());
+  return Literal(constant);
+}
+
+uint32_t Parser::UseRegister(Symbol& symbol, std::string_view name) {
+  if (symbol.index == kNoIndex) {
+    symbol.index = static_cast<uint32_t>(function_.registers.size());
+    Register reg;
+    reg.name = std::string(name);
+    reg.type = symbol.type;
+    reg.vector = symbol.vector;
+    function_.registers.push_back(std::move(reg));
+    ++names_used_;
+  }
+  return symbol.index;
+}
+
+Result<Operand> Parser::Named() {
+  const std::string_view name = token_.text;
+  const uint32_t line = token_.line;
+  Operand operand;
+  if (name == "_") {
+    Advance();
+    return operand;
+  }
+  Symbol* const symbol = labels_first_ ? nullptr : names_.Find(name);
+  if (symbol != nullptr) {
+    Advance();
+    return NamedSymbol(*symbol, name);
+  }
+  if (!labels_first_ && name[0] == '%') {
+    const bool dotted = next_.kind == TokenKind::kDot && next_.glued;
+    const size_t length = dotted ? name.size() + 1 + next_.text.size() : name.size();
+    if (FindSpecial(std::string_view(name.data(), length), operand)) {
+      Advance();
+      if (dotted) Advance();
+      return operand;
+    }
+  }
+  if (!labels_allowed_) return At(line, "unknown name " + Quoted(name));
+  RETURN_IF_ERROR(CountName());
+  operand.kind = OperandKind::kLabel;
+  operand.index = UseLabel(name);
+  Advance();
+  return operand;
+}
+
+Result<Operand> Parser::NamedSymbol(Symbol& symbol, std::string_view name) {
+  Operand operand;
+  switch (symbol.kind) {
+    case SymbolKind::kRegister:
+      operand.kind = OperandKind::kRegister;
+      operand.index = UseRegister(symbol, name);
+      RETURN_IF_ERROR(AcceptComponent(operand));
+      return operand;
+    case SymbolKind::kFunction:
+      operand.kind = OperandKind::kFunction;
+      operand.index = symbol.index;
+      return operand;
+    case SymbolKind::kModuleVariable:
+    case SymbolKind::kFunctionVariable:
+      break;
+  }
+  const bool in_module = symbol.kind == SymbolKind::kModuleVariable;
+  operand.kind = OperandKind::kVariable;
+  operand.scope = in_module ? VariableScope::kModule : VariableScope::kFunction;
+  operand.index = symbol.index;
+  const Variable& variable =
+      in_module ? module_.variables[operand.index] : function_.variables[operand.index];
+  if (Accept("[")) {  // x[3]: its fourth element
+    ASSIGN_OR_RETURN(const Constant element, ConstantExpression());
+    if (element.kind != TokenKind::kInteger) return Unexpected("an element's number");
+    operand.value = element.value * TypeBytes(variable.type) * variable.vector;
+    RETURN_IF_ERROR(Expect("]"));
+  }
+  RETURN_IF_ERROR(AcceptOffset(operand.value));
+  return operand;
+}
+
+Status Parser::AcceptComponent(Operand& operand) {
+  if (token_.kind != TokenKind::kDot || !token_.glued) return Ok();
+  operand.component = FindComponent(token_.text);
+  if (operand.component == Component::kAll) return Unexpected("a register's part");
+  Advance();
+  return Ok();
+}
+
+// "+4", "-8", "+-4", "+4*2".
+Status Parser::AcceptOffset(uint64_t& offset) {
+  constexpr int kMultiplicative = 10;
+  while (token_.Is("+") || token_.Is("-")) {
+    const bool minus = token_.Is("-");
+    Advance();
+    ASSIGN_OR_RETURN(const Constant value, Binary(kMultiplicative, 0));
+    if (value.kind != TokenKind::kInteger) return Unexpected("an integer offset");
+    offset += minus ? uint64_t{0} - value.value : value.value;
+  }
+  return Ok();
+}
+
+// The inside of [ ] up to "]" or ",".
+Result<Operand> Parser::AddressBase() {
+  Operand address;
+  address.kind = OperandKind::kAddress;
+  if (token_.kind != TokenKind::kWord || token_.text == "WARP_SZ") {
+    ASSIGN_OR_RETURN(const Constant constant, ConstantExpression());
+    if (constant.kind != TokenKind::kInteger) return Unexpected("an address");
+    address.value = constant.value;
+    return address;
+  }
+  const uint32_t line = token_.line;
+  ASSIGN_OR_RETURN(const Operand base, Named());
+  address.index = base.index;
+  if (base.kind == OperandKind::kRegister && base.component == Component::kAll) {
+    address.base = BaseKind::kRegister;
+    RETURN_IF_ERROR(AcceptOffset(address.value));
+    return address;
+  }
+  if (base.kind != OperandKind::kVariable)
+    return At(line, "an address needs a register or variable");
+  address.base = BaseKind::kVariable;
+  address.scope = base.scope;
+  address.value = base.value;
+  return address;
+}
+
+Result<Operand> Parser::AddressOperand() {
+  Advance();  // [
+  ASSIGN_OR_RETURN(const Operand address, AddressBase());
+  if (Accept("]")) return address;
+  std::vector<Operand> elements = {address};
+  while (Accept(",")) {
+    if (elements.size() >= limits_.vector_elements) {
+      return At(token_.line, "a list of operands that is too long", Code::kTooLarge);
+    }
+    if (token_.Is("[")) return Unexpected("coordinates");
+    ASSIGN_OR_RETURN(const Operand element, ParseOperand());
+    elements.push_back(element);
+  }
+  RETURN_IF_ERROR(Expect("]"));
+  return StoreGroup(OperandKind::kBracket, elements);
+}
+
+}  // namespace souk::ptx

@@ -1,0 +1,107 @@
+// The version table of what is not an instruction's spelling: targets, directives, special
+// registers, operands. From "PTX ISA Notes" throughout ISA 9.0 and chapter 13, "Release Notes".
+#include <algorithm>
+
+#include "gpu/ptx/canonical.h"
+
+namespace souk::ptx {
+namespace {
+
+constexpr uint32_t kFloor = 60;  // the memory model and .sync instructions begin here
+
+struct TargetRow {
+  uint32_t target;
+  uint32_t version;
+};
+constexpr TargetRow kTargets[] = {{72, 61},  {75, 63},  {80, 70},  {86, 71},  {87, 74},
+                                  {88, 90},  {89, 78},  {90, 78},  {100, 86}, {101, 86},
+                                  {103, 88}, {110, 90}, {120, 87}, {121, 88}};
+
+uint32_t TargetVersion(const Module& module) {
+  uint32_t version = kFloor;
+  for (const TargetRow& row : kTargets) {
+    if (row.target <= module.target) version = std::max(version, row.version);
+    if (row.target == module.target) version = row.version;
+  }
+  // A target that this table does not know is newer than it.
+  const bool known = module.target < 75 ||
+                     std::any_of(std::begin(kTargets), std::end(kTargets),
+                                 [&](const TargetRow& row) { return row.target == module.target; });
+  if (!known) return module.version;
+  if (module.target_suffix == "a") version = std::max(version, 80u);
+  if (module.target_suffix == "f") version = std::max(version, 88u);
+  return std::max(version, kFloor);
+}
+
+uint32_t DirectivesVersion(const Directives& d) {
+  if (d.blocksareclusters) return 90;
+  if (d.reqnctapercluster[0] != 0 || d.maxclusterrank != 0 || d.explicitcluster) return 78;
+  return d.noreturn ? 64 : kFloor;
+}
+
+uint32_t SpecialVersion(const Operand& operand) {
+  const auto special = static_cast<Special>(operand.index);
+  if (special == Special::kAggrSmemSize) return 81;
+  if (special == Special::kCurrentGraphExec) return 80;
+  if (special >= Special::kIsExplicitCluster && special <= Special::kClusterNctarank) return 78;
+  if (special >= Special::kReservedSmemOffsetBegin && special <= Special::kReservedSmemOffset1) {
+    return 76;
+  }
+  return kFloor;
+}
+
+// Forms that differ in their operands only.
+uint32_t OperandsVersion(const Operation& op, std::span<const Operand> operands) {
+  switch (op.opcode) {
+    case Opcode::kMin:
+    case Opcode::kMax:
+      return operands.size() > 3 ? 88 : kFloor;
+    case Opcode::kCp:  // the predicate ignore-src
+      return op.HasRest("async") && operands.size() > 3 &&
+                     operands[3].kind == OperandKind::kRegister
+                 ? 75
+                 : kFloor;
+    case Opcode::kMbarrier:
+      if (!op.HasRest("arrive") && !op.HasRest("arrive_drop")) return kFloor;
+      if (operands.size() > 2 && !op.HasRest("noComplete")) return 78;  // a count
+      return !operands.empty() && operands[0].kind == OperandKind::kSink ? 71 : kFloor;
+    default:
+      return kFloor;
+  }
+}
+
+uint32_t FunctionVersion(const Module& module, const Function& f) {
+  constexpr uint64_t kOldParameterBytes = 4352;
+  uint32_t version = DirectivesVersion(f.directives);
+  if (f.is_entry && f.param_bytes > kOldParameterBytes) version = std::max(version, 81u);
+  for (const Prototype& prototype : f.prototypes) {
+    if (prototype.noreturn) version = std::max(version, 64u);
+  }
+  for (const Register& reg : f.registers) {
+    if (reg.type == Type::kB128) version = std::max(version, 83u);
+  }
+  for (const Operand& operand : f.operands) {
+    if (operand.kind == OperandKind::kSpecial) version = std::max(version, SpecialVersion(operand));
+  }
+  for (const Instruction& i : f.body) {
+    const Operation& op = module.OperationOf(i);
+    version = std::max({version, op.needs_version, OperandsVersion(op, f.Operands(i))});
+    if (!op.version_known) version = std::max(version, module.version);
+  }
+  return version;
+}
+
+}  // namespace
+
+uint32_t LeastVersion(const Module& module) {
+  uint32_t version = TargetVersion(module);
+  for (const Variable& v : module.variables) {
+    for (const Relocation& r : v.relocations) version = std::max(version, r.masked ? 71u : kFloor);
+    if (v.type == Type::kB128) version = std::max(version, 83u);
+  }
+  for (const Function& f : module.functions)
+    version = std::max(version, FunctionVersion(module, f));
+  return version;
+}
+
+}  // namespace souk::ptx
