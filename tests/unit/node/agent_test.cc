@@ -12,7 +12,7 @@ constexpr int kBook = 0, kProvider = 1, kRenter = 2;
 // A clearing peer, one provider with two devices, one renter with a million µcredits.
 class Market : public testing::Test {
  protected:
-  Market() : world({.seed = 7, .providers = 1, .renters = 1, .faults = false}) {
+  Market() : world({.seed = 7, .providers = 1, .renters = 1, .faults = false, .verbose = std::getenv("SOUK_VERBOSE") != nullptr}) {
     world.Boot();
     world.RunFor(1000);
     Issue(1'000'000);
