@@ -46,6 +46,7 @@ class Runner {
   struct Parts {
     Agent& agent;
     ledger::Log& log;
+    ledger::Store& store;  // the log's own
     Network& network;
     Workshop& workshop;
     BlobStore& blobs;
@@ -72,7 +73,6 @@ class Runner {
 
   Parts parts_;
   Answered answered_;
-  ledger::WriteBatch facts_ = {};
   // Size of this node's log that each connection was last shown, and holds.
   std::map<ConnectionId, uint64_t> shown_ = {};
 };

@@ -50,6 +50,7 @@ class World {
   void CheckNewEntries(Peer& peer);
   void Arrive(int to, node::ConnectionId connection, const CurveKey& curve,
               const node::Frames& frames);
+  void MindTheLonely(Peer& peer);
   void Tick(int peer);
   void Mischief();
   void Errand(Peer& renter);

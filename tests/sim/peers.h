@@ -77,6 +77,9 @@ struct Peer : public node::Network {
   const node::Settings settings;
   const CurveKey curve;
 
+  // The operator says --alone at the next start.
+  bool alone = false;
+
   // What survives a crash.
   std::shared_ptr<ledger::DiskFaults> faults = std::make_shared<ledger::DiskFaults>();
   ledger::MemoryStore store{faults};
