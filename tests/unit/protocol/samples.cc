@@ -251,7 +251,7 @@ BlobGet Any<BlobGet>(Rng& rng) {
   BlobGet m;
   m.blob = AnyDigest(rng);
   m.offset = rng.Below(limits::kBlobBytes + 1);
-  m.length = static_cast<uint32_t>(1 + rng.Below(limits::kBlobChunkBytes));
+  m.length = static_cast<uint32_t>(rng.Below(limits::kBlobChunkBytes + 1));
   m.job = AnyDigest(rng);
   return m;
 }
@@ -346,9 +346,9 @@ template <>
 Statement Any<Statement>(Rng& rng) {
   Statement m;
   m.account = AnyKey(rng);
-  m.posted = AnyCredits(rng);
-  m.held = AnyCredits(rng);
-  m.incoming = AnyCredits(rng);
+  m.posted = Credits{static_cast<int64_t>(rng.Any() >> 1)};
+  m.held = Credits{static_cast<int64_t>(rng.Any() >> 1)};
+  m.incoming = Credits{static_cast<int64_t>(rng.Any() >> 1)};
   m.at = AnyTime(rng);
   return m;
 }

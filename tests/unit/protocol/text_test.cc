@@ -106,9 +106,12 @@ TEST(Size, PrintsBinaryUnitsAndParsesBoth) {
   EXPECT_EQ(*ParseSize("1.5MiB"), 1'572'864u);
   EXPECT_EQ(*ParseSize("2GB"), 2'000'000'000u);
   EXPECT_EQ(*ParseSize("512"), 512u);
-  for (const char* bad : {"", "GiB", "24  GiB", "24gib", "24G", "-1B", "0.5B", "1.5.5MiB"}) {
+  EXPECT_EQ(*ParseSize("79.6GiB"), 85'469'849'190u) << "down to whole bytes";
+  EXPECT_EQ(*ParseSize("15.9 EiB"), 18'331'451'923'248'866'918u);
+  for (const char* bad : {"", "GiB", "24  GiB", "24gib", "24G", "-1B", "1.5.5MiB"}) {
     EXPECT_FALSE(ParseSize(bad)) << bad;
   }
+  EXPECT_EQ(ParseSize("16EiB").error().code, Code::kTooLarge);
   EXPECT_EQ(ParseSize("99999999TiB").error().code, Code::kTooLarge);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "gpu/ptx/module.h"
 #include "gpu/workload/manifest_values.h"
 #include "gpu/workload/npy.h"
 #include "gpu/workload/schedule.h"
@@ -124,7 +125,7 @@ TEST_F(ManifestTest, GivesTheSameWorkloadWhateverItsComments) {
 }
 
 TEST_F(ManifestTest, NestsLoopsWithVariablesAndSwaps) {
-  const Result<Manifest> manifest = Parse(kBase + R"(
+  const Result<Manifest> manifest = Parse(kBase + R"toml(
 [[launch]]
 repeat = 3
 var = "epoch"
@@ -141,17 +142,17 @@ kernel = "other"
 grid = 1
 block = 1
 args = [{ buffer = "x", offset = "epoch * 2" }, { bytes = "000102030405060708090a0b" }]
-)");
+)toml");
   ASSERT_TRUE(manifest) << manifest.error().message;
-EXPECT_EQ(*CountLaunches(manifest->workload.steps), 9u);
-Schedule schedule(manifest->workload);
-std::vector<ScheduledLaunch> launches;
-while (auto next = *schedule.Next()) launches.push_back(*next);
-ASSERT_EQ(launches.size(), 9u);
-EXPECT_EQ(GetLe<uint32_t>(launches[4].arguments[2].bytes.data()), 11u);
-EXPECT_EQ(launches[3].arguments[0].buffer, 1u);  // swapped once
-EXPECT_EQ(launches[8].arguments[0].offset_bytes, 16u);
-EXPECT_EQ(launches[8].arguments[1].bytes.size(), 12u);
+  EXPECT_EQ(*CountLaunches(manifest->workload.steps), 9u);
+  Schedule schedule(manifest->workload);
+  std::vector<ScheduledLaunch> launches;
+  while (auto next = *schedule.Next()) launches.push_back(*next);
+  ASSERT_EQ(launches.size(), 9u);
+  EXPECT_EQ(GetLe<uint32_t>(launches[4].arguments[2].bytes.data()), 11u);
+  EXPECT_EQ(launches[3].arguments[0].buffer, 1u);  // swapped once
+  EXPECT_EQ(launches[8].arguments[0].offset_bytes, 16u);
+  EXPECT_EQ(launches[8].arguments[1].bytes.size(), 12u);
 }
 
 TEST_F(ManifestTest, ReadsLimitsAndTheMarket) {
@@ -336,7 +337,7 @@ TEST(ManifestValues, RoundHalvesToNearestEven) {
       {-2.0, 0xc000},        {65504.0, 0x7bff},       {65519.0, 0x7bff},
       {0x1p-14, 0x0400},     {0x1p-24, 0x0001},       {0x1p-25, 0x0000},
       {0x1.8p-24, 0x0002},   {1.0 + 0x1p-11, 0x3c00}, {1.0 + 0x3p-11, 0x3c02},
-      {0x1.ffep-15, 0x03ff}, {0x1.fffp-15, 0x0400},   {65520.0, 0x7c00}};
+      {0x1.ff8p-15, 0x03ff}, {0x1.fffp-15, 0x0400},   {65520.0, 0x7c00}};
   for (const auto& row : table) EXPECT_EQ(HalfFromReal(row.first), row.second) << row.first;
   EXPECT_FALSE(ElementFromReal(DType::kF16, 65520.0));
 }

@@ -60,7 +60,7 @@ TEST(Npy, ReadsBackWhatItWritesForEveryTypeAndRank) {
 
 TEST(Npy, ReadsVersionsOneToThreeAndNoOther) {
   const std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n";
-  for (const uint8_t major : {1, 2, 3}) {
+  for (const uint8_t major : Bytes{1, 2, 3}) {
     EXPECT_TRUE(ParseNpy(File(header, Bytes(2), major))) << int{major};
   }
   EXPECT_EQ(CodeOf(File(header, Bytes(2), 4)), Code::kUnsupported);
@@ -119,7 +119,7 @@ TEST(Npy, RefusesHeadersThatNumpyDoesNotWrite) {
         std::string("{'descr': '|u1', 'fortran_order': False, 'shape': [1]}"),
         std::string("{'descr': '|u1', 'fortran_order': False, 'shape': (1 1)}"),
         std::string("{'descr': '|u1', 'fortran_order': 0, 'shape': (1,)}"),
-        std::string("{'descr': '|u1, 'fortran_order': False, 'shape': (1,)}"),
+        std::string("{'descr': '|u1', 'fortran_order': False, 'shape: (1,)}"),
         std::string("{'descr': '|u1', 'shape': (1,)}")}) {
     EXPECT_EQ(CodeOf(File(header, Bytes(1))), Code::kMalformed) << header;
   }

@@ -30,9 +30,10 @@ Result<std::optional<ScheduledLaunch>> FirstWith(size_t n, Argument argument) {
 }
 
 TEST(Schedule, RunsLoopsInOrderWithTheirVariables) {
-  const std::vector<ScheduledLaunch> launches = All(SampleWorkload());
+  const Workload workload = SampleWorkload();  // which the launches point into
+  const std::vector<ScheduledLaunch> launches = All(workload);
   ASSERT_EQ(launches.size(), 7u);
-  EXPECT_EQ(*CountLaunches(SampleWorkload().steps), 7u);
+  EXPECT_EQ(*CountLaunches(workload.steps), 7u);
   EXPECT_EQ(launches[0].launch->kernel, "init");
   const uint32_t expected[] = {0, 1, 2, 10, 11, 12};
   for (size_t i = 0; i < 6; ++i) {
@@ -47,14 +48,14 @@ TEST(Schedule, RunsLoopsInOrderWithTheirVariables) {
 }
 
 TEST(Schedule, SwapsBuffersAfterEachIterationForAllThatFollows) {
-  const std::vector<ScheduledLaunch> launches = All(SampleWorkload());
+  const Workload workload = SampleWorkload();
+  const std::vector<ScheduledLaunch> launches = All(workload);
   // Inner swaps after each of 3, outer once more after each of 2: a b a | a b a, then even again.
   const uint32_t first[] = {0, 1, 0, 0, 1, 0};
   for (size_t i = 0; i < 6; ++i) {
     EXPECT_EQ(launches[i + 1].arguments[0].buffer, first[i]) << i;
     EXPECT_EQ(launches[i + 1].arguments[1].buffer, 1 - first[i]) << i;
   }
-  const Workload workload = SampleWorkload();
   Schedule schedule(workload);
   while (*schedule.Next()) continue;
   EXPECT_EQ(schedule.bindings(), (std::vector<uint32_t>{0, 1, 2, 3}));
