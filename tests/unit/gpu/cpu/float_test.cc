@@ -21,7 +21,7 @@ const Mode kModes[] = {
     {"rn", FE_TONEAREST}, {"rz", FE_TOWARDZERO}, {"rm", FE_DOWNWARD}, {"rp", FE_UPWARD}};
 
 template <typename T>
-T Rounded(int mode, T (*f)(volatile T, volatile T, volatile T), T a, T b, T c) {
+T Rounded(int mode, T (*f)(T, T, T), T a, T b, T c) {
   fesetround(mode);
   volatile T r = f(a, b, c);
   fesetround(FE_TONEAREST);
@@ -32,24 +32,24 @@ template <typename T>
 struct Named {
   const char* name;
   size_t sources;
-  T (*f)(volatile T, volatile T, volatile T);
+  T (*f)(T, T, T);
 };
 template <typename T>
-T HostFma(volatile T a, volatile T b, volatile T c) {
+T HostFma(T a, T b, T c) {
   return std::fma(a, b, c);
 }
 template <typename T>
-T HostSqrt(volatile T a, volatile T, volatile T) {
+T HostSqrt(T a, T, T) {
   return std::sqrt(a);
 }
 template <typename T>
 std::vector<Named<T>> Operations() {
-  return {{"add", 2, [](volatile T a, volatile T b, volatile T) -> T { return a + b; }},
-          {"sub", 2, [](volatile T a, volatile T b, volatile T) -> T { return a - b; }},
-          {"mul", 2, [](volatile T a, volatile T b, volatile T) -> T { return a * b; }},
+  return {{"add", 2, [](T a, T b, T) -> T { return a + b; }},
+          {"sub", 2, [](T a, T b, T) -> T { return a - b; }},
+          {"mul", 2, [](T a, T b, T) -> T { return a * b; }},
           {"fma", 3, &HostFma<T>},
-          {"div", 2, [](volatile T a, volatile T b, volatile T) -> T { return a / b; }},
-          {"rcp", 1, [](volatile T a, volatile T, volatile T) -> T { return T{1} / a; }},
+          {"div", 2, [](T a, T b, T) -> T { return a / b; }},
+          {"rcp", 1, [](T a, T, T) -> T { return T{1} / a; }},
           {"sqrt", 1, &HostSqrt<T>}};
 }
 

@@ -41,6 +41,21 @@ std::string LoadColumn(const std::string& name, const std::string& type, size_t 
   return text + "ld.global.b" + std::to_string(bytes * 8) + " " + name + ", [" + base + "];\n";
 }
 
+// "{ .reg .b32 %x; one; two; }" with each instruction guarded.
+std::string Guarded(const std::string& code, const std::string& guard) {
+  if (code[0] != '{') return guard + code + "\n";
+  std::string text = "{\n";
+  size_t at = 1;
+  while (true) {
+    at = code.find_first_not_of(" \n", at);
+    const size_t end = code.find(';', at);
+    if (end == std::string::npos) return text + "}\n";
+    const std::string statement = code.substr(at, end - at + 1);
+    text += (statement[0] == '.' ? "" : guard) + statement + "\n";
+    at = end + 1;
+  }
+}
+
 std::string KernelFor(const Instruction& instruction, bool guarded) {
   const char* const names[] = {"%a", "%b", "%c", "%e"};
   std::string text = ".visible .entry k(";
@@ -61,8 +76,8 @@ std::string KernelFor(const Instruction& instruction, bool guarded) {
   }
   if (guarded) {
     // Odd rows run it in one guarded copy, even rows in another.
-    text += "and.b32 %r6, %r1, 1; setp.eq.u32 %p2, %r6, 1;\n@%p2 " + instruction.code + "\n@!%p2 " +
-            instruction.code + "\n";
+    text += "and.b32 %r6, %r1, 1; setp.eq.u32 %p2, %r6, 1;\n" +
+            Guarded(instruction.code, "@%p2 ") + Guarded(instruction.code, "@!%p2 ");
   } else {
     text += instruction.code + "\n";
   }
