@@ -209,12 +209,6 @@ class Book : public BookView {
   Status Reconcile() const;
 
  private:
-  friend class BookDraft;
-  Status ApplyTo(const AccountOpened& fact);
-  Status ApplyTo(const TransferCreated& fact);
-  Status ApplyTo(const PendingExpired& fact);
-  Status ApplyTo(const TimeoutMoved& fact);
-
   std::map<Digest, Account> accounts_;
   std::map<Digest, TransferRecord> transfers_;
   std::set<std::pair<TimeMs, Digest>> timeouts_;
@@ -236,8 +230,9 @@ class BookDraft : public BookView {
   std::vector<TransferResult> Create(std::span<const Transfer> transfers, TimeMs now);
   // Expires what is due at `now`; to be called before anything else of the same turn (R4).
   std::vector<Digest> ExpireDue(TimeMs now);
-  // Moves every open timeout in (0, before) to `timeout`.
-  void PostponeMissed(TimeMs before, TimeMs timeout);
+  // Moves every timeout that is due at `resumed`, and so was missed while the node was down, to
+  // `timeout`.
+  void PostponeMissed(TimeMs resumed, TimeMs timeout);
 
   const std::vector<BookFact>& facts() const { return facts_; }
 
