@@ -100,12 +100,17 @@ Status Log::CheckDrafts(const std::vector<Draft>& drafts, const WriteBatch& extr
 // that byte signed.
 Status Log::ReadBack(uint64_t first, const std::vector<Digest>& leaf_hashes,
                      const WriteBatch& records) const {
-  for (size_t i = 0; i < leaf_hashes.size(); ++i) {
-    ASSIGN_OR_RETURN(const auto entry, store_->Get(EntryKey(first + i)));
-    if (!entry || LeafHash(*entry) != leaf_hashes[i]) {
-      return Error(Code::kCorrupt,
-                   fmt::format("entry {} reads back otherwise than it was written", first + i));
-    }
+  size_t same = 0;
+  const auto rehash = [&](ByteView key, ByteView entry) {
+    if (ParseEntryKey(key) != first + same || LeafHash(entry) != leaf_hashes[same]) return false;
+    return ++same < leaf_hashes.size();
+  };
+  if (!leaf_hashes.empty()) {
+    RETURN_IF_ERROR(store_->Scan(EntryKey(first), EntryKey(first + leaf_hashes.size()), rehash));
+  }
+  if (same != leaf_hashes.size()) {
+    return Error(Code::kCorrupt,
+                 fmt::format("entry {} reads back otherwise than it was written", first + same));
   }
   for (const WriteBatch::Op& op : records.ops()) {
     ASSIGN_OR_RETURN(const auto value, store_->Get(op.key));

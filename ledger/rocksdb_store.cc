@@ -49,6 +49,9 @@ rocksdb::Options MakeOptions(OpenMode mode) {
   // Every byte of a table file is under a checksum that the manifest holds.
   options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   options.bottommost_compression = rocksdb::kZSTD;
+  // Every commit asks whether its ids are new: a filter answers that without a search.
+  options.memtable_prefix_bloom_size_ratio = 0.02;
+  options.memtable_whole_key_filtering = true;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(32 << 20);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));

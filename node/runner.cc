@@ -21,15 +21,23 @@ Bytes Runner::FactKey(std::string_view key) {
 }
 
 Status Runner::Commit(const Effects& effects) {
-  for (const Remember& fact : effects.remembers) facts_.Put(FactKey(fact.key), fact.value);
-  if (effects.appends.empty()) return Ok();  // facts wait for the next batch
+  ledger::WriteBatch facts;
+  for (const Remember& fact : effects.remembers) facts.Put(FactKey(fact.key), fact.value);
+  if (effects.appends.empty()) {
+    // Facts about others' logs need no signature of ours, so they do not wait for permission to sign.
+    return facts.empty() ? Ok() : parts_.store.Write(facts, ledger::Durability::kSynced);
+  }
   std::vector<ledger::Draft> drafts;
   drafts.reserve(effects.appends.size());
   for (const AppendEntry& append : effects.appends) drafts.push_back({append.leaf, append.ids});
-  const auto committed = parts_.log.Commit(drafts, facts_);
+  const auto committed = parts_.log.Commit(drafts, facts);
   if (!committed) return committed.error();
-  facts_ = {};
   return Ok();
+}
+
+uint64_t Runner::Served(const Digest& job) const {
+  const auto it = served_.find(job);
+  return it == served_.end() ? 0 : it->second;
 }
 
 Result<Frames> Runner::MakeReply(ConnectionId to, const ReplyParts& parts) {
@@ -57,8 +65,9 @@ Result<Frames> Runner::MakeReply(ConnectionId to, const ReplyParts& parts) {
   return frames;
 }
 
-Result<Frames> Runner::MakeChunk(const ChunkParts& parts) const {
+Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
   ASSIGN_OR_RETURN(Bytes bytes, parts_.blobs.Read(parts.blob, parts.offset, parts.length));
+  served_[parts.job] += bytes.size();
   const BlobChunk chunk{.blob = parts.blob,
                         .offset = parts.offset,
                         .total = parts_.blobs.BlobSize(parts.blob).value_or(0),

@@ -32,7 +32,7 @@ using namespace wire;  // NOLINT: the tables' vocabulary
 using DeviceCount = Within<1, limits::kSlices>;
 using Version = Within<1, UINT32_MAX>;
 using BlobSize = Within<0, limits::kBlobBytes>;
-using ChunkLength = Within<1, limits::kBlobChunkBytes>;
+using ChunkLength = Within<0, limits::kBlobChunkBytes>;  // an empty blob is one empty chunk
 using GradeChoice = Choice<schema::Grade, Grade, Grade::kAttested>;
 using JailChoice = Choice<schema::JailGrade, JailGrade, JailGrade::kNamespaces>;
 

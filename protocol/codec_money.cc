@@ -8,6 +8,11 @@ namespace {
 
 using namespace wire;  // NOLINT: the tables' vocabulary
 
+// What an account holds: a sum of amounts, which each are within their limit.
+struct Sum : Amount {
+  static Status In(int64_t wire, Credits& value) { return InBounded(wire, INT64_MAX, value.micro); }
+};
+
 #define ISSUE(VALUE, LIST, STRUCT, STRUCTS) \
   VALUE(Fixed32, account, Account)          \
   VALUE(Amount, amount, Amount)             \
@@ -24,8 +29,7 @@ using namespace wire;  // NOLINT: the tables' vocabulary
   VALUE(Moment, accept_by, AcceptBy)         \
   VALUE(Moment, timeout, Timeout)
 
-#define ESCROW_FETCH(VALUE, LIST, STRUCT, STRUCTS) \
-  VALUE(Fixed32, escrow, Escrow)
+#define ESCROW_FETCH(VALUE, LIST, STRUCT, STRUCTS) VALUE(Fixed32, escrow, Escrow)
 
 #define VOUCHER(VALUE, LIST, STRUCT, STRUCTS) \
   VALUE(Fixed32, lease, Lease)                \
@@ -54,9 +58,9 @@ using namespace wire;  // NOLINT: the tables' vocabulary
 
 #define STATEMENT(VALUE, LIST, STRUCT, STRUCTS) \
   VALUE(Fixed32, account, Account)              \
-  VALUE(Amount, posted, Posted)                 \
-  VALUE(Amount, held, Held)                     \
-  VALUE(Amount, incoming, Incoming)             \
+  VALUE(Sum, posted, Posted)                    \
+  VALUE(Sum, held, Held)                        \
+  VALUE(Sum, incoming, Incoming)                \
   VALUE(Moment, at, At)
 
 SOUK_STRUCT_CODEC(Issue, Issue, ISSUE)

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "protocol/base/check.h"
+#include "protocol/exact_words.h"
 
 namespace souk::wire {
 namespace {
@@ -11,10 +12,10 @@ namespace {
 constexpr size_t kWordBytes = sizeof(capnp::word);
 // One segment: u32 segment count less one (0), u32 words in the segment.
 constexpr size_t kFramingBytes = 8;
-// The deepest message, an entry, nests root, union, list, struct, data.
+// The deepest message, an entry, nests root, outcome, list, data; the rest is for later versions.
 constexpr int kNesting = 8;
-// One walk to measure, one to decode; the slack covers Cap'n Proto's own accounting.
-constexpr uint64_t kWalks = 3;
+// Every word is read once; the slack covers Cap'n Proto's own accounting.
+constexpr uint64_t kWalks = 2;
 constexpr uint64_t kSlackWords = 64;
 constexpr unsigned kUsualWords = 512;
 
@@ -28,13 +29,6 @@ Result<ByteView> OneSegment(ByteView bytes, size_t max_bytes) {
     return Malformed("the framing does not fit the size");
   }
   return bytes.subspan(kFramingBytes);
-}
-
-// Every word is reached exactly once, so that a small message cannot unfold into a large one, and
-// nothing is signed that no reader sees.
-bool IsExact(capnp::AnyPointer::Reader root, size_t segment_words) {
-  const capnp::MessageSize size = root.targetSize();
-  return size.capCount == 0 && size.wordCount + 1 == segment_words;
 }
 
 }  // namespace
@@ -61,6 +55,7 @@ Status ReadFramed(ByteView bytes, size_t max_bytes, ReadBody body, void* into) {
   // Copied, because Cap'n Proto reads aligned words only.
   std::vector<uint64_t> words(segment.size() / kWordBytes);
   std::memcpy(words.data(), segment.data(), segment.size());
+  RETURN_IF_ERROR(CheckExactWords(words, kNesting));
   const kj::ArrayPtr<const capnp::word> segments[1] = {
       kj::arrayPtr(reinterpret_cast<const capnp::word*>(words.data()), words.size())};
   capnp::ReaderOptions options;
@@ -68,9 +63,7 @@ Status ReadFramed(ByteView bytes, size_t max_bytes, ReadBody body, void* into) {
   options.nestingLimit = kNesting;
   try {
     capnp::SegmentArrayMessageReader reader(kj::arrayPtr(segments, 1), options);
-    const auto root = reader.getRoot<capnp::AnyPointer>();
-    if (!IsExact(root, words.size())) return Malformed("words that are not reached exactly once");
-    return body(root, into);
+    return body(reader.getRoot<capnp::AnyPointer>(), into);
   } catch (const kj::Exception& e) {
     return Malformed(e.getDescription().cStr());
   }

@@ -247,8 +247,8 @@ Status CheckWhole(const Message&) {
 
 // ---- Messages ---------------------------------------------------------------------------------
 
-// Checks the framing, that the one segment has no word that is unreached or reached twice, and runs
-// `body` on the root. No exception leaves.
+// Checks the framing and the one segment's shape (exact_words.h), and runs `body` on the root. No
+// exception leaves.
 using ReadBody = Status (*)(capnp::AnyPointer::Reader root, void* into);
 Status ReadFramed(ByteView bytes, size_t max_bytes, ReadBody body, void* into);
 

@@ -20,8 +20,9 @@ inline constexpr size_t kDocumentsPerEntry = 8;
 inline constexpr size_t kTransfersPerEntry = 128;
 // A tree of 2^64 leaves has paths of 64 hashes.
 inline constexpr size_t kProofHashes = 64;
-// A signed note: a checkpoint and the signatures of its log and witnesses.
-inline constexpr size_t kNoteBytes = 8 * 1024;
+// A signed note: a checkpoint and the signatures of its log and some fifty witnesses. A hello holds
+// two, and must fit a document.
+inline constexpr size_t kNoteBytes = 6 * 1024;
 // A bundle answers one `want`: what fits a few milliseconds of verification.
 inline constexpr size_t kGossipIds = 64;
 inline constexpr size_t kFramesPerMessage = 1 + kGossipIds;

@@ -84,10 +84,14 @@ constexpr Unit kSizeUnits[] = {
     {"MiB", int64_t{1} << 20},
     {"GiB", int64_t{1} << 30},
     {"TiB", int64_t{1} << 40},
+    {"PiB", int64_t{1} << 50},
+    {"EiB", int64_t{1} << 60},
     {"kB", 1000},
     {"MB", 1'000'000},
     {"GB", 1'000'000'000},
     {"TB", 1'000'000'000'000},
+    {"PB", 1'000'000'000'000'000},
+    {"EB", 1'000'000'000'000'000'000},
 };
 
 std::string_view TakeLetters(std::string_view& text) {
@@ -130,8 +134,9 @@ int64_t DaysIn(int64_t year, int64_t month) {
 
 // Whole seconds and the milliseconds above them, also before 1970.
 std::pair<time_t, int64_t> SplitSeconds(Time time) {
-  const int64_t ms = (time.ms % 1000 + 1000) % 1000;
-  return {static_cast<time_t>((time.ms - ms) / 1000), ms};
+  const int64_t ms = time.ms % 1000;
+  if (ms >= 0) return {static_cast<time_t>(time.ms / 1000), ms};
+  return {static_cast<time_t>(time.ms / 1000 - 1), ms + 1000};
 }
 
 std::tm LocalTime(time_t seconds) {
@@ -237,7 +242,10 @@ Result<uint64_t> ParseSize(std::string_view text) {
   const Unit* const unit = std::find_if(std::begin(kSizeUnits), std::end(kSizeUnits),
                                         [&](const Unit& u) { return u.name == rest; });
   if (unit == std::end(kSizeUnits)) return malformed;
-  ASSIGN_OR_RETURN(const int64_t bytes, Scale(*number, unit->size, INT64_MAX));
+  // 79.6 GiB is what people read, so they may write it, though it is no whole number of bytes.
+  unsigned __int128 bytes = static_cast<unsigned __int128>(number->digits) * unit->size;
+  for (int i = 0; i < number->places; ++i) bytes /= 10;
+  if (bytes > UINT64_MAX) return Error(Code::kTooLarge, "the size is too large");
   return static_cast<uint64_t>(bytes);
 }
 

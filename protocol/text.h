@@ -1,5 +1,5 @@
-// How people write and read amounts, times, sizes and ids: one spelling for every command line, page
-// and query. Pure, but for Local*, which read the process's time zone. Thread-safe.
+// How people write and read amounts, times, sizes and ids: one spelling for every command line,
+// page and query. Pure, but for Local*, which read the process's time zone. Thread-safe.
 //
 // Parsing is strict and exact: what cannot be represented is kMalformed, what is out of range
 // kTooLarge, never rounded.
@@ -33,7 +33,8 @@ std::string RoughDuration(Duration duration);
 
 // "24 GiB", "1.2 MiB", "512 B": at most one decimal, rounded to the nearest.
 std::string FormatSize(uint64_t bytes);
-// "24GiB", "24 GiB", "1.5MiB", "512B", "512"; binary units KiB to TiB, decimal kB to TB.
+// "24GiB", "24 GiB", "1.5MiB", "512B", "512"; binary units KiB to EiB, decimal kB to EB. The one that
+// rounds: down, to whole bytes.
 Result<uint64_t> ParseSize(std::string_view text);
 
 // ISO 8601 in UTC: "2026-03-01T14:22:06.113Z".
@@ -44,16 +45,16 @@ Result<Time> ParseTime(std::string_view text);
 std::string LocalClockMillis(Time time);
 std::string LocalClock(Time time);
 
-// Ids print as their shortest prefix (hex digits, at least four) that no other of `all` begins with.
-// `all` may hold `id` itself, in any order. For a list of ids, in the list's order.
+// Ids print as their shortest prefix (hex digits, at least four) that no other of `all` begins
+// with. `all` may hold `id` itself, in any order. For a list of ids, in the list's order.
 std::string ShortId(const Digest& id, const std::vector<Digest>& all);
 std::vector<std::string> ShortIds(const std::vector<Digest>& all);
 // The one id of `all` (a duplicate counts once) that begins with `prefix`: hex digits, or
 // "sha256:" and hex digits. kNotFound; kConflict where several do, naming the first few.
 Result<Digest> ResolveId(std::string_view prefix, const std::vector<Digest>& all);
 
-// R3: names, arguments and manifests enter a log so. SHA-256("souk/salted" ‖ 00 ‖ salt ‖ value); who
-// holds both can show what was meant, who holds neither cannot guess it.
+// R3: names, arguments and manifests enter a log so. SHA-256("souk/salted" ‖ 00 ‖ salt ‖ value);
+// who holds both can show what was meant, who holds neither cannot guess it.
 Digest SaltedDigest(const Digest& salt, ByteView value);
 
 }  // namespace souk

@@ -639,14 +639,10 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
       }
       return;
     case LeaseState::kActive:
-      if (!lease.ready_document) {
-        if (now >= lease.ready_by) {
-          StartClosing(turn, id, LeaseEvent::kReadyExpired, CloseReason::kNotReady);
-        }
-      } else if (now >= std::max(lease.end - lease.order.duration + limits::kWindow,
-                                 lease.not_late_before)) {
-        // Ready, and no voucher within a window.
-        Step(turn, id, LeaseEvent::kVoucherLate, CloseReason::kNone);
+      // Whose silence it was: the device's, or the renter's who never said yes to it.
+      if (now >= lease.ready_by) {
+        StartClosing(turn, id, LeaseEvent::kReadyExpired,
+                     lease.ready_document ? CloseReason::kUnpaid : CloseReason::kNotReady);
       }
       return;
     case LeaseState::kMetering: {

@@ -232,10 +232,12 @@ TEST(Log, EveryWriteErrorStopsItForGood) {
 // A store whose reads return one entry otherwise than it was written.
 class LyingStore : public MemoryStore {
  public:
-  Result<std::optional<Bytes>> Get(ByteView key) const override {
-    auto value = MemoryStore::Get(key);
-    if (value && *value && ParseEntryKey(key) == 1) (**value)[0] ^= 4;
-    return value;
+  Status Scan(ByteView begin, ByteView end, const Visitor& visit) const override {
+    return MemoryStore::Scan(begin, end, [&visit](ByteView key, ByteView value) {
+      Bytes changed = ToBytes(value);
+      if (ParseEntryKey(key) == 1) changed[0] ^= 4;
+      return visit(key, changed);
+    });
   }
 };
 

@@ -54,6 +54,16 @@ Bytes AnyBytes(Rng& rng, size_t most) {
   return out;
 }
 
+Result<DocumentRef> Unsigned(Kind kind, ByteView payload) {
+  const std::string_view name = KindName(kind);
+  Bytes envelope = {static_cast<uint8_t>(name.size())};
+  Append(envelope, AsBytes(name));
+  envelope.resize(envelope.size() + 32 + 64);
+  PutLe(envelope, static_cast<uint32_t>(payload.size()));
+  Append(envelope, payload);
+  return Document::OpenTrusted(envelope);
+}
+
 namespace {
 
 std::string Name(Rng& rng) {
@@ -241,7 +251,7 @@ BlobGet Any<BlobGet>(Rng& rng) {
   BlobGet m;
   m.blob = AnyDigest(rng);
   m.offset = rng.Below(limits::kBlobBytes + 1);
-  m.length = static_cast<uint32_t>(1 + rng.Below(limits::kBlobChunkBytes));
+  m.length = static_cast<uint32_t>(rng.Below(limits::kBlobChunkBytes + 1));
   m.job = AnyDigest(rng);
   return m;
 }
@@ -336,9 +346,9 @@ template <>
 Statement Any<Statement>(Rng& rng) {
   Statement m;
   m.account = AnyKey(rng);
-  m.posted = AnyCredits(rng);
-  m.held = AnyCredits(rng);
-  m.incoming = AnyCredits(rng);
+  m.posted = Credits{static_cast<int64_t>(rng.Any() >> 1)};
+  m.held = Credits{static_cast<int64_t>(rng.Any() >> 1)};
+  m.incoming = Credits{static_cast<int64_t>(rng.Any() >> 1)};
   m.at = AnyTime(rng);
   return m;
 }

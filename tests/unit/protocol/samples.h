@@ -31,6 +31,9 @@ std::string AnyToken(Rng& rng);
 Bytes AnyBytes(Rng& rng, size_t most);
 TransferRecord AnyTransfer(Rng& rng);
 
+// A document whose signature nobody checked: quick to make, for what decodes payloads.
+Result<DocumentRef> Unsigned(Kind kind, ByteView payload);
+
 // Specialised for every message of codec.h.
 template <typename Message>
 Message Any(Rng& rng);

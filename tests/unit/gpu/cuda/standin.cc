@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 // The definitions below have to be those of driver.h, which declares pointers to them.
 #include "gpu/cuda/driver.h"
@@ -24,7 +25,10 @@ struct CUfunc_st {
 namespace {
 
 constexpr CUdeviceptr kGlobalAddress = 0x500;
-std::vector<CUfunc_st*> functions;
+// Kept to the end of the process: a device that runs away never destroys its context.
+std::vector<std::unique_ptr<CUctx_st>> contexts;
+std::vector<std::unique_ptr<CUmod_st>> modules;
+std::vector<std::unique_ptr<CUfunc_st>> functions;
 bool endless = false;
 
 // Counts the call; what it must fail with, or 0.
@@ -108,15 +112,13 @@ CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
 }
 CUresult cuCtxCreate_v2(CUcontext* context, unsigned, CUdevice device) {
   if (const int failed = Enter("cuCtxCreate_v2")) return failed;
-  *context = new CUctx_st{device};
+  contexts.push_back(std::make_unique<CUctx_st>(CUctx_st{device}));
+  *context = contexts.back().get();
   ++StandinState()->contexts;
   return 0;
 }
-CUresult cuCtxDestroy_v2(CUcontext context) {
-  delete context;
+CUresult cuCtxDestroy_v2(CUcontext) {
   --StandinState()->contexts;
-  for (CUfunc_st* function : functions) delete function;
-  functions.clear();
   return Enter("cuCtxDestroy_v2");
 }
 CUresult cuCtxSetCurrent(CUcontext) {
@@ -138,19 +140,19 @@ CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count,
     }
     return failed;
   }
-  *module = new CUmod_st{};
+  modules.push_back(std::make_unique<CUmod_st>());
+  *module = modules.back().get();
   ++state.modules;
   return 0;
 }
-CUresult cuModuleUnload(CUmodule module) {
-  delete module;
+CUresult cuModuleUnload(CUmodule) {
   --StandinState()->modules;
   return Enter("cuModuleUnload", true);
 }
 CUresult cuModuleGetFunction(CUfunction* function, CUmodule, const char* name) {
   if (const int failed = Enter("cuModuleGetFunction", true)) return failed;
-  functions.push_back(new CUfunc_st{name});
-  *function = functions.back();
+  functions.push_back(std::make_unique<CUfunc_st>(CUfunc_st{name}));
+  *function = functions.back().get();
   return 0;
 }
 CUresult cuModuleGetGlobal_v2(CUdeviceptr* address, size_t* bytes, CUmodule, const char*) {

@@ -5,19 +5,17 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <grp.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "gpu/worker/landlock.h"
+#include "unit/gpu/worker/as_nobody.h"
 
 namespace souk::gpu {
 namespace {
@@ -25,14 +23,8 @@ namespace {
 constexpr int kEscaped = 50;
 constexpr int kSigsys = 128 + SIGSYS;
 
-// Set for a run of these tests as another user, who may not see the build folder.
-constexpr const char* kProbeVariable = "SOUK_JAIL_PROBE";
-
-const std::string& Probe() {
-  static const std::string path = std::getenv(kProbeVariable) != nullptr
-                                      ? std::getenv(kProbeVariable)
-                                      : std::string(SOUK_BINARY_DIR) + "/bin/jail_probe";
-  return path;
+std::filesystem::path Probe() {
+  return ProgramPath("jail_probe");
 }
 
 struct Outcome {
@@ -260,31 +252,7 @@ TEST(Jail, PrefersTheStrongestGrade) {
 
 TEST(Jail, HoldsForAnOrdinaryUserToo) {
   if (::geteuid() != 0) GTEST_SKIP() << "all of these tests run as an ordinary user already";
-  char name[] = "/tmp/souk-jail-nobody-XXXXXX";
-  const std::filesystem::path folder = ::mkdtemp(name);
-  const std::filesystem::path test = folder / "jail_test";
-  const std::filesystem::path probe = folder / "jail_probe";
-  std::filesystem::copy_file("/proc/self/exe", test);
-  std::filesystem::copy_file(Probe(), probe);
-  ASSERT_EQ(
-      ::chmod(folder.c_str(), 0755) | ::chmod(test.c_str(), 0755) | ::chmod(probe.c_str(), 0755),
-      0);
-  const std::string variable = std::string(kProbeVariable) + "=" + probe.string();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    constexpr unsigned kNobody = 65534;
-    if (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0) {
-      ::_exit(1);
-    }
-    const char* argv[] = {test.c_str(), "--gtest_filter=Grades/*", "--gtest_brief=1", nullptr};
-    const char* environment[] = {variable.c_str(), nullptr};
-    ::execve(test.c_str(), const_cast<char**>(argv), const_cast<char**>(environment));
-    ::_exit(1);
-  }
-  int status = -1;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  std::filesystem::remove_all(folder);
-  EXPECT_EQ(status, 0) << "see above what failed as nobody";
+  EXPECT_EQ(RunAsNobody("jail_probe", "Grades/*"), 0) << "see above what failed as nobody";
 }
 
 TEST(Jail, SaysWhyItIsNotStronger) {

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <deque>
 #include <fstream>
+#include <map>
 
 #include "gpu/ptx/module.h"
 #include "gpu/worker/challenge.h"
@@ -20,6 +22,7 @@
 #include "gpu/workload/run.h"
 #include "gpu/workload/workload_codec.h"
 #include "protocol/base/file.h"
+#include "unit/gpu/worker/as_nobody.h"
 
 namespace souk::gpu {
 namespace {
@@ -178,30 +181,40 @@ WorkerRun MakeRun(const Folder& store, const std::filesystem::path& folder, cons
   return run;
 }
 
-// Waits for an event of type T; the others on the way are kept in `seen`.
+// Events that came with an awaited one, after it.
+std::deque<WorkerEvent>& Backlog(Worker& worker) {
+  static std::map<Worker*, std::deque<WorkerEvent>> all;
+  return all[&worker];
+}
+
+enum class Others { kRefuse, kSkip };
+
+// Waits for an event of type T. What comes before it is dropped; an end or a refusal among that is
+// a failure unless skipped.
 template <typename T>
-std::optional<T> Await(Worker& worker, std::vector<WorkerEvent>* seen = nullptr,
-                       int patience_ms = kPatienceMs) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
-  std::optional<T> found;
-  while (!found && std::chrono::steady_clock::now() < give_up) {
-    struct pollfd one = {worker.fd(), POLLIN, 0};
-    ::poll(&one, 1, 50);
-    for (WorkerEvent& event : worker.Receive()) {
-      if (T* wanted = std::get_if<T>(&event); wanted != nullptr && !found) {
-        found = *wanted;
-      } else if (seen != nullptr) {
-        seen->push_back(std::move(event));
-      } else if (auto* exited = std::get_if<WorkerExited>(&event)) {
+std::optional<T> Await(Worker& worker, Others others = Others::kRefuse) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+  std::deque<WorkerEvent>& backlog = Backlog(worker);
+  while (std::chrono::steady_clock::now() < give_up) {
+    while (!backlog.empty()) {
+      const WorkerEvent event = std::move(backlog.front());
+      backlog.pop_front();
+      if (const T* wanted = std::get_if<T>(&event)) return *wanted;
+      if (others == Others::kSkip) continue;
+      if (const auto* exited = std::get_if<WorkerExited>(&event)) {
         ADD_FAILURE() << "exited instead: " << exited->failure.message;
-        return found;
-      } else if (auto* refused = std::get_if<WorkerRefused>(&event)) {
+        return std::nullopt;
+      }
+      if (const auto* refused = std::get_if<WorkerRefused>(&event)) {
         ADD_FAILURE() << "refused instead: " << refused->error.message;
       }
     }
+    struct pollfd one = {worker.fd(), POLLIN, 0};
+    ::poll(&one, 1, 50);
+    for (WorkerEvent& event : worker.Receive()) backlog.push_back(std::move(event));
   }
-  EXPECT_TRUE(found) << "waited in vain";
-  return found;
+  ADD_FAILURE() << "waited in vain";
+  return std::nullopt;
 }
 
 class WorkerTest : public testing::TestWithParam<JailGrade> {
@@ -235,22 +248,37 @@ class WorkerTest : public testing::TestWithParam<JailGrade> {
   std::unique_ptr<Worker> Start(const WorkerSpec& spec) {
     Result<std::unique_ptr<Worker>> worker = Worker::Start(spec, jail_);
     EXPECT_TRUE(worker) << (worker ? "" : worker.error().message);
+    if (worker) Backlog(**worker).clear();
     return worker ? std::move(*worker) : nullptr;
   }
   std::unique_ptr<Worker> Start() { return Start(Spec()); }
   // Ready to be spoken to.
   std::unique_ptr<Worker> StartReady() {
     auto worker = Start();
-    if (worker) Await<WorkerReady>(*worker);
+    if (worker && !Await<WorkerReady>(*worker)) return nullptr;
     return worker;
   }
   WorkerRun MakeRun(const Task& task) const { return gpu::MakeRun(store_, folder_, task); }
   WorkerResult RunToEnd(Worker& worker, const WorkerRun& run) {
     const Status sent = worker.Run(run);
     EXPECT_TRUE(sent) << (sent ? "" : sent.error().message);
-    std::vector<WorkerEvent> seen;
-    const auto finished = Await<WorkerFinished>(worker, &seen);
+    const auto finished = Await<WorkerFinished>(worker, Others::kSkip);
     return finished ? finished->result : WorkerResult();
+  }
+  Result<std::unique_ptr<Worker>> Reattach(uint64_t fence) {
+    Result<std::unique_ptr<Worker>> worker = Worker::Reattach(folder_, fence);
+    if (worker) Backlog(**worker).clear();
+    return worker;
+  }
+  // Until the first launch has begun, or is about to within moments.
+  void AwaitLaunch(Worker& worker) {
+    std::optional<WorkerProgressed> progressed;
+    do {
+      ::usleep(10'000);
+      ASSERT_TRUE(worker.AskStatus());
+      progressed = Await<WorkerProgressed>(worker);
+    } while (progressed && progressed->progress.launches_total == 0);
+    ::usleep(100'000);
   }
   // A connection that says what it likes.
   Descriptor Raw() const {
@@ -369,7 +397,7 @@ TEST_P(WorkerTest, RunsASparesJobInTheJobsFolder) {
   const WorkerResult result = RunToEnd(*worker, MakeRun(Task{}));
   ASSERT_FALSE(result.failure) << result.failure->message;
   worker.reset();
-  Result<std::unique_ptr<Worker>> again = Worker::Reattach(folder_, 5);
+  Result<std::unique_ptr<Worker>> again = Reattach(5);
   ASSERT_TRUE(again) << again.error().message;
   const auto ready = Await<WorkerReady>(**again);
   ASSERT_TRUE(ready);
@@ -400,11 +428,10 @@ TEST_P(WorkerTest, OutlivesItsDaemonAndIsFoundAgain) {
   ASSERT_EQ(::waitpid(daemon, nullptr, 0), daemon);
   ASSERT_EQ(said, 'y');
 
-  Result<std::unique_ptr<Worker>> worker = Worker::Reattach(folder_, 5);
+  Result<std::unique_ptr<Worker>> worker = Reattach(5);
   ASSERT_TRUE(worker) << worker.error().message;
-  std::vector<WorkerEvent> seen;
-  ASSERT_TRUE(Await<WorkerReady>(**worker, &seen));
-  const auto finished = Await<WorkerFinished>(**worker, &seen);
+  ASSERT_TRUE(Await<WorkerReady>(**worker, Others::kSkip));
+  const auto finished = Await<WorkerFinished>(**worker, Others::kSkip);
   ASSERT_TRUE(finished);
   ASSERT_FALSE(finished->result.failure) << finished->result.failure->message;
   EXPECT_EQ(finished->result.stats.launches, task.launches);
@@ -424,11 +451,8 @@ TEST_P(WorkerTest, LeavesItsResultToADaemonThatComesLate) {
     ASSERT_TRUE(worker);
     ASSERT_TRUE(worker->Run(MakeRun(Task{})));
   }
-  Result<WorkerResult> outcome = ReadOutcome(folder_);
-  for (int i = 0; i < 200 && (!outcome || Worker::Reattach(folder_, 5)); ++i) {
-    ::usleep(50'000);
-    outcome = ReadOutcome(folder_);
-  }
+  for (int i = 0; i < 200 && !ReadExitCode(folder_); ++i) ::usleep(50'000);
+  const Result<WorkerResult> outcome = ReadOutcome(folder_);
   ASSERT_TRUE(outcome) << outcome.error().message;
   EXPECT_FALSE(outcome->failure) << outcome->failure->message;
   EXPECT_EQ(Worker::Reattach(folder_, 5).error().code, Code::kNotFound);
@@ -437,7 +461,7 @@ TEST_P(WorkerTest, LeavesItsResultToADaemonThatComesLate) {
 TEST_P(WorkerTest, RefusesALowerFence) {
   auto worker = StartReady();
   ASSERT_TRUE(worker);
-  Result<std::unique_ptr<Worker>> old = Worker::Reattach(folder_, 4);
+  Result<std::unique_ptr<Worker>> old = Reattach(4);
   ASSERT_TRUE(old);
   const auto refused = Await<WorkerRefused>(**old);
   ASSERT_TRUE(refused);
@@ -454,10 +478,10 @@ TEST_P(WorkerTest, RefusesALowerFence) {
 TEST_P(WorkerTest, RemembersTheHighestFence) {
   auto worker = StartReady();
   ASSERT_TRUE(worker);
-  Result<std::unique_ptr<Worker>> newer = Worker::Reattach(folder_, 9);
+  Result<std::unique_ptr<Worker>> newer = Reattach(9);
   ASSERT_TRUE(newer);
   ASSERT_TRUE(Await<WorkerReady>(**newer));
-  Result<std::unique_ptr<Worker>> old = Worker::Reattach(folder_, 8);
+  Result<std::unique_ptr<Worker>> old = Reattach(8);
   ASSERT_TRUE(old);
   ASSERT_TRUE(Await<WorkerRefused>(**old));
 }
@@ -465,7 +489,7 @@ TEST_P(WorkerTest, RemembersTheHighestFence) {
 TEST_P(WorkerTest, ServesTheNewestConnection) {
   auto first = StartReady();
   ASSERT_TRUE(first);
-  Result<std::unique_ptr<Worker>> second = Worker::Reattach(folder_, 5);
+  Result<std::unique_ptr<Worker>> second = Reattach(5);
   ASSERT_TRUE(second);
   ASSERT_TRUE(Await<WorkerReady>(**second));
   const WorkerResult result = RunToEnd(**second, MakeRun(Task{}));
@@ -663,8 +687,7 @@ TEST_P(WorkerTest, CancelsBetweenLaunches) {
   ASSERT_TRUE(worker->Run(MakeRun(task)));
   ASSERT_TRUE(Await<WorkerProgressed>(*worker));
   ASSERT_TRUE(worker->Cancel());
-  std::vector<WorkerEvent> seen;
-  const auto finished = Await<WorkerFinished>(*worker, &seen);
+  const auto finished = Await<WorkerFinished>(*worker, Others::kSkip);
   ASSERT_TRUE(finished);
   ASSERT_TRUE(finished->result.failure);
   EXPECT_THAT(finished->result.failure->message, HasSubstr("cancelled"));
@@ -676,13 +699,13 @@ TEST_P(WorkerTest, CancelsALaunchThatDoesNotReturn) {
   Task task;
   task.kernel = "spin";
   ASSERT_TRUE(worker->Run(MakeRun(task)));
+  AwaitLaunch(*worker);
   ASSERT_TRUE(worker->Cancel());
-  std::vector<WorkerEvent> seen;
-  const auto finished = Await<WorkerFinished>(*worker, &seen);
+  const auto finished = Await<WorkerFinished>(*worker, Others::kSkip);
   ASSERT_TRUE(finished);
   ASSERT_TRUE(finished->result.failure);
   EXPECT_THAT(finished->result.failure->message, HasSubstr("cancelled"));
-  EXPECT_TRUE(Await<WorkerExited>(*worker, &seen));
+  EXPECT_TRUE(Await<WorkerExited>(*worker, Others::kSkip));
 }
 
 TEST_P(WorkerTest, EndsWhenIdleTooLong) {
@@ -707,12 +730,11 @@ TEST_P(WorkerTest, EndsWithItsTimeWhateverItDoes) {
   Task task;
   task.kernel = "spin";
   ASSERT_TRUE(worker->Run(MakeRun(task)));
-  std::vector<WorkerEvent> seen;
-  const auto finished = Await<WorkerFinished>(*worker, &seen);
+  const auto finished = Await<WorkerFinished>(*worker, Others::kSkip);
   ASSERT_TRUE(finished);
   ASSERT_TRUE(finished->result.failure);
   EXPECT_EQ(finished->result.failure->code, Code::kExpired);
-  const auto exited = Await<WorkerExited>(*worker, &seen);
+  const auto exited = Await<WorkerExited>(*worker, Others::kSkip);
   ASSERT_TRUE(exited);
   EXPECT_EQ(exited->failure.code, Code::kExpired);
 }
@@ -737,8 +759,7 @@ TEST_P(WorkerTest, UsesNoMoreProcessorTimeThanItMay) {
   Task task;
   task.kernel = "spin";
   ASSERT_TRUE(worker->Run(MakeRun(task)));
-  std::vector<WorkerEvent> seen;
-  const auto exited = Await<WorkerExited>(*worker, &seen);
+  const auto exited = Await<WorkerExited>(*worker, Others::kSkip);
   ASSERT_TRUE(exited);
   EXPECT_FALSE(exited->expected);
   // RLIMIT_CPU's hard limit may come first.
@@ -753,8 +774,7 @@ TEST_P(WorkerTest, DiesByKillAndSaysSo) {
   task.kernel = "spin";
   ASSERT_TRUE(worker->Run(MakeRun(task)));
   ASSERT_TRUE(worker->Kill());
-  std::vector<WorkerEvent> seen;
-  const auto exited = Await<WorkerExited>(*worker, &seen);
+  const auto exited = Await<WorkerExited>(*worker, Others::kSkip);
   ASSERT_TRUE(exited);
   EXPECT_FALSE(exited->expected);
   EXPECT_EQ(exited->failure.code, Code::kFault);
@@ -771,8 +791,7 @@ TEST_P(WorkerTest, DiesByKillRightAfterItsStart) {
     ASSERT_TRUE(worker);
     ::usleep(static_cast<useconds_t>(i) * 700);
     ASSERT_TRUE(worker->Kill());
-    std::vector<WorkerEvent> seen;
-    ASSERT_TRUE(Await<WorkerExited>(*worker, &seen));
+    ASSERT_TRUE(Await<WorkerExited>(*worker, Others::kSkip));
     EXPECT_FALSE(OpenInner(folder_));
   }
 }
@@ -782,8 +801,7 @@ TEST_P(WorkerTest, TellsACrashBySignalName) {
   auto worker = StartReady();
   ASSERT_TRUE(worker);
   ASSERT_EQ(::kill(WorkerPid(), SIGSEGV), 0);
-  std::vector<WorkerEvent> seen;
-  const auto exited = Await<WorkerExited>(*worker, &seen);
+  const auto exited = Await<WorkerExited>(*worker, Others::kSkip);
   ASSERT_TRUE(exited);
   EXPECT_EQ(exited->failure.code, Code::kFault);
   EXPECT_THAT(exited->failure.message, HasSubstr("SIGSEGV"));
@@ -828,6 +846,14 @@ TEST(Worker, IsNeverStartedInAWeakerJailThanAskedFor) {
   EXPECT_FALSE(std::filesystem::exists(spec.folder / kStartFile));
 }
 
+TEST(Worker, ServesAnOrdinaryUserToo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "all of these tests run as an ordinary user already";
+  EXPECT_EQ(RunAsNobody("souk-worker",
+                        "*Runs*:*Outlives*:*Kill*:*Crash*:*Idle*:*Fence*:*Reports*:*Folder*"),
+            0)
+      << "see above what failed as nobody";
+}
+
 TEST(Worker, SaysWhichDeviceItCannotOpen) {
   const Result<Jail> jail = DetectJail(Program());
   ASSERT_TRUE(jail) << jail.error().message;
@@ -839,8 +865,7 @@ TEST(Worker, SaysWhichDeviceItCannotOpen) {
   spec.device = "cuda:99";
   Result<std::unique_ptr<Worker>> worker = Worker::Start(spec, *jail);
   ASSERT_TRUE(worker) << worker.error().message;
-  std::vector<WorkerEvent> seen;
-  const auto exited = Await<WorkerExited>(**worker, &seen);
+  const auto exited = Await<WorkerExited>(**worker, Others::kSkip);
   ASSERT_TRUE(exited);
   EXPECT_FALSE(exited->expected);
   EXPECT_EQ(exited->failure.code, Code::kUnavailable);
