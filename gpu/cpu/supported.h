@@ -1,0 +1,20 @@
+// What the cpu device runs: the one table that Load, `souk inspect` and the tests ask.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "gpu/ptx/module.h"
+
+namespace souk::gpu::cpu {
+
+// Nothing where the operation is run, else the reason in a few words. Looks at the opcode and its
+// modifiers only.
+std::optional<std::string> WhyUnsupportedOperation(const ptx::Operation& operation);
+
+// The same, and what the operands may add (special registers, indirect calls). Has the shape of
+// ptx::SupportCheck. Pure.
+std::optional<std::string> WhyUnsupported(const ptx::Module& module, const ptx::Function& function,
+                                          const ptx::Instruction& instruction);
+
+}  // namespace souk::gpu::cpu

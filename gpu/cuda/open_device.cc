@@ -1,0 +1,51 @@
+#include "gpu/cuda/open_device.h"
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+#include "gpu/cpu/cpu_device.h"
+#include "gpu/cuda/cuda_device.h"
+
+namespace souk::gpu {
+namespace {
+
+constexpr std::string_view kCudaPrefix = "cuda:";
+
+Result<std::unique_ptr<Device>> OpenCpu() {
+  return MakeCpuDevice({.threads = std::max(1u, std::thread::hardware_concurrency())});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Device>> OpenDevice(const std::string& name) {
+  if (name == "cpu") return OpenCpu();
+  if (name == "cuda") return MakeCudaDevice(0);
+  if (name == "auto") {
+    Result<std::unique_ptr<Device>> device = MakeCudaDevice(0);
+    if (device) return device;
+    return OpenCpu();
+  }
+  if (name.starts_with(kCudaPrefix)) {
+    uint32_t index = 0;
+    const char* const end = name.data() + name.size();
+    const std::from_chars_result parsed =
+        std::from_chars(name.data() + kCudaPrefix.size(), end, index);
+    if (parsed.ec == std::errc() && parsed.ptr == end) return MakeCudaDevice(index);
+  }
+  return Error(Code::kInvalidArgument,
+               "no device \"" + name + "\": write auto, cpu, cuda, or cuda:0");
+}
+
+Result<std::vector<NamedDevice>> ListDevices() {
+  ASSIGN_OR_RETURN(std::vector<DeviceInfo> gpus, ListCudaDevices());
+  std::vector<NamedDevice> devices;
+  for (DeviceInfo& info : gpus) {
+    devices.push_back({kCudaPrefix.data() + std::to_string(devices.size()), std::move(info)});
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Device> cpu, OpenCpu());
+  devices.push_back({"cpu", cpu->info()});
+  return devices;
+}
+
+}  // namespace souk::gpu

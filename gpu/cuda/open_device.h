@@ -1,0 +1,22 @@
+// Devices by the names people write.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gpu/device.h"
+
+namespace souk::gpu {
+
+// "cpu", "cuda:0", "cuda" (the first), or "auto": cuda where there is one, else cpu.
+Result<std::unique_ptr<Device>> OpenDevice(const std::string& name);
+
+// Every device of this machine by name, the CPU reference last.
+struct NamedDevice {
+  std::string name = {};
+  DeviceInfo info = {};
+};
+Result<std::vector<NamedDevice>> ListDevices();
+
+}  // namespace souk::gpu

@@ -1,0 +1,78 @@
+// Runs a workload on a device, start to end, and says what R7 has a receipt commit to.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "gpu/workload/workload.h"
+
+namespace souk::gpu {
+
+// Where blobs come from: a folder, a map, files handed to a jailed process.
+class BlobSource {
+ public:
+  virtual ~BlobSource() = default;
+  // The blob's bytes. The caller checks size and digest; a source need not. kNotFound.
+  virtual Result<Bytes> Read(const BlobRef& blob) = 0;
+};
+
+// Blobs in memory, by digest.
+class MemoryBlobs : public BlobSource {
+ public:
+  BlobRef Add(Bytes bytes);
+  Result<Bytes> Read(const BlobRef& blob) override;
+  const std::map<Digest, Bytes>& all() const { return blobs_; }
+
+ private:
+  std::map<Digest, Bytes> blobs_;
+};
+
+struct RunProgress {
+  uint64_t launches_done = 0;
+  uint64_t launches_total = 0;
+  uint64_t thread_instructions = 0;
+};
+
+struct RunOptions {
+  // Tightens the workload's own limits; never widens them.
+  LaunchBudget budget = {};
+  // Called before the first launch and after each; an error stops the run with that error.
+  std::function<Status(const RunProgress&)> progress = {};
+};
+
+// The memory's root after `launch` launches; launch 0 is S0.
+struct Commitment {
+  uint64_t launch = 0;
+  Digest state_root = {};
+  bool operator==(const Commitment&) const = default;
+};
+
+struct RunOutput {
+  std::string file = {};
+  Bytes npy = {};
+  Digest digest = {};  // of npy
+};
+
+struct RunStats {
+  uint64_t launches = 0;
+  uint64_t thread_instructions = 0;  // 0 where the device does not count
+  uint64_t load_us = 0;              // blobs, modules, inputs
+  uint64_t launch_us = 0;
+  uint64_t commit_us = 0;
+  uint64_t read_us = 0;
+};
+
+struct RunResult {
+  std::vector<RunOutput> outputs = {};       // in the workload's order
+  std::vector<Commitment> commitments = {};  // S0, every commit_interval launches, the end
+  Digest commitments_root = {};              // CommitmentsRoot(commitments)
+  RunStats stats = {};
+};
+
+// Checks the workload, every blob's digest, that each module is canonical, and each launch's
+// arguments against the kernel's parameters, all before the first launch. On any error nothing of
+// the run stays on the device, unless the device itself is broken (kFault).
+Result<RunResult> RunWorkload(const Workload& workload, BlobSource& blobs, Device& device,
+                              const RunOptions& options = {});
+
+}  // namespace souk::gpu
