@@ -19,7 +19,7 @@ constexpr SignatureRow kSignatures[] = {
     {Opcode::kAdd, "Dt St St"},
     {Opcode::kAddc, "Dt St St"},
     {Opcode::kAnd, "Dt St St"},
-    {Opcode::kApplypriority, "A Sx"},
+    {Opcode::kApplypriority, "A I"},
     {Opcode::kBfe, "Dt St S3 S3"},
     {Opcode::kBfi, "Dt St St S3 S3"},
     {Opcode::kBfind, "D3 St"},
@@ -33,25 +33,22 @@ constexpr SignatureRow kSignatures[] = {
     {Opcode::kCopysign, "Dt St St"},
     {Opcode::kCos, "Dt St"},
     {Opcode::kCvta, "Dt St"},
-    {Opcode::kDiscard, "A Sx"},
+    {Opcode::kDiscard, "A I"},
     {Opcode::kDiv, "Dt St St"},
     {Opcode::kDp2a, "D3 S3 S3 S3"},
     {Opcode::kDp4a, "D3 S3 S3 S3"},
-    {Opcode::kElect, "Q3 S3"},
+    {Opcode::kElect, "P3 S3"},
     {Opcode::kEx2, "Dt St"},
     {Opcode::kExit, ""},
     {Opcode::kFma, "Dt St St St"},
     {Opcode::kFns, "D3 S3 S3 S3"},
     {Opcode::kGriddepcontrol, ""},
     {Opcode::kIsspacep, "D1 Sx"},
-    {Opcode::kLd, "Vt A ?Sx ?Sx"},
     {Opcode::kLdu, "Vt A"},
     {Opcode::kLg2, "Dt St"},
     {Opcode::kMad24, "Dt St St St"},
     {Opcode::kMadc, "Dt St St St"},
-    {Opcode::kMax, "Dt St St ?St"},
     {Opcode::kMembar, ""},
-    {Opcode::kMin, "Dt St St ?St"},
     {Opcode::kMov, "Mt Mt"},
     {Opcode::kMul24, "Dt St St"},
     {Opcode::kNanosleep, "S3"},
@@ -69,31 +66,34 @@ constexpr SignatureRow kSignatures[] = {
     {Opcode::kRsqrt, "Dt St"},
     {Opcode::kSad, "Dt St St St"},
     {Opcode::kSelp, "Dt St St S1"},
-    {Opcode::kSet, "Dt Su Su ?S1"},
     {Opcode::kSetmaxnreg, "I"},
-    {Opcode::kSetp, "Et St St ?S1"},
     {Opcode::kShf, "D3 S3 S3 S3"},
     {Opcode::kShl, "Dt St S3"},
     {Opcode::kShr, "Dt St S3"},
     {Opcode::kSin, "Dt St"},
     {Opcode::kSlct, "Dt St St Su"},
     {Opcode::kSqrt, "Dt St"},
-    {Opcode::kSt, "A Wt ?Sx"},
     {Opcode::kSub, "Dt St St"},
     {Opcode::kSubc, "Dt St St"},
     {Opcode::kSzext, "Dt St S3"},
     {Opcode::kTanh, "Dt St"},
     {Opcode::kTestp, "D1 St"},
     {Opcode::kTrap, ""},
-    {Opcode::kVabsdiff, "Dx Sx Sx ?Sx"},
-    {Opcode::kVadd, "Dx Sx Sx ?Sx"},
     {Opcode::kVmad, "Dx Sx Sx Sx"},
-    {Opcode::kVmax, "Dx Sx Sx ?Sx"},
-    {Opcode::kVmin, "Dx Sx Sx ?Sx"},
-    {Opcode::kVset, "Dx Sx Sx ?Sx"},
-    {Opcode::kVshl, "Dx Sx Sx ?Sx"},
-    {Opcode::kVshr, "Dx Sx Sx ?Sx"},
-    {Opcode::kVsub, "Dx Sx Sx ?Sx"},
+    {Opcode::kVabsdiff2, "Dx Sx Sx Sx"},
+    {Opcode::kVabsdiff4, "Dx Sx Sx Sx"},
+    {Opcode::kVadd2, "Dx Sx Sx Sx"},
+    {Opcode::kVadd4, "Dx Sx Sx Sx"},
+    {Opcode::kVavrg2, "Dx Sx Sx Sx"},
+    {Opcode::kVavrg4, "Dx Sx Sx Sx"},
+    {Opcode::kVmax2, "Dx Sx Sx Sx"},
+    {Opcode::kVmax4, "Dx Sx Sx Sx"},
+    {Opcode::kVmin2, "Dx Sx Sx Sx"},
+    {Opcode::kVmin4, "Dx Sx Sx Sx"},
+    {Opcode::kVset2, "Dx Sx Sx Sx"},
+    {Opcode::kVset4, "Dx Sx Sx Sx"},
+    {Opcode::kVsub2, "Dx Sx Sx Sx"},
+    {Opcode::kVsub4, "Dx Sx Sx Sx"},
     {Opcode::kXor, "Dt St St"},
 };
 
@@ -103,6 +103,7 @@ bool IsPackedFloat(Type type) {
 }
 
 const char* SignatureByModifiers(const Operation& op) {
+  const bool hint = op.HasRest("L2::cache_hint");
   switch (op.opcode) {
     case Opcode::kAdd:
     case Opcode::kSub:
@@ -113,11 +114,32 @@ const char* SignatureByModifiers(const Operation& op) {
       return op.mul_mode == MulMode::kWide ? "Dw St St" : "Dt St St";
     case Opcode::kMad:
       return op.mul_mode == MulMode::kWide ? "Dw St St Sw" : "Dt St St St";
+    case Opcode::kLd:
+      return hint ? "Vt A S6" : "Vt A";
+    case Opcode::kSt:
+      if (op.HasRest("async") || op.HasRest("bulk")) return nullptr;
+      return hint ? "A Wt S6" : "A Wt";
+    case Opcode::kMin:
+    case Opcode::kMax:
+      if (op.type != Type::kF32) return "Dt St St";
+      return op.abs && !op.xorsign ? "Dt St St St" : op.xorsign ? "Dt St St" : "Dt St St ?St";
+    case Opcode::kVabsdiff:
+    case Opcode::kVadd:
+    case Opcode::kVmax:
+    case Opcode::kVmin:
+    case Opcode::kVset:
+    case Opcode::kVshl:
+    case Opcode::kVshr:
+    case Opcode::kVsub:
+      // Without a second operation a fourth operand is for merging into part of the destination.
+      return op.combine == Combine::kNone ? "Dx Sx Sx ?Sx" : "Dx Sx Sx Sx";
     case Opcode::kAtom:
       if (op.vector > 1) return nullptr;
-      return op.combine == Combine::kCas ? "Gt A St St ?Sx" : "Gt A St ?Sx";
+      if (op.combine == Combine::kCas) return hint ? "Gt A St St S6" : "Gt A St St";
+      return hint ? "Gt A St S6" : "Gt A St";
     case Opcode::kRed:
-      return op.vector > 1 || op.HasRest("async") ? nullptr : "A St ?Sx";
+      if (op.vector > 1 || op.HasRest("async")) return nullptr;
+      return hint ? "A St S6" : "A St";
     case Opcode::kBar:
     case Opcode::kBarrier:
       if (op.cluster) return "";
@@ -130,15 +152,21 @@ const char* SignatureByModifiers(const Operation& op) {
       if (op.HasRest("commit_group") || op.HasRest("wait_all")) return "";
       if (op.HasRest("wait_group")) return "I";
       if (op.HasRest("arrive")) return "A";
-      return op.HasRest("bulk") || op.HasRest("reduce") ? nullptr : "A A I ?Sx ?Sx";
+      return op.HasRest("bulk") || op.HasRest("reduce") ? nullptr
+             : hint                                     ? "A A I ?Sx S6"
+                                                        : "A A I ?Sx";
     case Opcode::kCvt:
-      if (op.HasRest("pack")) return op.type3 == Type::kNone ? "Dt Su Su" : "Dt Su Su S3";
+      if (op.HasRest("pack")) return op.type3 == Type::kNone ? "D3 Su Su" : "D3 Su Su S3";
       if (op.rounding == Rounding::kRs) return nullptr;
       return IsPackedFloat(op.type) && op.type2 == Type::kF32 ? "Dt Su Su" : "Dt Su";
     case Opcode::kLop3:
-      return op.combine == Combine::kNone ? "D3 S3 S3 S3 I" : "Q3 S3 S3 S3 I S1";
+      return op.combine == Combine::kNone ? "D3 S3 S3 S3 I" : "P3 S3 S3 S3 I S1";
     case Opcode::kMatch:
       return op.vote == VoteMode::kAll ? "Q3 St S3" : "D3 St S3";
+    case Opcode::kSet:
+      return op.combine == Combine::kNone ? "Dt Su Su" : "Dt Su Su S1";
+    case Opcode::kSetp:
+      return op.combine == Combine::kNone ? "Et St St" : "Et St St S1";
     case Opcode::kShfl:
       return op.sync ? "Q3 S3 S3 S3 S3" : "Q3 S3 S3 S3";
     case Opcode::kVote:
@@ -220,6 +248,8 @@ class OperandChecker {
         return Type::kPred;
       case '3':
         return Type::kB32;
+      case '6':
+        return Type::kB64;
       default:
         return Type::kNone;
     }
@@ -310,6 +340,8 @@ class OperandChecker {
         return IsRegisterOrSink(o, wanted);
       case 'Q':
         return (IsRegister(o, wanted) && !o.negated) || IsPairOf(o, wanted, Type::kPred);
+      case 'P':
+        return IsPairOf(o, wanted, Type::kPred);
       case 'E':
         return (IsRegister(o, Type::kPred) && !o.negated) || IsPairOf(o, Type::kPred, Type::kPred);
       case 'S':
@@ -369,7 +401,7 @@ const char* RoleName(char role) {
 std::string OperandChecker::Check(std::string_view signature, std::span<const Operand> operands) {
   const size_t least =
       static_cast<size_t>(std::count_if(signature.begin(), signature.end(), [](char c) {
-        return std::string_view("DGQESAVWMLBI").find(c) != std::string_view::npos;
+        return std::string_view("DGQPESAVWMLBI").find(c) != std::string_view::npos;
       }));
   const size_t optional = static_cast<size_t>(std::count(signature.begin(), signature.end(), '?'));
   if (operands.size() > least || operands.size() + optional < least) {

@@ -19,10 +19,11 @@ std::string OperandFault(const Operation& operation, const Function& function,
 // One word per operand, a role and a type; "?" before it: may be absent. nullptr where operands are
 // not tabled, and for call.
 //   Role: D destination register; G destination register or _; Q destination, or destination|p;
+//         P destination|p;
 //         E setp's p or p|q; S source; A address; V what ld writes; W what st reads; M what mov
 //         takes (registers, vectors, addresses); L label; B branch table; I integer constant.
-//   Type: t, u: the operation's first, second type; w twice as wide as t; 1 a predicate; 3 any
-//         32-bit type; x anything.
+//   Type: t, u: the operation's first, second type; w twice as wide as t; 1 a predicate; 3, 6 any
+//         type of 32, 64 bits; x anything.
 const char* OperandSignature(const Operation& operation);
 
 }  // namespace souk::ptx
