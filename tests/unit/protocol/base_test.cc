@@ -18,7 +18,8 @@ TEST(Base64, ReadsWhatItWritesAndNothingElse) {
     EXPECT_EQ(AsText(*FromBase64(ToBase64(AsBytes(text)))), text);
   }
   EXPECT_EQ(ToBase64(AsBytes("foob")), "Zm9vYg==");  // RFC 4648 section 10
-  for (const char* bad : {"Zg", "Zg=", "Zh==", "Zg==Zg==", "Z===", "Zm9v\n", "Zm9*", "====", "Z=9v"}) {
+  for (const char* bad :
+       {"Zg", "Zg=", "Zh==", "Zg==Zg==", "Z===", "Zm9v\n", "Zm9*", "====", "Z=9v"}) {
     EXPECT_FALSE(FromBase64(bad)) << bad;
   }
 }

@@ -1,0 +1,57 @@
+// The two-slot checkpoint file (R3): generation g lives in slot g mod 2, so that writing the newer
+// never endangers the older.
+//
+// A slot has 4096 bytes, integers little-endian:
+//      0  8  magic "soukslot"
+//      8  4  format, 1
+//     12  4  length of the payload
+//     16  8  generation
+//     24  n  payload: the signed checkpoint
+//   4056 32  SHA-256 of the first 24 + n bytes
+//   4088  8  generation once more: it tells what a damaged slot held
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+
+namespace souk::ledger {
+
+inline constexpr size_t kSlotBytes = 4096;
+inline constexpr size_t kMaxSlotPayload = kSlotBytes - 24 - 40;
+
+// One slot as it was found.
+struct Slot {
+  enum class State { kEmpty, kReadable, kUnreadable };
+  State state = State::kEmpty;
+  uint64_t generation = 0;       // where readable
+  std::string payload;           // where readable
+  std::vector<uint64_t> claims;  // where unreadable: the generations that its marks name
+};
+
+// kTooLarge where the payload does not fit.
+Result<Bytes> EncodeSlot(uint64_t generation, std::string_view payload);
+// Never fails: what does not fit its checksum is kUnreadable; all zeros is kEmpty.
+Slot DecodeSlot(ByteView slot);
+
+// Where the two slots live. One thread.
+class SlotFile {
+ public:
+  virtual ~SlotFile() = default;
+  // Both slots, 8192 bytes; none where the file does not exist. A shorter or longer file is
+  // returned as it is.
+  virtual Result<std::optional<Bytes>> Read() const = 0;
+  // Makes the file with slot 0 as given and slot 1 empty, durably and all or nothing.
+  virtual Status Create(ByteView first_slot) = 0;
+  // Overwrites slot `index` (0 or 1) and returns when it is on the disk.
+  virtual Status Write(unsigned index, ByteView slot) = 0;
+};
+
+// The real file; opens nothing before the first call.
+std::unique_ptr<SlotFile> OpenSlotFile(std::filesystem::path path);
+
+}  // namespace souk::ledger

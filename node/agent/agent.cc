@@ -1,0 +1,331 @@
+#include "node/agent/agent.h"
+
+#include <algorithm>
+
+#include "protocol/base/check.h"
+
+namespace souk::node {
+namespace {
+
+constexpr Duration kCardLife = Hours(24 * 30);
+
+// What a role that is switched off says.
+void RefuseRole(Turn& turn, const From& from, const char* role) {
+  turn.Refuse(from, RefusalCode::kUnsupported, std::string("this node is no ") + role);
+}
+
+}  // namespace
+
+Agent::Agent(const Identity& identity, Settings settings, const View& view)
+    : identity_(identity), settings_(std::move(settings)), view_(view), clearing_(identity.id()) {}
+
+Status Agent::Restore(uint64_t index, ByteView leaf) {
+  CHECK(index == log_size_ && !opened_);
+  ASSIGN_OR_RETURN(const Entry entry, DecodeEntry(leaf));
+  if (entry.sequence != index) return Error(Code::kCorrupt, "an entry's sequence is not its index");
+  ++log_size_;
+  Fold(entry);
+  return Ok();
+}
+
+void Agent::RestoreFact(std::string_view key, ByteView value) {
+  counterparties_.Restore(key, value);
+  if (key.substr(0, 5) == Counterparties::kCardKey) {
+    const auto card = Document::Open(value);
+    if (card) (void)directory_.Accept(*card, Time{});
+  }
+}
+
+void Agent::Fold(const Entry& entry) {
+  last_time_ = std::max(last_time_, entry.time);
+  provider_.Fold(entry);
+  renter_.Fold(entry);
+  clearing_.Fold(entry);
+}
+
+// R4: non-decreasing, following the monotonic clock from where it stood at the start.
+Time Agent::LogTime(Now now) const {
+  return std::max(last_time_, base_time_ + (now.monotonic - base_monotonic_));
+}
+
+Turn Agent::MakeTurn(Now now) {
+  return Turn({*this, identity_, settings_, view_, connections_, counterparties_, directory_, asks_},
+              log_size_, LogTime(now), now);
+}
+
+Effects Agent::Finish(Turn& turn) {
+  log_size_ = turn.log_size();
+  return turn.TakeEffects();
+}
+
+void Agent::PublishCard(Turn& turn) {
+  const Card card{.name = settings_.name,
+                  .endpoints = settings_.endpoints,
+                  .curve = identity_.Curve().public_key(),
+                  .checkpoint_key = identity_.CheckpointKey().public_key(),
+                  .log_name = LogName(identity_.id()),
+                  .epoch = identity_.epoch(),
+                  .successor = settings_.successor,
+                  .provides = settings_.provider.enabled,
+                  .clears = settings_.clearing.enabled,
+                  .rents = settings_.renter.enabled,
+                  // Grows with every start as long as the clock does.
+                  .sequence = static_cast<uint64_t>(turn.wall().ms),
+                  .issued = turn.wall(),
+                  .expires = turn.wall() + kCardLife};
+  directory_.SetOwnCard(turn.Sign(card), card);
+}
+
+Effects Agent::Begin(Now now, bool may_sign) {
+  CHECK(!opened_);
+  base_time_ = std::max(now.wall, last_time_);
+  base_monotonic_ = now.monotonic;
+  opened_ = true;
+  Turn turn = MakeTurn(now);
+  PublishCard(turn);
+  if (may_sign) Open(turn);
+  connections_.RunTimers(turn);
+  return Finish(turn);
+}
+
+// The log may sign: from here on the roles decide.
+void Agent::Open(Turn& turn) {
+  may_sign_ = true;
+  if (turn.log_size() == 0) {
+    turn.Append(Opened{.name = settings_.name, .peer = identity_.id()}, {});
+  } else {
+    turn.Append(Resumed{.down_since = last_time_}, {});
+  }
+  if (settings_.provider.enabled) provider_.Start(turn);
+  if (settings_.renter.enabled) renter_.Start(turn);
+}
+
+void Agent::RunTimers(Turn& turn) {
+  connections_.RunTimers(turn);
+  directory_.RunTimers(turn);
+  if (!may_sign_) return;
+  if (settings_.clearing.enabled) clearing_.RunTimers(turn);
+  if (settings_.provider.enabled) provider_.RunTimers(turn);
+}
+
+Effects Agent::Step(const Event& event, Now now) {
+  CHECK(opened_);
+  Turn turn = MakeTurn(now);
+  // R4: each turn resolves what is due first.
+  RunTimers(turn);
+  On(turn, event);
+  if (may_sign_) {
+    if (settings_.provider.enabled) provider_.FetchBlobs(turn, blobs_);
+    if (settings_.renter.enabled) renter_.RunTimers(turn, blobs_);
+    blobs_.RunTimers(turn);
+    asks_.RunTimers(turn);
+  }
+  return Finish(turn);
+}
+
+void Agent::On(Turn& turn, const Event& event) {
+  if (const auto* document = std::get_if<DocumentArrived>(&event)) return OnDocument(turn, *document);
+  if (const auto* refused = std::get_if<MessageRefused>(&event)) {
+    turn.TellConnection(refused->connection, turn.Sign(Refusal{.code = refused->code,
+                                                               .sentence = refused->sentence}));
+    return connections_.Strike(turn, refused->connection);
+  }
+  if (const auto* lost = std::get_if<ConnectionLost>(&event)) return connections_.OnLost(turn, lost->connection);
+  if (std::holds_alternative<LogConfirmed>(event)) {
+    if (!may_sign_) Open(turn);
+    return;
+  }
+  if (const auto* landed = std::get_if<BlobLanded>(&event)) {
+    blobs_.OnLanded(turn, *landed);
+    provider_.OnBlobLanded(turn, blobs_, *landed);
+    renter_.OnBlobLanded(turn, *landed);
+    return;
+  }
+  if (const auto* command = std::get_if<CommandArrived>(&event)) return OnCommand(turn, *command);
+  if (const auto* ready = std::get_if<WorkerReady>(&event)) return provider_.OnWorkerReady(turn, *ready);
+  if (const auto* gone = std::get_if<WorkerGone>(&event)) return provider_.OnWorkerGone(turn, *gone);
+  if (const auto* progress = std::get_if<JobProgressed>(&event)) {
+    return provider_.OnJobProgressed(turn, *progress);
+  }
+  if (const auto* ended = std::get_if<JobEnded>(&event)) return provider_.OnJobEnded(turn, *ended);
+}
+
+void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
+  const DocumentRef& document = event.document;
+  const From from{event.connection, document->signer(), &event};
+  if (document->kind() == Kind::kHello) {
+    switch (connections_.OnHello(turn, event)) {
+      case Connections::HelloResult::kRefused: return connections_.Strike(turn, event.connection);
+      case Connections::HelloResult::kKnown: return;
+      case Connections::HelloResult::kBound: break;
+    }
+    // The card came with the hello and is the signer's own.
+    const DocumentRef card = event.carried[0];
+    if (directory_.Accept(card, turn.now()).value_or(false)) {
+      turn.Remember(Counterparties::kCardKey + from.peer.ToString(), card->envelope());
+    }
+    directory_.OnBound(turn, event.connection);
+    asks_.OnBound(turn, from.peer);
+    blobs_.OnBound(turn, from.peer);
+    return;
+  }
+  const auto bound = connections_.Bound(event.connection);
+  if (!bound) {
+    // A refusal is never refused: two strangers would go on for ever.
+    if (document->kind() == Kind::kRefusal) return OnRefusal(turn, from);
+    return turn.Refuse(from, RefusalCode::kNotBound, "say hello first", "hello");
+  }
+  if (*bound != document->signer()) {
+    turn.Refuse(from, RefusalCode::kWrongSigner, "signed by another than this connection's identity");
+    return connections_.Strike(turn, event.connection);
+  }
+  OnBoundDocument(turn, from);
+}
+
+void Agent::OnRefusal(Turn& turn, const From& from) {
+  const auto refusal = Decode<Refusal>(*from.document());
+  if (!refusal) return;
+  if (refusal->code == RefusalCode::kNotBound) connections_.OnNotBound(turn, from.connection);
+  if (!may_sign_ || connections_.Bound(from.connection) != from.peer) return;
+  if (settings_.provider.enabled && provider_.OnRefusal(turn, from, *refusal)) return;
+  if (settings_.renter.enabled) renter_.OnRefusal(turn, from, *refusal);
+}
+
+void Agent::OnReply(Turn& turn, const From& from) {
+  const auto reply = Decode<Reply>(*from.document());
+  if (!reply) return;
+  if (settings_.provider.enabled && provider_.OnReply(turn, from, *reply)) return;
+  if (settings_.renter.enabled) renter_.OnReply(turn, from, *reply);
+}
+
+void Agent::OnCarried(Turn& turn, const From& from) {
+  for (const DocumentRef& document : from.event->carried) {
+    if (document->kind() == Kind::kVoucher) {
+      if (!settings_.provider.enabled) return RefuseRole(turn, from, "provider");
+      provider_.OnVoucher(turn, from, document);
+    } else if (document->kind() == Kind::kEscrow || document->kind() == Kind::kAccountQuery) {
+      if (!settings_.clearing.enabled) return RefuseRole(turn, from, "clearing peer");
+      if (document->kind() == Kind::kEscrow) clearing_.OnEscrow(turn, from, document);
+      if (document->kind() == Kind::kAccountQuery) clearing_.OnAccountQuery(turn, from, document);
+    } else {
+      turn.Refuse(from, RefusalCode::kUnsupported, "that kind of document is not carried");
+    }
+  }
+}
+
+void Agent::OnBlobGet(Turn& turn, const From& from) {
+  const auto get = Decode<BlobGet>(*from.document());
+  if (!get) return turn.Refuse(from, RefusalCode::kMalformed, get.error().message);
+  if (!provider_.MayRead(from.peer, get->job, get->blob) &&
+      !renter_.MayRead(from.peer, get->job, get->blob)) {
+    return turn.Refuse(from, RefusalCode::kNotYours, "the blob belongs to no job of yours");
+  }
+  const auto size = view_.BlobSize(get->blob);
+  if (!size || get->offset > *size || get->length > *size - get->offset) {
+    return turn.Refuse(from, RefusalCode::kNotFound, "no such bytes of that blob here");
+  }
+  turn.SendChunk(from.connection, {.blob = get->blob,
+                                   .offset = get->offset,
+                                   .length = get->length,
+                                   .job = get->job});
+}
+
+void Agent::OnBoundDocument(Turn& turn, const From& from) {
+  const DocumentArrived& event = *from.event;
+  // Gossip and hellos work before the log may sign; nothing else does.
+  switch (event.document->kind()) {
+    case Kind::kHave: {
+      const auto have = Decode<Have>(*event.document);
+      if (have) directory_.OnHave(turn, event.connection, *have);
+      return;
+    }
+    case Kind::kWant: {
+      const auto want = Decode<Want>(*event.document);
+      if (want) directory_.OnWant(turn, event.connection, *want);
+      return;
+    }
+    case Kind::kBundle:
+      return directory_.OnBundle(turn, event.connection, event.carried, connections_.AllBound());
+    case Kind::kRefusal: return OnRefusal(turn, from);
+    default: break;
+  }
+  if (!may_sign_) {
+    return turn.Refuse(from, RefusalCode::kBusy, "this node waits for a counterparty to confirm its log");
+  }
+  switch (event.document->kind()) {
+    case Kind::kReply: return OnReply(turn, from);
+    case Kind::kCarry: return OnCarried(turn, from);
+    case Kind::kBlobGet: return OnBlobGet(turn, from);
+    case Kind::kBlobChunk: {
+      const auto chunk = Decode<BlobChunk>(*event.document);
+      if (chunk) blobs_.OnChunk(turn, from, *chunk, event.chunk);
+      return;
+    }
+    case Kind::kReady:
+    case Kind::kVoucherAck:
+    case Kind::kJobReceipt:
+    case Kind::kProgress:
+    case Kind::kClose:
+      if (settings_.renter.enabled) renter_.OnLeaseDocument(turn, from, event.document);
+      return;
+    case Kind::kOrder:
+    case Kind::kCommit:
+    case Kind::kJob:
+    case Kind::kRelease:
+    case Kind::kLeaseQuery:
+      if (!settings_.provider.enabled) return RefuseRole(turn, from, "provider");
+      break;
+    case Kind::kEscrowFetch:
+    case Kind::kShow:
+    case Kind::kPost:
+    case Kind::kVoid:
+      if (!settings_.clearing.enabled) return RefuseRole(turn, from, "clearing peer");
+      break;
+    default:
+      return turn.Refuse(from, RefusalCode::kUnsupported, "a document of this kind is not a request");
+  }
+  switch (event.document->kind()) {
+    case Kind::kOrder: return provider_.OnOrder(turn, from);
+    case Kind::kCommit: return provider_.OnCommit(turn, from);
+    case Kind::kJob: return provider_.OnJob(turn, from);
+    case Kind::kRelease: return provider_.OnRelease(turn, from);
+    case Kind::kLeaseQuery: return provider_.OnLeaseQuery(turn, from);
+    case Kind::kEscrowFetch: return clearing_.OnEscrowFetch(turn, from);
+    case Kind::kShow: return clearing_.OnShow(turn, from);
+    case Kind::kPost: return clearing_.OnPost(turn, from);
+    case Kind::kVoid: return clearing_.OnVoid(turn, from);
+    default: return;
+  }
+}
+
+void Agent::OnCommand(Turn& turn, const CommandArrived& event) {
+  const auto refuse = [&](Code code, const char* sentence) {
+    turn.Answer({.command = event.command, .status = Error(code, sentence)});
+  };
+  if (!may_sign_) {
+    return refuse(Code::kUnavailable,
+                  "the log waits for a counterparty's checkpoint; restart with --alone if you "
+                  "are sure that nothing newer was ever signed");
+  }
+  if (const auto* drain = std::get_if<DrainCommand>(&event.what)) {
+    if (!settings_.provider.enabled) return refuse(Code::kUnsupported, "this node is no provider");
+    provider_.OnDrain(turn, drain->drain);
+    return turn.Answer({.command = event.command});
+  }
+  if (const auto* issue = std::get_if<IssueCommand>(&event.what)) {
+    if (!settings_.clearing.enabled) return refuse(Code::kUnsupported, "this node is no clearing peer");
+    return clearing_.OnIssue(turn, event.command, *issue);
+  }
+  if (!settings_.renter.enabled) return refuse(Code::kUnsupported, "this node is no renter");
+  if (const auto* rent = std::get_if<RentCommand>(&event.what)) {
+    renter_.OnRent(turn, event.command, *rent);
+  } else if (const auto* release = std::get_if<ReleaseCommand>(&event.what)) {
+    renter_.OnReleaseCommand(turn, event.command, *release);
+  } else if (const auto* job = std::get_if<JobCommand>(&event.what)) {
+    renter_.OnJobCommand(turn, event.command, *job);
+  } else if (const auto* balance = std::get_if<BalanceCommand>(&event.what)) {
+    renter_.OnBalanceCommand(turn, event.command, *balance);
+  }
+}
+
+}  // namespace souk::node

@@ -1,0 +1,79 @@
+// The agent: one deterministic function, `Step(event, now) → effects` (DESIGN section 1). It reads no
+// clock, opens no socket, starts no thread, and iterates over nothing unordered.
+#pragma once
+
+#include "node/agent/asks.h"
+#include "node/agent/blobs.h"
+#include "node/agent/clearing.h"
+#include "node/agent/connections.h"
+#include "node/agent/counterparties.h"
+#include "node/agent/directory.h"
+#include "node/agent/provider.h"
+#include "node/agent/renter.h"
+
+namespace souk::node {
+
+// Loop thread only. The life of an agent: Restore for every entry of its log, RestoreFact for what
+// it remembered; then Step for ever. Until its log may sign (R3) it only says hello and gossips.
+class Agent : private Folder {
+ public:
+  // identity, settings and view outlive the agent.
+  Agent(const Identity& identity, Settings settings, const View& view);
+
+  // CHECKs that entries come in order; kCorrupt where an entry does not decode.
+  Status Restore(uint64_t index, ByteView leaf);
+  void RestoreFact(std::string_view key, ByteView value);
+
+  // `may_sign`: the log is new, confirmed, or alone. To be called once, before the first Step.
+  Effects Begin(Now now, bool may_sign);
+  Effects Step(const Event& event, Now now);
+
+  // For the owner's read-only questions, between steps.
+  const Settings& settings() const { return settings_; }
+  const Identity& identity() const { return identity_; }
+  const Directory& directory() const { return directory_; }
+  const Provider& provider() const { return provider_; }
+  const Renter& renter() const { return renter_; }
+  const Clearing& clearing() const { return clearing_; }
+  const Blobs& blobs() const { return blobs_; }
+  const Connections& connections() const { return connections_; }
+  uint64_t log_size() const { return log_size_; }
+  bool may_sign() const { return may_sign_; }
+  Time LogTime(Now now) const;
+
+ private:
+  void Fold(const Entry& entry) override;
+  Turn MakeTurn(Now now);
+  Effects Finish(Turn& turn);
+  void Open(Turn& turn);
+  void PublishCard(Turn& turn);
+  void RunTimers(Turn& turn);
+  void On(Turn& turn, const Event& event);
+  void OnDocument(Turn& turn, const DocumentArrived& event);
+  void OnBoundDocument(Turn& turn, const From& from);
+  void OnCarried(Turn& turn, const From& from);
+  void OnBlobGet(Turn& turn, const From& from);
+  void OnRefusal(Turn& turn, const From& from);
+  void OnReply(Turn& turn, const From& from);
+  void OnCommand(Turn& turn, const CommandArrived& event);
+
+  const Identity& identity_;
+  const Settings settings_;
+  const View& view_;
+  Connections connections_;
+  Counterparties counterparties_;
+  Directory directory_;
+  Asks asks_;
+  Blobs blobs_;
+  Provider provider_;
+  Renter renter_;
+  Clearing clearing_;
+  uint64_t log_size_ = 0;
+  Time last_time_ = {};       // of the newest entry
+  Time base_time_ = {};       // log time at base_monotonic_
+  Duration base_monotonic_ = {};
+  bool may_sign_ = false;
+  bool opened_ = false;
+};
+
+}  // namespace souk::node

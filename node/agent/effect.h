@@ -1,0 +1,106 @@
+// What an agent wants done. The runner carries effects out in the order of R3: one synced batch with
+// all appends, then the checkpoint, then the sends, then the work.
+#pragma once
+
+#include <optional>
+
+#include "node/agent/event.h"
+
+namespace souk::node {
+
+// A leaf to append, encoded; its index is known to the agent already. `ids` are the digests by which
+// the entry is found again: of its documents, leases, escrows.
+struct AppendEntry {
+  Bytes leaf = {};
+  std::vector<Digest> ids = {};
+};
+
+// Small facts that survive a restart but are not the log's: counterparties' notes and receipts.
+struct Remember {
+  std::string key = {};
+  Bytes value = {};
+};
+
+// Frame 0 is `document`, unless a reply or chunk must be made after the commit.
+struct ReplyParts {
+  Digest re = {};
+  std::vector<DocumentRef> documents = {};
+  // Its log receipt goes along, proven consistent with what this connection was shown before.
+  std::optional<uint64_t> entry = {};
+};
+struct ChunkParts {
+  Digest blob = {};
+  uint64_t offset = 0;
+  uint32_t length = 0;
+  Digest job = {};
+};
+struct Send {
+  ConnectionId to = 0;
+  std::variant<DocumentRef, ReplyParts, ChunkParts> what = {};
+  std::vector<DocumentRef> attached = {};
+};
+
+struct Connect {
+  ConnectionId connection = 0;
+  std::string endpoint = {};
+  CurveKey server = {};
+};
+struct Disconnect {
+  ConnectionId connection = 0;
+  bool ban = false;  // refuse the key from now on (R2)
+};
+struct StartWorker {
+  Digest lease = {};
+  uint64_t fence = 0;
+  std::string device = {};
+  Digest nonce = {};
+  Time until = {};  // it ends by itself some time after this
+};
+struct StopWorker {
+  Digest lease = {};
+};
+struct StartJob {
+  Digest lease = {};
+  uint64_t fence = 0;
+  Digest job = {};
+  BlobRef workload = {};
+  std::vector<BlobRef> blobs = {};
+};
+// Bytes of a blob in the order of their offsets; after the last one the runner checks the digest,
+// makes the blob durable and says BlobLanded.
+struct WriteChunk {
+  Digest blob = {};
+  uint64_t offset = 0;
+  uint64_t total = 0;
+  SharedBytes bytes = {};
+};
+// The other side said what it holds of this node's log (R3). A note that fits leads to LogConfirmed,
+// and later receipts on this connection prove consistency from it; one that contradicts the log stops
+// the node; an empty one says that nothing is held.
+struct ConfirmLog {
+  ConnectionId connection = 0;
+  std::string note = {};
+};
+// The node must stop, and say why: its own log is older than what it signed, or an invariant fell.
+struct Halt {
+  std::string sentence = {};
+};
+using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, WriteChunk,
+                          ConfirmLog, Halt>;
+
+struct CommandAnswer {
+  uint64_t command = 0;
+  Status status = {};
+  Digest id = {};                      // of the lease or job that the command began
+  std::optional<Statement> statement = {};
+};
+
+struct Effects {
+  std::vector<AppendEntry> appends = {};
+  std::vector<Remember> remembers = {};
+  std::vector<Send> sends = {};
+  std::vector<Work> work = {};
+  std::vector<CommandAnswer> answers = {};
+};
+
+}  // namespace souk::node

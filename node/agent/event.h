@@ -1,0 +1,118 @@
+// What can happen to an agent. Events are plain values; signatures in them are checked already.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/codec.h"
+
+namespace souk::node {
+
+// One CURVE connection, either way. Outgoing ones are numbered by the agent (even numbers), incoming
+// ones by the transport (odd numbers); a number is never used again.
+using ConnectionId = uint64_t;
+using SharedBytes = std::shared_ptr<const Bytes>;
+
+// A verified document came in. `carried` holds what came with it, verified too: the documents inside a
+// Carry, Show (order, acceptance) or Post (voucher), or the envelopes attached to a Hello, Bundle or
+// Reply; always as many as the document says.
+struct DocumentArrived {
+  ConnectionId connection = 0;
+  CurveKey curve = {};  // of the other side, as CURVE proved it
+  DocumentRef document = {};
+  std::vector<DocumentRef> carried = {};
+  SharedBytes receipt = {};  // attached to a Reply; its digest fits
+  SharedBytes chunk = {};    // attached to a BlobChunk
+};
+
+// A message that did not even become a document.
+struct MessageRefused {
+  ConnectionId connection = 0;
+  CurveKey curve = {};
+  RefusalCode code = RefusalCode::kMalformed;
+  std::string sentence = {};
+};
+
+struct ConnectionLost {
+  ConnectionId connection = 0;
+};
+
+// From the workers, one per lease.
+struct WorkerReady {
+  Digest lease = {};
+  Digest answer = {};  // to the commit's nonce
+};
+struct WorkerGone {  // reaped, its memory cleared; the device is free
+  Digest lease = {};
+  bool lost = false;  // it went without having been told to
+  std::string sentence = {};
+};
+struct JobProgressed {
+  Digest job = {};
+  uint32_t launch = 0;
+  uint32_t launches = 0;
+};
+struct JobEnded {
+  Digest job = {};
+  JobStatus status = JobStatus::kDone;
+  std::string sentence = {};
+  std::vector<JobOutput> outputs = {};
+  Digest states_root = {};
+  uint64_t launches = 0;
+  uint64_t thread_instructions = 0;
+  std::string result_class = {};
+};
+
+// A blob is whole, checked and durable; or its bytes did not have its digest and were thrown away.
+struct BlobLanded {
+  Digest blob = {};
+  bool matches = true;
+};
+
+// What the owner asks for (control.sock). Each is answered with one CommandAnswer.
+struct RentCommand {
+  Digest offer = {};
+  PeerId book = {};
+  uint32_t slices = 1;
+  Duration duration = {};
+  Credits max_cost = {};  // refuse where the lease could cost more
+};
+struct ReleaseCommand {
+  Digest lease = {};
+};
+struct JobCommand {
+  Digest lease = {};
+  BlobRef workload = {};
+  std::vector<BlobRef> blobs = {};
+  std::string title = {};
+};
+struct IssueCommand {
+  PublicKey account = {};
+  Credits amount = {};
+  std::string reference = {};
+};
+struct BalanceCommand {  // ask the book for a statement of this node's account
+  PeerId book = {};
+};
+struct DrainCommand {
+  bool drain = true;
+};
+struct CommandArrived {
+  uint64_t command = 0;
+  std::variant<RentCommand, ReleaseCommand, JobCommand, IssueCommand, BalanceCommand, DrainCommand> what = {};
+};
+
+// A counterparty's copy of a checkpoint of this node's own log fits what the log holds (R3): the log
+// may sign new entries.
+struct LogConfirmed {};
+
+// Nothing happened but time.
+struct Tick {};
+
+using Event = std::variant<Tick, LogConfirmed, DocumentArrived, MessageRefused, ConnectionLost, WorkerReady, WorkerGone,
+                           JobProgressed, JobEnded, BlobLanded, CommandArrived>;
+
+}  // namespace souk::node

@@ -1,0 +1,691 @@
+// Orders, leases and money; jobs are in provider_jobs.cc, folding in provider_fold.cc.
+#include "node/agent/provider.h"
+
+#include <algorithm>
+
+#include "node/agent/directory.h"
+#include "protocol/base/check.h"
+
+namespace souk::node {
+namespace {
+
+// Everything an offer says but when it was said.
+Bytes Terms(Offer offer) {
+  offer.sequence = 1;
+  offer.issued = offer.expires = limits::kEarliest;
+  return EncodePayload(offer);
+}
+
+Digest FreeId(const Digest& lease) {
+  return Sha256Hasher().Update(AsBytes("souk/free")).Update(lease.view()).Finish();
+}
+
+Time SettleBy(Time accepted, const Order& order, const Offer& offer) {
+  return accepted + limits::kReadyWindow + order.duration + offer.notice + limits::kWindow;
+}
+
+bool IsOver(LeaseState state) {
+  return state == LeaseState::kClosing || state == LeaseState::kClosed;
+}
+
+}  // namespace
+
+Duration Provider::MeteredAt(const Lease& lease, Time now) {
+  if (!lease.metering_since) return lease.metered;
+  const Time until = std::min(now, lease.end);
+  return lease.metered + std::max(Duration{}, until - *lease.metering_since);
+}
+
+Credits Provider::DueAt(const Lease& lease, Time now) {
+  const auto due = AmountDue(lease.order.price, lease.order.slices, MeteredAt(lease, now));
+  // The most was computed for the whole duration when the order was checked, without overflow.
+  CHECK(due.has_value());
+  return std::min(*due, lease.order.max_cost);
+}
+
+std::vector<Offer> Provider::CurrentOffers(const Settings& settings) const {
+  const ProviderSettings& mine = settings.provider;
+  std::map<std::pair<std::string, std::string>, Offer> models;
+  for (const DeviceForRent& device : mine.devices) {
+    Offer& offer = models[{device.kind, device.model}];
+    offer.device_kind = device.kind;
+    offer.model = device.model;
+    offer.architecture = device.architecture;
+    offer.memory_bytes = device.memory_bytes;
+    offer.count += 1;
+    offer.slices += device.slices;
+    offer.driver = device.driver;
+    offer.cuda_version = device.cuda_version;
+    offer.newest_ptx = device.newest_ptx;
+    offer.jail = mine.jail;
+    offer.price = mine.price;
+    offer.hold_price = mine.hold_price;
+    offer.hold_fee = mine.hold_fee;
+    offer.grace = mine.grace;
+    offer.notice = mine.notice;
+    offer.longest_interval = mine.longest_interval;
+    offer.min_duration = mine.min_duration;
+    offer.max_duration = mine.max_duration;
+    offer.region = mine.region;
+    offer.clearing_peers = mine.clearing_peers;
+  }
+  std::vector<Offer> out;
+  for (auto& [key, offer] : models) out.push_back(std::move(offer));
+  return out;
+}
+
+void Provider::FundDevices(Turn& turn) {
+  std::vector<TransferRecord> transfers;
+  for (const DeviceForRent& device : turn.settings().provider.devices) {
+    const Digest account = ledger::DeviceAccountId(device.uuid);
+    if (book_.book().FindAccount(account) != nullptr) continue;
+    transfers.push_back({.id = account,
+                         .kind = TransferRecord::Kind::kSingle,
+                         .debit = book_.source(),
+                         .credit = account,
+                         .amount = device.slices});
+  }
+  if (!transfers.empty()) turn.Append(Published{.transfers = std::move(transfers)}, {});
+}
+
+void Provider::PublishOffers(Turn& turn) {
+  const ProviderSettings& mine = turn.settings().provider;
+  std::erase_if(own_offers_,
+                [&](const auto& item) { return item.second.offer.expires <= turn.now(); });
+  const std::vector<Offer> current = draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings());
+  std::set<Bytes> wanted;
+  for (const Offer& offer : current) wanted.insert(Terms(offer));
+  const bool altered = std::any_of(own_offers_.begin(), own_offers_.end(), [&](const auto& item) {
+    return !wanted.contains(Terms(item.second.offer));
+  });
+  if (altered) {
+    const DocumentRef withdrawal =
+        turn.Sign(Withdrawal{.sequence = offer_sequence_, .issued = turn.now()});
+    turn.Append(Published{}, {withdrawal});
+    turn.Publish(withdrawal);
+  }
+  for (Offer offer : current) {
+    offer.sequence = offer_sequence_ + 1;
+    offer.issued = turn.now();
+    offer.expires = turn.now() + mine.offer_life;
+    const DocumentRef document = turn.Sign(offer);
+    turn.Append(Published{}, {document});
+    turn.Publish(document);
+  }
+  republish_at_ = turn.now() + Millis(mine.offer_life.ms / 2);
+}
+
+void Provider::Start(Turn& turn) {
+  FundDevices(turn);
+  PublishOffers(turn);
+  const std::set<Digest> open = open_leases_;
+  for (const Digest& id : open) {
+    const Lease& lease = leases_.at(id);
+    const bool working = lease.state == LeaseState::kActive || lease.state == LeaseState::kMetering ||
+                         lease.state == LeaseState::kPaused || lease.state == LeaseState::kDraining;
+    if (working) {
+      turn.Do(StartWorker{id, lease.acceptance.fence, lease.acceptance.device, lease.nonce,
+                          lease.acceptance.settle_by + limits::kWindow});
+    } else if (lease.reserved && IsOver(lease.state)) {
+      turn.Do(StopWorker{id});
+    }
+    AskBook(turn, id);
+  }
+  // A worker may outlive its settled lease by a crash between the two.
+  for (const auto& [id, lease] : leases_) {
+    if (lease.reserved && !open.contains(id)) turn.Do(StopWorker{id});
+  }
+  for (const Digest& id : open_jobs_) {
+    const JobState& job = jobs_.at(id);
+    if (job.at != JobStep::Event::kStarted) continue;
+    turn.Do(StartJob{job.lease, leases_.at(job.lease).acceptance.fence, id, job.job.workload,
+                     job.job.blobs});
+  }
+}
+
+void Provider::OnDrain(Turn& turn, bool drain) {
+  draining_ = drain;
+  PublishOffers(turn);
+}
+
+// ---- Orders ----------------------------------------------------------------------------------
+
+const DeviceForRent* Provider::FreeDevice(const Settings& settings, const Offer& offer,
+                                          uint32_t slices) const {
+  for (const DeviceForRent& device : settings.provider.devices) {
+    if (device.kind != offer.device_kind || device.model != offer.model) continue;
+    if (book_.Find(ledger::DeviceAccountId(device.uuid)).Available() >= slices) return &device;
+  }
+  return nullptr;
+}
+
+bool Provider::CheckOrder(Turn& turn, const From& from, const Order& order) const {
+  const auto refuse = [&](RefusalCode code, std::string sentence, std::string would_accept = "") {
+    turn.Refuse(from, code, std::move(sentence), std::move(would_accept));
+    return false;
+  };
+  if (order.provider != turn.self()) {
+    return refuse(RefusalCode::kNotYours, "the order is for another provider");
+  }
+  if (draining_) return refuse(RefusalCode::kDraining, "this provider takes no new leases");
+  if (order.expires <= turn.now()) return refuse(RefusalCode::kExpired, "the order has expired");
+  if (order.expires > turn.now() + limits::kOrderLife + limits::kMaxSkew) {
+    return refuse(RefusalCode::kTermsDiffer, "the order waits too long",
+                  "expires at most 30 s from now");
+  }
+  const auto own = own_offers_.find(order.offer);
+  if (own == own_offers_.end()) {
+    return withdrawn_.contains(order.offer)
+               ? refuse(RefusalCode::kOfferWithdrawn, "the offer was withdrawn or altered",
+                        "an order on the newest offer")
+               : refuse(RefusalCode::kOfferUnknown, "no such offer of this provider");
+  }
+  const Offer& offer = own->second.offer;
+  if (offer.expires <= turn.now()) return refuse(RefusalCode::kOfferExpired, "the offer has expired");
+  if (order.price != offer.price || order.hold_fee < offer.hold_fee) {
+    return refuse(RefusalCode::kTermsDiffer, "price or hold fee are not the offer's");
+  }
+  if (order.slices == 0 || order.slices > offer.slices) {
+    return refuse(RefusalCode::kTermsDiffer, "the offer has not that many slices");
+  }
+  if (order.duration < offer.min_duration || order.duration > offer.max_duration) {
+    return refuse(RefusalCode::kTermsDiffer, "the duration is outside the offer's bounds");
+  }
+  if (std::find(offer.clearing_peers.begin(), offer.clearing_peers.end(), order.book) ==
+      offer.clearing_peers.end()) {
+    return refuse(RefusalCode::kClearingNotAccepted, "this provider does not accept that clearing peer");
+  }
+  const auto most = AmountDue(order.price, order.slices, order.duration);
+  if (!most || *most > order.max_cost) {
+    return refuse(RefusalCode::kTermsDiffer, "the escrow does not cover the whole duration");
+  }
+  if (order.escrow != EscrowId(order.account, order.nonce)) {
+    return refuse(RefusalCode::kEscrowMismatch, "the escrow's id is not that of account and nonce");
+  }
+  if (escrows_.contains(order.escrow)) {
+    return refuse(RefusalCode::kEscrowUsed, "this escrow backs another lease already");
+  }
+  for (const Digest& id : open_leases_) {
+    const Lease& lease = leases_.at(id);
+    if (lease.state == LeaseState::kReserved && lease.order.account == order.account) {
+      return refuse(RefusalCode::kBusy, "this account holds an open reservation");
+    }
+  }
+  if (FreeDevice(turn.settings(), offer, order.slices) == nullptr) {
+    return refuse(RefusalCode::kNoCapacity, "every slice of this offer is leased");
+  }
+  return true;
+}
+
+void Provider::OnOrder(Turn& turn, const From& from) {
+  const Digest id = from.document()->id();
+  const auto known = leases_.find(id);
+  if (known != leases_.end()) {
+    return turn.Reply(from, {known->second.acceptance_document}, known->second.accepted_entry);
+  }
+  if (orders_.contains(id)) return;  // the book has been asked
+  const auto order = Decode<Order>(*from.document());
+  if (!order) return turn.Refuse(from, RefusalCode::kMalformed, order.error().message);
+  if (!CheckOrder(turn, from, *order)) return;
+  if (orders_.size() >= limits::kConnections) {
+    return turn.Refuse(from, RefusalCode::kBusy, "too many orders are open");
+  }
+  const DocumentRef fetch = turn.Sign(EscrowFetch{.escrow = order->escrow});
+  orders_[id] = {.order = *order, .fetch = fetch, .until = order->expires, .event = *from.event};
+  fetches_[fetch->id()] = id;
+  turn.Ask(order->book, fetch);
+}
+
+void Provider::OnEscrowProven(Turn& turn, const OpenOrder& open, const Entry& entry) {
+  const From from{open.event.connection, open.event.document->signer(), &open.event};
+  const Order& order = open.order;
+  const auto mismatch = [&](const char* sentence) {
+    turn.Refuse(from, RefusalCode::kEscrowMismatch, sentence);
+  };
+  const auto* booked = std::get_if<Booked>(&entry.outcome);
+  if (booked == nullptr || booked->transfers.size() != 1 || entry.documents.size() != 1) {
+    return mismatch("the book's entry is not an escrow");
+  }
+  const TransferRecord& record = booked->transfers[0];
+  // The book's word is checked against what the account's owner signed.
+  const auto document = Document::Open(entry.documents[0]);
+  if (!document) return mismatch("the escrow's signature does not verify");
+  const auto escrow = Decode<Escrow>(**document);
+  if (!escrow || (*document)->signer() != order.account || escrow->account != order.account ||
+      escrow->nonce != order.nonce || escrow->payee != turn.self() || escrow->book != order.book ||
+      escrow->voucher_key != order.voucher_key || escrow->amount != order.max_cost) {
+    return mismatch("the escrow is not what the order says");
+  }
+  if (record.kind != TransferRecord::Kind::kPending || record.id != order.escrow ||
+      record.debit != ledger::AccountId(order.account) ||
+      record.credit != ledger::AccountId(turn.self()) || record.amount != order.max_cost.micro ||
+      record.timeout != escrow->timeout) {
+    return mismatch("the book holds something else than the escrow says");
+  }
+  // The world may have changed while the book was asked.
+  if (!CheckOrder(turn, from, order)) return;
+  const Offer& offer = own_offers_.at(order.offer).offer;
+  const Time settle_by = SettleBy(turn.now(), order, offer);
+  if (settle_by + limits::kWindow + limits::kMaxSkew * 2 > escrow->timeout) {
+    return turn.Refuse(from, RefusalCode::kEscrowMismatch, "the escrow ends too early",
+                       "a timeout after settle_by + window + 2 max_skew");
+  }
+  if (escrow->accept_by <= turn.now()) return mismatch("the escrow's accept_by has passed");
+  Accept(turn, open, *document);
+}
+
+void Provider::Accept(Turn& turn, const OpenOrder& open, const DocumentRef& escrow_document) {
+  const From from{open.event.connection, open.event.document->signer(), &open.event};
+  const Order& order = open.order;
+  const Digest lease = open.event.document->id();
+  const Offer& offer = own_offers_.at(order.offer).offer;
+  const DeviceForRent* device = FreeDevice(turn.settings(), offer, order.slices);
+  CHECK(device != nullptr);
+  turn.Append(EscrowSeen{.lease = lease, .escrow = order.escrow}, {escrow_document});
+  const DocumentRef acceptance =
+      turn.Sign(Acceptance{.order = lease,
+                           .fence = turn.log_size(),
+                           .accepted = turn.now(),
+                           .commit_by = turn.now() + limits::kCommitWindow,
+                           .ready_by = turn.now() + limits::kReadyWindow,
+                           .settle_by = SettleBy(turn.now(), order, offer),
+                           .device = device->uuid});
+  // The reservation: held without a timeout, returned once the worker is reaped (R5).
+  const TransferRecord reservation{.id = lease,
+                                   .kind = TransferRecord::Kind::kPending,
+                                   .debit = ledger::DeviceAccountId(device->uuid),
+                                   .credit = book_.source(),
+                                   .amount = order.slices};
+  CHECK(book_.Decide(reservation, turn.now()) == ledger::TransferResult::kOk);
+  // Append first: a renter that saw the acceptance must find it in our ledger after a crash.
+  const uint64_t entry = turn.Append(LeaseStep{.lease = lease,
+                                               .event = LeaseEvent::kAccepted,
+                                               .to = LeaseState::kReserved,
+                                               .transfers = {reservation}},
+                                     {open.event.document, acceptance});
+  turn.Reply(from, {acceptance}, entry);
+  AskBook(turn, lease);
+}
+
+// ---- The lease -------------------------------------------------------------------------------
+
+void Provider::Step(Turn& turn, const Digest& id, LeaseEvent event, CloseReason reason,
+                    std::vector<DocumentRef> documents) {
+  const Lease& lease = leases_.at(id);
+  const auto to = NextLeaseState(lease.state, event);
+  CHECK(to.has_value());
+  const bool over = IsOver(*to);
+  turn.Append(LeaseStep{.lease = id,
+                        .event = event,
+                        .to = *to,
+                        .reason = reason,
+                        .metered = MeteredAt(lease, turn.now()),
+                        .due = IsOver(lease.state) ? lease.due
+                               : over              ? DueAt(lease, turn.now())
+                                                   : Credits{}},
+              documents);
+}
+
+void Provider::StartClosing(Turn& turn, const Digest& id, LeaseEvent event, CloseReason reason,
+                            std::vector<DocumentRef> documents) {
+  const Lease& lease = leases_.at(id);
+  const bool had_worker = lease.state != LeaseState::kReserved;
+  CancelJobs(turn, id, reason == CloseReason::kDeviceLost ? JobStatus::kLost : JobStatus::kCancelled,
+             CloseReasonName(reason));
+  const DocumentRef close = turn.Sign(Close{.lease = id,
+                                            .number = lease.provider_number + 1,
+                                            .reason = reason,
+                                            .metered = MeteredAt(lease, turn.now()),
+                                            .due = DueAt(lease, turn.now()),
+                                            .best = lease.best});
+  documents.push_back(close);
+  Step(turn, id, event, reason, std::move(documents));
+  turn.Tell(lease.renter, close);
+  if (had_worker) {
+    turn.Do(StopWorker{id});
+  } else {
+    FreeSlices(turn, id);
+  }
+  if (lease.state == LeaseState::kClosed) {
+    AskBook(turn, id);
+  } else {
+    TrySettle(turn, id, /*expired=*/false);
+  }
+}
+
+void Provider::TrySettle(Turn& turn, const Digest& id, bool expired) {
+  const Lease& lease = leases_.at(id);
+  if (lease.state != LeaseState::kClosing || (lease.best < lease.due && !expired)) return;
+  Step(turn, id, lease.best < lease.due ? LeaseEvent::kSettleExpired : LeaseEvent::kSettled,
+       lease.reason);
+  AskBook(turn, id);
+}
+
+void Provider::FreeSlices(Turn& turn, const Digest& id) {
+  const Lease& lease = leases_.at(id);
+  if (!lease.reserved) return;
+  const TransferRecord record{
+      .id = FreeId(id), .kind = TransferRecord::Kind::kVoid, .pending = id};
+  CHECK(book_.Decide(record, turn.now()) == ledger::TransferResult::kOk);
+  turn.Append(Published{.transfers = {record}}, {});
+}
+
+// What the book must still hear of this lease: the acceptance, then what to do with the escrow.
+void Provider::AskBook(Turn& turn, const Digest& id) {
+  const Lease& lease = leases_.at(id);
+  if (lease.settled) return;
+  DocumentRef ask;
+  if (lease.state == LeaseState::kClosed) {
+    const Credits amount = std::min(lease.best, lease.due);
+    if (amount.micro == 0) {
+      ask = turn.Sign(Void{.escrow = lease.order.escrow, .lease = id});
+    } else if (lease.shown) {
+      ask = turn.Sign(Post{.escrow = lease.order.escrow,
+                           .amount = amount,
+                           .voucher = lease.voucher_document->envelope(),
+                           .lease = id});
+    }
+  }
+  if (!ask && !lease.shown) {
+    ask = turn.Sign(Show{.escrow = lease.order.escrow,
+                         .order = lease.order_document->envelope(),
+                         .acceptance = lease.acceptance_document->envelope()});
+  }
+  if (!ask) return;
+  book_asks_[ask->id()] = id;
+  turn.Ask(lease.order.book, ask);
+}
+
+void Provider::OnBookReply(Turn& turn, const From& from, const Digest& id, const Entry& entry) {
+  Lease& lease = leases_.at(id);
+  if (from.peer != lease.order.book) return;
+  if (const auto* shown = std::get_if<Shown>(&entry.outcome)) {
+    if (shown->escrow != lease.order.escrow || shown->lease != id) return;
+    lease.shown = true;
+    turn.Settle(from.document()->id());
+    return AskBook(turn, id);
+  }
+  const auto* booked = std::get_if<Booked>(&entry.outcome);
+  if (booked == nullptr || lease.settled) return;
+  for (const TransferRecord& record : booked->transfers) {
+    if (record.pending != lease.order.escrow) continue;
+    const bool paid = record.kind == TransferRecord::Kind::kPost;
+    turn.Append(Settled{.lease = id,
+                        .escrow = lease.order.escrow,
+                        .paid = paid ? Credits{record.amount} : Credits{}},
+                {});
+    if (!paid) LoseEscrow(turn, id);
+    return;
+  }
+}
+
+// The escrow is gone: nothing that this lease still does would be paid.
+void Provider::LoseEscrow(Turn& turn, const Digest& id) {
+  const Lease& lease = leases_.at(id);
+  if (IsOver(lease.state)) return;
+  StartClosing(turn, id, LeaseEvent::kDeviceLost, CloseReason::kClearingLost);
+}
+
+bool Provider::OnReply(Turn& turn, const From& from, const Reply& reply) {
+  const auto fetch = fetches_.find(reply.re);
+  if (fetch != fetches_.end()) {
+    const auto open = orders_.find(fetch->second);
+    if (open == orders_.end() || open->second.order.book != from.peer) return true;
+    const auto entry = turn.CheckReceipt(from, from.event->receipt);
+    if (!entry && entry.error().code == Code::kUnavailable) return true;  // asked again
+    const OpenOrder order = open->second;
+    turn.Settle(reply.re);
+    orders_.erase(open);
+    fetches_.erase(fetch);
+    if (entry) {
+      OnEscrowProven(turn, order, *entry);
+    } else {
+      const From asker{order.event.connection, order.event.document->signer(), &order.event};
+      turn.Refuse(asker, RefusalCode::kEscrowMismatch,
+                  "the book's proof does not hold: " + entry.error().message);
+    }
+    return true;
+  }
+  const auto ask = book_asks_.find(reply.re);
+  if (ask == book_asks_.end()) return false;
+  const Digest lease = ask->second;
+  if (leases_.at(lease).order.book != from.peer) return true;
+  const auto entry = turn.CheckReceipt(from, from.event->receipt);
+  if (!entry) return true;  // asked again
+  turn.Settle(reply.re);
+  book_asks_.erase(ask);
+  OnBookReply(turn, from, lease, *entry);
+  return true;
+}
+
+bool Provider::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
+  const bool passing = refusal.code == RefusalCode::kNotBound ||
+                       refusal.code == RefusalCode::kRateLimited ||
+                       refusal.code == RefusalCode::kBusy;
+  const auto fetch = fetches_.find(refusal.re);
+  if (fetch != fetches_.end()) {
+    const auto open = orders_.find(fetch->second);
+    if (passing || open == orders_.end() || open->second.order.book != from.peer) return true;
+    const From asker{open->second.event.connection, open->second.event.document->signer(),
+                     &open->second.event};
+    turn.Refuse(asker, RefusalCode::kEscrowMissing, "the book says: " + refusal.sentence);
+    turn.Settle(refusal.re);
+    orders_.erase(open);
+    fetches_.erase(fetch);
+    return true;
+  }
+  const auto ask = book_asks_.find(refusal.re);
+  if (ask == book_asks_.end()) return false;
+  const Digest id = ask->second;
+  if (passing || leases_.at(id).order.book != from.peer) return true;
+  turn.Settle(refusal.re);
+  book_asks_.erase(ask);
+  // A book that refuses has returned the escrow, or never held it: nothing is to be had from it.
+  if (!leases_.at(id).settled) {
+    turn.Append(Settled{.lease = id, .escrow = leases_.at(id).order.escrow}, {});
+    LoseEscrow(turn, id);
+  }
+  return true;
+}
+
+Provider::Lease* Provider::FindFor(Turn& turn, const From& from, const Digest& id) {
+  const auto it = leases_.find(id);
+  if (it == leases_.end() || it->second.renter != from.peer) {
+    turn.Refuse(from, RefusalCode::kLeaseUnknown, "no such lease of yours");
+    return nullptr;
+  }
+  return &it->second;
+}
+
+bool Provider::CheckNumber(Turn& turn, const From& from, const Lease& lease, uint64_t number) const {
+  // A refused document's number stays unused, so numbers grow but may leave gaps (R1).
+  if (number > lease.renter_number) return true;
+  turn.Refuse(from, RefusalCode::kWrongNumber, "this number was used by another document",
+              "number " + std::to_string(lease.renter_number + 1));
+  return false;
+}
+
+void Provider::OnCommit(Turn& turn, const From& from) {
+  const auto commit = Decode<Commit>(*from.document());
+  if (!commit) return turn.Refuse(from, RefusalCode::kMalformed, commit.error().message);
+  Lease* lease = FindFor(turn, from, commit->lease);
+  if (lease == nullptr) return;
+  if (lease->commit_document && lease->commit_document->id() == from.document()->id()) {
+    return turn.Reply(from, {}, lease->committed_entry);
+  }
+  if (lease->state != LeaseState::kReserved) {
+    return turn.Refuse(from, RefusalCode::kLeaseWrongState,
+                       std::string("the lease is ") + LeaseStateName(lease->state));
+  }
+  if (!CheckNumber(turn, from, *lease, commit->number)) return;
+  if (commit->acceptance != lease->acceptance_document->id()) {
+    return turn.Refuse(from, RefusalCode::kTermsDiffer, "the commit names another acceptance");
+  }
+  if (turn.now() >= lease->commit_by) {
+    return turn.Refuse(from, RefusalCode::kExpired, "commit_by has passed");
+  }
+  Step(turn, lease->id, LeaseEvent::kCommitted, CloseReason::kNone, {from.document()});
+  turn.Reply(from, {}, lease->committed_entry);
+  turn.Do(StartWorker{lease->id, lease->acceptance.fence, lease->acceptance.device, lease->nonce,
+                      lease->acceptance.settle_by + limits::kWindow});
+}
+
+void Provider::OnWorkerReady(Turn& turn, const WorkerReady& event) {
+  const auto it = leases_.find(event.lease);
+  if (it == leases_.end() || it->second.state != LeaseState::kActive || it->second.ready_document) return;
+  Lease& lease = it->second;
+  const DocumentRef ready = turn.Sign(Ready{.lease = lease.id,
+                                            .number = lease.provider_number + 1,
+                                            .commit = lease.commit_document->id(),
+                                            .answer = event.answer,
+                                            .ready = turn.now(),
+                                            .end = turn.now() + lease.order.duration});
+  Step(turn, lease.id, LeaseEvent::kReady, CloseReason::kNone, {ready});
+  turn.Tell(lease.renter, ready);
+}
+
+void Provider::OnWorkerGone(Turn& turn, const WorkerGone& event) {
+  const auto it = leases_.find(event.lease);
+  if (it == leases_.end()) return;
+  if (!IsOver(it->second.state) && it->second.state != LeaseState::kReserved) {
+    StartClosing(turn, event.lease, LeaseEvent::kDeviceLost, CloseReason::kDeviceLost);
+  }
+  FreeSlices(turn, event.lease);
+}
+
+void Provider::AckVoucher(Turn& turn, const From& from, const Lease& lease) {
+  turn.TellConnection(from.connection,
+                      turn.Sign(VoucherAck{.lease = lease.id,
+                                           .best = lease.best,
+                                           .metered_from = lease.first_metered}));
+}
+
+void Provider::OnVoucher(Turn& turn, const From& from, const DocumentRef& document) {
+  const auto voucher = Decode<Voucher>(*document);
+  if (!voucher) return turn.Refuse(from, RefusalCode::kMalformed, voucher.error().message);
+  Lease* lease = FindFor(turn, from, voucher->lease);
+  if (lease == nullptr) return;
+  if (document->signer() != lease->order.voucher_key || voucher->book != lease->order.book) {
+    return turn.Refuse(from, RefusalCode::kVoucherWrongKey, "not signed by the order's voucher key");
+  }
+  if (lease->voucher_document && lease->voucher_document->id() == document->id()) {
+    return AckVoucher(turn, from, *lease);
+  }
+  const bool ready = lease->state != LeaseState::kActive || lease->ready_document;
+  if (lease->state == LeaseState::kReserved || lease->state == LeaseState::kClosed || !ready) {
+    return turn.Refuse(from, RefusalCode::kLeaseWrongState,
+                       std::string("the lease is ") + LeaseStateName(lease->state));
+  }
+  if (voucher->amount <= lease->best) {
+    return turn.Refuse(from, RefusalCode::kVoucherTooLow, "a voucher must be above the best so far",
+                       "more than " + std::to_string(lease->best.micro) + " µcr");
+  }
+  if (voucher->amount > lease->order.max_cost) {
+    return turn.Refuse(from, RefusalCode::kOverEscrow, "the voucher is above the escrow");
+  }
+  turn.Append(VoucherTaken{.lease = lease->id, .best = voucher->amount}, {document});
+  if (lease->state == LeaseState::kActive) {
+    Step(turn, lease->id, LeaseEvent::kFirstVoucher, CloseReason::kNone);
+  } else if (lease->state == LeaseState::kPaused && lease->best >= DueAt(*lease, turn.now())) {
+    Step(turn, lease->id, LeaseEvent::kResumed, CloseReason::kNone);
+  }
+  AckVoucher(turn, from, *lease);
+  TrySettle(turn, lease->id, /*expired=*/false);
+}
+
+void Provider::OnRelease(Turn& turn, const From& from) {
+  const auto release = Decode<Release>(*from.document());
+  if (!release) return turn.Refuse(from, RefusalCode::kMalformed, release.error().message);
+  Lease* lease = FindFor(turn, from, release->lease);
+  if (lease == nullptr) return;
+  if (lease->close_document) return turn.TellConnection(from.connection, lease->close_document);
+  if (!CheckNumber(turn, from, *lease, release->number)) return;
+  StartClosing(turn, lease->id, LeaseEvent::kReleased,
+               lease->state == LeaseState::kMetering || lease->state == LeaseState::kPaused
+                   ? CloseReason::kReleased
+                   : CloseReason::kRenterWithdrew,
+               {from.document()});
+}
+
+void Provider::OnLeaseQuery(Turn& turn, const From& from) {
+  const auto query = Decode<LeaseQuery>(*from.document());
+  if (!query) return turn.Refuse(from, RefusalCode::kMalformed, query.error().message);
+  const Lease* lease = FindFor(turn, from, query->lease);
+  if (lease == nullptr) return;
+  std::vector<DocumentRef> documents = {lease->acceptance_document};
+  if (lease->ready_document) documents.push_back(lease->ready_document);
+  if (lease->best.micro > 0) {
+    documents.push_back(turn.Sign(VoucherAck{
+        .lease = lease->id, .best = lease->best, .metered_from = lease->first_metered}));
+  }
+  for (const auto& [id, job] : jobs_) {
+    if (job.lease == lease->id && job.receipt && documents.size() + 1 < limits::kGossipIds) {
+      documents.push_back(job.receipt);
+    }
+  }
+  if (lease->close_document) documents.push_back(lease->close_document);
+  turn.Reply(from, std::move(documents), lease->accepted_entry);
+}
+
+// ---- Time ------------------------------------------------------------------------------------
+
+void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
+  const Lease& lease = leases_.at(id);
+  const Time now = turn.now();
+  switch (lease.state) {
+    case LeaseState::kReserved:
+      if (now >= lease.commit_by) {
+        StartClosing(turn, id, LeaseEvent::kCommitExpired, CloseReason::kNotCommitted);
+      }
+      return;
+    case LeaseState::kActive:
+      // Whose silence it was: the device's, or the renter's who never said yes to it.
+      if (now >= lease.ready_by) {
+        StartClosing(turn, id, LeaseEvent::kReadyExpired,
+                     lease.ready_document ? CloseReason::kUnpaid : CloseReason::kNotReady);
+      }
+      return;
+    case LeaseState::kMetering: {
+      if (now >= lease.end) {
+        return StartClosing(turn, id, LeaseEvent::kEndReached, CloseReason::kEndReached);
+      }
+      const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
+      const Duration over = MeteredAt(lease, now) - covered;
+      if (over >= turn.settings().provider.grace && now >= lease.not_late_before) {
+        Step(turn, id, LeaseEvent::kVoucherLate, CloseReason::kNone);
+      }
+      return;
+    }
+    case LeaseState::kPaused:
+      if (now >= lease.end) {
+        StartClosing(turn, id, LeaseEvent::kEndReached, CloseReason::kEndReached);
+      } else if (now >= std::max(lease.paused + turn.settings().provider.grace, lease.not_late_before)) {
+        StartClosing(turn, id, LeaseEvent::kHoldUnpaid, CloseReason::kUnpaid);
+      }
+      return;
+    case LeaseState::kClosing:
+      if (now >= lease.settle_at) TrySettle(turn, id, /*expired=*/true);
+      return;
+    case LeaseState::kDraining:
+    case LeaseState::kNone:
+    case LeaseState::kClosed:
+      return;
+  }
+}
+
+void Provider::RunTimers(Turn& turn) {
+  const std::set<Digest> open = open_leases_;
+  for (const Digest& id : open) RunLeaseTimers(turn, id);
+  for (auto it = orders_.begin(); it != orders_.end();) {
+    if (it->second.until > turn.now()) {
+      ++it;
+      continue;
+    }
+    turn.Settle(it->second.fetch->id());
+    fetches_.erase(it->second.fetch->id());
+    it = orders_.erase(it);
+  }
+  if (turn.now() >= republish_at_) PublishOffers(turn);
+}
+
+}  // namespace souk::node

@@ -1,0 +1,150 @@
+// The provider role (R5): offers devices, accepts orders, runs leases and jobs, asks the book to pay.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include "ledger/node_book.h"
+#include "node/agent/blobs.h"
+#include "node/agent/turn.h"
+
+namespace souk::node {
+
+// Loop thread only.
+// Invariants: (1) the state is the fold of this log; (2) a device's reserved slices never exceed its
+// slices: an overlap is an overdraft of the device book; (3) an escrow backs at most one lease;
+// (4) a lease's best voucher only grows, and is durable before it is acknowledged.
+class Provider {
+ public:
+  Provider();
+
+  struct Lease {
+    Digest id = {};
+    PeerId renter = {};
+    Order order = {};
+    Acceptance acceptance = {};
+    LeaseState state = LeaseState::kNone;
+    CloseReason reason = CloseReason::kNone;
+    DocumentRef order_document = {}, acceptance_document = {}, commit_document = {},
+                ready_document = {}, voucher_document = {}, close_document = {};
+    uint64_t accepted_entry = 0, committed_entry = 0;
+    uint64_t renter_number = 0;    // last used (R1)
+    uint64_t provider_number = 0;
+    std::set<Digest> renter_documents = {};
+    Digest nonce = {};
+    bool reserved = false;         // its slices are held in the device book
+    bool shown = false;            // the book has seen the acceptance
+    Credits best = {};
+    Time commit_by = {}, ready_by = {}, settle_at = {}, end = {};
+    std::optional<Time> metering_since = {};  // of the running span
+    Time first_metered = {};
+    Duration metered = {};         // of the spans before it
+    Time paused = {};
+    Time not_late_before = {};     // after downtime (R4)
+    Credits due = {};              // set when closing
+    bool settled = false;          // the book paid or returned the escrow
+    Credits paid = {};
+  };
+  struct JobState {
+    Digest id = {};
+    Digest lease = {};
+    Job job = {};
+    JobStep::Event at = JobStep::Event::kAccepted;
+    Time started = {};
+    DocumentRef document = {}, receipt = {};
+    uint32_t launch = 0, launches = 0;  // not in the ledger
+  };
+
+  void Fold(const Entry& entry);
+  // After a restart, and once when the log opens: publishes offers, asks what is open.
+  void Start(Turn& turn);
+  void RunTimers(Turn& turn);
+
+  void OnOrder(Turn& turn, const From& from);
+  void OnCommit(Turn& turn, const From& from);
+  void OnVoucher(Turn& turn, const From& from, const DocumentRef& voucher);
+  void OnJob(Turn& turn, const From& from);
+  void OnRelease(Turn& turn, const From& from);
+  void OnLeaseQuery(Turn& turn, const From& from);
+  // An answer of a clearing peer to something this role asked; false where it was not ours.
+  bool OnReply(Turn& turn, const From& from, const Reply& reply);
+  bool OnRefusal(Turn& turn, const From& from, const Refusal& refusal);
+
+  void OnWorkerReady(Turn& turn, const WorkerReady& event);
+  void OnWorkerGone(Turn& turn, const WorkerGone& event);
+  void OnJobProgressed(Turn& turn, const JobProgressed& event);
+  void OnJobEnded(Turn& turn, const JobEnded& event);
+  void OnBlobLanded(Turn& turn, Blobs& blobs, const BlobLanded& event);
+  void OnDrain(Turn& turn, bool drain);
+  // Fetches what jobs wait for; called every turn.
+  void FetchBlobs(Turn& turn, Blobs& blobs);
+  // Whether the peer may read the blob as part of this job.
+  bool MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const;
+
+  const std::map<Digest, Lease>& leases() const { return leases_; }
+  const std::map<Digest, JobState>& jobs() const { return jobs_; }
+  const ledger::NodeBook& book() const { return book_; }
+  bool draining() const { return draining_; }
+  // What the lease costs up to `now`, as the provider meters it.
+  static Duration MeteredAt(const Lease& lease, Time now);
+  static Credits DueAt(const Lease& lease, Time now);
+
+ private:
+  struct OpenOrder {
+    Order order = {};
+    DocumentRef fetch = {};
+    Time until = {};
+    DocumentArrived event = {};  // for the reply
+  };
+  void FoldLease(const Entry& entry, const LeaseStep& step);
+  void FoldResumed(const Entry& entry, const Resumed& resumed);
+  void FoldJob(const Entry& entry, const JobStep& step);
+  std::vector<Offer> CurrentOffers(const Settings& settings) const;
+  void PublishOffers(Turn& turn);
+  void FundDevices(Turn& turn);
+  bool CheckOrder(Turn& turn, const From& from, const Order& order) const;
+  const DeviceForRent* FreeDevice(const Settings& settings, const Offer& offer,
+                                  uint32_t slices) const;
+  void OnEscrowProven(Turn& turn, const OpenOrder& open, const Entry& entry);
+  void Accept(Turn& turn, const OpenOrder& open, const DocumentRef& escrow_document);
+  void OnBookReply(Turn& turn, const From& from, const Digest& lease, const Entry& entry);
+  void LoseEscrow(Turn& turn, const Digest& lease);
+  Lease* FindFor(Turn& turn, const From& from, const Digest& lease);
+  bool CheckNumber(Turn& turn, const From& from, const Lease& lease, uint64_t number) const;
+  void Step(Turn& turn, const Digest& lease, LeaseEvent event, CloseReason reason,
+            std::vector<DocumentRef> documents = {});
+  void StartClosing(Turn& turn, const Digest& lease, LeaseEvent event, CloseReason reason,
+                    std::vector<DocumentRef> documents = {});
+  void TrySettle(Turn& turn, const Digest& lease, bool expired);
+  void FreeSlices(Turn& turn, const Digest& lease);
+  void AskBook(Turn& turn, const Digest& lease);
+  void RunLeaseTimers(Turn& turn, const Digest& lease);
+  void AckVoucher(Turn& turn, const From& from, const Lease& lease);
+  void FinishJob(Turn& turn, const JobState& job, const JobEnded& event);
+  void CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const char* why);
+
+  ledger::NodeBook book_;
+  std::map<Digest, Lease> leases_ = {};
+  std::set<Digest> open_leases_ = {};     // not closed, or not settled with the book
+  std::map<Digest, JobState> jobs_ = {};
+  std::set<Digest> open_jobs_ = {};       // not finished
+  std::map<Digest, Digest> escrows_ = {}; // escrow, lease
+  std::set<std::string> funded_devices_ = {};
+  uint64_t offer_sequence_ = 0;
+  struct OwnOffer {
+    Offer offer = {};
+    DocumentRef document = {};
+  };
+  std::map<Digest, OwnOffer> own_offers_ = {};  // not withdrawn; expired ones are dropped
+  std::set<Digest> withdrawn_ = {};
+  // Not in the ledger.
+  std::map<Digest, OpenOrder> orders_ = {};       // by order id
+  std::map<Digest, Digest> fetches_ = {};         // fetch document, order
+  std::map<Digest, Digest> book_asks_ = {};       // show, post or void document, lease
+  // What this role has published in this run; gossip starts empty.
+  Time republish_at_ = {};
+  bool draining_ = false;
+};
+
+}  // namespace souk::node

@@ -1,0 +1,158 @@
+// Jobs within a lease: accepted, fetched, run, receipted.
+#include <algorithm>
+
+#include "node/agent/provider.h"
+
+namespace souk::node {
+
+void Provider::OnJob(Turn& turn, const From& from) {
+  const Digest id = from.document()->id();
+  const auto job = Decode<Job>(*from.document());
+  if (!job) return turn.Refuse(from, RefusalCode::kMalformed, job.error().message);
+  Lease* lease = FindFor(turn, from, job->lease);
+  if (lease == nullptr) return;
+  const auto known = jobs_.find(id);
+  if (known != jobs_.end()) {
+    if (known->second.receipt) turn.TellConnection(from.connection, known->second.receipt);
+    return turn.Reply(from, {});
+  }
+  if (lease->state != LeaseState::kMetering) {
+    return turn.Refuse(from,
+                       lease->state == LeaseState::kPaused ? RefusalCode::kNotPaid
+                                                           : RefusalCode::kLeaseWrongState,
+                       std::string("the lease is ") + LeaseStateName(lease->state),
+                       "a job while the lease is metering");
+  }
+  if (!CheckNumber(turn, from, *lease, job->number)) return;
+  uint64_t total = job->workload.size;
+  for (const BlobRef& blob : job->blobs) {
+    if (blob.size > limits::kBlobBytes - std::min(total, limits::kBlobBytes)) {
+      return turn.Refuse(from, RefusalCode::kTooLarge, "the job's blobs are too large together",
+                         "at most " + std::to_string(limits::kBlobBytes) + " bytes");
+    }
+    total += blob.size;
+  }
+  turn.Append(JobStep{.job = id, .lease = lease->id, .event = JobStep::Event::kAccepted},
+              {from.document()});
+  turn.Reply(from, {});
+}
+
+void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
+  const std::set<Digest> open = open_jobs_;
+  for (const Digest& id : open) {
+    const JobState& job = jobs_.at(id);
+    if (job.at != JobStep::Event::kAccepted) continue;
+    const Lease& lease = leases_.at(job.lease);
+    bool complete = true;
+    std::vector<BlobRef> wanted = job.job.blobs;
+    wanted.push_back(job.job.workload);
+    for (const BlobRef& blob : wanted) {
+      const auto here = turn.view().BlobSize(blob.digest);
+      if (here && *here != blob.size) {
+        // The digest is right, so the job's word on the size is wrong.
+        FinishJob(turn, job,
+                  {.job = id,
+                   .status = JobStatus::kFailed,
+                   .sentence = "blob " + blob.digest.ToString() + " has not the size that the job says"});
+        complete = false;
+        break;
+      }
+      if (here) continue;
+      complete = false;
+      blobs.Fetch(turn, blob, lease.renter, id);
+    }
+    if (!complete) continue;
+    turn.Append(JobStep{.job = id, .lease = job.lease, .event = JobStep::Event::kStarted}, {});
+    turn.Do(StartJob{job.lease, lease.acceptance.fence, id, job.job.workload, job.job.blobs});
+  }
+}
+
+void Provider::OnBlobLanded(Turn& turn, Blobs& blobs, const BlobLanded& event) {
+  if (event.matches) return;
+  const std::set<Digest> open = open_jobs_;
+  for (const Digest& id : open) {
+    const JobState& job = jobs_.at(id);
+    if (job.at != JobStep::Event::kAccepted) continue;
+    const bool names = job.job.workload.digest == event.blob ||
+                       std::any_of(job.job.blobs.begin(), job.job.blobs.end(),
+                                   [&](const BlobRef& blob) { return blob.digest == event.blob; });
+    if (!names) continue;
+    blobs.Forget(event.blob);
+    FinishJob(turn, job,
+              {.job = id,
+               .status = JobStatus::kFailed,
+               .sentence = "blob " + event.blob.ToString() + " arrived with other bytes than its digest"});
+  }
+}
+
+void Provider::OnJobProgressed(Turn& turn, const JobProgressed& event) {
+  const auto it = jobs_.find(event.job);
+  if (it == jobs_.end() || it->second.at != JobStep::Event::kStarted) return;
+  it->second.launch = event.launch;
+  it->second.launches = event.launches;
+  const Lease& lease = leases_.at(it->second.lease);
+  turn.Tell(lease.renter, turn.Sign(Progress{.job = event.job,
+                                             .launch = event.launch,
+                                             .launches = event.launches,
+                                             .due = DueAt(lease, turn.now())}));
+}
+
+void Provider::OnJobEnded(Turn& turn, const JobEnded& event) {
+  const auto it = jobs_.find(event.job);
+  if (it == jobs_.end() || it->second.at != JobStep::Event::kStarted) return;
+  FinishJob(turn, it->second, event);
+}
+
+void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event) {
+  const Lease& lease = leases_.at(job.lease);
+  const auto& devices = turn.settings().provider.devices;
+  const auto device = std::find_if(devices.begin(), devices.end(), [&](const DeviceForRent& one) {
+    return one.uuid == lease.acceptance.device;
+  });
+  JobReceipt receipt{.job = job.id,
+                     .lease = job.lease,
+                     .fence = lease.acceptance.fence,
+                     .status = event.status,
+                     .sentence = event.sentence.substr(0, limits::kSentenceBytes),
+                     .device = lease.acceptance.device,
+                     .workload = job.job.workload.digest,
+                     .outputs = event.outputs,
+                     .states_root = event.states_root,
+                     .launches = event.launches,
+                     .thread_instructions = event.thread_instructions,
+                     .result_class = event.result_class,
+                     .started = job.started.ms != 0 ? job.started : turn.now(),
+                     .finished = turn.now()};
+  if (device != devices.end()) {
+    receipt.device_name = device->model;
+    receipt.architecture = device->architecture;
+    receipt.driver = device->driver;
+  }
+  const DocumentRef document = turn.Sign(receipt);
+  const PeerId renter = lease.renter;
+  turn.Append(JobStep{.job = job.id,
+                      .lease = job.lease,
+                      .event = JobStep::Event::kFinished,
+                      .status = event.status},
+              {document});
+  turn.Tell(renter, document);
+}
+
+void Provider::CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const char* why) {
+  const std::set<Digest> open = open_jobs_;
+  for (const Digest& id : open) {
+    const JobState& job = jobs_.at(id);
+    if (job.lease != lease) continue;
+    FinishJob(turn, job, {.job = id, .status = status, .sentence = std::string("the lease ended: ") + why});
+  }
+}
+
+bool Provider::MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const {
+  const auto it = jobs_.find(job);
+  if (it == jobs_.end() || leases_.at(it->second.lease).renter != peer || !it->second.receipt) return false;
+  const auto receipt = Decode<JobReceipt>(*it->second.receipt);
+  return receipt && std::any_of(receipt->outputs.begin(), receipt->outputs.end(),
+                                [&](const JobOutput& output) { return output.blob.digest == blob; });
+}
+
+}  // namespace souk::node

@@ -1,0 +1,401 @@
+// Leases and their money; commands and jobs are in renter_jobs.cc, folding in renter_fold.cc.
+#include "node/agent/renter.h"
+
+#include <algorithm>
+
+#include "gpu/worker/challenge.h"
+#include "ledger/node_book.h"
+#include "node/agent/directory.h"
+#include "protocol/base/check.h"
+
+namespace souk::node {
+namespace {
+
+constexpr Duration kQueryEvery = Seconds(1);
+constexpr Duration kQueryWhileMetering = Seconds(3);
+constexpr Duration kAskAgain = Millis(300);
+
+// R6: a claim is paid up to the renter's own clock + 1 % + 1 s.
+Duration Tolerated(Duration own) { return own + Millis(own.ms / 100) + Seconds(1); }
+
+}  // namespace
+
+DocumentRef Renter::CarryOf(Turn& turn, const DocumentRef& document) const {
+  return turn.Sign(Carry{.documents = {document->envelope()}});
+}
+
+bool Renter::Asked(Turn& turn, const Lease& lease) const {
+  if (!lease.asking || lease.asked_in != lease.phase) return false;
+  return turn.Asking(lease.asking->id()) || turn.monotonic() < lease.next_query;
+}
+
+void Renter::AskNow(Turn& turn, Lease& lease, const PeerId& peer, DocumentRef document) {
+  if (lease.asking && lease.asking->id() != document->id()) turn.Settle(lease.asking->id());
+  lease.asking = document;
+  lease.asked_in = lease.phase;
+  lease.next_query = turn.monotonic() + kAskAgain;
+  asks_[document->id()] = lease.id;
+  turn.Ask(peer, std::move(document));
+}
+
+void Renter::Query(Turn& turn, Lease& lease, Duration every) {
+  if (turn.monotonic() < lease.next_query) return;
+  lease.next_query = turn.monotonic() + every;
+  const DocumentRef query = turn.Sign(LeaseQuery{.lease = lease.id});
+  asks_[query->id()] = lease.id;
+  turn.Tell(lease.order.provider, query);
+}
+
+Digest Renter::CommitNonce(Turn& turn, const Lease& lease) const {
+  const Digest secret = turn.identity().DeriveNonce("commit", lease.acceptance.fence);
+  return Sha256Hasher().Update(secret.view()).Update(lease.id.view()).Finish();
+}
+
+void Renter::Start(Turn& turn) {
+  const std::set<Digest> open = open_leases_;
+  for (const Digest& id : open) {
+    Lease& lease = leases_.at(id);
+    if (lease.best.micro > 0 && lease.phase != Phase::kLost) SendVoucher(turn, lease);
+    Pursue(turn, id);
+  }
+}
+
+// Does what the lease's phase asks for next. Idempotent; called every turn.
+void Renter::Pursue(Turn& turn, const Digest& id) {
+  Lease& lease = leases_.at(id);
+  const Time now = turn.now();
+  if (lease.phase == Phase::kEscrowing && now >= lease.escrow.accept_by) {
+    Lose(turn, lease, "the clearing peer did not answer in time");
+  } else if (lease.phase == Phase::kOrdering && now >= lease.order.expires + limits::kMaxSkew) {
+    Lose(turn, lease, "the provider did not answer in time");
+  } else if (lease.acceptance_document && now >= lease.acceptance.settle_by &&
+             lease.phase != Phase::kClosing && lease.phase != Phase::kClosed &&
+             lease.phase != Phase::kLost) {
+    Lose(turn, lease, "the provider was lost");
+  }
+  switch (lease.phase) {
+    case Phase::kEscrowing:
+    case Phase::kLost:
+    case Phase::kClosing:
+      if (!Asked(turn, lease)) {
+        AskNow(turn, lease, lease.order.book, CarryOf(turn, lease.escrow_document));
+      }
+      return;
+    case Phase::kOrdering:
+      if (!Asked(turn, lease)) AskNow(turn, lease, lease.order.provider, lease.order_document);
+      return;
+    case Phase::kCommitting:
+      if (Asked(turn, lease)) return;
+      return AskNow(turn, lease, lease.order.provider,
+                    turn.Sign(Commit{.lease = id,
+                                     .number = 1,
+                                     .acceptance = lease.acceptance_document->id(),
+                                     .nonce = CommitNonce(turn, lease)}));
+    case Phase::kWaiting:
+    case Phase::kPaying:
+    case Phase::kPaused: return Query(turn, lease, kQueryEvery);
+    case Phase::kMetering:
+      PayInterval(turn, lease);
+      return Query(turn, lease, kQueryWhileMetering);
+    case Phase::kReleasing:
+      if (!Asked(turn, lease)) AskNow(turn, lease, lease.order.provider, lease.release_document);
+      return;
+    case Phase::kClosed: return;
+  }
+}
+
+// Not recorded: whatever was held comes back by the book's own rules, and that is recorded.
+void Renter::Lose(Turn& turn, Lease& lease, std::string sentence) {
+  lease.phase = Phase::kLost;
+  lease.sentence = std::move(sentence);
+  if (lease.voucher_carry) turn.Settle(lease.voucher_carry->id());
+}
+
+void Renter::OnEscrowEntry(Turn& turn, Lease& lease, const Entry& entry) {
+  const auto* booked = std::get_if<Booked>(&entry.outcome);
+  if (booked == nullptr) return;
+  for (const TransferRecord& record : booked->transfers) {
+    if (record.kind == TransferRecord::Kind::kPending && record.id == lease.order.escrow) {
+      if (lease.phase != Phase::kEscrowing) return;
+      if (record.amount != lease.order.max_cost.micro) return;
+      turn.Append(EscrowSeen{.lease = lease.id, .escrow = record.id}, {});
+      return Pursue(turn, lease.id);
+    }
+    if (record.pending != lease.order.escrow || lease.settled) continue;
+    const bool paid = record.kind == TransferRecord::Kind::kPost;
+    turn.Append(Settled{.lease = lease.id,
+                        .escrow = lease.order.escrow,
+                        .paid = paid ? Credits{record.amount} : Credits{}},
+                {});
+    return;
+  }
+}
+
+void Renter::OnAcceptance(Turn& turn, const From& from, Lease& lease, const DocumentRef& document) {
+  if (lease.phase != Phase::kOrdering) return;
+  const auto acceptance = Decode<Acceptance>(*document);
+  if (!acceptance || acceptance->order != lease.id || document->signer() != lease.order.provider) return;
+  if (acceptance->settle_by + limits::kWindow + limits::kMaxSkew * 2 > lease.escrow.timeout ||
+      acceptance->commit_by <= acceptance->accepted || acceptance->accepted > lease.order.expires) {
+    return Lose(turn, lease, "the acceptance's times do not fit the order");
+  }
+  const auto entry = turn.CheckReceipt(from, from.event->receipt);
+  if (!entry) return;  // asked again
+  const auto* step = std::get_if<LeaseStep>(&entry->outcome);
+  if (step == nullptr || step->event != LeaseEvent::kAccepted || step->lease != lease.id ||
+      entry->sequence != acceptance->fence) {
+    return Lose(turn, lease, "the provider's log does not hold the acceptance");
+  }
+  turn.Append(LeaseStep{.lease = lease.id,
+                        .event = LeaseEvent::kAccepted,
+                        .to = LeaseState::kReserved},
+              {document});
+  Pursue(turn, lease.id);
+}
+
+void Renter::OnReady(Turn& turn, Lease& lease, const DocumentRef& document) {
+  if (lease.phase != Phase::kWaiting || document->signer() != lease.order.provider) return;
+  const auto ready = Decode<Ready>(*document);
+  if (!ready || ready->lease != lease.id) return;
+  const Digest nonce = CommitNonce(turn, lease);
+  gpu::Nonce asked = {};
+  std::copy(nonce.bytes.begin(), nonce.bytes.end(), asked.begin());
+  if (ready->answer != gpu::ExpectedAnswer(asked)) {
+    lease.sentence = "the device's answer to the nonce is wrong";
+    return Release(turn, lease);
+  }
+  turn.Append(LeaseStep{.lease = lease.id, .event = LeaseEvent::kReady, .to = LeaseState::kActive},
+              {document});
+  PayInterval(turn, lease);
+}
+
+Credits Renter::OwnDue(const Lease& lease, Time now, Duration ahead) const {
+  Duration metered = std::max(Duration{}, now - lease.ready) + ahead;
+  metered = std::min(metered, lease.order.duration);
+  const auto due = AmountDue(lease.order.price, lease.order.slices, metered);
+  CHECK(due.has_value());  // the escrow was computed for the whole duration
+  return std::min(*due, lease.order.max_cost);
+}
+
+void Renter::SendVoucher(Turn& turn, Lease& lease) {
+  if (lease.voucher_carry) turn.Settle(lease.voucher_carry->id());
+  lease.voucher_carry = CarryOf(turn, lease.voucher_document);
+  asks_[lease.voucher_carry->id()] = lease.id;
+  turn.Ask(lease.order.provider, lease.voucher_carry);
+}
+
+void Renter::PayUpTo(Turn& turn, Lease& lease, Credits amount) {
+  if (amount <= lease.best) return;
+  const SigningKey key = turn.identity().VoucherKey(lease.order.nonce);
+  const DocumentRef voucher = SignMessage(
+      Voucher{.lease = lease.id, .book = lease.order.book, .amount = amount}, key);
+  // Append first: after a crash we must know what we have given away.
+  turn.Append(VoucherTaken{.lease = lease.id, .best = amount}, {voucher});
+  SendVoucher(turn, lease);
+}
+
+// One interval ahead (R6): the first covers 1 s, each next one twice the last, up to the offer's.
+void Renter::PayInterval(Turn& turn, Lease& lease) {
+  const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
+  const Duration elapsed = std::max(Duration{}, turn.now() - lease.ready);
+  // Half of the last interval is left for the voucher to arrive.
+  if (lease.best.micro > 0 && elapsed + Millis(lease.interval.ms / 2) < covered) return;
+  const auto* offer = turn.directory().FindOffer(lease.order.offer, Time{});
+  const Duration longest = offer != nullptr ? offer->offer.longest_interval : Seconds(60);
+  const Duration next = lease.interval.ms == 0
+                            ? limits::kFirstInterval
+                            : std::min(lease.interval * 2, std::max(longest, limits::kFirstInterval));
+  lease.interval = next;
+  // Free devices are paid with the smallest voucher: it is the assent that counts.
+  PayUpTo(turn, lease, std::max(OwnDue(lease, turn.now(), next),
+                                lease.best.micro == 0 ? Credits{1} : Credits{}));
+}
+
+void Renter::OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document) {
+  const auto ack = Decode<VoucherAck>(*document);
+  if (!ack || ack->lease != lease.id || document->signer() != lease.order.provider) return;
+  if (lease.voucher_carry && ack->best >= lease.best) turn.Settle(lease.voucher_carry->id());
+  if (lease.phase == Phase::kPaying && ack->best >= lease.best && ack->metered_from.ms != 0) {
+    turn.Append(LeaseStep{.lease = lease.id,
+                          .event = LeaseEvent::kFirstVoucher,
+                          .to = LeaseState::kMetering},
+                {});
+  }
+}
+
+void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
+  const auto close = Decode<Close>(*document);
+  if (!close || close->lease != lease.id || document->signer() != lease.order.provider) return;
+  if (lease.close_document || lease.phase == Phase::kClosed || lease.phase == Phase::kLost) return;
+  // The claim is paid up to our own clock; the rest is for the provider to prove.
+  Credits most = {};
+  if (lease.ready.ms != 0) {
+    const Duration own = std::max(Duration{}, turn.now() - lease.ready);
+    most = OwnDue(lease, lease.ready, Tolerated(own));
+  }
+  const Credits due = std::min(close->due, most);
+  LeaseEvent event = LeaseEvent::kEndReached;
+  if (close->reason == CloseReason::kReleased || close->reason == CloseReason::kRenterWithdrew) {
+    event = LeaseEvent::kReleased;
+  } else if (close->reason == CloseReason::kDeviceLost || close->reason == CloseReason::kClearingLost) {
+    event = LeaseEvent::kDeviceLost;
+  } else if (close->reason == CloseReason::kUnpaid) {
+    event = LeaseEvent::kHoldUnpaid;
+  } else if (close->reason == CloseReason::kNotReady) {
+    event = LeaseEvent::kReadyExpired;
+  } else if (close->reason == CloseReason::kNotCommitted) {
+    event = LeaseEvent::kCommitExpired;
+  }
+  turn.Append(LeaseStep{.lease = lease.id,
+                        .event = event,
+                        .to = LeaseState::kClosing,
+                        .reason = close->reason,
+                        .metered = close->metered,
+                        .due = due},
+              {document});
+  PayUpTo(turn, lease, due);
+  Pursue(turn, lease.id);
+}
+
+void Renter::Release(Turn& turn, Lease& lease) {
+  const DocumentRef document =
+      turn.Sign(souk::Release{.lease = lease.id, .number = lease.number + 1});
+  turn.Append(LeaseStep{.lease = lease.id, .event = LeaseEvent::kReleased, .to = LeaseState::kClosing},
+              {document});
+  Pursue(turn, lease.id);
+}
+
+void Renter::OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document) {
+  if (document->kind() == Kind::kJobReceipt) return OnJobReceipt(turn, from, document);
+  if (document->kind() == Kind::kProgress) {
+    const auto progress = Decode<Progress>(*document);
+    const auto it = progress ? jobs_.find(progress->job) : jobs_.end();
+    if (it == jobs_.end() || leases_.at(it->second.lease).order.provider != from.peer) return;
+    it->second.launch = progress->launch;
+    it->second.launches = progress->launches;
+    it->second.due = progress->due;
+    return;
+  }
+  Digest id;
+  if (document->kind() == Kind::kReady) {
+    const auto ready = Decode<Ready>(*document);
+    if (ready) id = ready->lease;
+  } else if (document->kind() == Kind::kVoucherAck) {
+    const auto ack = Decode<VoucherAck>(*document);
+    if (ack) id = ack->lease;
+  } else if (document->kind() == Kind::kClose) {
+    const auto close = Decode<Close>(*document);
+    if (close) id = close->lease;
+  } else if (document->kind() == Kind::kAcceptance) {
+    const auto acceptance = Decode<Acceptance>(*document);
+    if (acceptance) id = acceptance->order;
+  }
+  const auto it = leases_.find(id);
+  if (it == leases_.end() || it->second.order.provider != from.peer) return;
+  if (document->kind() == Kind::kReady) OnReady(turn, it->second, document);
+  if (document->kind() == Kind::kVoucherAck) OnVoucherAck(turn, it->second, document);
+  if (document->kind() == Kind::kClose) OnClose(turn, it->second, document);
+  if (document->kind() == Kind::kAcceptance) OnAcceptance(turn, from, it->second, document);
+}
+
+bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
+  const auto balance = balance_asks_.find(reply.re);
+  if (balance != balance_asks_.end()) {
+    if (balance->second.second != from.peer || from.event->carried.size() != 1) return true;
+    const auto statement = Decode<Statement>(*from.event->carried[0]);
+    if (!statement || from.event->carried[0]->signer() != from.peer) return true;
+    turn.Settle(reply.re);
+    turn.Answer({.command = balance->second.first, .statement = *statement});
+    balance_asks_.erase(balance);
+    return true;
+  }
+  const auto job = job_asks_.find(reply.re);
+  if (job != job_asks_.end()) {
+    // The provider has the job; its receipt comes by itself, and is asked for by lease queries.
+    turn.Settle(reply.re);
+    job_asks_.erase(job);
+    return true;
+  }
+  const auto ask = asks_.find(reply.re);
+  if (ask == asks_.end()) return false;
+  const auto it = leases_.find(ask->second);
+  if (it == leases_.end()) return true;
+  Lease& lease = it->second;
+  if (from.peer == lease.order.book) {
+    const auto entry = turn.CheckReceipt(from, from.event->receipt);
+    if (!entry) return true;  // asked again
+    turn.Settle(reply.re);
+    OnEscrowEntry(turn, lease, *entry);
+  } else if (from.peer == lease.order.provider) {
+    if (lease.phase == Phase::kCommitting && reply.receipt) {
+      const auto entry = turn.CheckReceipt(from, from.event->receipt);
+      const auto* step = entry ? std::get_if<LeaseStep>(&entry->outcome) : nullptr;
+      if (step != nullptr && step->lease == lease.id && step->event == LeaseEvent::kCommitted &&
+          entry->documents.size() == 1) {
+        const auto commit = Document::Open(entry->documents[0]);
+        if (commit && (*commit)->signer() == turn.self()) {
+          turn.Settle(reply.re);
+          turn.Append(LeaseStep{.lease = lease.id,
+                                .event = LeaseEvent::kCommitted,
+                                .to = LeaseState::kActive},
+                      {*commit});
+        }
+      }
+    }
+    for (const DocumentRef& document : from.event->carried) OnLeaseDocument(turn, from, document);
+  }
+  return true;
+}
+
+bool Renter::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
+  const bool passing = refusal.code == RefusalCode::kNotBound ||
+                       refusal.code == RefusalCode::kRateLimited ||
+                       refusal.code == RefusalCode::kBusy;
+  const auto job = job_asks_.find(refusal.re);
+  if (job != job_asks_.end()) {
+    if (passing) return true;
+    turn.Settle(refusal.re);
+    const auto it = jobs_.find(job->second);
+    job_asks_.erase(job);
+    if (it == jobs_.end()) return true;
+    it->second.refused = refusal.sentence;
+    turn.Append(JobStep{.job = it->first,
+                        .lease = it->second.lease,
+                        .event = JobStep::Event::kFinished,
+                        .status = JobStatus::kFailed},
+                {});
+    return true;
+  }
+  const auto ask = asks_.find(refusal.re);
+  if (ask == asks_.end()) return false;
+  const auto it = leases_.find(ask->second);
+  if (it == leases_.end() || passing) return true;
+  Lease& lease = it->second;
+  const bool by_book = from.peer == lease.order.book;
+  const bool by_provider = from.peer == lease.order.provider;
+  if (!by_book && !by_provider) return true;
+  turn.Settle(refusal.re);
+  lease.sentence = refusal.sentence;
+  if (by_book && lease.phase == Phase::kEscrowing) {
+    // Nothing is held, and nothing will be: it was refused by the book itself.
+    turn.Append(Settled{.lease = lease.id, .escrow = lease.order.escrow}, {});
+  } else if (by_book && lease.phase == Phase::kLost) {
+    // The book never held it (it would have answered with its entry), and by now it cannot.
+    if (turn.now() >= lease.escrow.accept_by) {
+      turn.Append(Settled{.lease = lease.id, .escrow = lease.order.escrow}, {});
+    }
+  } else if (by_provider && lease.phase == Phase::kOrdering) {
+    Lose(turn, lease, refusal.sentence);
+  } else if (by_provider && lease.phase == Phase::kCommitting) {
+    Lose(turn, lease, refusal.sentence);
+  }
+  return true;
+}
+
+void Renter::RunTimers(Turn& turn, Blobs& blobs) {
+  const std::set<Digest> open = open_leases_;
+  for (const Digest& id : open) Pursue(turn, id);
+  PursueJobs(turn, blobs);
+}
+
+}  // namespace souk::node

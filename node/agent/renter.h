@@ -1,0 +1,132 @@
+// The renter role (R5, R6): rents, pays interval by interval, submits jobs, fetches results, and sees
+// to it that what was held and not earned comes back.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include "node/agent/blobs.h"
+#include "node/agent/turn.h"
+
+namespace souk::node {
+
+// Loop thread only.
+// Invariants: (1) the state is the fold of this log; (2) a voucher is in this log before it is sent, and
+// never above what the renter's own clock says, one interval ahead; (3) no job is sent before the
+// lease is metering.
+class Renter {
+ public:
+  enum class Phase : uint8_t {
+    kEscrowing,  // the book is asked to hold
+    kOrdering,   // the provider is asked to accept
+    kLost,       // refused or too late: waiting for the escrow to come back
+    kCommitting,
+    kWaiting,    // committed; the device is made ready
+    kPaying,     // ready; the first voucher is out
+    kMetering,
+    kPaused,     // the provider paused it
+    kReleasing,  // release sent, close awaited
+    kClosing,    // close in hand: last voucher, then the book's word
+    kClosed,
+  };
+  static const char* PhaseName(Phase phase);
+
+  struct Lease {
+    Digest id = {};
+    Phase phase = Phase::kEscrowing;
+    Order order = {};
+    Escrow escrow = {};
+    DocumentRef order_document = {}, escrow_document = {}, acceptance_document = {},
+                ready_document = {}, voucher_document = {}, release_document = {},
+                close_document = {};
+    uint64_t accepted_entry = 0;        // in the provider's log
+    Acceptance acceptance = {};
+    uint64_t number = 0;                // of our documents, last used
+    Credits best = {};                  // highest voucher given
+    Duration interval = {};             // the last one paid for
+    Time ready = {};                    // our log time when it was
+    Time end = {};
+    bool acknowledged = false;          // the provider has the first voucher
+    Credits due = {};                   // as the close says, or less where we dispute it
+    CloseReason reason = CloseReason::kNone;
+    std::string sentence = {};          // why it was lost
+    bool settled = false;
+    Credits paid = {};
+    std::vector<std::pair<Time, std::string>> story = {};  // what happened, for people
+    // Not in the ledger: what is being asked in this phase, and the newest voucher's carrier.
+    DocumentRef asking = {};
+    Phase asked_in = Phase::kClosed;
+    DocumentRef voucher_carry = {};
+    Duration next_query = {};           // monotonic
+  };
+  struct JobState {
+    Digest id = {};
+    Digest lease = {};
+    Job job = {};
+    DocumentRef document = {}, receipt_document = {};
+    std::optional<JobReceipt> receipt = {};
+    JobStep::Event at = JobStep::Event::kSubmitted;
+    uint32_t launch = 0, launches = 0;  // not in the ledger
+    std::string refused = {};           // not in the ledger
+    bool delivered = false;             // not in the ledger
+    Credits due = {};
+  };
+
+  void Fold(const Entry& entry);
+  void Start(Turn& turn);
+  void RunTimers(Turn& turn, Blobs& blobs);
+
+  void OnRent(Turn& turn, uint64_t command, const RentCommand& rent);
+  void OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand& release);
+  void OnJobCommand(Turn& turn, uint64_t command, const JobCommand& job);
+  void OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& balance);
+
+  bool OnReply(Turn& turn, const From& from, const Reply& reply);
+  bool OnRefusal(Turn& turn, const From& from, const Refusal& refusal);
+  // Ready, VoucherAck, JobReceipt, Close, Progress: pushed, or within an answer.
+  void OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document);
+  void OnBlobLanded(Turn& turn, const BlobLanded& event);
+  bool MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const;
+
+  const std::map<Digest, Lease>& leases() const { return leases_; }
+  const std::map<Digest, JobState>& jobs() const { return jobs_; }
+  // Neither lease nor job lives: a node that only rents may end.
+  bool Idle() const { return open_leases_.empty() && open_jobs_.empty(); }
+
+ private:
+  void FoldLease(const Entry& entry, const LeaseStep& step);
+  void FoldJob(const Entry& entry, const JobStep& step);
+  DocumentRef CarryOf(Turn& turn, const DocumentRef& document) const;
+  void Pursue(Turn& turn, const Digest& lease);
+  void PursueJobs(Turn& turn, Blobs& blobs);
+  // True where this phase's question is out, or was answered a moment ago.
+  bool Asked(Turn& turn, const Lease& lease) const;
+  void AskNow(Turn& turn, Lease& lease, const PeerId& peer, DocumentRef document);
+  void Query(Turn& turn, Lease& lease, Duration every);
+  Digest CommitNonce(Turn& turn, const Lease& lease) const;
+  void Lose(Turn& turn, Lease& lease, std::string sentence);
+  void OnEscrowEntry(Turn& turn, Lease& lease, const Entry& entry);
+  void OnAcceptance(Turn& turn, const From& from, Lease& lease, const DocumentRef& document);
+  void OnReady(Turn& turn, Lease& lease, const DocumentRef& document);
+  void OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document);
+  void OnJobReceipt(Turn& turn, const From& from, const DocumentRef& document);
+  void OnClose(Turn& turn, Lease& lease, const DocumentRef& document);
+  void PayUpTo(Turn& turn, Lease& lease, Credits amount);
+  void SendVoucher(Turn& turn, Lease& lease);
+  Credits OwnDue(const Lease& lease, Time now, Duration ahead) const;
+  void PayInterval(Turn& turn, Lease& lease);
+  void Release(Turn& turn, Lease& lease);
+
+  std::map<Digest, Lease> leases_ = {};
+  std::set<Digest> open_leases_ = {};
+  std::map<Digest, JobState> jobs_ = {};
+  std::set<Digest> open_jobs_ = {};  // not fetched
+  uint64_t orders_made_ = 0;
+  // Not in the ledger: what is being asked for, and what the answer is for.
+  std::map<Digest, Digest> asks_ = {};      // document, lease
+  std::map<Digest, Digest> job_asks_ = {};  // document, job
+  std::map<Digest, std::pair<uint64_t, PeerId>> balance_asks_ = {};  // document, command
+};
+
+}  // namespace souk::node

@@ -1,0 +1,222 @@
+// What the owner asks for, and jobs with their results.
+#include <algorithm>
+
+#include "node/agent/directory.h"
+#include "node/agent/renter.h"
+#include "protocol/base/check.h"
+
+namespace souk::node {
+namespace {
+
+// How long after a lease's end its provider is still asked for a receipt that is missing.
+constexpr Duration kAskForReceipt = Seconds(30);
+
+}  // namespace
+
+void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
+  const auto refuse = [&](Code code, std::string sentence) {
+    turn.Answer({.command = command, .status = Error(code, std::move(sentence))});
+  };
+  const Directory::KnownOffer* known = turn.directory().FindOffer(rent.offer, turn.now());
+  if (known == nullptr) return refuse(Code::kNotFound, "no such live offer; see: souk offers");
+  const Offer& offer = known->offer;
+  if (std::find(offer.clearing_peers.begin(), offer.clearing_peers.end(), rent.book) ==
+      offer.clearing_peers.end()) {
+    return refuse(Code::kInvalidArgument, "the offer does not accept that clearing peer");
+  }
+  if (rent.duration < offer.min_duration || rent.duration > offer.max_duration) {
+    return refuse(Code::kInvalidArgument, "the duration is outside the offer's bounds");
+  }
+  if (rent.slices == 0 || rent.slices > offer.slices) {
+    return refuse(Code::kInvalidArgument, "the offer has not that many slices");
+  }
+  const auto cost = AmountDue(offer.price, rent.slices, rent.duration);
+  if (!cost) return refuse(cost.error().code, cost.error().message);
+  // At least one µcredit: a voucher must be able to say yes.
+  const Credits held = std::max(*cost, Credits{1});
+  if (held > rent.max_cost) return refuse(Code::kExhausted, "it could cost more than --max-cost");
+
+  const SigningKey account = turn.identity().AccountKey(rent.book);
+  const Digest nonce = turn.identity().DeriveNonce("order", orders_made_);
+  const PublicKey voucher_key = turn.identity().VoucherKey(nonce).public_key();
+  const Time expires = turn.now() + limits::kOrderLife;
+  // R6: settle_by + window + 2·max_skew ≤ timeout, for the latest moment of acceptance.
+  const Time settle_by = expires + limits::kReadyWindow + rent.duration + offer.notice + limits::kWindow;
+  const DocumentRef escrow = SignMessage(
+      Escrow{.book = rent.book,
+             .account = account.public_key(),
+             .payee = known->provider,
+             .nonce = nonce,
+             .voucher_key = voucher_key,
+             .amount = held,
+             .accept_by = expires + limits::kWindow,
+             .timeout = settle_by + limits::kWindow + limits::kMaxSkew * 2 + limits::kMaxSkew},
+      account);
+  const DocumentRef order = turn.Sign(Order{.offer = rent.offer,
+                                            .provider = known->provider,
+                                            .nonce = nonce,
+                                            .book = rent.book,
+                                            .account = account.public_key(),
+                                            .escrow = EscrowId(account.public_key(), nonce),
+                                            .voucher_key = voucher_key,
+                                            .slices = rent.slices,
+                                            .price = offer.price,
+                                            .duration = rent.duration,
+                                            .max_cost = held,
+                                            .hold_fee = offer.hold_fee,
+                                            .issued = turn.now(),
+                                            .expires = expires});
+  turn.Append(Ordered{.lease = order->id()}, {escrow, order});
+  turn.Answer({.command = command, .id = order->id()});
+  Pursue(turn, order->id());
+}
+
+void Renter::OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand& what) {
+  const auto it = leases_.find(what.lease);
+  if (it == leases_.end()) {
+    return turn.Answer({.command = command,
+                        .status = Error(Code::kNotFound, "no such lease; see: souk leases")});
+  }
+  Lease& lease = it->second;
+  turn.Answer({.command = command, .id = lease.id});
+  switch (lease.phase) {
+    case Phase::kWaiting:
+    case Phase::kPaying:
+    case Phase::kMetering:
+    case Phase::kPaused: return Release(turn, lease);
+    case Phase::kCommitting:
+    case Phase::kOrdering:
+      // Not committed: the provider's commit_by, or the book's accept_by, gives the escrow back.
+      return Lose(turn, lease, "released before it began");
+    case Phase::kEscrowing:
+    case Phase::kLost:
+    case Phase::kReleasing:
+    case Phase::kClosing:
+    case Phase::kClosed: return;
+  }
+}
+
+void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) {
+  const auto it = leases_.find(what.lease);
+  if (it == leases_.end() || it->second.phase != Phase::kMetering) {
+    return turn.Answer(
+        {.command = command,
+         .status = it == leases_.end()
+                       ? Error(Code::kNotFound, "no such lease; see: souk leases")
+                       : Error(Code::kWrongState, std::string("the lease is ") +
+                                                      PhaseName(it->second.phase) +
+                                                      "; a job needs one that is metering")});
+  }
+  const DocumentRef job = turn.Sign(Job{.lease = what.lease,
+                                        .number = it->second.number + 1,
+                                        .workload = what.workload,
+                                        .blobs = what.blobs,
+                                        .title = what.title});
+  turn.Append(JobStep{.job = job->id(), .lease = what.lease, .event = JobStep::Event::kSubmitted},
+              {job});
+  turn.Answer({.command = command, .id = job->id()});
+  job_asks_[job->id()] = job->id();
+  turn.Ask(it->second.order.provider, job);
+}
+
+void Renter::OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& what) {
+  const SigningKey account = turn.identity().AccountKey(what.book);
+  const DocumentRef query = SignMessage(
+      AccountQuery{.book = what.book, .account = account.public_key(), .sent = turn.wall()}, account);
+  const DocumentRef carry = CarryOf(turn, query);
+  balance_asks_[carry->id()] = {command, what.book};
+  turn.Ask(what.book, carry);
+}
+
+void Renter::OnJobReceipt(Turn& turn, const From& from, const DocumentRef& document) {
+  const auto receipt = Decode<JobReceipt>(*document);
+  const auto it = receipt ? jobs_.find(receipt->job) : jobs_.end();
+  if (it == jobs_.end() || it->second.at != JobStep::Event::kSubmitted) return;
+  const Lease& lease = leases_.at(it->second.lease);
+  if (document->signer() != lease.order.provider || from.peer != lease.order.provider ||
+      receipt->lease != lease.id || receipt->fence != lease.acceptance.fence ||
+      receipt->workload != it->second.job.workload.digest) {
+    return;
+  }
+  turn.Settle(it->first);
+  job_asks_.erase(it->first);
+  turn.Append(JobStep{.job = it->first,
+                      .lease = lease.id,
+                      .event = JobStep::Event::kFinished,
+                      .status = receipt->status},
+              {document});
+}
+
+void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
+  const std::set<Digest> open = open_jobs_;
+  for (const Digest& id : open) {
+    JobState& job = jobs_.at(id);
+    Lease& lease = leases_.at(job.lease);
+    if (job.at == JobStep::Event::kSubmitted) {
+      const bool over = lease.phase == Phase::kClosed;
+      if (!job.delivered && !over && !turn.Asking(id)) {
+        // Once per run: the answer takes it off, and lease queries bring the receipt.
+        job.delivered = true;
+        job_asks_[id] = id;
+        turn.Ask(lease.order.provider, job.document);
+      }
+      if (!over) continue;
+      Query(turn, lease, Seconds(1));
+      const Time closed = lease.story.empty() ? turn.now() : lease.story.back().first;
+      if (turn.now() >= closed + kAskForReceipt) {
+        turn.Settle(id);
+        turn.Append(JobStep{.job = id,
+                            .lease = job.lease,
+                            .event = JobStep::Event::kFinished,
+                            .status = JobStatus::kLost},
+                    {});
+      }
+      continue;
+    }
+    bool complete = true;
+    for (const JobOutput& output : job.receipt->outputs) {
+      if (turn.view().BlobSize(output.blob.digest)) continue;
+      complete = false;
+      blobs.Fetch(turn, output.blob, lease.order.provider, id);
+    }
+    if (complete) {
+      turn.Append(JobStep{.job = id,
+                          .lease = job.lease,
+                          .event = JobStep::Event::kFetched,
+                          .status = job.receipt->status},
+                  {});
+    }
+  }
+}
+
+void Renter::OnBlobLanded(Turn& turn, const BlobLanded& event) {
+  if (event.matches) return;
+  const std::set<Digest> open = open_jobs_;
+  for (const Digest& id : open) {
+    JobState& job = jobs_.at(id);
+    if (!job.receipt) continue;
+    const auto& outputs = job.receipt->outputs;
+    const bool names = std::any_of(outputs.begin(), outputs.end(), [&](const JobOutput& output) {
+      return output.blob.digest == event.blob;
+    });
+    if (!names) continue;
+    // Asking again would bring the same: the receipt and the bytes contradict each other.
+    job.refused = "the provider sent other bytes than its receipt says";
+    turn.Append(JobStep{.job = id,
+                        .lease = job.lease,
+                        .event = JobStep::Event::kFetched,
+                        .status = JobStatus::kFailed},
+                {});
+  }
+}
+
+bool Renter::MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const {
+  const auto it = jobs_.find(job);
+  if (it == jobs_.end() || leases_.at(it->second.lease).order.provider != peer) return false;
+  const Job& what = it->second.job;
+  return what.workload.digest == blob ||
+         std::any_of(what.blobs.begin(), what.blobs.end(),
+                     [&](const BlobRef& one) { return one.digest == blob; });
+}
+
+}  // namespace souk::node

@@ -1,0 +1,66 @@
+// What an agent is told once, at its start: the part of config.toml that decides.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "protocol/messages.h"
+
+namespace souk::node {
+
+// A peer that is known before any card: enough to open a CURVE connection.
+struct PeerAddress {
+  PeerId peer = {};
+  std::string endpoint = {};  // "tcp://host:port"
+  CurveKey curve = {};
+};
+
+// One device that this node rents out.
+struct DeviceForRent {
+  std::string uuid = {};
+  std::string kind = {};  // "cuda" or "cpu"
+  std::string model = {};
+  uint32_t architecture = 0;
+  uint64_t memory_bytes = 0;
+  std::string driver = {};
+  uint32_t cuda_version = 0;
+  uint32_t newest_ptx = 0;
+  uint32_t slices = 1;
+};
+
+struct ProviderSettings {
+  bool enabled = false;
+  std::vector<DeviceForRent> devices = {};
+  Rate price = {};
+  Rate hold_price = {};
+  Credits hold_fee = {};
+  Duration grace = Seconds(5);
+  Duration notice = Seconds(60);
+  Duration longest_interval = Seconds(60);
+  Duration min_duration = Seconds(1);
+  Duration max_duration = Hours(24);
+  Duration offer_life = Hours(1);
+  std::string region = "ZZ";
+  std::vector<PeerId> clearing_peers = {};
+  JailGrade jail = JailGrade::kNone;
+};
+
+struct ClearingSettings {
+  bool enabled = false;
+};
+
+struct RenterSettings {
+  bool enabled = false;
+};
+
+struct Settings {
+  std::string name = {};
+  std::vector<std::string> endpoints = {};  // as others reach it
+  Digest successor = {};
+  std::vector<PeerAddress> bootstrap = {};
+  ProviderSettings provider = {};
+  ClearingSettings clearing = {};
+  RenterSettings renter = {};
+};
+
+}  // namespace souk::node

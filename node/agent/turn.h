@@ -1,0 +1,110 @@
+// One step's workspace, which the agent lends to its roles.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "node/agent/effect.h"
+#include "node/agent/settings.h"
+#include "node/agent/view.h"
+#include "protocol/limits.h"
+
+namespace souk::node {
+
+class Asks;
+class Connections;
+class Counterparties;
+class Directory;
+
+// Who sent what, on which connection; the signer is the connection's identity.
+struct From {
+  ConnectionId connection = 0;
+  PeerId peer = {};
+  const DocumentArrived* event = nullptr;
+
+  const DocumentRef& document() const { return event->document; }
+};
+
+// Folds an entry into every role's state; implemented by the agent.
+class Folder {
+ public:
+  virtual ~Folder() = default;
+  virtual void Fold(const Entry& entry) = 0;
+};
+
+// Loop thread only; lives for one step.
+class Turn {
+ public:
+  // The pieces that every role shares; all outlive the turn.
+  struct Parts {
+    Folder& folder;
+    const Identity& identity;
+    const Settings& settings;
+    const View& view;
+    Connections& connections;
+    Counterparties& counterparties;
+    Directory& directory;
+    Asks& asks;
+  };
+  Turn(Parts parts, uint64_t log_size, Time log_time, Now now);
+
+  // Log time (R4): non-decreasing, follows the monotonic clock.
+  Time now() const { return log_time_; }
+  Duration monotonic() const { return now_.monotonic; }
+  Time wall() const { return now_.wall; }
+  const Identity& identity() const { return parts_.identity; }
+  const PeerId& self() const { return parts_.identity.id(); }
+  const Settings& settings() const { return parts_.settings; }
+  const View& view() const { return parts_.view; }
+  const Directory& directory() const { return parts_.directory; }
+  // Puts this node's own card, offer or withdrawal into gossip.
+  void Publish(const DocumentRef& document);
+  uint64_t log_size() const { return log_size_; }
+
+  // Appends and folds at once: what follows in this step sees the outcome. `extra_ids` are found
+  // again like the documents' ids. Returns the entry's index.
+  uint64_t Append(Outcome outcome, const std::vector<DocumentRef>& documents,
+                  std::vector<Digest> extra_ids = {});
+  void Remember(std::string key, Bytes value);
+  void Do(Work work) { effects_.work.push_back(std::move(work)); }
+  void Answer(CommandAnswer answer) { effects_.answers.push_back(std::move(answer)); }
+
+  // Newest checkpoint held of the peer's log, and of one's own.
+  const std::string& NoteOf(const PeerId& peer) const;
+  std::string own_checkpoint() const { return parts_.view.OwnCheckpoint(); }
+  void OfferNote(const PeerId& peer, const Card& card, const std::string& note);
+  // The entry that a reply's receipt proves to stand in the peer's log; see Counterparties::Check.
+  // Where it is not proven consistent with what was seen (an answer between was lost), the peer is
+  // told anew what was seen, and the caller keeps asking.
+  Result<Entry> CheckReceipt(const From& from, const SharedBytes& receipt);
+
+  template <typename Message>
+  DocumentRef Sign(const Message& message) const {
+    return SignMessage(message, parts_.identity.key());
+  }
+
+  // Sent once, where the peer is connected; otherwise it is lost (and a connection is tried).
+  void Tell(const PeerId& peer, DocumentRef document, std::vector<DocumentRef> attached = {});
+  void TellConnection(ConnectionId connection, DocumentRef document,
+                      std::vector<DocumentRef> attached = {});
+  // Sent now and again with growing pauses until `Settle(document->id())`.
+  void Ask(const PeerId& peer, DocumentRef document);
+  void Settle(const Digest& document);
+  bool Asking(const Digest& document) const;
+
+  void Reply(const From& from, std::vector<DocumentRef> documents,
+             std::optional<uint64_t> entry = {});
+  void Refuse(const From& from, RefusalCode code, std::string sentence, std::string would_accept = "");
+  void SendChunk(ConnectionId connection, ChunkParts chunk);
+
+  Effects TakeEffects() { return std::move(effects_); }
+
+ private:
+  Parts parts_;
+  uint64_t log_size_;
+  Time log_time_;
+  Now now_;
+  Effects effects_ = {};
+};
+
+}  // namespace souk::node

@@ -1,0 +1,22 @@
+// What `step` may read besides its own state: a synchronous const view of the node's store.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "protocol/base/sha256.h"
+
+namespace souk::node {
+
+class View {
+ public:
+  virtual ~View() = default;
+  // Size of a blob that is whole, checked and durable here.
+  virtual std::optional<uint64_t> BlobSize(const Digest& blob) const = 0;
+  // Bytes of a blob that is still arriving, from its beginning; 0 where nothing is there.
+  virtual uint64_t PartialBlobSize(const Digest& blob) const = 0;
+  // The newest signed checkpoint of this node's own log.
+  virtual std::string OwnCheckpoint() const = 0;
+};
+
+}  // namespace souk::node

@@ -1,0 +1,150 @@
+#include "node/runner.h"
+
+#include "protocol/limits.h"
+
+namespace souk::node {
+namespace {
+
+SharedBytes Share(Bytes bytes) { return std::make_shared<const Bytes>(std::move(bytes)); }
+
+// The document keeps its envelope alive: no copy.
+SharedBytes Envelope(const DocumentRef& document) { return {document, &document->envelope()}; }
+
+}  // namespace
+
+Runner::Runner(Parts parts, Answered answered) : parts_(parts), answered_(std::move(answered)) {}
+
+Bytes Runner::FactKey(std::string_view key) {
+  Bytes out = {kFactPrefix};
+  Append(out, AsBytes(key));
+  return out;
+}
+
+Status Runner::Commit(const Effects& effects) {
+  ledger::WriteBatch facts;
+  for (const Remember& fact : effects.remembers) facts.Put(FactKey(fact.key), fact.value);
+  if (effects.appends.empty()) {
+    // Facts about others' logs need no signature of ours, so they do not wait for permission to sign.
+    return facts.empty() ? Ok() : parts_.store.Write(facts, ledger::Durability::kSynced);
+  }
+  std::vector<ledger::Draft> drafts;
+  drafts.reserve(effects.appends.size());
+  for (const AppendEntry& append : effects.appends) drafts.push_back({append.leaf, append.ids});
+  const auto committed = parts_.log.Commit(drafts, facts);
+  if (!committed) return committed.error();
+  return Ok();
+}
+
+uint64_t Runner::Served(const Digest& job) const {
+  const auto it = served_.find(job);
+  return it == served_.end() ? 0 : it->second;
+}
+
+Result<Frames> Runner::MakeReply(ConnectionId to, const ReplyParts& parts) {
+  Reply reply{.re = parts.re, .documents = static_cast<uint32_t>(parts.documents.size())};
+  SharedBytes receipt_bytes;
+  if (parts.entry) {
+    LogReceipt receipt;
+    ASSIGN_OR_RETURN(receipt.leaf, parts_.log.Entry(*parts.entry));
+    ASSIGN_OR_RETURN(const ledger::TlogProof proof, parts_.log.Proof(*parts.entry));
+    receipt.index = *parts.entry;
+    receipt.inclusion = proof.hashes;
+    receipt.note = parts_.log.checkpoint();
+    uint64_t& shown = shown_[to];
+    if (shown > 0 && shown < parts_.log.size()) {
+      receipt.consistent_from = shown;
+      ASSIGN_OR_RETURN(receipt.consistency, parts_.log.Consistency(shown));
+    }
+    shown = parts_.log.size();
+    receipt_bytes = Share(EncodeReceipt(receipt));
+    reply.receipt = Sha256(*receipt_bytes);
+  }
+  Frames frames = {Envelope(SignMessage(reply, parts_.agent.identity().key()))};
+  for (const DocumentRef& document : parts.documents) frames.push_back(Envelope(document));
+  if (receipt_bytes) frames.push_back(receipt_bytes);
+  return frames;
+}
+
+Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
+  ASSIGN_OR_RETURN(Bytes bytes, parts_.blobs.Read(parts.blob, parts.offset, parts.length));
+  served_[parts.job] += bytes.size();
+  const BlobChunk chunk{.blob = parts.blob,
+                        .offset = parts.offset,
+                        .total = parts_.blobs.BlobSize(parts.blob).value_or(0),
+                        .job = parts.job};
+  return Frames{Envelope(SignMessage(chunk, parts_.agent.identity().key())), Share(std::move(bytes))};
+}
+
+Status Runner::SendOne(const Send& send) {
+  if (const auto* document = std::get_if<DocumentRef>(&send.what)) {
+    Frames frames = {Envelope(*document)};
+    for (const DocumentRef& attached : send.attached) frames.push_back(Envelope(attached));
+    parts_.network.Deliver(send.to, std::move(frames));
+    return Ok();
+  }
+  if (const auto* chunk = std::get_if<ChunkParts>(&send.what)) {
+    auto frames = MakeChunk(*chunk);
+    // A blob that was removed meanwhile: the other side asks again and is refused.
+    if (frames) parts_.network.Deliver(send.to, std::move(*frames));
+    return Ok();
+  }
+  ASSIGN_OR_RETURN(Frames frames, MakeReply(send.to, std::get<ReplyParts>(send.what)));
+  parts_.network.Deliver(send.to, std::move(frames));
+  return Ok();
+}
+
+Status Runner::Confirm(const ConfirmLog& confirm, std::vector<Event>& follow) {
+  shown_[confirm.connection] = 0;
+  if (confirm.note.empty()) return Ok();
+  const Status fits = parts_.log.Confirm(confirm.note);
+  if (!fits) {
+    // Not signed by this log's key: the other side's mistake, and nothing to us.
+    if (fits.error().code == Code::kBadSignature || fits.error().code == Code::kMalformed) return Ok();
+    return fits;
+  }
+  const auto note = ledger::OpenCheckpoint(confirm.note, parts_.log.signer().Verifier());
+  if (note) shown_[confirm.connection] = note->size;
+  if (!parts_.agent.may_sign()) follow.push_back(LogConfirmed{});
+  return Ok();
+}
+
+Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
+  if (const auto* connect = std::get_if<Connect>(&work)) {
+    parts_.network.Open(*connect);
+  } else if (const auto* disconnect = std::get_if<Disconnect>(&work)) {
+    shown_.erase(disconnect->connection);
+    parts_.network.Close(*disconnect);
+  } else if (const auto* start = std::get_if<StartWorker>(&work)) {
+    parts_.workshop.Start(*start);
+  } else if (const auto* stop = std::get_if<StopWorker>(&work)) {
+    parts_.workshop.Stop(*stop);
+  } else if (const auto* job = std::get_if<StartJob>(&work)) {
+    parts_.workshop.Run(*job);
+  } else if (const auto* chunk = std::get_if<WriteChunk>(&work)) {
+    const auto whole = parts_.blobs.Write(*chunk);
+    if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, true});
+    if (!whole && whole.error().code == Code::kMismatch) follow.push_back(BlobLanded{chunk->blob, false});
+    if (!whole && whole.error().code == Code::kIo) return whole.error();
+  } else if (const auto* confirm = std::get_if<ConfirmLog>(&work)) {
+    return Confirm(*confirm, follow);
+  } else if (const auto* halt = std::get_if<Halt>(&work)) {
+    return Error(Code::kConflict, halt->sentence);
+  }
+  return Ok();
+}
+
+Status Runner::Run(Effects effects, std::vector<Event>& follow) {
+  RETURN_IF_ERROR(Commit(effects));
+  // A connection is opened before something is sent to it; nothing is told to anyone by that.
+  for (const Work& work : effects.work) {
+    if (std::holds_alternative<Connect>(work)) RETURN_IF_ERROR(DoWork(work, follow));
+  }
+  for (const Send& send : effects.sends) RETURN_IF_ERROR(SendOne(send));
+  for (const Work& work : effects.work) {
+    if (!std::holds_alternative<Connect>(work)) RETURN_IF_ERROR(DoWork(work, follow));
+  }
+  for (const CommandAnswer& answer : effects.answers) answered_(answer);
+  return Ok();
+}
+
+}  // namespace souk::node

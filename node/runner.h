@@ -1,0 +1,86 @@
+// Carries out an agent's effects in the order of R3: one synced batch with all appends, checkpoint and
+// slot, then the sends, then the work. The loop and the simulator both drive an agent through this, so
+// that whatever a peer has been told is already on disk in both.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "ledger/log.h"
+#include "node/agent/agent.h"
+#include "node/message.h"
+
+namespace souk::node {
+
+// Where messages go. Sends to connections that are gone are lost.
+class Network {
+ public:
+  virtual ~Network() = default;
+  virtual void Open(const Connect& connect) = 0;
+  virtual void Close(const Disconnect& disconnect) = 0;
+  virtual void Deliver(ConnectionId to, Frames frames) = 0;
+};
+
+// Where leases' workers live. What they do comes back as events.
+class Workshop {
+ public:
+  virtual ~Workshop() = default;
+  virtual void Start(const StartWorker& start) = 0;
+  virtual void Stop(const StopWorker& stop) = 0;
+  virtual void Run(const StartJob& job) = 0;
+};
+
+// Content-addressed files. Whole blobs are checked and durable.
+class BlobStore : public View {
+ public:
+  // Bytes of a whole blob.
+  virtual Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const = 0;
+  // Appends to a partial blob; true where that completed it: checked against its digest and durable,
+  // or thrown away (kMismatch).
+  virtual Result<bool> Write(const WriteChunk& chunk) = 0;
+};
+
+// Loop thread only.
+class Runner {
+ public:
+  struct Parts {
+    Agent& agent;
+    ledger::Log& log;
+    ledger::Store& store;  // the log's own
+    Network& network;
+    Workshop& workshop;
+    BlobStore& blobs;
+  };
+  using Answered = std::function<void(const CommandAnswer&)>;
+
+  Runner(Parts parts, Answered answered);
+
+  // An error stops the node: a write failed, the log contradicts a counterparty, or an invariant
+  // fell. `follow` gets events that the effects themselves led to; they are for the next step.
+  Status Run(Effects effects, std::vector<Event>& follow);
+
+  // The connection is gone; its number does not come again.
+  void Forget(ConnectionId connection) { shown_.erase(connection); }
+  // Bytes of blobs that were sent out for a job, in this run of the node.
+  uint64_t Served(const Digest& job) const;
+
+  // What Remember's facts are called in the store.
+  static Bytes FactKey(std::string_view key);
+  static constexpr uint8_t kFactPrefix = 'n';
+
+ private:
+  Status Commit(const Effects& effects);
+  Status SendOne(const Send& send);
+  Result<Frames> MakeReply(ConnectionId to, const ReplyParts& parts);
+  Result<Frames> MakeChunk(const ChunkParts& parts);
+  Status DoWork(const Work& work, std::vector<Event>& follow);
+  Status Confirm(const ConfirmLog& confirm, std::vector<Event>& follow);
+
+  Parts parts_;
+  Answered answered_;
+  // Size of this node's log that each connection was last shown, and holds.
+  std::map<ConnectionId, uint64_t> shown_ = {};
+  std::map<Digest, uint64_t> served_ = {};
+};
+
+}  // namespace souk::node

@@ -1,0 +1,151 @@
+// A lease from order to close, and the jobs in it (R5, R7).
+#include "protocol/codec.h"
+#include "protocol/codec_wire.h"
+#include "schema.capnp.h"
+
+namespace souk {
+namespace wire {
+
+Status CheckWhole(const Progress& progress) {
+  if (progress.launch > progress.launches) return Malformed("launch is over launches");
+  return Ok();
+}
+
+}  // namespace wire
+
+namespace {
+
+using namespace wire;  // NOLINT: the tables' vocabulary
+
+using SliceCount = Within<1, limits::kSlices>;
+using BlobSize = Within<0, limits::kBlobBytes>;
+using StatusChoice = Choice<schema::JobStatus, JobStatus, JobStatus::kLost>;
+
+#define ORDER(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, offer, Offer)              \
+  VALUE(Fixed32, provider, Provider)        \
+  VALUE(Fixed32, nonce, Nonce)              \
+  VALUE(Fixed32, book, Book)                \
+  VALUE(Fixed32, account, Account)          \
+  VALUE(Fixed32, escrow, Escrow)            \
+  VALUE(Fixed32, voucher_key, VoucherKey)   \
+  VALUE(SliceCount, slices, Slices)         \
+  VALUE(Price, price, Price)                \
+  VALUE(Span, duration, Duration)           \
+  VALUE(Amount, max_cost, MaxCost)          \
+  VALUE(Amount, hold_fee, HoldFee)          \
+  VALUE(Moment, issued, Issued)             \
+  VALUE(Moment, expires, Expires)
+
+#define ACCEPTANCE(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, order, Order)                   \
+  VALUE(Plain, fence, Fence)                     \
+  VALUE(Moment, accepted, Accepted)              \
+  VALUE(Moment, commit_by, CommitBy)             \
+  VALUE(Moment, ready_by, ReadyBy)               \
+  VALUE(Moment, settle_by, SettleBy)             \
+  VALUE(Identifier, device, Device)
+
+#define COMMIT(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, lease, Lease)               \
+  VALUE(Plain, number, Number)               \
+  VALUE(Fixed32, acceptance, Acceptance)     \
+  VALUE(Fixed32, nonce, Nonce)
+
+#define READY(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, lease, Lease)              \
+  VALUE(Plain, number, Number)              \
+  VALUE(Fixed32, commit, Commit)            \
+  VALUE(Fixed32, answer, Answer)            \
+  VALUE(Moment, ready, Ready)               \
+  VALUE(Moment, end, End)
+
+#define VOUCHER_ACK(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, lease, Lease)                    \
+  VALUE(Amount, best, Best)                       \
+  VALUE(MomentOrZero, metered_from, MeteredFrom)
+
+#define BLOB_REF(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, digest, Digest)               \
+  VALUE(BlobSize, size, Size)
+
+#define JOB(VALUE, LIST, STRUCT, STRUCTS)     \
+  VALUE(Fixed32, lease, Lease)                \
+  VALUE(Plain, number, Number)                \
+  STRUCT(workload, Workload)                  \
+  STRUCTS(limits::kBlobsPerJob, blobs, Blobs) \
+  VALUE(Name, title, Title)
+
+#define PROGRESS(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, job, Job)                     \
+  VALUE(Plain, launch, Launch)                 \
+  VALUE(Plain, launches, Launches)             \
+  VALUE(Amount, due, Due)
+
+#define JOB_OUTPUT(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Identifier, name, Name)                  \
+  STRUCT(blob, Blob)
+
+#define JOB_RECEIPT(VALUE, LIST, STRUCT, STRUCTS)       \
+  VALUE(Fixed32, job, Job)                              \
+  VALUE(Fixed32, lease, Lease)                          \
+  VALUE(Plain, fence, Fence)                            \
+  VALUE(StatusChoice, status, Status)                   \
+  VALUE(Sentence, sentence, Sentence)                   \
+  VALUE(Identifier, device, Device)                     \
+  VALUE(Name, device_name, DeviceName)                  \
+  VALUE(Plain, architecture, Architecture)              \
+  VALUE(Name, driver, Driver)                           \
+  VALUE(Fixed32, workload, Workload)                    \
+  STRUCTS(limits::kOutputsPerJob, outputs, Outputs)     \
+  VALUE(Fixed32, states_root, StatesRoot)               \
+  VALUE(Plain, launches, Launches)                      \
+  VALUE(Plain, thread_instructions, ThreadInstructions) \
+  VALUE(Token, result_class, ResultClass)               \
+  VALUE(MomentOrZero, started, Started)                 \
+  VALUE(Moment, finished, Finished)
+
+#define RELEASE(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, lease, Lease)                \
+  VALUE(Plain, number, Number)
+
+#define CLOSE(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, lease, Lease)              \
+  VALUE(Plain, number, Number)              \
+  VALUE(Coded<CloseReason>, reason, Reason) \
+  VALUE(Span, metered, Metered)             \
+  VALUE(Amount, due, Due)                   \
+  VALUE(Amount, best, Best)
+
+#define LEASE_QUERY(VALUE, LIST, STRUCT, STRUCTS) VALUE(Fixed32, lease, Lease)
+
+SOUK_STRUCT_CODEC(BlobRef, BlobRef, BLOB_REF)
+SOUK_STRUCT_CODEC(JobOutput, JobOutput, JOB_OUTPUT)
+SOUK_STRUCT_LISTS
+SOUK_STRUCT_CODEC(Order, Order, ORDER)
+SOUK_STRUCT_CODEC(Acceptance, Acceptance, ACCEPTANCE)
+SOUK_STRUCT_CODEC(Commit, Commit, COMMIT)
+SOUK_STRUCT_CODEC(Ready, Ready, READY)
+SOUK_STRUCT_CODEC(VoucherAck, VoucherAck, VOUCHER_ACK)
+SOUK_STRUCT_CODEC(Job, Job, JOB)
+SOUK_STRUCT_CODEC(Progress, Progress, PROGRESS)
+SOUK_STRUCT_CODEC(JobReceipt, JobReceipt, JOB_RECEIPT)
+SOUK_STRUCT_CODEC(Release, Release, RELEASE)
+SOUK_STRUCT_CODEC(Close, Close, CLOSE)
+SOUK_STRUCT_CODEC(LeaseQuery, LeaseQuery, LEASE_QUERY)
+
+}  // namespace
+
+SOUK_MESSAGE_CODEC(Order, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(Acceptance, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(Commit, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(Ready, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(VoucherAck, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(Job, limits::kDocumentBytes)
+SOUK_MESSAGE_CODEC(Progress, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(JobReceipt, limits::kDocumentBytes)
+SOUK_MESSAGE_CODEC(Release, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(Close, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(LeaseQuery, limits::kNestedBytes)
+
+}  // namespace souk

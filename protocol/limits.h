@@ -1,0 +1,72 @@
+// Every bound that peers meet, with its reason (STYLE 7).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "protocol/units.h"
+
+namespace souk::limits {
+
+// R1: a document is at most 16 KiB; larger things are blobs.
+inline constexpr size_t kDocumentBytes = 16 * 1024;
+inline constexpr size_t kKindBytes = 32;
+// Payloads of documents that others must hand on inside their own (an order shown to the book with
+// its acceptance): none can be made so large that it cannot be shown.
+inline constexpr size_t kNestedBytes = 4 * 1024;
+// R3: tlog-tiles entry bundles carry 16-bit lengths.
+inline constexpr size_t kEntryBytes = 65'535;
+inline constexpr size_t kDocumentsPerEntry = 8;
+inline constexpr size_t kTransfersPerEntry = 128;
+// A tree of 2^64 leaves has paths of 64 hashes.
+inline constexpr size_t kProofHashes = 64;
+// A signed note: a checkpoint and the signatures of its log and some fifty witnesses. A hello holds
+// two, and must fit a document.
+inline constexpr size_t kNoteBytes = 6 * 1024;
+// A bundle answers one `want`: what fits a few milliseconds of verification.
+inline constexpr size_t kGossipIds = 64;
+inline constexpr size_t kFramesPerMessage = 1 + kGossipIds;
+inline constexpr size_t kBlobChunkBytes = 1 << 20;
+inline constexpr size_t kChunksInFlight = 8;
+// A log receipt: one leaf, two proofs of at most 64 hashes, one note.
+inline constexpr size_t kReceiptBytes = kEntryBytes + 16 * 1024;
+inline constexpr uint64_t kBlobBytes = uint64_t{4} << 30;
+inline constexpr size_t kBlobsPerJob = 128;
+inline constexpr size_t kNameBytes = 64;
+inline constexpr size_t kSentenceBytes = 512;
+inline constexpr size_t kEndpointBytes = 256;
+inline constexpr size_t kEndpoints = 8;
+inline constexpr size_t kClearingPeersPerOffer = 16;
+inline constexpr size_t kOutputsPerJob = 64;
+inline constexpr uint32_t kSlices = 1024;
+// Amounts: 10^9 credits, so that sums of a million of them stay within 63 bits.
+inline constexpr Credits kAmount{1'000'000'000'000'000};
+inline constexpr Rate kPrice{1'000'000'000'000};
+// Times: the years 2000 to 2200; every sum with a bounded duration stays within 63 bits.
+inline constexpr Time kEarliest{946'684'800'000};
+inline constexpr Time kLatest{7'258'118'400'000};
+inline constexpr Duration kLongestLease = Hours(24 * 366);
+
+// R4: clocks may differ by this much.
+inline constexpr Duration kMaxSkew = Seconds(30);
+// R5: from the acceptance to the commit, and to readiness.
+inline constexpr Duration kCommitWindow = Seconds(5);
+inline constexpr Duration kReadyWindow = Seconds(60);
+// R6: the time a party has for one step of settlement.
+inline constexpr Duration kWindow = Seconds(10);
+// R6: intervals start here and double up to the offer's.
+inline constexpr Duration kFirstInterval = Seconds(1);
+// An order is meant for now: a provider refuses one that expires later than this from its own now.
+inline constexpr Duration kOrderLife = Seconds(30);
+// R5: results and receipts outlive the lease.
+inline constexpr Duration kKeepResults = Hours(24 * 7);
+
+// Directories, so that no sender fills them (R2).
+inline constexpr size_t kOffersPerPeer = 64;
+inline constexpr size_t kPeers = 65'536;
+inline constexpr size_t kOffers = 1 << 20;
+// Requests without an answer that one connection may have open.
+inline constexpr size_t kOpenRequestsPerConnection = 64;
+inline constexpr size_t kConnections = 4096;
+
+}  // namespace souk::limits

@@ -1,0 +1,413 @@
+// What documents say: one plain struct per kind. codec.h turns them into Cap'n Proto payloads and
+// back; schema.capnp is their wire form. Every struct is checked against limits.h when decoded.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/sha256.h"
+#include "protocol/identity.h"
+#include "protocol/units.h"
+
+namespace souk {
+
+// R5: typed close reasons. 1xxx renter, 2xxx provider, 3xxx network or device.
+enum class CloseReason : uint16_t {
+  kNone = 0,
+  kReleased = 1000,          // the renter is done
+  kNotCommitted = 1001,      // no commit by commit_by
+  kUnpaid = 1002,            // voucher or hold late beyond grace
+  kRenterWithdrew = 1003,    // released before ready
+  kEndReached = 1004,        // the leased time is over
+  kNotReady = 2000,          // the device was not ready by ready_by
+  kDrained = 2001,           // the provider drains
+  kDisplaced = 2002,         // an interruptible lease gave way
+  kProviderFault = 2003,     // the provider's own failure
+  kPeerLost = 3000,          // the other side stayed unreachable
+  kDeviceLost = 3001,        // the device failed
+  kClearingLost = 3002,      // the clearing peer stayed unreachable
+};
+const char* CloseReasonName(CloseReason reason);
+
+// Typed refusals (R2). The sentence is for people, the code for programs.
+enum class RefusalCode : uint16_t {
+  kMalformed = 1,
+  kTooLarge = 2,
+  kUnknownKind = 3,
+  kNotBound = 4,           // say hello first
+  kWrongSigner = 5,        // signed by another than the connection's identity
+  kWrongVersion = 6,
+  kRateLimited = 7,
+  kExpired = 8,
+  kDuplicate = 9,          // used once already, in another way
+  kNotFound = 10,
+  kNotYours = 11,
+  kBusy = 12,
+  kBadSignature = 13,
+  kUnsupported = 14,
+  kOfferUnknown = 100,
+  kOfferWithdrawn = 101,
+  kOfferExpired = 102,
+  kTermsDiffer = 103,      // the order is not on the offer's terms
+  kNoCapacity = 104,
+  kDraining = 105,
+  kClearingNotAccepted = 106,
+  kEscrowMissing = 200,
+  kEscrowUsed = 201,
+  kEscrowMismatch = 202,   // amount, payee, book, voucher key or times do not fit the order
+  kInsufficientFunds = 203,
+  kAccountUnknown = 204,
+  kVoucherTooLow = 205,
+  kVoucherWrongKey = 206,
+  kOverEscrow = 207,
+  kReferenceUsed = 208,
+  kEscrowClosed = 209,
+  kLeaseUnknown = 300,
+  kLeaseWrongState = 301,
+  kWrongNumber = 302,
+  kNotPaid = 303,          // no voucher covers this moment
+  kBlobMismatch = 304,
+  kWorkloadRefused = 305,
+  kJobUnknown = 306,
+};
+const char* RefusalCodeName(RefusalCode code);
+// Whether a number from the wire is one of the above; the names of others are "unknown".
+bool IsKnown(CloseReason reason);
+bool IsKnown(RefusalCode code);
+
+enum class Grade : uint8_t { kDeclared, kChallenged, kAttested };
+const char* GradeName(Grade grade);
+enum class JailGrade : uint8_t { kNone, kLandlock, kNamespaces };
+const char* JailGradeName(JailGrade grade);
+
+struct Card {
+  std::string name = {};
+  std::vector<std::string> endpoints = {};  // "tcp://host:port", best first; may be empty
+  CurveKey curve = {};
+  PublicKey checkpoint_key = {};
+  std::string log_name = {};                // the origin line of its checkpoints
+  uint32_t epoch = 1;
+  Digest successor = {};                    // of the offline successor key (R1)
+  bool provides = false;
+  bool clears = false;
+  bool rents = false;
+  uint64_t sequence = 0;                    // the highest wins
+  Time issued = {};
+  Time expires = {};
+  bool operator==(const Card&) const = default;
+};
+
+struct Offer {
+  uint64_t sequence = 0;
+  Time issued = {};
+  Time expires = {};
+  std::string device_kind = {};   // "cuda" or "cpu"
+  std::string model = {};         // "NVIDIA H200"
+  uint32_t architecture = 0;      // compute capability × 10
+  uint64_t memory_bytes = 0;      // per device
+  uint32_t count = 0;             // devices
+  uint32_t slices = 0;            // what can be leased at once
+  std::string driver = {};
+  uint32_t cuda_version = 0;      // 13000 for 13.0; 0 on cpu
+  uint32_t newest_ptx = 0;        // × 10
+  Grade grade = Grade::kDeclared;
+  uint64_t fp32_mflops = 0;       // figures that the grade stands for; 0 unknown
+  JailGrade jail = JailGrade::kNone;
+  Rate price = {};
+  std::optional<Rate> interruptible_price = {};
+  Rate hold_price = {};
+  Credits hold_fee = {};
+  Duration grace = {};
+  Duration notice = {};
+  Duration longest_interval = {};
+  Duration min_duration = {};
+  Duration max_duration = {};
+  std::string region = {};        // ISO 3166 alpha-2
+  std::vector<PeerId> clearing_peers = {};
+  Credits bond_share = {};
+  uint64_t bandwidth_kbps = 0;
+  bool operator==(const Offer&) const = default;
+};
+
+// Withdraws every offer of its signer with a sequence up to and including this one.
+struct Withdrawal {
+  uint64_t sequence = 0;
+  Time issued = {};
+  bool operator==(const Withdrawal&) const = default;
+};
+
+struct Hello {
+  Digest card = {};               // sent along as an attachment
+  uint32_t oldest_version = 1;    // wire versions that the sender talks
+  uint32_t newest_version = 1;
+  Time sent = {};
+  std::string your_checkpoint = {};  // newest signed note of the other's log that the sender holds
+  std::string my_checkpoint = {};    // of the sender's own log, for the other to hold
+  bool answer = false;            // this hello answers one
+  bool operator==(const Hello&) const = default;
+};
+
+struct Have {
+  std::vector<Digest> ids = {};
+  bool operator==(const Have&) const = default;
+};
+struct Want {
+  std::vector<Digest> ids = {};
+  bool operator==(const Want&) const = default;
+};
+// The bodies are attachments: envelopes of cards, offers and withdrawals.
+struct Bundle {
+  uint32_t count = 0;
+  bool operator==(const Bundle&) const = default;
+};
+
+struct Refusal {
+  Digest re = {};                 // the refused document's id; zero where it had none
+  RefusalCode code = RefusalCode::kMalformed;
+  std::string sentence = {};
+  std::string would_accept = {};
+  bool operator==(const Refusal&) const = default;
+};
+
+// Documents signed by another key of the sender (account or voucher key), carried by its identity.
+struct Carry {
+  std::vector<Bytes> documents = {};  // envelopes
+  bool operator==(const Carry&) const = default;
+};
+
+// Answers `re`. The attachments hold envelopes of `documents` documents and, where `receipt` is set,
+// one log receipt after them whose SHA-256 it is.
+struct Reply {
+  Digest re = {};
+  uint32_t documents = 0;
+  std::optional<Digest> receipt = {};
+  bool operator==(const Reply&) const = default;
+};
+
+struct BlobGet {
+  Digest blob = {};
+  uint64_t offset = 0;
+  uint32_t length = 0;            // at most limits::kBlobChunkBytes
+  Digest job = {};                // the job it belongs to: only its parties may read
+  bool operator==(const BlobGet&) const = default;
+};
+// The bytes are the one attachment.
+struct BlobChunk {
+  Digest blob = {};
+  uint64_t offset = 0;
+  uint64_t total = 0;
+  Digest job = {};
+  bool operator==(const BlobChunk&) const = default;
+};
+
+// The clearing operator's word that `account` owns `amount` more. `reference` names what was paid
+// outside, and is used once.
+struct Issue {
+  PublicKey account = {};
+  Credits amount = {};
+  std::string reference = {};
+  Time issued = {};
+  bool operator==(const Issue&) const = default;
+};
+
+// Signed by the account's key: hold `amount` for the payee (R6).
+struct Escrow {
+  PeerId book = {};
+  PublicKey account = {};         // the signer
+  PublicKey payee = {};           // the provider's identity, its account in every book
+  Digest nonce = {};              // the order's
+  PublicKey voucher_key = {};     // whose vouchers may be posted against it
+  Credits amount = {};
+  Time accept_by = {};
+  Time timeout = {};
+  bool operator==(const Escrow&) const = default;
+};
+// The pending transfer's id: SHA-256("souk/escrow" ‖ account ‖ nonce).
+Digest EscrowId(const PublicKey& account, const Digest& nonce);
+
+struct EscrowFetch {
+  Digest escrow = {};
+  bool operator==(const EscrowFetch&) const = default;
+};
+
+// Signed by the voucher key. Cumulative over the lease (R6).
+struct Voucher {
+  Digest lease = {};
+  PeerId book = {};
+  Credits amount = {};
+  bool operator==(const Voucher&) const = default;
+};
+
+// The provider asks the book to pay: at most what the voucher says, less what was posted already.
+struct Post {
+  Digest escrow = {};
+  Credits amount = {};            // cumulative over the lease; at most the voucher's
+  Bytes voucher = {};             // envelope
+  Digest lease = {};
+  bool operator==(const Post&) const = default;
+};
+struct Void {
+  Digest escrow = {};
+  Digest lease = {};
+  bool operator==(const Void&) const = default;
+};
+// The provider shows the book that it accepted (R6: before accept_by).
+struct Show {
+  Digest escrow = {};
+  Bytes order = {};               // envelopes
+  Bytes acceptance = {};
+  bool operator==(const Show&) const = default;
+};
+
+// Signed by the account's key, carried.
+struct AccountQuery {
+  PeerId book = {};
+  PublicKey account = {};
+  Time sent = {};
+  bool operator==(const AccountQuery&) const = default;
+};
+struct Statement {
+  PublicKey account = {};
+  Credits posted = {};            // credits posted − debits posted
+  Credits held = {};              // debits pending
+  Credits incoming = {};          // credits pending
+  Time at = {};
+  bool operator==(const Statement&) const = default;
+};
+
+struct Order {
+  Digest offer = {};
+  PeerId provider = {};
+  Digest nonce = {};
+  PeerId book = {};
+  PublicKey account = {};
+  Digest escrow = {};
+  PublicKey voucher_key = {};
+  uint32_t slices = 1;
+  Rate price = {};
+  Duration duration = {};         // metered time that is leased
+  Credits max_cost = {};          // the escrow's amount
+  Credits hold_fee = {};
+  Time issued = {};
+  Time expires = {};              // the last moment at which it may be accepted
+  bool operator==(const Order&) const = default;
+};
+
+struct Acceptance {
+  Digest order = {};              // also the lease's id
+  uint64_t fence = 0;             // index of the entry that records it (R5)
+  Time accepted = {};
+  Time commit_by = {};
+  Time ready_by = {};
+  Time settle_by = {};
+  std::string device = {};        // uuid
+  bool operator==(const Acceptance&) const = default;
+};
+
+struct Commit {
+  Digest lease = {};
+  uint64_t number = 0;            // R1: the signer's next number within the lease
+  Digest acceptance = {};
+  Digest nonce = {};              // for the device to answer
+  bool operator==(const Commit&) const = default;
+};
+
+struct Ready {
+  Digest lease = {};
+  uint64_t number = 0;
+  Digest commit = {};
+  Digest answer = {};             // the device's answer to the commit's nonce (gpu/worker/challenge.h)
+  Time ready = {};                // metering starts with the first voucher, never before this
+  Time end = {};                  // ready + duration
+  bool operator==(const Ready&) const = default;
+};
+
+struct VoucherAck {
+  Digest lease = {};
+  Credits best = {};
+  Time metered_from = {};         // set with the first, else zero
+  bool operator==(const VoucherAck&) const = default;
+};
+
+struct BlobRef {
+  Digest digest = {};
+  uint64_t size = 0;
+  bool operator==(const BlobRef&) const = default;
+};
+
+struct Job {
+  Digest lease = {};
+  uint64_t number = 0;
+  BlobRef workload = {};          // the encoded workload (gpu/workload/workload.h)
+  std::vector<BlobRef> blobs = {};  // modules and inputs it names
+  std::string title = {};
+  bool operator==(const Job&) const = default;
+};
+
+struct Progress {
+  Digest job = {};
+  uint32_t launch = 0;
+  uint32_t launches = 0;
+  Credits due = {};
+  bool operator==(const Progress&) const = default;
+};
+
+enum class JobStatus : uint8_t {
+  kDone,
+  kFailed,     // the workload's own fault: the sentence says which
+  kCancelled,  // the lease ended first
+  kLost,       // the worker or device was lost
+};
+const char* JobStatusName(JobStatus status);
+
+struct JobOutput {
+  std::string name = {};
+  BlobRef blob = {};
+  bool operator==(const JobOutput&) const = default;
+};
+
+struct JobReceipt {
+  Digest job = {};
+  Digest lease = {};
+  uint64_t fence = 0;
+  JobStatus status = JobStatus::kDone;
+  std::string sentence = {};      // why it failed
+  std::string device = {};
+  std::string device_name = {};
+  uint32_t architecture = 0;
+  std::string driver = {};
+  Digest workload = {};
+  std::vector<JobOutput> outputs = {};
+  Digest states_root = {};        // R7: over (launch, state root) pairs
+  uint64_t launches = 0;
+  uint64_t thread_instructions = 0;
+  std::string result_class = {};  // "exact", "exact-ordered", "tolerant", "opaque"
+  Time started = {};              // zero where it never started
+  Time finished = {};
+  bool operator==(const JobReceipt&) const = default;
+};
+
+struct Release {
+  Digest lease = {};
+  uint64_t number = 0;
+  bool operator==(const Release&) const = default;
+};
+
+struct Close {
+  Digest lease = {};
+  uint64_t number = 0;
+  CloseReason reason = CloseReason::kNone;
+  Duration metered = {};
+  Credits due = {};
+  Credits best = {};              // best voucher
+  bool operator==(const Close&) const = default;
+};
+
+// "Tell me all you know": answered with every document of the lease that the asker may lack.
+struct LeaseQuery {
+  Digest lease = {};
+  bool operator==(const LeaseQuery&) const = default;
+};
+
+}  // namespace souk

@@ -1,0 +1,404 @@
+# The wire form of documents' payloads, of log entries and of log receipts (R1, R3).
+#
+# One struct per kind of document; protocol/messages.h and protocol/entry.h say what each field
+# means, protocol/limits.h bounds it, docs/protocol.md tells the story. Conventions:
+#   digests, public keys  Data of exactly 32 bytes; an optional digest is empty where absent
+#   times                 Int64, milliseconds since 1970 UTC; zero only where the field says so
+#   durations             Int64, milliseconds, never negative
+#   credits               Int64, millionths of a credit, never negative
+#   rates                 Int64, millionths of a credit per slice and hour
+#   texts                 UTF-8 without control characters
+# Messages are unpacked, one segment, standard framing; every word is reached exactly once.
+# Fields are only ever added, at the end.
+@0xedf2985c4c18f0c0;
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("souk::schema");
+
+# ---- Told to everyone -------------------------------------------------------------------------
+
+struct Card {
+  name @0 :Text;
+  endpoints @1 :List(Text);
+  curve @2 :Data;
+  checkpointKey @3 :Data;
+  logName @4 :Text;
+  epoch @5 :UInt32;
+  successor @6 :Data;
+  provides @7 :Bool;
+  clears @8 :Bool;
+  rents @9 :Bool;
+  sequence @10 :UInt64;
+  issued @11 :Int64;
+  expires @12 :Int64;
+}
+
+enum Grade { declared @0; challenged @1; attested @2; }
+enum JailGrade { none @0; landlock @1; namespaces @2; }
+
+struct Offer {
+  sequence @0 :UInt64;
+  issued @1 :Int64;
+  expires @2 :Int64;
+  deviceKind @3 :Text;
+  model @4 :Text;
+  architecture @5 :UInt32;
+  memoryBytes @6 :UInt64;
+  count @7 :UInt32;
+  slices @8 :UInt32;
+  driver @9 :Text;
+  cudaVersion @10 :UInt32;
+  newestPtx @11 :UInt32;
+  grade @12 :Grade;
+  fp32Mflops @13 :UInt64;
+  jail @14 :JailGrade;
+  price @15 :Int64;
+  interruptiblePrice @16 :Int64 = -1;  # -1: not offered
+  holdPrice @17 :Int64;
+  holdFee @18 :Int64;
+  grace @19 :Int64;
+  notice @20 :Int64;
+  longestInterval @21 :Int64;
+  minDuration @22 :Int64;
+  maxDuration @23 :Int64;
+  region @24 :Text;
+  clearingPeers @25 :List(Data);
+  bondShare @26 :Int64;
+  bandwidthKbps @27 :UInt64;
+}
+
+struct Withdrawal {
+  sequence @0 :UInt64;
+  issued @1 :Int64;
+}
+
+# ---- Between two connected peers --------------------------------------------------------------
+
+struct Hello {
+  card @0 :Data;
+  oldestVersion @1 :UInt32;
+  newestVersion @2 :UInt32;
+  sent @3 :Int64;
+  yourCheckpoint @4 :Text;
+  answer @5 :Bool;
+  myCheckpoint @6 :Text;
+}
+
+struct Have { ids @0 :List(Data); }
+struct Want { ids @0 :List(Data); }
+struct Bundle { count @0 :UInt32; }
+
+struct Refusal {
+  re @0 :Data;
+  code @1 :UInt16;
+  sentence @2 :Text;
+  wouldAccept @3 :Text;
+}
+
+struct Carry { documents @0 :List(Data); }
+
+struct Reply {
+  re @0 :Data;
+  documents @1 :UInt32;
+  receipt @2 :Data;  # empty: none
+}
+
+struct BlobGet {
+  blob @0 :Data;
+  offset @1 :UInt64;
+  length @2 :UInt32;
+  job @3 :Data;
+}
+
+struct BlobChunk {
+  blob @0 :Data;
+  offset @1 :UInt64;
+  total @2 :UInt64;
+  job @3 :Data;
+}
+
+# ---- Money ------------------------------------------------------------------------------------
+
+struct Issue {
+  account @0 :Data;
+  amount @1 :Int64;
+  reference @2 :Text;
+  issued @3 :Int64;
+}
+
+struct Escrow {
+  book @0 :Data;
+  account @1 :Data;
+  payee @2 :Data;
+  nonce @3 :Data;
+  voucherKey @4 :Data;
+  amount @5 :Int64;
+  acceptBy @6 :Int64;
+  timeout @7 :Int64;
+}
+
+struct EscrowFetch {
+  escrow @0 :Data;
+}
+
+struct Voucher {
+  lease @0 :Data;
+  book @1 :Data;
+  amount @2 :Int64;
+}
+
+struct Post {
+  escrow @0 :Data;
+  amount @1 :Int64;
+  voucher @2 :Data;
+  lease @3 :Data;
+}
+
+struct Void {
+  escrow @0 :Data;
+  lease @1 :Data;
+}
+
+struct Show {
+  escrow @0 :Data;
+  order @1 :Data;
+  acceptance @2 :Data;
+}
+
+struct AccountQuery {
+  book @0 :Data;
+  account @1 :Data;
+  sent @2 :Int64;
+}
+
+struct Statement {
+  account @0 :Data;
+  posted @1 :Int64;
+  held @2 :Int64;
+  incoming @3 :Int64;
+  at @4 :Int64;
+}
+
+# ---- A lease ----------------------------------------------------------------------------------
+
+struct Order {
+  offer @0 :Data;
+  provider @1 :Data;
+  nonce @2 :Data;
+  book @3 :Data;
+  account @4 :Data;
+  escrow @5 :Data;
+  voucherKey @6 :Data;
+  slices @7 :UInt32;
+  price @8 :Int64;
+  duration @9 :Int64;
+  maxCost @10 :Int64;
+  holdFee @11 :Int64;
+  issued @12 :Int64;
+  expires @13 :Int64;
+}
+
+struct Acceptance {
+  order @0 :Data;
+  fence @1 :UInt64;
+  accepted @2 :Int64;
+  commitBy @3 :Int64;
+  readyBy @4 :Int64;
+  settleBy @5 :Int64;
+  device @6 :Text;
+}
+
+struct Commit {
+  lease @0 :Data;
+  number @1 :UInt64;
+  acceptance @2 :Data;
+  nonce @3 :Data;
+}
+
+struct Ready {
+  lease @0 :Data;
+  number @1 :UInt64;
+  commit @2 :Data;
+  answer @3 :Data;
+  ready @4 :Int64;
+  end @5 :Int64;
+}
+
+struct VoucherAck {
+  lease @0 :Data;
+  best @1 :Int64;
+  meteredFrom @2 :Int64;  # zero but in the first
+}
+
+struct BlobRef {
+  digest @0 :Data;
+  size @1 :UInt64;
+}
+
+struct Job {
+  lease @0 :Data;
+  number @1 :UInt64;
+  workload @2 :BlobRef;
+  blobs @3 :List(BlobRef);
+  title @4 :Text;
+}
+
+struct Progress {
+  job @0 :Data;
+  launch @1 :UInt32;
+  launches @2 :UInt32;
+  due @3 :Int64;
+}
+
+enum JobStatus { done @0; failed @1; cancelled @2; lost @3; }
+
+struct JobOutput {
+  name @0 :Text;
+  blob @1 :BlobRef;
+}
+
+struct JobReceipt {
+  job @0 :Data;
+  lease @1 :Data;
+  fence @2 :UInt64;
+  status @3 :JobStatus;
+  sentence @4 :Text;
+  device @5 :Text;
+  deviceName @6 :Text;
+  architecture @7 :UInt32;
+  driver @8 :Text;
+  workload @9 :Data;
+  outputs @10 :List(JobOutput);
+  statesRoot @11 :Data;
+  launches @12 :UInt64;
+  threadInstructions @13 :UInt64;
+  resultClass @14 :Text;
+  started @15 :Int64;  # zero where it never started
+  finished @16 :Int64;
+}
+
+struct Release {
+  lease @0 :Data;
+  number @1 :UInt64;
+}
+
+struct Close {
+  lease @0 :Data;
+  number @1 :UInt64;
+  reason @2 :UInt16;
+  metered @3 :Int64;
+  due @4 :Int64;
+  best @5 :Int64;
+}
+
+struct LeaseQuery { lease @0 :Data; }
+
+# ---- The log ----------------------------------------------------------------------------------
+
+enum TransferKind { single @0; pending @1; post @2; void @3; expire @4; }
+
+struct Transfer {
+  id @0 :Data;
+  kind @1 :TransferKind;
+  debit @2 :Data;
+  credit @3 :Data;
+  amount @4 :Int64;
+  pending @5 :Data;
+  timeout @6 :Int64;  # zero for none
+}
+
+enum LeaseState {
+  none @0; reserved @1; active @2; metering @3; paused @4; draining @5; closing @6; closed @7;
+}
+
+enum LeaseEvent {
+  accepted @0; committed @1; commitExpired @2; ready @3; firstVoucher @4; readyExpired @5;
+  voucherLate @6; pauseAsked @7; resumed @8; holdUnpaid @9; extended @10; noticeGiven @11;
+  noticeOver @12; released @13; endReached @14; deviceLost @15; settled @16; settleExpired @17;
+}
+
+enum JobEvent { submitted @0; accepted @1; started @2; finished @3; fetched @4; }
+
+struct Opened {
+  name @0 :Text;
+  peer @1 :Data;
+}
+
+struct Resumed { downSince @0 :Int64; }
+struct Published { transfers @0 :List(Transfer); }
+
+struct LeaseStep {
+  lease @0 :Data;
+  event @1 :LeaseEvent;
+  to @2 :LeaseState;
+  reason @3 :UInt16;
+  metered @4 :Int64;
+  due @5 :Int64;
+  transfers @6 :List(Transfer);
+}
+
+struct Ordered { lease @0 :Data; }
+
+struct EscrowSeen {
+  lease @0 :Data;
+  escrow @1 :Data;
+  bookSize @2 :UInt64;
+  bookRoot @3 :Data;
+}
+
+struct VoucherTaken {
+  lease @0 :Data;
+  best @1 :Int64;
+}
+
+struct JobStep {
+  job @0 :Data;
+  lease @1 :Data;
+  event @2 :JobEvent;
+  status @3 :JobStatus;
+}
+
+struct Booked { transfers @0 :List(Transfer); }
+
+struct Shown {
+  escrow @0 :Data;
+  lease @1 :Data;
+}
+
+struct Settled {
+  lease @0 :Data;
+  escrow @1 :Data;
+  paid @2 :Int64;
+}
+
+# One leaf of a node's log.
+struct Entry {
+  sequence @0 :UInt64;
+  time @1 :Int64;
+  rules @2 :UInt32;
+  # What was decided; the discriminant is the entry's kind.
+  outcome :union {
+    opened @3 :Opened;
+    resumed @4 :Resumed;
+    published @5 :Published;
+    leaseStep @6 :LeaseStep;
+    ordered @7 :Ordered;
+    escrowSeen @8 :EscrowSeen;
+    voucherTaken @9 :VoucherTaken;
+    jobStep @10 :JobStep;
+    booked @11 :Booked;
+    shown @12 :Shown;
+    settled @13 :Settled;
+  }
+  documents @14 :List(Data);
+}
+
+# What a counterparty is handed for an entry.
+struct LogReceipt {
+  leaf @0 :Data;
+  index @1 :UInt64;
+  inclusion @2 :List(Data);
+  note @3 :Text;
+  consistentFrom @4 :UInt64;
+  consistency @5 :List(Data);
+}

@@ -1,0 +1,450 @@
+#include "sim/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "protocol/base/check.h"
+#include "protocol/limits.h"
+
+namespace souk::sim {
+namespace {
+
+constexpr int64_t kEpoch = 1'700'000'000'000;  // 2023-11-14
+constexpr int64_t kTickEvery = 250;
+constexpr int64_t kHealTickEvery = 200;
+constexpr int64_t kHealAtMost = 20 * 60'000;
+
+std::array<uint8_t, 32> SeedOf(uint64_t seed, uint8_t who) {
+  Bytes bytes;
+  PutLe(bytes, seed);
+  bytes.push_back(who);
+  return Sha256(bytes).bytes;
+}
+
+ledger::NoteSigner SignerOf(const Identity& identity) {
+  auto key = std::make_shared<SigningKey>(identity.CheckpointKey());
+  return {LogName(identity.id()), key->public_key().bytes,
+          [key](ByteView text) -> Result<ledger::Ed25519Signature> { return key->Sign(text).bytes; }};
+}
+
+}  // namespace
+
+Outcome Run(const Options& options) { return World(options).Run(); }
+
+World::World(const Options& options)
+    : options_(options), rng_(options.seed), faults_(options.faults) {}
+
+void World::Boot() {
+  Make();
+  for (auto& peer : peers_) {
+    Start(*peer);
+    const int index = peer->index;
+    At(rng_.Between(1, kTickEvery), [this, index] { Tick(index); });
+  }
+}
+
+void World::RunFor(int64_t ms) {
+  const int64_t until = now_ + ms;
+  while (!due_.empty() && due_.top().at <= until && outcome_.violations.empty()) {
+    Due next = due_.top();
+    due_.pop();
+    now_ = next.at;
+    next.what();
+  }
+  now_ = until;
+}
+
+node::ConnectionId World::Knock(int index, const CurveKey& curve) {
+  Peer& target = peer(index);
+  const node::ConnectionId id = target.next_incoming;
+  target.next_incoming += 2;
+  target.links[id] = {-1, 0};
+  strangers_[id] = curve;
+  return id;
+}
+
+void World::Say(int index, node::ConnectionId connection, const node::Frames& frames) {
+  Arrive(index, connection, strangers_.at(connection), frames);
+}
+
+void World::Restart(int index) {
+  Peer& one = peer(index);
+  Crash(one);
+  RunFor(6000);
+}
+
+void World::Make() {
+  const auto endpoint = [](int i) { return fmt::format("tcp://10.0.0.{}:7100", i + 1); };
+  const int count = 1 + options_.providers + options_.renters;
+  std::vector<Identity> identities;
+  for (int i = 0; i < count; ++i) {
+    identities.push_back(Identity::FromSeed(SeedOf(options_.seed, static_cast<uint8_t>(i))));
+  }
+  const node::PeerAddress clearing{identities[0].id(), endpoint(0),
+                                   identities[0].Curve().public_key()};
+  for (int i = 0; i < count; ++i) {
+    node::Settings settings;
+    settings.endpoints = {endpoint(i)};
+    settings.bootstrap = {clearing};
+    if (i == 0) {
+      settings.name = "coop";
+      settings.clearing.enabled = true;
+    } else if (i <= options_.providers) {
+      settings.name = fmt::format("provider{}", i);
+      settings.provider.enabled = true;
+      settings.provider.price = Rate{rng_.Between(1, 5'000'000)};
+      settings.provider.clearing_peers = {identities[0].id()};
+      settings.provider.offer_life = Minutes(5);
+      settings.provider.longest_interval = Seconds(8);
+      for (int d = 0; d < 2; ++d) {
+        settings.provider.devices.push_back(
+            {.uuid = fmt::format("CPU-{}-{}", i, d), .kind = "cpu", .model = "CPU reference",
+             .architecture = 90, .memory_bytes = 1u << 30, .newest_ptx = 90});
+      }
+    } else {
+      settings.name = fmt::format("renter{}", i - options_.providers);
+      settings.renter.enabled = true;
+    }
+    peers_.push_back(std::make_unique<Peer>(*this, i, std::move(identities[static_cast<size_t>(i)]),
+                                            std::move(settings)));
+  }
+}
+
+Now World::NowFor(const Peer& peer) const {
+  return {.wall = Time{kEpoch + now_}, .monotonic = Millis(now_ - peer.started_at)};
+}
+
+void World::At(int64_t after_ms, std::function<void()> what) {
+  due_.push({now_ + after_ms, next_order_++, std::move(what)});
+}
+
+int World::FindEndpoint(const std::string& endpoint) const {
+  for (const auto& peer : peers_) {
+    if (peer->settings.endpoints.front() == endpoint) return peer->index;
+  }
+  return -1;
+}
+
+// ---- Life and death --------------------------------------------------------------------------
+
+void World::Start(Peer& peer) {
+  peer.faults->Restart();
+  auto log = ledger::Log::Open(peer.store, peer.slots, SignerOf(peer.identity), {.alone = peer.alone});
+  if (!log) return checker_.Fail(peer.name(), "does not start: " + log.error().message);
+  peer.log = std::make_unique<ledger::Log>(std::move(*log));
+  peer.blobs.log = peer.log.get();
+  peer.agent = std::make_unique<node::Agent>(peer.identity, peer.settings, peer.blobs);
+  for (uint64_t i = 0; i < peer.log->size(); ++i) {
+    const auto leaf = peer.log->Entry(i);
+    if (!leaf || !peer.agent->Restore(i, *leaf)) {
+      return checker_.Fail(peer.name(), "an entry cannot be folded");
+    }
+  }
+  const Bytes from = {node::Runner::kFactPrefix};
+  const Bytes to = {node::Runner::kFactPrefix + 1};
+  (void)peer.store.Scan(from, to, [&](ByteView key, ByteView value) {
+    peer.agent->RestoreFact(AsText(key.subspan(1)), value);
+    return true;
+  });
+  peer.runner = std::make_unique<node::Runner>(
+      node::Runner::Parts{*peer.agent, *peer.log, peer.store, peer, peer.workshop, peer.blobs},
+      [this](const node::CommandAnswer& answer) {
+        --open_commands_;
+        answered_ = answer.status ? answer.id : Digest{};
+      });
+  peer.started_at = now_;
+  if (options_.verbose) {
+    fmt::print("{:>8} {} starts, {} entries{}\n", now_, peer.name(), peer.log->size(),
+               peer.log->confirmed() ? "" : ", unconfirmed");
+  }
+  checker_.OnRestarted(peer.name(), *peer.agent, peer.log->reader());
+  std::vector<node::Event> follow;
+  const bool alone = peer.log->confirmed();
+  if (RunEffects(peer, peer.agent->Begin(NowFor(peer), alone), follow)) {
+    for (const node::Event& event : follow) StepOnce(peer, event);
+  }
+}
+
+void World::Crash(Peer& peer) {
+  if (!peer.up()) return;
+  ++outcome_.crashes;
+  if (options_.verbose) fmt::print("{:>8} {} crashes\n", now_, peer.name());
+  ++peer.incarnation;
+  peer.runner.reset();
+  peer.agent.reset();
+  peer.blobs.log = nullptr;
+  peer.log.reset();
+  peer.store.Crash();
+  peer.blobs.Crash();
+  peer.sends_left.reset();
+  for (auto& other : peers_) {
+    if (other.get() == &peer) continue;
+    std::erase_if(other->incoming, [&](const auto& item) { return item.first.first == peer.index; });
+    std::vector<node::ConnectionId> gone;
+    for (const auto& [id, link] : other->links) {
+      if (link.peer == peer.index) gone.push_back(id);
+    }
+    for (const node::ConnectionId id : gone) {
+      other->links.erase(id);
+      // Some find out at once; others keep talking to nobody until their own patience ends.
+      At(rng_.Between(1, 8000), [this, index = other->index, id] {
+        Tell(index, node::ConnectionLost{id});
+      });
+    }
+  }
+  peer.links.clear();
+  peer.incoming.clear();
+  const int64_t away = !faults_ ? 1000 : rng_.Chance(60) ? rng_.Between(10'000, 90'000) : rng_.Between(50, 5000);
+  At(away, [this, &peer] { Start(peer); });
+}
+
+// ---- Steps -----------------------------------------------------------------------------------
+
+bool World::RunEffects(Peer& peer, node::Effects effects, std::vector<node::Event>& follow) {
+  const Status ran = peer.runner->Run(std::move(effects), follow);
+  if (ran) CheckNewEntries(peer);
+  const bool dies = !ran || (peer.sends_left && *peer.sends_left == 0);
+  // Disks fail with kIo; whatever else stops a node is its own doing.
+  if (!ran && ran.error().code != Code::kIo) {
+    checker_.Fail(peer.name(), "stops: " + ran.error().message);
+  }
+  if (dies) Crash(peer);
+  return !dies;
+}
+
+void World::CheckNewEntries(Peer& peer) {
+  for (; peer.checked_entries < peer.log->size(); ++peer.checked_entries) {
+    const auto leaf = peer.log->Entry(peer.checked_entries);
+    const auto entry = leaf ? DecodeEntry(*leaf) : Result<Entry>(leaf.error());
+    if (!entry) return checker_.Fail(peer.name(), "wrote an entry that does not decode");
+    checker_.OnEntry(peer.name(), *entry);
+  }
+}
+
+void World::Trace(const Peer& peer, const node::Event& event) {
+  Bytes bytes;
+  PutLe(bytes, static_cast<uint64_t>(now_));
+  bytes.push_back(static_cast<uint8_t>(peer.index));
+  bytes.push_back(static_cast<uint8_t>(event.index()));
+  if (const auto* document = std::get_if<node::DocumentArrived>(&event)) {
+    Append(bytes, document->document->id().view());
+  }
+  PutLe(bytes, peer.log->size());
+  Append(bytes, peer.log->head().root.view());
+  trace_.Update(bytes);
+}
+
+void World::StepOnce(Peer& peer, const node::Event& event) {
+  if (!peer.up() || !outcome_.violations.empty()) return;
+  ++outcome_.steps;
+  if (Faulty() && rng_.Chance(2)) {
+    // The disk fails somewhere in this turn or the next ones, in one of its ways.
+    using Kind = ledger::DiskFaults::Kind;
+    constexpr Kind kinds[] = {Kind::kLost, Kind::kTorn, Kind::kApplied};
+    peer.faults->FailAt(peer.faults->writes() + static_cast<uint64_t>(rng_.Between(0, 3)),
+                        kinds[rng_.Between(0, 2)]);
+    ++outcome_.disk_faults;
+  }
+  if (Faulty() && rng_.Chance(2)) peer.sends_left = static_cast<uint64_t>(rng_.Between(0, 2));
+  std::vector<node::Event> follow;
+  if (!RunEffects(peer, peer.agent->Step(event, NowFor(peer)), follow)) return;
+  Trace(peer, event);
+  if (peer.settings.provider.enabled) {
+    checker_.CheckProvider(peer.name(), *peer.agent, peer.workshop.WorkersPerDevice());
+  }
+  if (peer.settings.clearing.enabled && outcome_.steps % 16 == 0) {
+    checker_.CheckBook(peer.name(), *peer.agent);
+  }
+  for (const node::Event& next : follow) StepOnce(peer, next);
+}
+
+void World::Tell(int index, const node::Event& event) { StepOnce(peer(index), event); }
+
+// A node that nobody can confirm asks its operator, who knows that the disk is whole.
+void World::MindTheLonely(Peer& one) {
+  if (Faulty() || !one.up() || one.agent->may_sign() || now_ - one.started_at < 30'000) return;
+  one.alone = true;
+  Crash(one);
+}
+
+void World::Tick(int index) {
+  MindTheLonely(peer(index));
+  StepOnce(peer(index), node::Tick{});
+  At(Faulty() ? kTickEvery : kHealTickEvery, [this, index] { Tick(index); });
+}
+
+// ---- The network -----------------------------------------------------------------------------
+
+void World::OnSent(Peer& from, const node::Frames& frames) {
+  ++outcome_.messages;
+  checker_.OnSent(from.name(), frames, from.log->reader());
+}
+
+void World::Carry(int from, node::ConnectionId out, const Peer::Link& link, node::Frames frames) {
+  const int to = link.peer;
+  if (to < 0) return inbox.push_back(std::move(frames));
+  if (tap && !tap(from, to, frames)) return;
+  if (options_.verbose) {
+    const auto document = Document::OpenTrusted(*frames[0]);
+    const auto refusal = Decode<Refusal>(**document);
+    fmt::print("{:>8} {} -> {} {} {}\n", now_, peer(from).name(), peer(to).name(),
+               KindName((*document)->kind()), refusal ? refusal->sentence : "");
+  }
+  const auto cut = cut_.find({std::min(from, to), std::max(from, to)});
+  const bool dropped = (cut != cut_.end() && cut->second > now_) || (Faulty() && rng_.Chance(30));
+  if (dropped) {
+    ++outcome_.lost;
+    return;
+  }
+  const int copies = Faulty() && rng_.Chance(30) ? 2 : 1;
+  const uint64_t incarnation = peer(to).incarnation;
+  const uint64_t own = peer(from).incarnation;
+  for (int i = 0; i < copies; ++i) {
+    const int64_t delay = Faulty() ? (rng_.Chance(50) ? rng_.Between(100, 3000) : rng_.Between(1, 60))
+                                   : rng_.Between(1, 5);
+    At(delay, [this, from, to, out, theirs = link.theirs, frames, incarnation, own] {
+      Peer& target = peer(to);
+      Peer& source = peer(from);
+      if (!target.up() || target.incarnation != incarnation || source.incarnation != own) return;
+      node::ConnectionId connection = theirs;
+      if (connection == 0) {
+        // The accepting end learns of the connection with its first message.
+        node::ConnectionId& id = target.incoming[{from, out}];
+        if (id == 0) {
+          id = target.next_incoming;
+          target.next_incoming += 2;
+          target.links[id] = {from, out};
+        }
+        connection = id;
+      } else if (!target.links.contains(connection)) {
+        return;
+      }
+      Arrive(to, connection, source.curve, frames);
+    });
+  }
+}
+
+void World::Arrive(int to, node::ConnectionId connection, const CurveKey& curve,
+                   const node::Frames& frames) {
+  auto opened = node::OpenMessage(frames);
+  if (!opened) {
+    return Tell(to, node::MessageRefused{connection, curve, opened.error().code, opened.error().sentence});
+  }
+  Tell(to, node::DocumentArrived{connection, curve, opened->document, std::move(opened->carried),
+                                 opened->receipt, opened->chunk});
+}
+
+// ---- What people and fate do -----------------------------------------------------------------
+
+void World::Errand(Peer& renter) {
+  if (!renter.up() || !renter.agent->may_sign()) return;
+  const auto command = [&](auto what) {
+    ++open_commands_;
+    Tell(renter.index, node::CommandArrived{next_command_++, what});
+  };
+  std::vector<Digest> metering;
+  for (const auto& [id, lease] : renter.agent->renter().leases()) {
+    if (lease.phase == node::Renter::Phase::kMetering) metering.push_back(id);
+  }
+  if (!metering.empty() && rng_.Chance(600)) {
+    const Digest lease = metering[static_cast<size_t>(rng_.Next() % metering.size())];
+    if (rng_.Chance(250)) return command(node::ReleaseCommand{lease});
+    Bytes input(static_cast<size_t>(rng_.Between(1, 2'500'000)));
+    for (size_t i = 0; i < input.size(); i += 4096) input[i] = static_cast<uint8_t>(rng_.Next());
+    const BlobRef workload = renter.blobs.Put(Bytes{1, static_cast<uint8_t>(rng_.Next())});
+    const BlobRef blob = renter.blobs.Put(std::move(input));
+    return command(node::JobCommand{lease, workload, {blob}, "sim"});
+  }
+  const auto offers = renter.agent->directory().LiveOffers(Time{kEpoch + now_});
+  if (offers.empty()) return;
+  const OfferView& offer = offers[static_cast<size_t>(rng_.Next() % offers.size())];
+  command(node::RentCommand{.offer = offer.id,
+                            .book = offer.offer.clearing_peers.front(),
+                            .duration = Millis(rng_.Between(1000, 40'000)),
+                            .max_cost = Credits{1'000'000}});
+}
+
+void World::Mischief() {
+  if (!Faulty()) return;
+  const auto any = [&] { return static_cast<int>(rng_.Next() % peers_.size()); };
+  if (rng_.Chance(25)) Crash(peer(any()));
+  if (rng_.Chance(60)) {
+    const int a = any();
+    const int b = any();
+    if (a != b) cut_[{std::min(a, b), std::max(a, b)}] = now_ + rng_.Between(500, 20'000);
+  }
+  if (rng_.Chance(20)) {
+    Peer& one = peer(any());
+    if (one.up()) one.workshop.KillOne(rng_.Next());
+  }
+  for (auto& one : peers_) {
+    if (one->settings.renter.enabled && rng_.Chance(400)) Errand(*one);
+  }
+  At(400, [this] { Mischief(); });
+}
+
+bool World::Quiet() const {
+  for (const auto& peer : peers_) {
+    if (!peer->up() || !peer->agent->may_sign()) return false;
+    if (!peer->agent->renter().Idle()) return false;
+    for (const auto& [id, lease] : peer->agent->provider().leases()) {
+      if (lease.state != LeaseState::kClosed || !lease.settled || lease.reserved) return false;
+    }
+    for (const auto& [id, escrow] : peer->agent->clearing().escrows()) {
+      if (escrow.settled_by.IsZero()) return false;
+    }
+  }
+  return true;
+}
+
+Outcome World::Run() {
+  Boot();
+  // Every renter gets some credits, some too few.
+  for (auto& one : peers_) {
+    if (!one->settings.renter.enabled) continue;
+    const PublicKey account = one->identity.AccountKey(peers_[0]->identity.id()).public_key();
+    ++open_commands_;
+    Tell(0, node::CommandArrived{next_command_++,
+                                 node::IssueCommand{account, Credits{rng_.Between(100, 2'000'000)},
+                                                    one->name()}});
+  }
+  At(500, [this] { Mischief(); });
+  std::optional<int64_t> healing_since;
+  while (!due_.empty() && outcome_.violations.empty()) {
+    Due next = due_.top();
+    due_.pop();
+    now_ = next.at;
+    next.what();
+    if (Faulty()) continue;
+    if (!healing_since) {
+      healing_since = now_;
+      cut_.clear();
+    }
+    if (Quiet() || now_ - *healing_since > kHealAtMost) break;
+  }
+  if (outcome_.violations.empty()) {
+    std::map<std::string, const node::Agent*> agents;
+    for (const auto& peer : peers_) {
+      if (peer->up()) {
+        agents[peer->name()] = peer->agent.get();
+      } else {
+        checker_.Fail(peer->name(), "is down after healing");
+      }
+    }
+    checker_.CheckEnd(agents);
+  }
+  for (const auto& peer : peers_) {
+    if (!peer->up()) continue;
+    trace_.Update(peer->log->head().root.view());
+    outcome_.leases += peer->agent->provider().leases().size();
+    for (const auto& [id, job] : peer->agent->renter().jobs()) {
+      if (job.receipt && job.receipt->status == JobStatus::kDone) ++outcome_.jobs;
+    }
+  }
+  outcome_.trace = trace_.Finish();
+  return outcome_;
+}
+
+}  // namespace souk::sim

@@ -1,0 +1,154 @@
+#include "sim/peers.h"
+
+#include <algorithm>
+
+#include "gpu/worker/challenge.h"
+#include "sim/engine.h"
+
+namespace souk::sim {
+
+std::optional<uint64_t> SimBlobs::BlobSize(const Digest& blob) const {
+  const auto it = whole_.find(blob);
+  if (it == whole_.end()) return std::nullopt;
+  return it->second.size();
+}
+
+uint64_t SimBlobs::PartialBlobSize(const Digest& blob) const {
+  const auto it = partial_.find(blob);
+  return it == partial_.end() ? 0 : it->second.size();
+}
+
+Result<Bytes> SimBlobs::Read(const Digest& blob, uint64_t offset, uint32_t length) const {
+  const auto it = whole_.find(blob);
+  if (it == whole_.end() || offset + length > it->second.size()) {
+    return Error(Code::kNotFound, "no such bytes");
+  }
+  const auto from = it->second.begin() + static_cast<long>(offset);
+  return Bytes(from, from + length);
+}
+
+Result<bool> SimBlobs::Write(const node::WriteChunk& chunk) {
+  Bytes& part = partial_[chunk.blob];
+  if (chunk.offset != part.size()) return false;
+  Append(part, *chunk.bytes);
+  if (part.size() < chunk.total) return false;
+  const Bytes bytes = std::move(part);
+  partial_.erase(chunk.blob);
+  if (Sha256(bytes) != chunk.blob) return Error(Code::kMismatch, "other bytes than the digest's");
+  whole_[chunk.blob] = bytes;
+  return true;
+}
+
+BlobRef SimBlobs::Put(Bytes bytes) {
+  const BlobRef ref{Sha256(bytes), bytes.size()};
+  whole_[ref.digest] = std::move(bytes);
+  return ref;
+}
+
+// ---- Workers ---------------------------------------------------------------------------------
+
+void SimWorkshop::Start(const node::StartWorker& start) {
+  Rng& rng = world_.rng();
+  const auto known = workers_.find(start.lease);
+  if (known == workers_.end()) {
+    workers_[start.lease] = {start.device, start.fence};
+    // One in thirty never gets ready: the lease's ready_by must end it.
+    if (rng.Chance(33)) return;
+  }
+  gpu::Nonce nonce = {};
+  std::copy(start.nonce.bytes.begin(), start.nonce.bytes.end(), nonce.begin());
+  const node::WorkerReady ready{start.lease, gpu::ExpectedAnswer(nonce)};
+  world_.At(rng.Between(20, 800), [this, ready] {
+    if (workers_.contains(ready.lease)) world_.Tell(peer_, ready);
+  });
+}
+
+void SimWorkshop::Stop(const node::StopWorker& stop) {
+  const auto it = workers_.find(stop.lease);
+  if (it != workers_.end()) it->second.stopping = true;
+  world_.At(world_.rng().Between(1, 300), [this, lease = stop.lease] {
+    workers_.erase(lease);
+    std::erase_if(running_, [&](const auto& item) { return item.second == lease; });
+    world_.Tell(peer_, node::WorkerGone{.lease = lease});
+  });
+}
+
+void SimWorkshop::Run(const node::StartJob& job) {
+  const auto done = ended_.find(job.job);
+  if (done != ended_.end()) {
+    // Never within the turn that asked.
+    return world_.At(1, [this, ended = done->second] { world_.Tell(peer_, ended); });
+  }
+  if (running_.contains(job.job) || !workers_.contains(job.lease)) return;
+  running_[job.job] = job.lease;
+  Rng& rng = world_.rng();
+  const int64_t length = rng.Between(50, 4000);
+  for (uint32_t launch = 1; launch <= 3; ++launch) {
+    world_.At(length * launch / 4, [this, id = job.job, launch] {
+      if (running_.contains(id)) world_.Tell(peer_, node::JobProgressed{id, launch, 4});
+    });
+  }
+  const bool fails = rng.Chance(100);
+  const auto size = static_cast<size_t>(rng.Between(0, 3) * rng.Between(1, 700'000));
+  world_.At(length, [this, id = job.job, fails, size] {
+    if (running_.erase(id) == 0) return;
+    node::JobEnded ended{.job = id, .status = fails ? JobStatus::kFailed : JobStatus::kDone};
+    if (fails) {
+      ended.sentence = "a wild access";
+    } else {
+      // The same job gives the same bytes, as deterministic work does.
+      Bytes bytes(size);
+      for (size_t i = 0; i < size; ++i) bytes[i] = id.bytes[i % 32];
+      ended.outputs = {{"out.npy", world_.peer(peer_).blobs.Put(std::move(bytes))}};
+      ended.result_class = "exact";
+    }
+    ended_[id] = ended;
+    world_.Tell(peer_, ended);
+  });
+}
+
+void SimWorkshop::KillOne(uint64_t which) {
+  if (workers_.empty()) return;
+  auto it = workers_.begin();
+  std::advance(it, static_cast<long>(which % workers_.size()));
+  const Digest lease = it->first;
+  workers_.erase(it);
+  std::erase_if(running_, [&](const auto& item) { return item.second == lease; });
+  world_.Tell(peer_, node::WorkerGone{.lease = lease, .lost = true, .sentence = "killed"});
+}
+
+std::map<std::string, int> SimWorkshop::WorkersPerDevice() const {
+  std::map<std::string, int> out;
+  for (const auto& [lease, worker] : workers_) ++out[worker.device];
+  return out;
+}
+
+// ---- The network's ends ----------------------------------------------------------------------
+
+Peer::Peer(World& w, int i, Identity id, node::Settings s)
+    : world(w),
+      index(i),
+      identity(std::move(id)),
+      settings(std::move(s)),
+      curve(identity.Curve().public_key()),
+      workshop(w, i) {}
+
+void Peer::Open(const node::Connect& connect) {
+  const int other = world.FindEndpoint(connect.endpoint);
+  if (other >= 0) links[connect.connection] = {other, 0};
+}
+
+void Peer::Close(const node::Disconnect& disconnect) { links.erase(disconnect.connection); }
+
+void Peer::Deliver(node::ConnectionId to, node::Frames frames) {
+  if (sends_left) {
+    if (*sends_left == 0) return;
+    --*sends_left;
+  }
+  const auto it = links.find(to);
+  if (it == links.end()) return;
+  world.OnSent(*this, frames);
+  world.Carry(index, to, it->second, std::move(frames));
+}
+
+}  // namespace souk::sim

@@ -1,0 +1,108 @@
+// A simulated peer: a real agent, log and runner over disks and workers that live in memory.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ledger/memory_store.h"
+#include "node/runner.h"
+#include "sim/rng.h"
+
+namespace souk::sim {
+
+class World;
+
+// Blobs: whole ones survive a crash, partial ones may not.
+class SimBlobs : public node::BlobStore {
+ public:
+  std::optional<uint64_t> BlobSize(const Digest& blob) const override;
+  uint64_t PartialBlobSize(const Digest& blob) const override;
+  std::string OwnCheckpoint() const override { return log != nullptr ? log->checkpoint() : ""; }
+  Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;
+  Result<bool> Write(const node::WriteChunk& chunk) override;
+  BlobRef Put(Bytes bytes);
+  void Crash() { partial_.clear(); }
+
+  const ledger::Log* log = nullptr;
+
+ private:
+  std::map<Digest, Bytes> whole_ = {};
+  std::map<Digest, Bytes> partial_ = {};
+};
+
+// Workers outlive their node: what they did while it was away is told when it asks again.
+class SimWorkshop : public node::Workshop {
+ public:
+  SimWorkshop(World& world, int peer) : world_(world), peer_(peer) {}
+  void Start(const node::StartWorker& start) override;
+  void Stop(const node::StopWorker& stop) override;
+  void Run(const node::StartJob& job) override;
+
+  // Dies of itself: an Xid, the OOM killer.
+  void KillOne(uint64_t which);
+  std::map<std::string, int> WorkersPerDevice() const;
+
+ private:
+  friend class World;
+  struct Worker {
+    std::string device = {};
+    uint64_t fence = 0;
+    bool stopping = false;
+  };
+  World& world_;
+  int peer_;
+  std::map<Digest, Worker> workers_ = {};
+  std::map<Digest, node::JobEnded> ended_ = {};
+  std::map<Digest, Digest> running_ = {};  // job, lease
+};
+
+struct Peer : public node::Network {
+  Peer(World& world, int index, Identity identity, node::Settings settings);
+
+  // Network
+  void Open(const node::Connect& connect) override;
+  void Close(const node::Disconnect& disconnect) override;
+  void Deliver(node::ConnectionId to, node::Frames frames) override;
+
+  bool up() const { return agent != nullptr; }
+  const std::string& name() const { return settings.name; }
+
+  World& world;
+  const int index;
+  const Identity identity;
+  const node::Settings settings;
+  const CurveKey curve;
+
+  // The operator says --alone at the next start.
+  bool alone = false;
+
+  // What survives a crash.
+  std::shared_ptr<ledger::DiskFaults> faults = std::make_shared<ledger::DiskFaults>();
+  ledger::MemoryStore store{faults};
+  ledger::MemorySlotFile slots{faults};
+  SimBlobs blobs = {};
+  SimWorkshop workshop;
+
+  // What does not.
+  std::unique_ptr<ledger::Log> log = {};
+  std::unique_ptr<node::Agent> agent = {};
+  std::unique_ptr<node::Runner> runner = {};
+  struct Link {
+    int peer = 0;
+    node::ConnectionId theirs = 0;
+  };
+  std::map<node::ConnectionId, Link> links = {};
+  std::map<std::pair<int, node::ConnectionId>, node::ConnectionId> incoming = {};
+  node::ConnectionId next_incoming = 1;
+  int64_t started_at = 0;
+  uint64_t incarnation = 0;
+  uint64_t checked_entries = 0;
+  // A crash in the middle of a turn: so many more sends leave, then nothing does.
+  std::optional<uint64_t> sends_left = {};
+};
+
+}  // namespace souk::sim

@@ -1,0 +1,67 @@
+// souk-sim: runs seeds of the simulator, each twice, and says what broke.
+//   souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "sim/world.h"
+
+int main(int argc, char** argv) {
+  uint64_t from = 1;
+  uint64_t seeds = 100;
+  bool once = false;
+  souk::sim::Options options;
+  for (int i = 1; i < argc; ++i) {
+    const auto value = [&] { return i + 1 < argc ? std::strtoull(argv[++i], nullptr, 10) : 0; };
+    if (std::strcmp(argv[i], "--from") == 0) {
+      from = value();
+    } else if (std::strcmp(argv[i], "--seeds") == 0) {
+      seeds = value();
+    } else if (std::strcmp(argv[i], "--steps") == 0) {
+      options.steps = value();
+    } else if (std::strcmp(argv[i], "--once") == 0) {
+      once = true;
+    } else if (std::strcmp(argv[i], "--verbose") == 0) {
+      options.verbose = true;
+    } else {
+      std::fprintf(stderr, "usage: souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]\n");
+      return 2;
+    }
+  }
+  uint64_t steps = 0, crashes = 0, faults = 0, messages = 0, lost = 0, leases = 0, jobs = 0, bad = 0;
+  for (uint64_t seed = from; seed < from + seeds; ++seed) {
+    options.seed = seed;
+    const souk::sim::Outcome outcome = souk::sim::Run(options);
+    steps += outcome.steps;
+    crashes += outcome.crashes;
+    faults += outcome.disk_faults;
+    messages += outcome.messages;
+    lost += outcome.lost;
+    leases += outcome.leases;
+    jobs += outcome.jobs;
+    if (options.verbose) {
+      std::printf("seed %llu: %llu steps, %llu leases, %llu jobs, trace %s\n",
+                  static_cast<unsigned long long>(seed), static_cast<unsigned long long>(outcome.steps),
+                  static_cast<unsigned long long>(outcome.leases),
+                  static_cast<unsigned long long>(outcome.jobs), outcome.trace.Hex().substr(0, 16).c_str());
+    }
+    for (const std::string& violation : outcome.violations) {
+      std::printf("seed %llu VIOLATION %s\n", static_cast<unsigned long long>(seed), violation.c_str());
+    }
+    bool failed = !outcome.violations.empty();
+    if (!once && !failed && souk::sim::Run(options).trace != outcome.trace) {
+      std::printf("seed %llu VIOLATION two runs differ\n", static_cast<unsigned long long>(seed));
+      failed = true;
+    }
+    bad += failed ? 1 : 0;
+    std::fflush(stdout);
+  }
+  std::printf("%llu seeds, %llu steps, %llu crashes, %llu disk faults, %llu messages (%llu lost), "
+              "%llu leases, %llu jobs done, %llu seeds violated\n",
+              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
+              static_cast<unsigned long long>(crashes), static_cast<unsigned long long>(faults),
+              static_cast<unsigned long long>(messages), static_cast<unsigned long long>(lost),
+              static_cast<unsigned long long>(leases), static_cast<unsigned long long>(jobs),
+              static_cast<unsigned long long>(bad));
+  return bad == 0 ? 0 : 1;
+}

@@ -1,0 +1,65 @@
+// What the ledger's tests share.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <random>
+#include <string>
+
+#include "ledger/log.h"
+#include "ledger/memory_store.h"
+
+namespace souk::ledger {
+
+inline NoteSigner TestSigner(uint8_t seed = 1) {
+  std::array<uint8_t, 32> bytes = {};
+  bytes.fill(seed);
+  return NoteSigner::FromSeed("souk.test/log", bytes);
+}
+
+inline Bytes Leaf(uint64_t n) {
+  return ToBytes(AsBytes("entry " + std::to_string(n)));
+}
+
+inline Digest IdOf(uint64_t n) {
+  return Sha256(AsBytes("id " + std::to_string(n)));
+}
+
+// `count` drafts whose leaves and ids are numbered from `first`.
+inline std::vector<Draft> Drafts(uint64_t first, uint64_t count) {
+  std::vector<Draft> drafts;
+  for (uint64_t i = first; i < first + count; ++i) drafts.push_back(Draft{Leaf(i), {IdOf(i)}});
+  return drafts;
+}
+
+// MTH by RFC 6962's definition, as plainly as it can be said.
+inline Digest NaiveRoot(std::span<const Bytes> leaves) {
+  if (leaves.empty()) return Sha256({});
+  if (leaves.size() == 1) return LeafHash(leaves[0]);
+  size_t split = 1;
+  while (split * 2 < leaves.size()) split *= 2;
+  return NodeHash(NaiveRoot(leaves.subspan(0, split)), NaiveRoot(leaves.subspan(split)));
+}
+
+// A folder that goes with its test.
+class TestFolder {
+ public:
+  TestFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "souk-ledger-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+    path_ = pattern;
+  }
+  ~TestFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace souk::ledger
