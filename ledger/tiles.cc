@@ -14,14 +14,19 @@ uint64_t ShiftDown(uint64_t x, unsigned shift) {
   return shift >= 64 ? 0 : x >> shift;
 }
 
+// 1234 -> "x001/x234/".
+std::string ParentPath(uint64_t index) {
+  std::string path;
+  uint64_t unit = 1;
+  while (index / unit >= 1000) unit *= 1000;
+  for (; unit > 0; unit /= 1000) path += fmt::format("x{:03}/", index / unit % 1000);
+  return path;
+}
+
 // 1234067 -> "x001/x234/067".
 std::string IndexPath(uint64_t index) {
-  std::string path = fmt::format("{:03}", index % 1000);
-  while (index >= 1000) {
-    index /= 1000;
-    path = fmt::format("x{:03}/", index % 1000) + path;
-  }
-  return path;
+  const std::string last = fmt::format("{:03}", index % 1000);
+  return index < 1000 ? last : ParentPath(index / 1000) + last;
 }
 
 std::string WithWidth(std::string path, uint64_t width) {

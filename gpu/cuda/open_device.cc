@@ -1,6 +1,8 @@
 #include "gpu/cuda/open_device.h"
 
+#include <algorithm>
 #include <charconv>
+#include <thread>
 
 #include "gpu/cpu/cpu_device.h"
 #include "gpu/cuda/cuda_device.h"

@@ -232,27 +232,18 @@ bool TakeByFamily(Operation& op, std::string_view m) {
 }
 
 bool* Flag(Operation& op, std::string_view m) {
-  const std::pair<std::string_view, bool*> flags[] = {{"ftz", &op.ftz},
-                                                      {"noftz", &op.noftz},
-                                                      {"sat", &op.sat},
-                                                      {"satfinite", &op.satfinite},
-                                                      {"relu", &op.relu},
-                                                      {"NaN", &op.nan},
-                                                      {"xorsign", &op.xorsign_abs},
-                                                      {"abs", &op.abs},
-                                                      {"approx", &op.approx},
-                                                      {"full", &op.full},
-                                                      {"cc", &op.cc},
-                                                      {"uni", &op.uni},
-                                                      {"to", &op.to},
-                                                      {"sync", &op.sync},
-                                                      {"aligned", &op.aligned},
-                                                      {"mmio", &op.mmio},
-                                                      {"nc", &op.nc},
-                                                      {"shiftamt", &op.shiftamt},
-                                                      {"wrap", &op.wrap},
-                                                      {"clamp", &op.clamp},
-                                                      {"idx", &op.idx}};
+  const std::pair<std::string_view, bool*> flags[] = {
+      {"ftz", &op.ftz},         {"noftz", &op.noftz},
+      {"sat", &op.sat},         {"satfinite", &op.satfinite},
+      {"relu", &op.relu},       {"NaN", &op.nan},
+      {"xorsign", &op.xorsign}, {"abs", &op.abs},
+      {"approx", &op.approx},   {"full", &op.full},
+      {"cc", &op.cc},           {"uni", &op.uni},
+      {"to", &op.to},           {"sync", &op.sync},
+      {"aligned", &op.aligned}, {"mmio", &op.mmio},
+      {"nc", &op.nc},           {"shiftamt", &op.shiftamt},
+      {"wrap", &op.wrap},       {"clamp", &op.clamp},
+      {"idx", &op.idx}};
   for (const auto& [name, flag] : flags) {
     if (name == m) return flag;
   }
@@ -293,19 +284,80 @@ void FillDefaults(Operation& op) {
   }
 }
 
-// Rules between modifiers that the table of forms does not hold (ISA "ld", "st").
-std::string Contradiction(const Operation& op) {
-  if (!IsIn(op.opcode, {Opcode::kLd, Opcode::kSt})) return "";
+// Whether every value of the integer type `from` is one of `to`.
+bool Holds(Type to, Type from) {
+  if (IsSigned(from) && !IsSigned(to)) return false;
+  const bool needs_sign_bit = IsSigned(to) && !IsSigned(from);
+  return TypeBits(to) >= TypeBits(from) + (needs_sign_bit ? 1 : 0);
+}
+
+bool HasPrefix(const Operation& op, std::string_view prefix) {
+  return std::any_of(op.rest.begin(), op.rest.end(), [&](const std::string& modifier) {
+    return modifier.compare(0, prefix.size(), prefix) == 0;
+  });
+}
+
+bool SharedWithOthers(Space space) {
+  return space == Space::kGeneric || space == Space::kGlobal || space == Space::kShared ||
+         space == Space::kSharedCluster;
+}
+
+std::string AccessContradiction(const Operation& op) {
   const bool ordered = op.order != Order::kWeak;
   if (ordered != (op.scope != Scope::kNone)) return "memory order without scope or the reverse";
   if (ordered && op.is_volatile) return ".volatile with a memory order";
   if (op.mmio && (op.order != Order::kRelaxed || op.scope != Scope::kSys)) {
     return ".mmio without .relaxed.sys";
   }
-  if (TypeBits(op.type) * op.vector > (op.space == Space::kGlobal ? 256u : 128u)) {
+  if (ordered && op.cache != CacheOp::kNone) return "a cache operator with a memory order";
+  if (op.mmio && (op.vector > 1 || !op.rest.empty())) return ".mmio on more than one plain word";
+  if (ordered && !SharedWithOthers(op.space)) return "memory order on memory of one thread";
+  const bool hints = HasPrefix(op, "L2::") || HasPrefix(op, "L1::");
+  if (hints && (op.is_volatile || (op.space != Space::kGlobal && op.space != Space::kGeneric))) {
+    return "a cache hint on an access that is not cached";
+  }
+  const uint32_t bits = TypeBits(op.type) * op.vector;
+  const bool may_be_wide =
+      op.space == Space::kGlobal && op.opcode != Opcode::kLdu &&
+      ((op.vector == 8 && TypeBits(op.type) == 32) || (op.vector == 4 && TypeBits(op.type) == 64));
+  if ((bits > 128 || op.vector == 8) && !may_be_wide) {
     return "a vector wider than memory accesses are";
   }
+  if (HasPrefix(op, "L2::evict") && bits != 256) return "an L2 priority on a narrow access";
   return "";
+}
+
+// Rules between modifiers that the table of forms does not hold.
+std::string Contradiction(const Operation& op) {
+  if (IsIn(op.opcode, {Opcode::kLd, Opcode::kSt, Opcode::kLdu})) return AccessContradiction(op);
+  if (IsIn(op.opcode, {Opcode::kAtom, Opcode::kRed}) && op.HasRest("L2::cache_hint") &&
+      ((op.space != Space::kGlobal && op.space != Space::kGeneric) ||
+       op.combine == Combine::kCas)) {
+    return "a cache hint on an access that is not cached";
+  }
+  const std::string_view name = OpcodeName(op.opcode);
+  const bool is_simd_video = name[0] == 'v' && (name.back() == '2' || name.back() == '4');
+  if (is_simd_video && op.sat && op.combine != Combine::kNone) return ".sat together with .add";
+  const bool integers = !IsFloat(op.type) && !IsFloat(op.type2);
+  if (op.opcode == Opcode::kCvt && op.sat && integers && !op.HasRest("pack") &&
+      Holds(op.type, op.type2)) {
+    return ".sat on a conversion that always fits";
+  }
+  return "";
+}
+
+// Requirements that come from several modifiers together.
+void RaiseRequirement(Operation& op) {
+  const auto raise = [&](uint32_t version, uint32_t target) {
+    op.needs_version = std::max(op.needs_version, version);
+    op.needs_target = std::max(op.needs_target, target);
+  };
+  if (IsIn(op.opcode, {Opcode::kLd, Opcode::kSt}) && TypeBits(op.type) * op.vector > 128) {
+    raise(88, 100);
+  }
+  if (op.opcode == Opcode::kAtom && op.type == Type::kB128 && op.scope == Scope::kSys) {
+    raise(84, 90);
+  }
 }
 
 std::vector<std::string_view> SplitDots(std::string_view spelling) {
@@ -408,6 +460,7 @@ Operation DecodeOperation(std::string_view spelling) {
   op.version_known = match.requirement.known;
   for (std::string_view modifier : modifiers) TakeModifier(op, modifier);
   FillDefaults(op);
+  RaiseRequirement(op);
   op.unknown = Contradiction(op);
   if (!op.unknown.empty()) op.opcode = Opcode::kUnknown;
   return op;

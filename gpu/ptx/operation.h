@@ -180,9 +180,9 @@ struct Operation {
   bool sat = false;
   bool satfinite = false;
   bool relu = false;
-  bool nan = false;  // min.NaN, max.NaN: NaN wins
-  bool xorsign_abs = false;
-  bool abs = false;  // redux.sync.min.abs.f32
+  bool nan = false;      // min.NaN, max.NaN: NaN wins
+  bool xorsign = false;  // min, max .xorsign.abs
+  bool abs = false;      // redux.sync.min.abs.f32
   bool approx = false;
   bool full = false;     // div.full
   bool cc = false;       // add.cc, sub.cc, mad.cc, addc.cc, …: writes the carry flag

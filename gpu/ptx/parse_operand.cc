@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 
+#include "gpu/ptx/operands.h"
 #include "gpu/ptx/parser.h"
 
 namespace souk::ptx {
@@ -118,6 +119,11 @@ Status Parser::InstructionStatement() {
   instruction.first_operand = static_cast<uint32_t>(function_.operands.size());
   instruction.operand_count = static_cast<uint32_t>(operands.size());
   function_.operands.insert(function_.operands.end(), operands.begin(), operands.end());
+  const Operation& op = module_.operations[instruction.operation];
+  if (opcode != Opcode::kUnknown && opcode != Opcode::kCall) {
+    const std::string fault = OperandFault(op, function_, function_.Operands(instruction));
+    if (!fault.empty()) return At(instruction.line, Quoted(op.spelling) + ": " + fault);
+  }
   function_.body.push_back(instruction);
   return Ok();
 }

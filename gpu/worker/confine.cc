@@ -37,8 +37,10 @@ constexpr bool kSanitized = false;
 #endif
 
 constexpr unsigned kNobody = 65534;
-// Threads of the worker in its own user namespace, where only they are counted.
+// Threads of the worker. In its own user namespace only they are counted; where root becomes nobody
+// all of nobody's are.
 constexpr rlim_t kMaxThreads = 256;
+constexpr rlim_t kMaxThreadsOfNobody = 1024;
 
 // What the NVIDIA driver's libraries open while a context is made and modules are loaded.
 constexpr AllowedTree kGpuTrees[] = {
@@ -76,6 +78,7 @@ Status DropPrivileges() {
         ::setresuid(kNobody, kNobody, kNobody) != 0) {
       return ErrnoError("becoming nobody", errno);
     }
+    RETURN_IF_ERROR(Limit(RLIMIT_NPROC, kMaxThreadsOfNobody, "RLIMIT_NPROC"));
   }
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[2] = {};

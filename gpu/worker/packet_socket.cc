@@ -101,7 +101,9 @@ Packet ReceivePacket(int socket) {
   ssize_t got = -1;
   do {
     got = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+    // ECONNRESET comes once where the other end left without reading all; what it had sent before
+    // still waits behind it.
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got < 0 && errno == EAGAIN) {
     packet.bytes.clear();
     return packet;

@@ -226,6 +226,8 @@ Status AddThreadRules(void* filter) {
                             CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   RETURN_IF_ERROR(
       AddArgumentRule(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), MaskIs(0, kThread | kNew, kThread)));
+  RETURN_IF_ERROR(
+      AddArgumentRule(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), MaskIs(0, CLONE_THREAD, 0)));
   // Its flags lie in memory, where a filter cannot look. The C library then takes clone.
   const int code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
   if (code != 0) return FilterError("clone3", code);

@@ -102,7 +102,8 @@ void WorkerLoop::CheckJob(uint64_t now) {
     return;
   }
   if (state() == WorkerState::kFinished) {
-    if (!told_finished_) {
+    if (!noticed_finish_) {
+      noticed_finish_ = true;
       idle_since_ = now;
       SayFinished();
     }
@@ -141,7 +142,9 @@ void WorkerLoop::CheckDeadlines(uint64_t now) {
 void WorkerLoop::Accept() {
   const int fd = ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   // The newest connection is the one that matters: an older one that never spoke makes way.
-  if (fd >= 0) pending_ = Descriptor(fd);
+  if (fd < 0) return;
+  pending_ = Descriptor(fd);
+  idle_since_ = BootMilliseconds();
 }
 
 void WorkerLoop::ReadPending() {
@@ -321,7 +324,6 @@ void WorkerLoop::SayFinished() {
   wire::Finished finished;
   finished.job = job_->job();
   Say(finished);
-  told_finished_ = told_finished_ || client_;
 }
 
 }  // namespace souk::gpu

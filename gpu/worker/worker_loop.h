@@ -69,7 +69,7 @@ class WorkerLoop {
   uint64_t progress_due_ = 0;
   uint64_t told_launches_ = 0;
   std::optional<uint64_t> give_up_at_ = {};  // a cancelled job that does not stop
-  bool told_finished_ = false;
+  bool noticed_finish_ = false;
   std::optional<WorkerExit> exit_ = {};
   std::vector<JobFile> files_;
   std::unique_ptr<JobRun> job_;

@@ -21,8 +21,10 @@ namespace souk::gpu {
 namespace {
 
 constexpr int kListening = 3;
-// What the worker needs beside the device's memory: code, stacks, blobs and outputs on their way.
+// What the worker needs beside the device's memory: code, stacks, and twice that memory again for
+// blobs and outputs on their way.
 constexpr uint64_t kOwnAddressSpace = uint64_t{2} << 30;
+constexpr uint64_t kMemoryCopies = 3;
 constexpr uint64_t kThreadAddressSpace = uint64_t{80} << 20;  // a stack and a malloc arena
 constexpr uint64_t kOpenFiles = 1024;                         // kMaxRunFiles and some
 
@@ -89,8 +91,8 @@ Result<std::unique_ptr<Device>> Open(const Arguments& arguments) {
 
 void EnterJail(const Arguments& arguments, FilterFor use) {
   ProcessLimits limits;
-  limits.address_space =
-      kOwnAddressSpace + arguments.memory_bytes + arguments.threads * kThreadAddressSpace;
+  limits.address_space = kOwnAddressSpace + kMemoryCopies * arguments.memory_bytes +
+                         arguments.threads * kThreadAddressSpace;
   limits.file_bytes = arguments.output_bytes;
   limits.cpu_seconds = arguments.cpu_seconds;
   limits.open_files = kOpenFiles;

@@ -48,7 +48,12 @@ Result<Number> Float(double value) {
   return Number{.is_float = true, .real = value};
 }
 
-Result<Number> Integer(bool overflowed, int64_t value) {
+Result<Number> Integers(ExprOp op, int64_t a, int64_t b) {
+  int64_t value = 0;
+  bool overflowed = false;
+  if (op == ExprOp::kAdd) overflowed = __builtin_add_overflow(a, b, &value);
+  if (op == ExprOp::kSub) overflowed = __builtin_sub_overflow(a, b, &value);
+  if (op == ExprOp::kMul) overflowed = __builtin_mul_overflow(a, b, &value);
   if (overflowed) return Overflow();
   return Number{.integer = value};
 }
@@ -75,17 +80,16 @@ bool Less(const Number& a, const Number& b) {
 
 Result<Number> Binary(ExprOp op, const Number& a, const Number& b) {
   const bool integers = !a.is_float && !b.is_float;
-  int64_t value = 0;
   switch (op) {
     case ExprOp::kAdd:
       if (!integers) return Float(a.AsReal() + b.AsReal());
-      return Integer(__builtin_add_overflow(a.integer, b.integer, &value), value);
+      return Integers(op, a.integer, b.integer);
     case ExprOp::kSub:
       if (!integers) return Float(a.AsReal() - b.AsReal());
-      return Integer(__builtin_sub_overflow(a.integer, b.integer, &value), value);
+      return Integers(op, a.integer, b.integer);
     case ExprOp::kMul:
       if (!integers) return Float(a.AsReal() * b.AsReal());
-      return Integer(__builtin_mul_overflow(a.integer, b.integer, &value), value);
+      return Integers(op, a.integer, b.integer);
     case ExprOp::kDiv:
       if (b.AsReal() == 0) return Error(Code::kInvalidArgument, "division by zero");
       return Float(a.AsReal() / b.AsReal());
@@ -109,8 +113,7 @@ Result<Number> Binary(ExprOp op, const Number& a, const Number& b) {
 
 Result<Number> Negate(const Number& a) {
   if (a.is_float) return Float(-a.real);
-  int64_t value = 0;
-  return Integer(__builtin_sub_overflow(int64_t{0}, a.integer, &value), value);
+  return Integers(ExprOp::kSub, 0, a.integer);
 }
 
 // values: the index, then the list.

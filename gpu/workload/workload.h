@@ -110,7 +110,7 @@ struct Step;
 struct Loop {
   uint64_t count = 1;
   std::vector<std::pair<uint32_t, uint32_t>> swaps = {};
-  std::vector<Step> body = {};
+  std::vector<Step> body;  // no initialiser: Step is incomplete here
 };
 bool operator==(const Loop& a, const Loop& b);
 

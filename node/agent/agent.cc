@@ -138,6 +138,7 @@ void Agent::On(Turn& turn, const Event& event) {
   if (const auto* landed = std::get_if<BlobLanded>(&event)) {
     blobs_.OnLanded(turn, *landed);
     provider_.OnBlobLanded(turn, blobs_, *landed);
+    renter_.OnBlobLanded(turn, *landed);
     return;
   }
   if (const auto* command = std::get_if<CommandArrived>(&event)) return OnCommand(turn, *command);

@@ -6,6 +6,11 @@ namespace souk::node {
 
 void Blobs::Fetch(Turn& turn, const BlobRef& blob, const PeerId& from, const Digest& job) {
   if (transfers_.contains(blob.digest) || turn.view().BlobSize(blob.digest)) return;
+  if (blob.size == 0) {
+    // Nothing has to travel: it is the empty blob, or a wrong digest.
+    turn.Do(WriteChunk{blob.digest, 0, 0, std::make_shared<const Bytes>()});
+    return;
+  }
   transfers_[blob.digest] = {.blob = blob, .from = from, .job = job};
   Activate(turn);
 }
@@ -32,11 +37,8 @@ void Blobs::Restart(Turn& turn, Transfer& transfer) {
 
 void Blobs::Pump(Turn& turn, Transfer& transfer) {
   const uint64_t window = limits::kChunksInFlight * limits::kBlobChunkBytes;
-  // An empty blob is one empty chunk.
-  bool first = transfer.blob.size == 0 && transfer.requested == 0;
-  while (first || (transfer.requested < transfer.blob.size &&
-                   transfer.requested < transfer.received + window)) {
-    first = false;
+  while (transfer.requested < transfer.blob.size &&
+         transfer.requested < transfer.received + window) {
     const uint64_t left = transfer.blob.size - transfer.requested;
     const auto length = static_cast<uint32_t>(std::min<uint64_t>(left, limits::kBlobChunkBytes));
     turn.Tell(transfer.from, turn.Sign(BlobGet{.blob = transfer.blob.digest,
@@ -53,8 +55,7 @@ void Blobs::OnChunk(Turn& turn, const From& from, const BlobChunk& chunk, const 
   Transfer& transfer = it->second;
   // Only the next bytes are taken: a stall starts over from what is on the disk.
   if (chunk.offset != transfer.received || chunk.total != transfer.blob.size || !bytes ||
-      bytes->size() > transfer.blob.size - transfer.received ||
-      (bytes->empty() && transfer.blob.size != 0)) {
+      bytes->size() > transfer.blob.size - transfer.received || bytes->empty()) {
     return;
   }
   transfer.received += bytes->size();
@@ -85,7 +86,7 @@ void Blobs::OnBound(Turn& turn, const PeerId& peer) {
 void Blobs::RunTimers(Turn& turn) {
   for (auto& [digest, transfer] : transfers_) {
     if (transfer.active && turn.monotonic() - transfer.last >= kStall &&
-        transfer.received < transfer.blob.size + (transfer.blob.size == 0 ? 1 : 0)) {
+        transfer.received < transfer.blob.size) {
       Restart(turn, transfer);
     }
   }

@@ -189,6 +189,27 @@ void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
   }
 }
 
+void Renter::OnBlobLanded(Turn& turn, const BlobLanded& event) {
+  if (event.matches) return;
+  const std::set<Digest> open = open_jobs_;
+  for (const Digest& id : open) {
+    JobState& job = jobs_.at(id);
+    if (!job.receipt) continue;
+    const auto& outputs = job.receipt->outputs;
+    const bool names = std::any_of(outputs.begin(), outputs.end(), [&](const JobOutput& output) {
+      return output.blob.digest == event.blob;
+    });
+    if (!names) continue;
+    // Asking again would bring the same: the receipt and the bytes contradict each other.
+    job.refused = "the provider sent other bytes than its receipt says";
+    turn.Append(JobStep{.job = id,
+                        .lease = job.lease,
+                        .event = JobStep::Event::kFetched,
+                        .status = JobStatus::kFailed},
+                {});
+  }
+}
+
 bool Renter::MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const {
   const auto it = jobs_.find(job);
   if (it == jobs_.end() || leases_.at(it->second.lease).order.provider != peer) return false;

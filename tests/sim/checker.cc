@@ -193,6 +193,9 @@ void Checker::CheckEnd(const std::map<std::string, const node::Agent*>& agents) 
     }
     for (const auto& [id, job] : agent->renter().jobs()) {
       if (job.at == JobStep::Event::kSubmitted) Fail(name, "a job was never answered");
+      if (job.receipt && !job.receipt->outputs.empty() && job.at != JobStep::Event::kFetched) {
+        Fail(name, "a job's outputs were never fetched");
+      }
       if (job.refused.empty()) continue;
       for (const auto& [other, provider] : agents) {
         if (provider->provider().jobs().contains(id)) Fail(other, "refused a job and ran it");

@@ -33,7 +33,47 @@ ledger::NoteSigner SignerOf(const Identity& identity) {
 
 Outcome Run(const Options& options) { return World(options).Run(); }
 
-World::World(const Options& options) : options_(options), rng_(options.seed) {}
+World::World(const Options& options)
+    : options_(options), rng_(options.seed), faults_(options.faults) {}
+
+void World::Boot() {
+  Make();
+  for (auto& peer : peers_) {
+    Start(*peer);
+    const int index = peer->index;
+    At(rng_.Between(1, kTickEvery), [this, index] { Tick(index); });
+  }
+}
+
+void World::RunFor(int64_t ms) {
+  const int64_t until = now_ + ms;
+  while (!due_.empty() && due_.top().at <= until && outcome_.violations.empty()) {
+    Due next = due_.top();
+    due_.pop();
+    now_ = next.at;
+    next.what();
+  }
+  now_ = until;
+}
+
+node::ConnectionId World::Knock(int index, const CurveKey& curve) {
+  Peer& target = peer(index);
+  const node::ConnectionId id = target.next_incoming;
+  target.next_incoming += 2;
+  target.links[id] = {-1, 0};
+  strangers_[id] = curve;
+  return id;
+}
+
+void World::Say(int index, node::ConnectionId connection, const node::Frames& frames) {
+  Arrive(index, connection, strangers_.at(connection), frames);
+}
+
+void World::Restart(int index) {
+  Peer& one = peer(index);
+  Crash(one);
+  RunFor(6000);
+}
 
 void World::Make() {
   const auto endpoint = [](int i) { return fmt::format("tcp://10.0.0.{}:7100", i + 1); };
@@ -156,7 +196,7 @@ void World::Crash(Peer& peer) {
   }
   peer.links.clear();
   peer.incoming.clear();
-  const int64_t away = rng_.Chance(60) ? rng_.Between(10'000, 90'000) : rng_.Between(50, 5000);
+  const int64_t away = !faults_ ? 1000 : rng_.Chance(60) ? rng_.Between(10'000, 90'000) : rng_.Between(50, 5000);
   At(away, [this, &peer] { Start(peer); });
 }
 
@@ -244,6 +284,8 @@ void World::OnSent(Peer& from, const node::Frames& frames) {
 
 void World::Carry(int from, node::ConnectionId out, const Peer::Link& link, node::Frames frames) {
   const int to = link.peer;
+  if (to < 0) return inbox.push_back(std::move(frames));
+  if (tap && !tap(from, to, frames)) return;
   if (options_.verbose) {
     const auto document = Document::OpenTrusted(*frames[0]);
     const auto refusal = Decode<Refusal>(**document);
@@ -358,12 +400,7 @@ bool World::Quiet() const {
 }
 
 Outcome World::Run() {
-  Make();
-  for (auto& peer : peers_) {
-    Start(*peer);
-    const int index = peer->index;
-    At(rng_.Between(1, kTickEvery), [this, index] { Tick(index); });
-  }
+  Boot();
   // Every renter gets some credits, some too few.
   for (auto& one : peers_) {
     if (!one->settings.renter.enabled) continue;

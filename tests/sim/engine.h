@@ -18,6 +18,19 @@ class World {
   explicit World(const Options& options);
   Outcome Run();
 
+  // For tests that drive the peers themselves: Boot once, then RunFor and what is below.
+  void Boot();
+  void RunFor(int64_t ms);
+  const Outcome& outcome() const { return outcome_; }
+  // A connection from somebody who is no peer; what the peer answers lands in `inbox`.
+  node::ConnectionId Knock(int peer, const CurveKey& curve);
+  void Say(int peer, node::ConnectionId connection, const node::Frames& frames);
+  std::vector<node::Frames> inbox = {};
+  // Kill -9 and restart at once.
+  void Restart(int peer);
+  // Seen for every message between peers; returning false drops it.
+  std::function<bool(int from, int to, const node::Frames&)> tap = {};
+
   Rng& rng() { return rng_; }
   Peer& peer(int index) { return *peers_[static_cast<size_t>(index)]; }
   int64_t now() const { return now_; }
@@ -59,6 +72,7 @@ class World {
   bool Quiet() const;
   Now NowFor(const Peer& peer) const;
 
+  std::map<node::ConnectionId, CurveKey> strangers_ = {};
   const Options options_;
   Rng rng_;
   int64_t now_ = 0;

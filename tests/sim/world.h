@@ -22,6 +22,7 @@ struct Options {
   uint64_t steps = 2000;  // agent steps with faults; healing comes after
   int providers = 2;
   int renters = 2;
+  bool faults = true;             // false: a quiet network, whole disks, and nobody's errands
   bool verbose = false;
 };
 

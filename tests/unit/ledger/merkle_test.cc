@@ -185,6 +185,9 @@ TEST(Merkle, TilesOfSeventyThousandLeavesAreThoseOfTheSpecification) {
 TEST(Merkle, WritesTilePathsAsTheSpecification) {
   EXPECT_EQ(TilePath({0, 1234067}, 256), "tile/0/x001/x234/067");
   EXPECT_EQ(TilePath({1, 5}, 17), "tile/1/005.p/17");
+  EXPECT_EQ(TilePath({0, 1000}, 256), "tile/0/x001/000");
+  EXPECT_EQ(TilePath({0, 999999}, 256), "tile/0/x999/999");
+  EXPECT_EQ(TilePath({0, 1000000}, 256), "tile/0/x001/x000/000");
   EXPECT_EQ(EntryBundlePath(273, 112), "tile/entries/273.p/112");
 }
 

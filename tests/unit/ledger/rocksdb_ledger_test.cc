@@ -182,6 +182,26 @@ TEST(RocksDbLedger, ASlotFileWithoutItsDatabaseIsRefused) {
   EXPECT_THAT(ledger.error().message, HasSubstr("acknowledged entries are missing"));
 }
 
+TEST(RocksDbLedger, AKillDuringTheVeryFirstStartLeavesNothingInTheWay) {
+  std::mt19937_64 random(5);
+  for (int round = 0; round < 40; ++round) {
+    const TestFolder folder;
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto ledger = Ledger::Open(folder.path(), TestSigner());
+      while (ledger) ::pause();
+      ::_exit(1);
+    }
+    ::usleep(static_cast<useconds_t>(random() % 8000));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    const auto ledger = Ledger::Open(folder.path(), TestSigner());
+    ASSERT_TRUE(ledger) << ledger.error().message;
+    ASSERT_TRUE((*ledger)->log().Commit(Drafts(0, 1)));
+  }
+}
+
 // A child that commits as fast as it can, and says each acknowledged size through a pipe.
 [[noreturn]] void CommitForever(const fs::path& dir, int pipe) {
   auto ledger = Ledger::Open(dir, TestSigner(), kAlone);

@@ -1,0 +1,107 @@
+#include "gpu/cpu/arena.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+namespace souk::gpu::cpu {
+namespace {
+
+inline constexpr uint64_t kAlign = 256;
+inline constexpr size_t kMostAllocations = 1u << 16;
+// Rounding and the gap behind each allocation cost at most this beyond memory_bytes.
+inline constexpr uint64_t kSlack = kMostAllocations * 2 * kAlign;
+inline constexpr uint64_t kPage = 4096;
+
+}  // namespace
+
+Arena::~Arena() {
+  if (base_ != nullptr) munmap(base_, reserved_);
+}
+
+Status Arena::Reserve() {
+  if (base_ != nullptr) return Ok();
+  if (memory_bytes_ > (uint64_t{1} << 43)) {
+    return Error(Code::kExhausted, "the cpu device has at most 8 TiB");
+  }
+  reserved_ = (memory_bytes_ + kSlack + kPage - 1) / kPage * kPage;
+  void* at = mmap(nullptr, reserved_, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) {
+    return Error(Code::kExhausted, "no address space for " + std::to_string(memory_bytes_) +
+                                       " bytes of device memory");
+  }
+  base_ = static_cast<uint8_t*>(at);
+  return Ok();
+}
+
+Result<uint64_t> Arena::Allocate(uint64_t bytes) {
+  if (bytes == 0) return Error(Code::kInvalidArgument, "an allocation of no bytes");
+  if (bytes > memory_bytes_ - used_ || used_ > memory_bytes_) {
+    return Error(Code::kExhausted, "allocating " + std::to_string(bytes) + " bytes: " +
+                                       std::to_string(memory_bytes_ - used_) + " of " +
+                                       std::to_string(memory_bytes_) + " are left");
+  }
+  if (allocations_.size() >= kMostAllocations) {
+    return Error(Code::kExhausted, "more than 65,536 allocations");
+  }
+  RETURN_IF_ERROR(Reserve());
+  // First fit. One gap's worth stays free behind each allocation, so that running over an end is
+  // never running into a neighbour.
+  uint64_t at = kGlobalBase;
+  size_t index = 0;
+  for (; index < allocations_.size(); ++index) {
+    if (allocations_[index].begin >= at + bytes + 1) break;
+    at = (allocations_[index].end + 1 + kAlign - 1) / kAlign * kAlign;
+  }
+  if (at - kGlobalBase + bytes > reserved_) {
+    return Error(Code::kExhausted,
+                 "device memory is too fragmented for " + std::to_string(bytes) + " bytes");
+  }
+  used_ += bytes;
+  allocations_.insert(allocations_.begin() + static_cast<ptrdiff_t>(index),
+                      Allocation{at, at + bytes, true});
+  return at;
+}
+
+Status Arena::Free(uint64_t address) {
+  const auto found =
+      std::lower_bound(allocations_.begin(), allocations_.end(), address,
+                       [](const Allocation& a, uint64_t x) { return a.begin < x; });
+  if (found == allocations_.end() || found->begin != address) {
+    return Error(Code::kNotFound, "no allocation begins there");
+  }
+  // Whole pages go back to the system, which hands them out zeroed; the ends are cleared.
+  const uint64_t begin = found->begin - kGlobalBase;
+  const uint64_t end = found->end - kGlobalBase;
+  const uint64_t first_page = std::min((begin + kPage - 1) / kPage * kPage, end);
+  const uint64_t last_page = std::max(end / kPage * kPage, first_page);
+  std::memset(base_ + begin, 0, first_page - begin);
+  if (last_page > first_page) madvise(base_ + first_page, last_page - first_page, MADV_DONTNEED);
+  std::memset(base_ + last_page, 0, end - last_page);
+  used_ -= found->end - found->begin;
+  allocations_.erase(found);
+  return Ok();
+}
+
+void Arena::Seal(uint64_t address) {
+  for (Allocation& a : allocations_) {
+    if (a.begin == address) a.writable = false;
+  }
+}
+
+Result<uint8_t*> Arena::Host(uint64_t address, uint64_t bytes) {
+  const auto after =
+      std::upper_bound(allocations_.begin(), allocations_.end(), address,
+                       [](uint64_t x, const Allocation& a) { return x < a.begin; });
+  if (after == allocations_.begin()) return Error(Code::kInvalidArgument, "not device memory");
+  const Allocation& a = *(after - 1);
+  if (address > a.end || bytes > a.end - address) {
+    return Error(Code::kInvalidArgument, "the range leaves its allocation");
+  }
+  return base_ + (address - kGlobalBase);
+}
+
+}  // namespace souk::gpu::cpu

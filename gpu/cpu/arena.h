@@ -1,0 +1,47 @@
+// Device memory of the cpu device: one reservation, whose pages cost nothing until they are
+// touched. Addresses are kGlobalBase plus an offset into it, never host pointers.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "gpu/cpu/warp.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+
+namespace souk::gpu::cpu {
+
+// One thread at a time.
+// Invariants: (1) allocations are sorted, aligned to 256 bytes and at least one byte apart; (2)
+// memory outside allocations is zero or untouched.
+class Arena {
+ public:
+  explicit Arena(uint64_t memory_bytes) : memory_bytes_(memory_bytes) {}
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // Zeroed. kExhausted over memory_bytes, over 65,536 allocations, or where the machine has no
+  // address space.
+  Result<uint64_t> Allocate(uint64_t bytes);
+  // Also what Allocate never gave: kNotFound.
+  Status Free(uint64_t address);
+  // Kernels may only read it from now on.
+  void Seal(uint64_t address);
+  // Host address of [address, address + bytes) where it lies within one allocation.
+  Result<uint8_t*> Host(uint64_t address, uint64_t bytes);
+
+  uint8_t* base() const { return base_; }
+  const std::vector<Allocation>& allocations() const { return allocations_; }
+
+ private:
+  Status Reserve();
+
+  uint64_t memory_bytes_;
+  uint64_t reserved_ = 0;
+  uint64_t used_ = 0;
+  uint8_t* base_ = nullptr;
+  std::vector<Allocation> allocations_ = {};
+};
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,434 @@
+#include "gpu/cpu/block.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace souk::gpu::cpu {
+namespace {
+
+// Thread-instructions that a warp runs before the block's other warps have their turn: only warps
+// that wait for each other through memory need it.
+inline constexpr uint64_t kSlice = 1u << 18;
+inline constexpr uint32_t kBarriers = 16;
+
+void Broadcast(uint8_t* at, uint8_t bytes, uint64_t value) {
+  for (int i = 0; i < kLanes; ++i) std::memcpy(at + i * bytes, &value, bytes);
+}
+
+}  // namespace
+
+Pages::~Pages() {
+  if (data_ != nullptr) munmap(data_, size_);
+}
+
+bool Pages::Need(uint64_t bytes) {
+  if (bytes <= size_) return true;
+  if (data_ != nullptr) munmap(data_, size_);
+  data_ = nullptr;
+  size_ = 0;
+  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) return false;
+  data_ = static_cast<uint8_t*>(at);
+  size_ = bytes;
+  return true;
+}
+
+void Pages::Clear(uint64_t bytes) {
+  // Giving large ranges back is cheaper than writing zeros that a kernel may never read.
+  if (bytes >= (uint64_t{1} << 20)) {
+    madvise(data_, size_, MADV_DONTNEED);
+  } else if (bytes != 0) {
+    std::memset(data_, 0, bytes);
+  }
+}
+
+std::string Coordinates(uint64_t index, const Dim3& extent) {
+  const uint64_t x = index % extent.x;
+  const uint64_t y = index / extent.x % extent.y;
+  const uint64_t z = index / extent.x / extent.y;
+  return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
+}
+
+Status BlockRunner::Prepare(const Program& program, const LaunchShape& shape, const Memory& memory,
+                            ByteView params) {
+  program_ = &program;
+  shape_ = shape;
+  memory_ = memory;
+  sites_.assign(program.site_count, Site{});
+  memory_.sites = sites_.data();
+  params_ = ToBytes(params);
+  memory_.params = params_.data();
+  memory_.param_bytes = params_.size();
+  const uint32_t threads = shape.threads();
+  const uint32_t warp_count = (threads + kLanes - 1) / kLanes;
+  memory_.shared_bytes = program.dynamic_shared_offset + shape.dynamic_shared_bytes;
+  if (shape.dynamic_shared_bytes == 0) memory_.shared_bytes = program.shared_bytes;
+  memory_.local_bytes = program.local_bytes;
+  if (!registers_.Need(uint64_t{program.register_bytes} * warp_count) ||
+      !shared_.Need(memory_.shared_bytes) ||
+      !local_.Need(memory_.local_bytes * warp_count * kLanes)) {
+    return Error(Code::kExhausted, "no memory for a block's registers");
+  }
+  memory_.shared = shared_.data();
+  memory_.local = local_.data();
+  warps_.assign(warp_count, Warp{});
+  for (uint32_t i = 0; i < warp_count; ++i) {
+    Warp& w = warps_[i];
+    w.regs = registers_.data() + uint64_t{program.register_bytes} * i;
+    w.code = program.ops.data();
+    w.extra = program.extra.data();
+    w.memory = &memory_;
+    w.index = i;
+    FillWarp(i);
+  }
+  return Ok();
+}
+
+// What stays the same from block to block.
+void BlockRunner::FillWarp(uint32_t warp) {
+  Warp& w = warps_[warp];
+  w.Predicate(0) = kAllLanes;
+  for (const ConstantSlot& c : program_->constants) {
+    if (c.bytes == 1) {
+      w.Predicate(c.offset) = c.value != 0 ? kAllLanes : 0;
+    } else {
+      Broadcast(w.regs + c.offset, c.bytes, c.value);
+    }
+  }
+  using ptx::Special;
+  for (const SpecialSlot& s : program_->specials) {
+    uint32_t* lanes = w.Lanes<uint32_t>(s.offset);
+    for (uint32_t i = 0; i < kLanes; ++i) {
+      const uint32_t thread = warp * kLanes + i;
+      uint32_t value = 0;
+      switch (s.special) {
+        case Special::kTidX:
+          value = thread % shape_.block.x;
+          break;
+        case Special::kTidY:
+          value = thread / shape_.block.x % shape_.block.y;
+          break;
+        case Special::kTidZ:
+          value = thread / shape_.block.x / shape_.block.y;
+          break;
+        case Special::kNtidX:
+          value = shape_.block.x;
+          break;
+        case Special::kNtidY:
+          value = shape_.block.y;
+          break;
+        case Special::kNtidZ:
+          value = shape_.block.z;
+          break;
+        case Special::kNctaidX:
+        case Special::kNclusteridX:
+          value = shape_.grid.x;
+          break;
+        case Special::kNctaidY:
+        case Special::kNclusteridY:
+          value = shape_.grid.y;
+          break;
+        case Special::kNctaidZ:
+        case Special::kNclusteridZ:
+          value = shape_.grid.z;
+          break;
+        case Special::kLaneid:
+          value = i;
+          break;
+        case Special::kWarpid:
+          value = warp;
+          break;
+        case Special::kNwarpid:
+          value = static_cast<uint32_t>(warps_.size());
+          break;
+        case Special::kLanemaskEq:
+          value = uint32_t{1} << i;
+          break;
+        case Special::kLanemaskLt:
+          value = (uint32_t{1} << i) - 1;
+          break;
+        case Special::kLanemaskLe:
+          value = (uint32_t{2} << i) - 1;
+          break;
+        case Special::kLanemaskGt:
+          value = ~((uint32_t{2} << i) - 1);
+          break;
+        case Special::kLanemaskGe:
+          value = ~((uint32_t{1} << i) - 1);
+          break;
+        case Special::kDynamicSmemSize:
+          value = static_cast<uint32_t>(shape_.dynamic_shared_bytes);
+          break;
+        case Special::kTotalSmemSize:
+          value = static_cast<uint32_t>(memory_.shared_bytes);
+          break;
+        // One multiprocessor; every block is a cluster of its own.
+        case Special::kNsmid:
+        case Special::kNtidW:
+        case Special::kNctaidW:
+        case Special::kNclusteridW:
+        case Special::kClusterNctaidX:
+        case Special::kClusterNctaidY:
+        case Special::kClusterNctaidZ:
+        case Special::kClusterNctaidW:
+        case Special::kClusterNctarank:
+          value = 1;
+          break;
+        default:
+          value = 0;
+          break;
+      }
+      lanes[i] = value;
+    }
+  }
+}
+
+void BlockRunner::FillBlock(uint64_t block) {
+  using ptx::Special;
+  const uint32_t x = static_cast<uint32_t>(block % shape_.grid.x);
+  const uint32_t y = static_cast<uint32_t>(block / shape_.grid.x % shape_.grid.y);
+  const uint32_t z = static_cast<uint32_t>(block / shape_.grid.x / shape_.grid.y);
+  for (const SpecialSlot& s : program_->specials) {
+    uint32_t value = 0;
+    switch (s.special) {
+      case Special::kCtaidX:
+      case Special::kClusteridX:
+        value = x;
+        break;
+      case Special::kCtaidY:
+      case Special::kClusteridY:
+        value = y;
+        break;
+      case Special::kCtaidZ:
+      case Special::kClusteridZ:
+        value = z;
+        break;
+      default:
+        continue;
+    }
+    for (Warp& w : warps_) {
+      uint32_t* lanes = w.Lanes<uint32_t>(s.offset);
+      for (int i = 0; i < kLanes; ++i) lanes[i] = value;
+    }
+  }
+}
+
+void BlockRunner::StartWarps() {
+  const uint32_t threads = shape_.threads();
+  for (Warp& w : warps_) {
+    for (const ClearedSlot& c : program_->cleared) std::memset(w.regs + c.offset, 0, c.bytes);
+    const uint32_t left = threads - w.index * kLanes;
+    w.live = left >= kLanes ? kAllLanes : (uint32_t{1} << left) - 1;
+    w.released = 0;
+    w.ready_count = 1;
+    w.ready[0] = Fragment{0, w.live};
+    w.waiting_count = 0;
+    w.stop = Stop::kNone;
+    w.last_pc = 0;
+    w.executed = 0;
+    for (uint32_t& a : w.arrived) a = 0;
+  }
+  if (memory_.shared_bytes != 0) shared_.Clear(memory_.shared_bytes);
+  if (memory_.local_bytes != 0) local_.Clear(memory_.local_bytes * warps_.size() * kLanes);
+}
+
+BlockEnd BlockRunner::Run(uint64_t block, uint64_t limit, uint64_t* executed) {
+  FillBlock(block);
+  StartWarps();
+  while (true) {
+    bool ran = false;
+    bool finished = true;
+    for (Warp& w : warps_) {
+      if (w.ready_count == 0) {
+        finished = finished && w.waiting_count == 0;
+        continue;
+      }
+      ran = true;
+      finished = false;
+      const uint64_t before = w.executed;
+      w.limit = before + std::min(kSlice, limit - *executed);
+      const Op* op = w.stop == Stop::kSlice ? w.PickNext() : w.Pick();
+      while (op != nullptr) op = op->run[w.full](w, op);
+      *executed += w.executed - before;
+      if (*executed > limit) return BlockEnd::kExhausted;
+      if (w.stop == Stop::kFault) {
+        fault_ = w.fault;
+        return BlockEnd::kFault;
+      }
+    }
+    if (finished) return BlockEnd::kFinished;
+    fault_ = Fault{};
+    if (ReleaseBarriers()) continue;
+    if (fault_.kind != FaultKind::kNone) return BlockEnd::kFault;
+    if (ran) continue;
+    // Nobody can go on: some threads wait for others that wait elsewhere.
+    for (const Warp& w : warps_) {
+      if (w.waiting_count == 0) continue;
+      fault_.kind = FaultKind::kBarrierDeadlock;
+      fault_.pc = w.waiting[0].pc;
+      fault_.warp = w.index;
+      fault_.lane = static_cast<uint32_t>(__builtin_ctz(w.waiting[0].mask));
+      break;
+    }
+    return BlockEnd::kFault;
+  }
+}
+
+bool BlockRunner::ReleaseBarriers() {
+  uint32_t waited_for = 0;
+  for (const Warp& w : warps_) {
+    for (uint32_t i = 0; i < w.waiting_count; ++i) {
+      if (w.waiting[i].members == 0) waited_for |= uint32_t{1} << w.waiting[i].barrier;
+    }
+  }
+  bool released = false;
+  for (uint32_t b = 0; b < kBarriers; ++b) {
+    if ((waited_for >> b) & 1) released = ReleaseBarrier(b) || released;
+    if (fault_.kind != FaultKind::kNone) return false;
+  }
+  return released;
+}
+
+// Whether all that the barrier waits for have come: every thread that has not exited, or as many as
+// its count says, a warp counting whole (PTX ISA bar, barrier).
+bool BlockRunner::ReleaseBarrier(uint32_t barrier) {
+  uint32_t expected = 0;
+  uint32_t came = 0;
+  bool all = true;
+  for (const Warp& w : warps_) {
+    uint32_t here = 0;
+    for (uint32_t i = 0; i < w.waiting_count; ++i) {
+      const Waiting& waiting = w.waiting[i];
+      if (waiting.members != 0 || waiting.barrier != barrier) continue;
+      here |= waiting.mask;
+      expected = std::max(expected, waiting.expected);
+    }
+    came += here == w.live && here != 0 ? kLanes : static_cast<uint32_t>(__builtin_popcount(here));
+    came += w.arrived[barrier];
+    all = all && here == w.live;
+  }
+  if (expected == 0 ? !all : came < expected) return false;
+  for (const Warp& w : warps_) {
+    for (uint32_t i = 0; i < w.waiting_count; ++i) {
+      const Waiting& waiting = w.waiting[i];
+      if (waiting.members != 0 || waiting.barrier != barrier) continue;
+      // .aligned: all threads of the warp must execute the same instruction.
+      if ((waiting.bits & kBarrierAligned) == 0 || waiting.mask == w.live) continue;
+      fault_.kind = FaultKind::kDivergentBarrier;
+      fault_.pc = waiting.pc;
+      fault_.warp = w.index;
+      fault_.lane = static_cast<uint32_t>(__builtin_ctz(waiting.mask));
+      return false;
+    }
+  }
+  CompleteBarrier(barrier);
+  return true;
+}
+
+void BlockRunner::CompleteBarrier(uint32_t barrier) {
+  constexpr uint64_t kReduces = kBarrierRedAnd | kBarrierRedOr | kBarrierRedPopc;
+  uint32_t yes = 0;
+  uint32_t votes = 0;
+  for (Warp& w : warps_) {
+    for (uint32_t i = 0; i < w.waiting_count; ++i) {
+      const Waiting& waiting = w.waiting[i];
+      if (waiting.members != 0 || waiting.barrier != barrier || (waiting.bits & kReduces) == 0) {
+        continue;
+      }
+      const uint32_t p = w.Predicate(w.code[waiting.pc].c) & waiting.mask;
+      yes += static_cast<uint32_t>(__builtin_popcount(p));
+      votes += static_cast<uint32_t>(__builtin_popcount(waiting.mask));
+    }
+  }
+  for (Warp& w : warps_) {
+    w.arrived[barrier] = 0;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < w.waiting_count; ++i) {
+      const Waiting waiting = w.waiting[i];
+      if (waiting.members != 0 || waiting.barrier != barrier) {
+        w.waiting[kept++] = waiting;
+        continue;
+      }
+      const Op& op = w.code[waiting.pc];
+      if (waiting.bits & kBarrierRedPopc) {
+        for (int lane = 0; lane < kLanes; ++lane) {
+          if ((waiting.mask >> lane) & 1) w.Lanes<uint32_t>(op.dst)[lane] = yes;
+        }
+      } else if (waiting.bits & kReduces) {
+        const bool holds = waiting.bits & kBarrierRedAnd ? yes == votes : yes != 0;
+        uint32_t& d = w.Predicate(op.dst);
+        d = holds ? d | waiting.mask : d & ~waiting.mask;
+      }
+      w.Push(waiting.pc + 1, waiting.mask);
+    }
+    w.waiting_count = kept;
+  }
+}
+
+namespace {
+
+const char* WindowName(Window window) {
+  switch (window) {
+    case Window::kGeneric:
+      return "generic";
+    case Window::kGlobal:
+      return "global";
+    case Window::kShared:
+      return "shared";
+    case Window::kLocal:
+      return "local";
+    case Window::kParam:
+      return "param";
+  }
+  return "";
+}
+
+std::string Hex(uint64_t value) {
+  char text[19];
+  std::snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string Describe(const Fault& f) {
+  const std::string access = std::string(f.write ? "store of " : "load of ") +
+                             std::to_string(f.bytes) + (f.bytes == 1 ? " byte at " : " bytes at ") +
+                             WindowName(f.window) + " address " + Hex(f.address);
+  switch (f.kind) {
+    case FaultKind::kOutOfBounds:
+      return access + " is outside every allocation";
+    case FaultKind::kMisaligned:
+      return access + " is misaligned";
+    case FaultKind::kReadOnly:
+      return access + " is to read-only memory";
+    case FaultKind::kTrap:
+      return "trap";
+    case FaultKind::kDivergentBarrier:
+      return "divergent barrier: not all threads of the warp came to it";
+    case FaultKind::kBarrierDeadlock:
+      return "divergent barrier: threads wait here for others that wait elsewhere";
+    case FaultKind::kBadBarrier:
+      return "barrier number over 15, or a thread count that is no multiple of 32";
+    case FaultKind::kBadBranchIndex:
+      return "branch index beyond its table";
+    case FaultKind::kAsyncSize:
+      return "cp.async reads more than it copies";
+    case FaultKind::kNone:
+      break;
+  }
+  return "fault";
+}
+
+}  // namespace
+
+Error BlockRunner::FaultError(uint64_t block) const {
+  const uint64_t thread = uint64_t{fault_.warp} * kLanes + fault_.lane;
+  return Error(Code::kFault,
+               "kernel " + program_->name + ", line " + std::to_string(program_->lines[fault_.pc]) +
+                   ", block " + Coordinates(block, shape_.grid) + ", thread " +
+                   Coordinates(thread, shape_.block) + ": " + Describe(fault_));
+}
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,88 @@
+// Branches, exits and barriers: PTX ISA 9.7.12 (control flow), 9.7.13 (bar, barrier). Not vector
+// code: the same at every level.
+#include "gpu/cpu/handlers.h"
+
+namespace souk::gpu::cpu {
+namespace {
+
+void Count(Warp& w, const Op* op) { w.executed += uint64_t{op->cost} * w.lanes; }
+
+const Op* Jump(Warp& w, const Op* op) {
+  Count(w, op);
+  return Continue(w, op->target);
+}
+
+const Op* Branch(Warp& w, const Op* op) {
+  Count(w, op);
+  const uint32_t taken = w.Mask(op);
+  const uint32_t after = static_cast<uint32_t>(op - w.code) + 1;
+  if (taken == 0) return Continue(w, after);
+  if (taken == w.active) return Continue(w, op->target);
+  const uint32_t rest = w.active & ~taken;
+  w.Push(op->target, taken);
+  w.Push(after, rest);
+  if (w.executed >= w.limit) {
+    w.stop = Stop::kSlice;
+    return nullptr;
+  }
+  return w.Pick();
+}
+
+const Op* BranchIndexed(Warp& w, const Op* op) {
+  Count(w, op);
+  const uint32_t* index = w.Lanes<uint32_t>(op->a);
+  for (uint32_t left = w.active; left != 0; left &= left - 1) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    if (index[lane] >= op->count) return w.Fail(op, FaultKind::kBadBranchIndex, lane);
+    w.Push(w.extra[op->extra + index[lane]], uint32_t{1} << lane);
+  }
+  if (w.executed >= w.limit) {
+    w.stop = Stop::kSlice;
+    return nullptr;
+  }
+  return w.Pick();
+}
+
+const Op* Exit(Warp& w, const Op* op) {
+  Count(w, op);
+  const uint32_t mask = w.Mask(op);
+  return mask == 0 ? op + 1 : w.Exit(op, mask);
+}
+
+const Op* Trap(Warp& w, const Op* op) {
+  const uint32_t mask = w.Mask(op);
+  if (mask == 0) return op + 1;
+  return w.Fail(op, FaultKind::kTrap, static_cast<uint32_t>(__builtin_ctz(mask)));
+}
+
+// a: the barrier's number, b: how many threads take part.
+const Op* Barrier(Warp& w, const Op* op) {
+  Count(w, op);
+  const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(w.active));
+  const uint32_t id = w.Lanes<uint32_t>(op->a)[lane];
+  const uint32_t expected = op->imm & kBarrierCounted ? w.Lanes<uint32_t>(op->b)[lane] : 0;
+  const bool bad_count = (op->imm & kBarrierCounted) && (expected == 0 || expected % kLanes != 0);
+  if (id >= 16 || bad_count) return w.Fail(op, FaultKind::kBadBarrier, lane);
+  if (op->imm & kBarrierArrive) {
+    w.arrived[id] += kLanes;
+    return op + 1;
+  }
+  return w.WaitAtBarrier(op, id, expected, op->imm);
+}
+
+void Put(HandlerTable& t, Fn fn, Handler handler) {
+  t.At(fn, Ty::kNone) = HandlerPair{handler, handler};
+}
+
+}  // namespace
+
+void RegisterControl(HandlerTable& t) {
+  Put(t, Fn::kJump, &Jump);
+  Put(t, Fn::kBranch, &Branch);
+  Put(t, Fn::kBranchIndexed, &BranchIndexed);
+  Put(t, Fn::kExit, &Exit);
+  Put(t, Fn::kTrap, &Trap);
+  Put(t, Fn::kBarrier, &Barrier);
+}
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,250 @@
+#include "gpu/cpu/cpu_device.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "gpu/cpu/arena.h"
+#include "gpu/cpu/launch.h"
+#include "gpu/cpu/lower.h"
+#include "gpu/cpu/supported.h"
+#include "gpu/ptx/classify.h"
+
+namespace souk::gpu {
+namespace {
+
+using cpu::Arena;
+using cpu::LaunchShape;
+using cpu::Program;
+
+// The newest this device knows (ptx::Parse reads up to ISA 9.0).
+inline constexpr uint32_t kNewestTarget = 100;
+inline constexpr uint32_t kNewestVersion = 90;
+inline constexpr size_t kMostModules = 4096;
+// PTX ISA "Kernel function parameters": 32,764 bytes.
+inline constexpr uint64_t kMostParamBytes = 32764;
+
+struct LoadedModule {
+  std::map<std::string, Program> kernels = {};
+};
+
+class CpuDevice : public Device {
+ public:
+  explicit CpuDevice(const CpuDeviceOptions& options)
+      : options_(options),
+        level_(std::min(options.simd, BestSimdLevel())),
+        arena_(options.memory_bytes) {
+    options_.threads = std::clamp(options_.threads, 1u, 256u);
+    info_.kind = "cpu";
+    info_.name = "CPU reference";
+    info_.uuid = "CPU-reference";
+    info_.architecture = kNewestTarget;
+    info_.newest_ptx = kNewestVersion;
+    info_.memory_bytes = options_.memory_bytes;
+    info_.multiprocessors = options_.threads;
+  }
+
+  const DeviceInfo& info() const override { return info_; }
+
+  Result<ModuleHandle> Load(const ptx::Module& module) override;
+  Result<DeviceAddress> Allocate(uint64_t bytes) override {
+    RETURN_IF_ERROR(CheckWhole());
+    return arena_.Allocate(bytes);
+  }
+  Status Free(DeviceAddress address) override {
+    RETURN_IF_ERROR(CheckWhole());
+    return arena_.Free(address);
+  }
+  Status Write(DeviceAddress to, ByteView from) override {
+    RETURN_IF_ERROR(CheckWhole());
+    if (from.empty()) return Ok();
+    ASSIGN_OR_RETURN(uint8_t* const at, arena_.Host(to, from.size()));
+    std::memcpy(at, from.data(), from.size());
+    return Ok();
+  }
+  Status Read(DeviceAddress from, std::span<uint8_t> to) override {
+    RETURN_IF_ERROR(CheckWhole());
+    if (to.empty()) return Ok();
+    ASSIGN_OR_RETURN(const uint8_t* const at, arena_.Host(from, to.size()));
+    std::memcpy(to.data(), at, to.size());
+    return Ok();
+  }
+  Result<LaunchStats> Launch(ModuleHandle module, const LaunchRequest& request,
+                             const LaunchBudget& budget) override;
+
+ private:
+  Status CheckWhole() const {
+    if (!broken_) return Ok();
+    return Error(Code::kWrongState, "a kernel broke this device's context: " + fault_);
+  }
+  Status PlaceVariables(const ptx::Module& module,
+                        std::map<std::pair<uint32_t, uint32_t>, uint64_t>& addresses);
+
+  CpuDeviceOptions options_;
+  SimdLevel level_;
+  DeviceInfo info_ = {};
+  Arena arena_;
+  std::vector<LoadedModule> modules_ = {};
+  cpu::Launcher launcher_ = {};
+  bool broken_ = false;
+  std::string fault_ = {};
+};
+
+// .global and .const variables get memory of their own, so that running over one's end is seen.
+Status CpuDevice::PlaceVariables(
+    const ptx::Module& module,
+    std::map<std::pair<uint32_t, uint32_t>, uint64_t>& addresses) {
+  struct Item {
+    uint32_t function;
+    uint32_t index;
+    const ptx::Variable* variable;
+  };
+  std::vector<Item> items;
+  const auto collect = [&](uint32_t function, const std::vector<ptx::Variable>& variables) {
+    for (size_t i = 0; i < variables.size(); ++i) {
+      const ptx::Variable& v = variables[i];
+      const bool wanted = v.space == ptx::Space::kGlobal || v.space == ptx::Space::kConst;
+      if (!wanted || v.size == 0) continue;
+      if (v.linkage == ptx::Linkage::kExtern && !v.initialised) continue;
+      items.push_back(Item{function, static_cast<uint32_t>(i), &v});
+    }
+  };
+  collect(ptx::kNoIndex, module.variables);
+  for (size_t f = 0; f < module.functions.size(); ++f) {
+    collect(static_cast<uint32_t>(f), module.functions[f].variables);
+  }
+  for (const Item& item : items) {
+    ASSIGN_OR_RETURN(const uint64_t address, arena_.Allocate(item.variable->size));
+    addresses[std::make_pair(item.function, item.index)] = address;
+  }
+  for (const Item& item : items) {
+    const ptx::Variable& v = *item.variable;
+    const uint64_t address = addresses[std::make_pair(item.function, item.index)];
+    ASSIGN_OR_RETURN(uint8_t* const at, arena_.Host(address, v.size));
+    std::memcpy(at, v.bytes.data(), std::min<uint64_t>(v.bytes.size(), v.size));
+    for (const ptx::Relocation& r : v.relocations) {
+      const auto found = addresses.find(std::make_pair(ptx::kNoIndex, r.target));
+      if (r.is_function || found == addresses.end()) {
+        return Error(Code::kUnsupported, "line " + std::to_string(v.line) + ": variable " + v.name +
+                                             " holds an address that the cpu device has not");
+      }
+      if (r.size > 8 || r.offset > v.size || v.size - r.offset < r.size) {
+        return Error(Code::kMalformed, "variable " + v.name + ": initialiser");
+      }
+      uint64_t value = (found->second + static_cast<uint64_t>(r.addend)) >> (r.shift & 63);
+      if (r.masked) value &= 0xff;
+      std::memcpy(at + r.offset, &value, r.size);
+    }
+    if (v.space == ptx::Space::kConst) arena_.Seal(address);
+  }
+  return Ok();
+}
+
+Result<ModuleHandle> CpuDevice::Load(const ptx::Module& module) {
+  RETURN_IF_ERROR(CheckWhole());
+  if (modules_.size() >= kMostModules) return Error(Code::kExhausted, "too many modules");
+  std::map<std::pair<uint32_t, uint32_t>, uint64_t> addresses;
+  const auto give_back = [&] {
+    for (const auto& entry : addresses) (void)arena_.Free(entry.second);
+  };
+  if (Status placed = PlaceVariables(module, addresses); !placed) {
+    give_back();
+    return placed.error();
+  }
+  const cpu::AddressOf address_of = [&](uint32_t function, uint32_t variable) -> uint64_t {
+    const auto found = addresses.find(std::make_pair(function, variable));
+    return found == addresses.end() ? 0 : found->second;
+  };
+  LoadedModule loaded;
+  for (const ptx::Function& kernel : module.functions) {
+    if (!kernel.is_entry || !kernel.defined) continue;
+    Result<Program> program = cpu::Compile(module, kernel, address_of, cpu::Handlers(level_));
+    if (!program) {
+      give_back();
+      return program.error().Within("kernel " + kernel.name);
+    }
+    program->exact =
+        ptx::Classify(module, kernel, cpu::WhyUnsupported).cls == ptx::Class::kExact;
+    loaded.kernels.emplace(kernel.name, std::move(*program));
+  }
+  modules_.push_back(std::move(loaded));
+  return static_cast<ModuleHandle>(modules_.size() - 1);
+}
+
+Status CheckShape(const Program& program, const LaunchRequest& request) {
+  const auto wrong = [&](const std::string& why) {
+    return Error(Code::kInvalidArgument, "launching " + program.name + ": " + why);
+  };
+  const Dim3& g = request.grid;
+  const Dim3& b = request.block;
+  // CUDA's limits for every architecture since sm_30.
+  if (g.x == 0 || g.y == 0 || g.z == 0 || g.x > 0x7fffffff || g.y > 65535 || g.z > 65535) {
+    return wrong("a grid has 1 to 2147483647 x 65535 x 65535 blocks");
+  }
+  if (b.x == 0 || b.y == 0 || b.z == 0 || b.x > 1024 || b.y > 1024 || b.z > 64 ||
+      b.x * b.y * b.z > 1024) {
+    return wrong("a block has 1 to 1024 threads, at most 64 of them in z");
+  }
+  const uint32_t threads = b.x * b.y * b.z;
+  const uint32_t* req = program.directives.reqntid;
+  if (req[0] != 0 && (b.x != req[0] || b.y != std::max(req[1], 1u) || b.z != std::max(req[2], 1u))) {
+    return wrong("the kernel requires another block size (.reqntid)");
+  }
+  const uint32_t* max = program.directives.maxntid;
+  if (max[0] != 0 &&
+      threads > uint64_t{max[0]} * std::max(max[1], 1u) * std::max(max[2], 1u)) {
+    return wrong("more threads than the kernel allows (.maxntid)");
+  }
+  if (request.params.size() != program.param_bytes) {
+    return wrong(std::to_string(request.params.size()) + " bytes of parameters given, the kernel has " +
+                 std::to_string(program.param_bytes));
+  }
+  if (request.params.size() > kMostParamBytes) return wrong("over 32764 bytes of parameters");
+  if (program.dynamic_shared_offset + request.dynamic_shared_bytes > cpu::kMostSharedBytes) {
+    return Error(Code::kTooLarge,
+                 "launching " + program.name + ": shared memory over 227 KiB");
+  }
+  return Ok();
+}
+
+Result<LaunchStats> CpuDevice::Launch(ModuleHandle module, const LaunchRequest& request,
+                                      const LaunchBudget& budget) {
+  RETURN_IF_ERROR(CheckWhole());
+  if (module >= modules_.size()) return Error(Code::kNotFound, "no such module");
+  const auto found = modules_[module].kernels.find(request.kernel);
+  if (found == modules_[module].kernels.end()) {
+    return Error(Code::kNotFound, "no kernel " + request.kernel + " in the module");
+  }
+  const Program& program = found->second;
+  RETURN_IF_ERROR(CheckShape(program, request));
+  LaunchShape shape;
+  shape.grid = request.grid;
+  shape.block = request.block;
+  shape.dynamic_shared_bytes = request.dynamic_shared_bytes;
+  cpu::Memory memory;
+  memory.arena = arena_.base();
+  memory.allocations = arena_.allocations().data();
+  memory.allocation_count = arena_.allocations().size();
+  Result<uint64_t> executed =
+      launcher_.Run(program, shape, memory, request.params,
+                    program.exact ? options_.threads : 1, budget.thread_instructions);
+  if (!executed) {
+    if (executed.error().code == Code::kFault) {
+      broken_ = true;
+      fault_ = executed.error().message;
+    }
+    return executed.error();
+  }
+  LaunchStats stats;
+  stats.thread_instructions = *executed;
+  return stats;
+}
+
+}  // namespace
+
+std::unique_ptr<Device> MakeCpuDevice(const CpuDeviceOptions& options) {
+  return std::make_unique<CpuDevice>(options);
+}
+
+}  // namespace souk::gpu

@@ -1,0 +1,203 @@
+// Writes a kernel's ops: blocks in their order, registers as slots.
+#include "gpu/cpu/ir.h"
+#include "gpu/cpu/lower.h"
+#include "gpu/cpu/program.h"
+
+namespace souk::gpu::cpu {
+namespace {
+
+// Of one warp. No compiler's output comes near; 32 warps of it are 64 MiB.
+inline constexpr uint32_t kMostRegisterBytes = 2u << 20;
+
+class Emitter {
+ public:
+  Emitter(const Ir& ir, const Flow& flow, const Slots& slots, const HandlerTable& handlers,
+          Program& program)
+      : ir_(ir), flow_(flow), slots_(slots), handlers_(handlers), program_(program) {}
+
+  void Run() {
+    start_.assign(flow_.blocks.size(), 0);
+    for (size_t k = 0; k < flow_.order.size(); ++k) {
+      const uint32_t b = flow_.order[k];
+      next_ = k + 1 < flow_.order.size() ? flow_.order[k + 1] : kNoReg;
+      start_[b] = static_cast<uint32_t>(program_.ops.size());
+      EmitBlock(b);
+    }
+    for (size_t i = 0; i < program_.ops.size(); ++i) {
+      if (targets_[i] != kNoReg) program_.ops[i].target = start_[targets_[i]];
+    }
+    for (const uint32_t at : table_entries_) program_.extra[at] = start_[program_.extra[at]];
+    Registers();
+  }
+
+ private:
+  uint32_t Slot(uint32_t reg) const {
+    return reg == kNoReg || slots_.offset[reg] == kNoReg ? 0 : slots_.offset[reg];
+  }
+  uint32_t BlockOf(uint32_t label) const { return flow_.block_of[ir_.labels[label]]; }
+
+  Op& Add(const Inst& inst, uint32_t target_block) {
+    const HandlerPair& pair = handlers_.At(inst.fn, inst.ty);
+    Op op;
+    const bool guarded = inst.guard != kNoReg;
+    op.run[0] = pair.some;
+    op.run[1] = guarded ? pair.some : pair.full;
+    op.dst = Slot(inst.dst);
+    op.a = Slot(inst.a);
+    op.b = Slot(inst.b);
+    op.c = Slot(inst.c);
+    op.guard = Slot(inst.guard);  // the first slot is always true
+    op.guard_flip = inst.guard_flip ? kAllLanes : 0;
+    op.imm = inst.imm;
+    op.count = inst.count;
+    op.flags = inst.flags;
+    op.extra = static_cast<uint32_t>(program_.extra.size());
+    for (uint32_t i = 0; i < inst.extra_count; ++i) {
+      program_.extra.push_back(Slot(ir_.extras[inst.extra + i].reg));
+    }
+    if (inst.memory) op.target = program_.site_count++;
+    program_.ops.push_back(op);
+    program_.lines.push_back(inst.line);
+    targets_.push_back(target_block);
+    return program_.ops.back();
+  }
+  // Control ops carry the cost of what ran since the last one.
+  Op& AddControl(const Inst& inst, uint32_t target_block) {
+    Op& op = Add(inst, target_block);
+    op.cost = cost_;
+    cost_ = 0;
+    return op;
+  }
+  void AddJump(uint32_t block, uint32_t line) {
+    Inst jump;
+    jump.fn = Fn::kJump;
+    jump.line = line;
+    AddControl(jump, block);
+  }
+  // Goes on in `block`: by falling into it where it stands next and nobody else comes there.
+  void GoTo(uint32_t block, uint32_t line) {
+    if (block == next_ && flow_.blocks[block].pred.size() == 1) return;
+    AddJump(block, line);
+  }
+  bool OnlyExits(uint32_t b) const {
+    const Block& block = flow_.blocks[b];
+    for (uint32_t i = block.begin; i + 1 < block.end; ++i) {
+      if (ir_.insts[i].fn != Fn::kNone) return false;
+    }
+    const Inst& last = ir_.insts[block.end - 1];
+    return last.fn == Fn::kExit && last.guard == kNoReg;
+  }
+
+  void EmitBranch(uint32_t b, const Inst& inst) {
+    const uint32_t taken = BlockOf(inst.target);
+    const uint32_t other = b + 1;
+    if (OnlyExits(taken) && taken != other) {
+      // An early return ends its lanes on the spot; nobody has to come back for them.
+      Inst exit = inst;
+      exit.fn = Fn::kExit;
+      AddControl(exit, kNoReg);
+      GoTo(other, inst.line);
+      return;
+    }
+    if (taken == next_ && other != next_) {
+      Inst turned = inst;
+      turned.guard_flip = !turned.guard_flip;
+      AddControl(turned, other);
+      return;
+    }
+    AddControl(inst, taken);
+    if (other != next_) AddJump(other, inst.line);
+  }
+
+  void EmitBlock(uint32_t b) {
+    const Block& block = flow_.blocks[b];
+    for (uint32_t i = block.begin; i < block.end; ++i) {
+      const Inst& inst = ir_.insts[i];
+      cost_ += inst.cost;
+      switch (inst.fn) {
+        case Fn::kNone:
+          break;
+        case Fn::kJump:
+          GoTo(BlockOf(inst.target), inst.line);
+          return;
+        case Fn::kBranch:
+          EmitBranch(b, inst);
+          return;
+        case Fn::kBranchIndexed: {
+          Op& op = AddControl(inst, kNoReg);
+          op.extra = static_cast<uint32_t>(program_.extra.size());
+          for (uint32_t k = 0; k < inst.count; ++k) {
+            table_entries_.push_back(static_cast<uint32_t>(program_.extra.size()));
+            program_.extra.push_back(BlockOf(ir_.tables[inst.target + k]));
+          }
+          return;
+        }
+        case Fn::kExit:
+        case Fn::kBarrier:
+          AddControl(inst, kNoReg);
+          if (inst.fn == Fn::kExit && inst.guard == kNoReg) return;
+          break;
+        case Fn::kTrap:
+          Add(inst, kNoReg);
+          if (inst.guard == kNoReg) return;
+          break;
+        default:
+          Add(inst, kNoReg);
+          break;
+      }
+    }
+    GoTo(b + 1, ir_.insts[block.end - 1].line);
+  }
+
+  void Registers() {
+    program_.register_bytes = slots_.bytes;
+    for (uint32_t r = 0; r < ir_.regs.size(); ++r) {
+      if (slots_.offset[r] == kNoReg) continue;
+      const VReg& reg = ir_.regs[r];
+      if (reg.kind == RegKind::kConstant) {
+        program_.constants.push_back(ConstantSlot{slots_.offset[r], reg.bytes, reg.value});
+      }
+      if (reg.kind == RegKind::kSpecial) {
+        program_.specials.push_back(
+            SpecialSlot{slots_.offset[r], static_cast<ptx::Special>(reg.value)});
+      }
+    }
+    for (const uint32_t r : slots_.cleared) {
+      const uint32_t bytes = ir_.regs[r].bytes == 1 ? 4u : ir_.regs[r].bytes * 32u;
+      program_.cleared.push_back(ClearedSlot{slots_.offset[r], bytes});
+    }
+  }
+
+  const Ir& ir_;
+  const Flow& flow_;
+  const Slots& slots_;
+  const HandlerTable& handlers_;
+  Program& program_;
+  std::vector<uint32_t> start_ = {};
+  std::vector<uint32_t> targets_ = {};        // of each op: a block, or kNoReg
+  std::vector<uint32_t> table_entries_ = {};  // in Program::extra: blocks until the end
+  uint32_t next_ = kNoReg;
+  uint32_t cost_ = 0;
+};
+
+}  // namespace
+
+Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
+                        const AddressOf& address_of, const HandlerTable& handlers) {
+  ASSIGN_OR_RETURN(Ir ir, Lower(module, kernel, address_of, handlers));
+  const Flow flow = BuildFlow(ir);
+  ForwardCopies(ir, flow);
+  ASSIGN_OR_RETURN(const Slots slots, AssignSlots(ir, flow, kMostRegisterBytes));
+  Program program;
+  program.name = kernel.name;
+  program.shared_bytes = ir.shared_bytes;
+  program.dynamic_shared = ir.dynamic_shared;
+  program.dynamic_shared_offset = ir.dynamic_shared_offset;
+  program.local_bytes = (ir.local_bytes + 15) / 16 * 16;
+  program.param_bytes = ir.param_bytes;
+  program.directives = kernel.directives;
+  Emitter(ir, flow, slots, handlers, program).Run();
+  return program;
+}
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,308 @@
+// Basic blocks, dominators, loops, and the order of blocks.
+//
+// The order is a reverse post-order of a depth-first search that enters a block's successors
+// outside its loops first: what is finished first stands last, so code after a loop stands behind
+// the loop's body, and code where two branches meet stands behind both.
+#include <algorithm>
+
+#include "gpu/cpu/ir.h"
+
+namespace souk::gpu::cpu {
+namespace {
+
+bool EndsBlock(const Inst& inst) {
+  switch (inst.fn) {
+    case Fn::kJump:
+    case Fn::kBranch:
+    case Fn::kBranchIndexed:
+      return true;
+    case Fn::kExit:
+    case Fn::kTrap:
+      return inst.guard == kNoReg;
+    default:
+      return false;
+  }
+}
+
+void FindBlocks(const Ir& ir, Flow& flow) {
+  const size_t n = ir.insts.size();
+  std::vector<bool> leader(n + 1, false);
+  leader[0] = true;
+  const auto lead = [&](uint32_t label) { leader[ir.labels[label]] = true; };
+  for (size_t i = 0; i < n; ++i) {
+    const Inst& inst = ir.insts[i];
+    if (inst.fn == Fn::kJump || inst.fn == Fn::kBranch) lead(inst.target);
+    if (inst.fn == Fn::kBranchIndexed) {
+      for (uint32_t k = 0; k < inst.count; ++k) lead(ir.tables[inst.target + k]);
+    }
+    if (EndsBlock(inst)) leader[i + 1] = true;
+  }
+  flow.block_of.resize(n);
+  for (size_t i = 0; i < n; ++i) {
+    if (leader[i]) {
+      Block block;
+      block.begin = static_cast<uint32_t>(i);
+      flow.blocks.push_back(std::move(block));
+    }
+    flow.block_of[i] = static_cast<uint32_t>(flow.blocks.size() - 1);
+    flow.blocks.back().end = static_cast<uint32_t>(i + 1);
+  }
+}
+
+void FindEdges(const Ir& ir, Flow& flow) {
+  for (uint32_t b = 0; b < flow.blocks.size(); ++b) {
+    Block& block = flow.blocks[b];
+    const Inst& last = ir.insts[block.end - 1];
+    // Lowering ends every path in an exit, so that a label never stands behind the last inst.
+    const auto to = [&](uint32_t label) {
+      block.succ.push_back(flow.block_of[ir.labels[label]]);
+    };
+    switch (last.fn) {
+      case Fn::kJump:
+        to(last.target);
+        break;
+      case Fn::kBranch:
+        to(last.target);
+        block.succ.push_back(b + 1);
+        break;
+      case Fn::kBranchIndexed:
+        for (uint32_t k = 0; k < last.count; ++k) to(ir.tables[last.target + k]);
+        std::sort(block.succ.begin(), block.succ.end());
+        block.succ.erase(std::unique(block.succ.begin(), block.succ.end()), block.succ.end());
+        break;
+      default:
+        if (!EndsBlock(last)) block.succ.push_back(b + 1);
+        break;
+    }
+  }
+}
+
+// Post-order of what is reachable; successors in the order that `rank` gives (low first).
+template <typename Rank>
+std::vector<uint32_t> ReversePostOrder(const Flow& flow, Rank rank) {
+  struct Frame {
+    uint32_t block;
+    std::vector<uint32_t> succ;
+    size_t next;
+  };
+  std::vector<uint32_t> order;
+  std::vector<bool> seen(flow.blocks.size(), false);
+  std::vector<Frame> stack;
+  const auto enter = [&](uint32_t b) {
+    seen[b] = true;
+    std::vector<uint32_t> succ = flow.blocks[b].succ;
+    std::stable_sort(succ.begin(), succ.end(),
+                     [&](uint32_t x, uint32_t y) { return rank(b, x) < rank(b, y); });
+    stack.push_back(Frame{b, std::move(succ), 0});
+  };
+  enter(0);
+  while (!stack.empty()) {
+    Frame& top = stack.back();
+    if (top.next == top.succ.size()) {
+      order.push_back(top.block);
+      stack.pop_back();
+      continue;
+    }
+    const uint32_t s = top.succ[top.next++];
+    if (!seen[s]) enter(s);
+  }
+  std::reverse(order.begin(), order.end());
+  return order;
+}
+
+// Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm".
+void FindDominators(Flow& flow) {
+  std::vector<Block>& blocks = flow.blocks;
+  for (size_t i = 0; i < flow.order.size(); ++i) {
+    blocks[flow.order[i]].position = static_cast<uint32_t>(i);
+  }
+  for (const uint32_t b : flow.order) {
+    for (const uint32_t s : blocks[b].succ) blocks[s].pred.push_back(b);
+  }
+  const auto meet = [&](uint32_t x, uint32_t y) {
+    while (x != y) {
+      while (blocks[x].position > blocks[y].position) x = blocks[x].dominator;
+      while (blocks[y].position > blocks[x].position) y = blocks[y].dominator;
+    }
+    return x;
+  };
+  blocks[0].dominator = 0;
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (const uint32_t b : flow.order) {
+      if (b == 0) continue;
+      uint32_t dominator = kNoReg;
+      for (const uint32_t p : blocks[b].pred) {
+        if (blocks[p].dominator == kNoReg) continue;
+        dominator = dominator == kNoReg ? p : meet(p, dominator);
+      }
+      if (blocks[b].dominator != dominator) {
+        blocks[b].dominator = dominator;
+        changed = true;
+      }
+    }
+  }
+}
+
+bool Dominates(const Flow& flow, uint32_t a, uint32_t b) {
+  while (flow.blocks[b].position > flow.blocks[a].position) b = flow.blocks[b].dominator;
+  return a == b;
+}
+
+struct Loops {
+  std::vector<uint32_t> header = {};  // of each block's innermost loop, or kNoReg
+  std::vector<uint32_t> parent = {};  // of each header's loop: the next header outwards
+};
+
+// Natural loops. Work is bounded: a program that nests loops absurdly deep runs correctly, only
+// its blocks stand in a worse order.
+Loops FindLoops(const Flow& flow) {
+  const size_t n = flow.blocks.size();
+  Loops loops;
+  loops.header.assign(n, kNoReg);
+  loops.parent.assign(n, kNoReg);
+  size_t budget = size_t{1} << 26;
+  // Outer headers come first in the order, so an inner loop overwrites what the outer one set.
+  std::vector<uint32_t> seen(n, kNoReg);
+  for (const uint32_t h : flow.order) {
+    std::vector<uint32_t> work;
+    for (const uint32_t p : flow.blocks[h].pred) {
+      if (Dominates(flow, h, p)) work.push_back(p);
+    }
+    if (work.empty()) continue;
+    loops.parent[h] = loops.header[h];
+    seen[h] = h;
+    std::vector<uint32_t> body = {h};
+    while (!work.empty()) {
+      const uint32_t b = work.back();
+      work.pop_back();
+      if (seen[b] == h) continue;
+      seen[b] = h;
+      body.push_back(b);
+      for (const uint32_t p : flow.blocks[b].pred) work.push_back(p);
+      const size_t cost = 1 + flow.blocks[b].pred.size();
+      if (budget < cost) return loops;
+      budget -= cost;
+    }
+    for (const uint32_t b : body) loops.header[b] = h;
+  }
+  return loops;
+}
+
+}  // namespace
+
+Flow BuildFlow(const Ir& ir) {
+  Flow flow;
+  FindBlocks(ir, flow);
+  FindEdges(ir, flow);
+  flow.order = ReversePostOrder(flow, [](uint32_t, uint32_t) { return 0; });
+  FindDominators(flow);
+  const Loops loops = FindLoops(flow);
+  // How many of the loops around `from` also hold `to`: what leaves more of them is entered first.
+  const auto rank = [&](uint32_t from, uint32_t to) {
+    uint32_t depth = 0;
+    uint32_t outer = 0;
+    std::vector<uint32_t> around;
+    for (uint32_t h = loops.header[from]; h != kNoReg && depth < 64; h = loops.parent[h]) {
+      around.push_back(h);
+      ++depth;
+    }
+    uint32_t steps = 0;
+    for (uint32_t h = loops.header[to]; h != kNoReg && steps < 64; h = loops.parent[h], ++steps) {
+      const auto found = std::find(around.begin(), around.end(), h);
+      if (found != around.end()) {
+        outer = static_cast<uint32_t>(around.end() - found);
+        break;
+      }
+    }
+    return outer;
+  };
+  flow.order = ReversePostOrder(flow, rank);
+  for (size_t i = 0; i < flow.order.size(); ++i) {
+    flow.blocks[flow.order[i]].position = static_cast<uint32_t>(i);
+  }
+  return flow;
+}
+
+namespace {
+
+// Where each register is written: by one unguarded inst, or otherwise.
+struct Definitions {
+  std::vector<uint32_t> count = {};
+  std::vector<uint32_t> inst = {};
+};
+
+Definitions FindDefinitions(const Ir& ir, const Flow& flow) {
+  Definitions defs;
+  defs.count.assign(ir.regs.size(), 0);
+  defs.inst.assign(ir.regs.size(), kNoReg);
+  for (const uint32_t b : flow.order) {
+    for (uint32_t i = flow.blocks[b].begin; i < flow.blocks[b].end; ++i) {
+      const Inst& inst = ir.insts[i];
+      ForEachDef(ir, inst, [&](uint32_t r) {
+        defs.count[r] += inst.guard == kNoReg ? 1 : 2;
+        defs.inst[r] = i;
+      });
+    }
+  }
+  return defs;
+}
+
+}  // namespace
+
+// d = a where each has one definition, a's dominates d's, and d's dominates every use of d: then
+// every use sees the a that the copy saw.
+void ForwardCopies(Ir& ir, const Flow& flow) {
+  const Definitions defs = FindDefinitions(ir, flow);
+  // Positions decide within a block; dominance in the order BuildFlow left behind needs its own
+  // numbering, so compare by blocks' dominator chains of bounded length.
+  const auto comes_before = [&](uint32_t first, uint32_t second) {
+    const uint32_t x = flow.block_of[first];
+    uint32_t y = flow.block_of[second];
+    if (x == y) return first < second;
+    for (int steps = 0; steps < 256; ++steps) {
+      if (y == 0) return x == 0;
+      y = flow.blocks[y].dominator;
+      if (y == x) return true;
+    }
+    return false;
+  };
+  std::vector<uint32_t> copy_of(ir.regs.size(), kNoReg);
+  for (const uint32_t b : flow.order) {
+    for (uint32_t i = flow.blocks[b].begin; i < flow.blocks[b].end; ++i) {
+      const Inst& inst = ir.insts[i];
+      if (inst.fn != Fn::kMov || inst.guard != kNoReg || defs.count[inst.dst] != 1) continue;
+      const bool variable = ir.regs[inst.a].kind == RegKind::kVariable;
+      if (variable && (defs.count[inst.a] != 1 || !comes_before(defs.inst[inst.a], i))) continue;
+      copy_of[inst.dst] = inst.a;
+    }
+  }
+  for (const uint32_t b : flow.order) {
+    for (uint32_t i = flow.blocks[b].begin; i < flow.blocks[b].end; ++i) {
+      ForEachUse(ir, ir.insts[i], [&](uint32_t r) {
+        if (copy_of[r] != kNoReg && !comes_before(defs.inst[r], i)) copy_of[r] = kNoReg;
+      });
+    }
+  }
+  const auto origin = [&](uint32_t r) {
+    while (r != kNoReg && copy_of[r] != kNoReg) r = copy_of[r];
+    return r;
+  };
+  for (Inst& inst : ir.insts) {
+    if (inst.fn == Fn::kMov && inst.guard == kNoReg && copy_of[inst.dst] != kNoReg) {
+      inst.fn = Fn::kNone;  // counted, not run
+      inst.dst = inst.a = kNoReg;
+      continue;
+    }
+    inst.a = origin(inst.a);
+    inst.b = origin(inst.b);
+    if (!IsCarry(inst.fn)) inst.c = origin(inst.c);
+    inst.guard = origin(inst.guard);
+  }
+  for (ExtraReg& extra : ir.extras) {
+    if (!extra.is_def) extra.reg = origin(extra.reg);
+  }
+}
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,120 @@
+// A kernel between PTX and ops: internal instructions on virtual registers, with every call
+// inlined. Made by lower.cc, ordered by flow.cc, given register slots by slots.cc, written as a
+// Program by emit.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gpu/cpu/ops.h"
+#include "gpu/ptx/module.h"
+
+namespace souk::gpu::cpu {
+
+inline constexpr uint32_t kNoReg = UINT32_MAX;
+inline constexpr uint32_t kNoLabel = UINT32_MAX;
+
+enum class RegKind : uint8_t { kVariable, kConstant, kSpecial };
+
+struct VReg {
+  uint8_t bytes = 4;  // of a lane; 1: a predicate
+  RegKind kind = RegKind::kVariable;
+  uint64_t value = 0;  // the constant, or ptx::Special
+};
+
+struct ExtraReg {
+  uint32_t reg = kNoReg;
+  bool is_def = false;
+};
+
+struct Inst {
+  Fn fn = Fn::kNone;
+  Ty ty = Ty::kNone;
+  uint32_t dst = kNoReg;
+  uint32_t a = kNoReg;
+  uint32_t b = kNoReg;
+  uint32_t c = kNoReg;
+  uint32_t guard = kNoReg;
+  bool guard_flip = false;
+  uint64_t imm = 0;
+  uint32_t extra = 0;  // first in Ir::extras
+  uint16_t extra_count = 0;
+  uint16_t count = 0;  // Op::count
+  uint16_t flags = 0;
+  bool memory = false;       // has a site
+  uint32_t target = kNoLabel;  // label; kBranchIndexed: first in Ir::tables
+  uint32_t line = 0;
+  uint32_t cost = 0;  // thread-instructions: 1 on the first of a PTX instruction's
+};
+
+struct Ir {
+  std::vector<VReg> regs = {};
+  std::vector<Inst> insts = {};
+  std::vector<ExtraReg> extras = {};
+  std::vector<uint32_t> labels = {};  // label to its index in insts
+  std::vector<uint32_t> tables = {};  // labels of kBranchIndexed
+  uint64_t shared_bytes = 0;          // static
+  uint64_t dynamic_shared_offset = 0;
+  bool dynamic_shared = false;
+  uint64_t local_bytes = 0;
+  uint64_t param_bytes = 0;
+};
+
+inline bool IsCarry(Fn fn) {
+  return fn == Fn::kAddCarry || fn == Fn::kSubCarry || fn == Fn::kMadLoCarry ||
+         fn == Fn::kMadHiCarry;
+}
+
+template <typename F>
+void ForEachUse(const Ir& ir, const Inst& inst, F f) {
+  if (inst.a != kNoReg) f(inst.a);
+  if (inst.b != kNoReg) f(inst.b);
+  if (inst.c != kNoReg && !(IsCarry(inst.fn) && (inst.imm & 1) == 0)) f(inst.c);
+  if (inst.guard != kNoReg) f(inst.guard);
+  for (uint32_t i = 0; i < inst.extra_count; ++i) {
+    const ExtraReg& extra = ir.extras[inst.extra + i];
+    if (!extra.is_def) f(extra.reg);
+  }
+}
+template <typename F>
+void ForEachDef(const Ir& ir, const Inst& inst, F f) {
+  if (inst.dst != kNoReg) f(inst.dst);
+  if (IsCarry(inst.fn) && (inst.imm & 2) != 0) f(inst.c);
+  for (uint32_t i = 0; i < inst.extra_count; ++i) {
+    const ExtraReg& extra = ir.extras[inst.extra + i];
+    if (extra.is_def) f(extra.reg);
+  }
+}
+
+// A basic block: insts [begin, end). succ: blocks; where the block does not end in a branch or exit
+// the next one. In Flow::order each block stands once, entry first; unreachable ones are left out.
+struct Block {
+  uint32_t begin = 0;
+  uint32_t end = 0;
+  std::vector<uint32_t> succ = {};
+  std::vector<uint32_t> pred = {};
+  uint32_t dominator = kNoReg;  // immediate
+  uint32_t position = kNoReg;   // in order
+};
+struct Flow {
+  std::vector<Block> blocks = {};
+  std::vector<uint32_t> order = {};
+  std::vector<uint32_t> block_of = {};  // by inst
+};
+
+// Blocks in an order in which a loop's body stands before what follows the loop: the order in which
+// a diverged warp runs them (warp.h).
+Flow BuildFlow(const Ir& ir);
+
+// Replaces registers that are copies of one value for good by that value.
+void ForwardCopies(Ir& ir, const Flow& flow);
+
+struct Slots {
+  std::vector<uint32_t> offset = {};   // by register: bytes into the register file; kNoReg: unused
+  std::vector<uint32_t> cleared = {};  // registers that may be read before they are written
+  uint32_t bytes = 0;                  // of one warp's register file
+};
+// kTooLarge where the kernel needs more than limit bytes of registers for a warp.
+Result<Slots> AssignSlots(const Ir& ir, const Flow& flow, uint32_t limit);
+
+}  // namespace souk::gpu::cpu

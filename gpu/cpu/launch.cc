@@ -1,0 +1,128 @@
+#include "gpu/cpu/launch.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace souk::gpu::cpu {
+namespace {
+
+Error Exhausted(const Program& program, uint64_t budget) {
+  return Error(Code::kExhausted, "kernel " + program.name + " used up its budget of " +
+                                     std::to_string(budget) + " thread-instructions");
+}
+
+// Blocks are handed out in chunks, in order. Chunks that are done out of order wait in a window
+// until all before them are: so the budget is charged, and the first error found, in block order.
+class Schedule {
+ public:
+  Schedule(const Program& program, uint64_t blocks, uint32_t threads, uint64_t budget)
+      : program_(program), blocks_(blocks), budget_(budget) {
+    chunk_blocks_ = std::clamp<uint64_t>(blocks / (uint64_t{threads} * 16), 1, 64);
+    chunks_ = (blocks + chunk_blocks_ - 1) / chunk_blocks_;
+    done_.resize(uint64_t{threads} * 64);
+  }
+
+  void Work(BlockRunner& runner) {
+    while (true) {
+      uint64_t chunk = 0;
+      uint64_t left = 0;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        moved_.wait(lock, [&] { return over_ || next_ < first_open_ + done_.size(); });
+        if (over_ || next_ == chunks_) return;
+        chunk = next_++;
+        // At least what is left by the time the chunk's turn comes.
+        left = budget_ - charged_;
+      }
+      Done done;
+      done.here = true;
+      const uint64_t end = std::min(blocks_, (chunk + 1) * chunk_blocks_);
+      for (uint64_t b = chunk * chunk_blocks_; b < end && !done.error && !done.exhausted; ++b) {
+        const BlockEnd how = runner.Run(b, left, &done.executed);
+        done.exhausted = how == BlockEnd::kExhausted;
+        if (how == BlockEnd::kFault) done.error = runner.FaultError(b);
+      }
+      Finish(chunk, std::move(done));
+    }
+  }
+
+  Result<uint64_t> Outcome() {
+    if (error_) return *error_;
+    return charged_;
+  }
+
+ private:
+  struct Done {
+    bool here = false;
+    bool exhausted = false;
+    uint64_t executed = 0;
+    std::optional<Error> error = std::nullopt;
+  };
+
+  void Finish(uint64_t chunk, Done done) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    done_[chunk % done_.size()] = std::move(done);
+    while (!over_ && first_open_ < chunks_ && done_[first_open_ % done_.size()].here) {
+      Done& first = done_[first_open_ % done_.size()];
+      if (first.exhausted || first.executed > budget_ - charged_) {
+        error_ = Exhausted(program_, budget_);
+      } else if (first.error) {
+        error_ = first.error;
+      }
+      charged_ += first.executed;
+      first = Done{};
+      ++first_open_;
+      over_ = error_.has_value();
+    }
+    moved_.notify_all();
+  }
+
+  const Program& program_;
+  const uint64_t blocks_;
+  const uint64_t budget_;
+  uint64_t chunk_blocks_ = 1;
+  uint64_t chunks_ = 0;
+  std::mutex mutex_;
+  std::condition_variable moved_;
+  uint64_t next_ = 0;
+  uint64_t first_open_ = 0;
+  uint64_t charged_ = 0;  // chunks before first_open_
+  bool over_ = false;
+  std::vector<Done> done_ = {};
+  std::optional<Error> error_ = std::nullopt;
+};
+
+}  // namespace
+
+Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
+                               const Memory& memory, ByteView params, uint32_t threads,
+                               uint64_t budget) {
+  const uint64_t blocks = shape.blocks();
+  const uint32_t workers = static_cast<uint32_t>(std::min<uint64_t>(threads, blocks));
+  while (runners_.size() < workers) runners_.push_back(std::make_unique<BlockRunner>());
+  for (uint32_t i = 0; i < workers; ++i) {
+    RETURN_IF_ERROR(runners_[i]->Prepare(program, shape, memory, params));
+  }
+  if (workers == 1) {
+    uint64_t executed = 0;
+    for (uint64_t b = 0; b < blocks; ++b) {
+      const BlockEnd how = runners_[0]->Run(b, budget, &executed);
+      if (how == BlockEnd::kFault) return runners_[0]->FaultError(b);
+      if (how == BlockEnd::kExhausted) return Exhausted(program, budget);
+    }
+    return executed;
+  }
+  Schedule schedule(program, blocks, workers, budget);
+  std::vector<std::thread> others;
+  for (uint32_t i = 1; i < workers; ++i) {
+    others.emplace_back([&schedule, this, i] { schedule.Work(*runners_[i]); });
+  }
+  schedule.Work(*runners_[0]);
+  for (std::thread& t : others) t.join();
+  return schedule.Outcome();
+}
+
+}  // namespace souk::gpu::cpu

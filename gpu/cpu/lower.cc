@@ -1,0 +1,556 @@
+#include "gpu/cpu/lower.h"
+
+#include <algorithm>
+#include <set>
+
+namespace souk::gpu::cpu {
+namespace {
+
+using ptx::Operand;
+using ptx::OperandKind;
+using ptx::Special;
+using ptx::Type;
+
+// Lane bytes of a register of the type; 0 where the device has no such registers.
+uint32_t RegisterBytes(Type type) {
+  switch (ptx::TypeBits(type)) {
+    case 1:
+      return 1;
+    case 8:
+    case 16:
+      return 2;
+    case 32:
+      return 4;
+    case 64:
+      return 8;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+const char* WhyUnsupportedSpecial(Special special) {
+  switch (special) {
+    case Special::kClock:
+    case Special::kClockHi:
+    case Special::kClock64:
+    case Special::kGlobaltimer:
+    case Special::kGlobaltimerLo:
+    case Special::kGlobaltimerHi:
+      return "clocks have no place in a result that can be checked";
+    case Special::kEnvreg:
+    case Special::kPm:
+      return "the register is the driver's own";
+    case Special::kCurrentGraphExec:
+    case Special::kReservedSmemOffsetBegin:
+    case Special::kReservedSmemOffsetEnd:
+    case Special::kReservedSmemOffsetCap:
+    case Special::kReservedSmemOffset0:
+    case Special::kReservedSmemOffset1:
+    case Special::kAggrSmemSize:
+      return "special register";
+    default:
+      return nullptr;
+  }
+}
+
+Error Lowering::Refuse(const std::string& why) const {
+  return Error(Code::kUnsupported, "line " + std::to_string(instruction_->line) + ": " +
+                                       operation_->spelling + ": " + why);
+}
+
+uint32_t Lowering::NewReg(uint32_t bytes) {
+  VReg reg;
+  reg.bytes = static_cast<uint8_t>(bytes);
+  ir_.regs.push_back(reg);
+  return static_cast<uint32_t>(ir_.regs.size() - 1);
+}
+
+uint32_t Lowering::Constant(uint32_t bytes, uint64_t value) {
+  if (bytes == 1) value = value != 0 ? 1 : 0;
+  if (bytes == 2) value &= 0xffff;
+  if (bytes == 4) value &= 0xffffffff;
+  const auto key = std::make_pair(bytes, value);
+  const auto found = constants_.find(key);
+  if (found != constants_.end()) return found->second;
+  const uint32_t reg = NewReg(bytes);
+  ir_.regs[reg].kind = RegKind::kConstant;
+  ir_.regs[reg].value = value;
+  constants_[key] = reg;
+  return reg;
+}
+
+Inst& Lowering::Emit(Fn fn, Ty ty) {
+  if (handlers_.At(fn, ty).some == nullptr) missing_ = true;
+  Inst inst;
+  inst.fn = fn;
+  inst.ty = ty;
+  inst.guard = guard_;
+  inst.guard_flip = guard_flip_;
+  inst.line = instruction_ != nullptr ? instruction_->line : 0;
+  if (!counted_) {
+    inst.cost = 1;
+    counted_ = true;
+  }
+  ir_.insts.push_back(inst);
+  return ir_.insts.back();
+}
+
+Inst& Lowering::Emit(Fn fn, Ty ty, uint32_t dst, uint32_t a, uint32_t b, uint32_t c) {
+  Inst& inst = Emit(fn, ty);
+  inst.dst = dst;
+  inst.a = a;
+  inst.b = b;
+  inst.c = c;
+  // What only this instruction reads may be computed in every lane; an unguarded write is a whole
+  // one, which keeps the register's life short.
+  if (dst != kNoReg && dst >= temporaries_ && ir_.regs[dst].kind == RegKind::kVariable) {
+    inst.guard = kNoReg;
+    inst.guard_flip = false;
+  }
+  return inst;
+}
+
+// Only right after the inst was emitted: extras of one inst stand together.
+void Lowering::AddExtra(Inst& inst, uint32_t reg, bool is_def) {
+  if (inst.extra_count == 0) inst.extra = static_cast<uint32_t>(ir_.extras.size());
+  ir_.extras.push_back(ExtraReg{reg, is_def});
+  ++inst.extra_count;
+}
+
+uint32_t Lowering::NewLabel() {
+  ir_.labels.push_back(kNoLabel);
+  return static_cast<uint32_t>(ir_.labels.size() - 1);
+}
+void Lowering::PlaceLabel(uint32_t label) {
+  ir_.labels[label] = static_cast<uint32_t>(ir_.insts.size());
+}
+
+// ---- Operands ----
+
+Result<uint32_t> Lowering::Register(const Operand& operand) {
+  const ptx::Register& reg = at_->function->registers[operand.index];
+  if (RegisterBytes(reg.type) == 0) return Refuse("registers of this type");
+  const uint32_t first = at_->regs[operand.index];
+  switch (operand.component) {
+    case ptx::Component::kAll:
+      if (reg.vector != 1) return Refuse("a whole vector register");
+      return first;
+    case ptx::Component::kX:
+    case ptx::Component::kY:
+    case ptx::Component::kZ:
+    case ptx::Component::kW: {
+      const uint32_t part =
+          static_cast<uint32_t>(operand.component) - static_cast<uint32_t>(ptx::Component::kX);
+      if (part >= reg.vector) return Refuse("no such element");
+      return first + part;
+    }
+    default:
+      return Refuse("parts of registers");
+  }
+}
+
+Result<uint32_t> Lowering::SpecialRegister(const Operand& operand, Type type) {
+  const auto special = static_cast<Special>(operand.index);
+  if (const char* why = WhyUnsupportedSpecial(special)) return Refuse(why);
+  if (operand.component != ptx::Component::kAll) return Refuse("whole vector registers");
+  if (special == Special::kIsExplicitCluster) return Constant(1, 0);
+  const uint32_t bytes = RegisterBytes(type);
+  const auto key = std::make_pair(operand.index, uint64_t{4});
+  uint32_t reg = 0;
+  const auto found = specials_.find(key);
+  if (found != specials_.end()) {
+    reg = found->second;
+  } else {
+    reg = NewReg(4);
+    ir_.regs[reg].kind = RegKind::kSpecial;
+    ir_.regs[reg].value = operand.index;
+    specials_[key] = reg;
+  }
+  if (bytes == 4) return reg;
+  if (bytes != 2 && bytes != 8) return Refuse("width of a special register");
+  const uint32_t other = NewReg(bytes);
+  Emit(Fn::kCvt + Index(Ty::kU32), bytes == 2 ? Ty::kU16 : Ty::kU64, other, reg);
+  return other;
+}
+
+Result<uint32_t> Lowering::WideSource(const Operand& operand, Type type) {
+  const uint32_t bytes = RegisterBytes(type);
+  if (bytes == 0) return Refuse("operand type");
+  switch (operand.kind) {
+    case OperandKind::kRegister: {
+      ASSIGN_OR_RETURN(const uint32_t reg, Register(operand));
+      if (operand.negated) return Refuse("negated operand");
+      const uint32_t has = ir_.regs[reg].bytes;
+      if (has < bytes || (has == 1) != (bytes == 1)) return Refuse("operand of the wrong width");
+      return reg;
+    }
+    case OperandKind::kInteger:
+      return Constant(bytes, operand.value);
+    case OperandKind::kFloat32:
+    case OperandKind::kFloat64:
+      return Constant(bytes, ptx::FloatBits(operand, type));
+    case OperandKind::kSpecial:
+      return SpecialRegister(operand, type);
+    case OperandKind::kVariable: {
+      ASSIGN_OR_RETURN(const Place place, PlaceOf(operand.scope, operand.index));
+      if (bytes != 8 && (bytes != 4 || place.window == Window::kGlobal)) {
+        return Refuse("an address does not fit");
+      }
+      return Constant(bytes, place.address + operand.value);
+    }
+    default:
+      return Refuse("operand");
+  }
+}
+
+Result<uint32_t> Lowering::Source(const Operand& operand, Type type) {
+  ASSIGN_OR_RETURN(const uint32_t reg, WideSource(operand, type));
+  if (ir_.regs[reg].bytes != RegisterBytes(type)) return Refuse("operand of the wrong width");
+  return reg;
+}
+
+Result<uint32_t> Lowering::Dest(const Operand& operand, Type type) {
+  const uint32_t bytes = RegisterBytes(type);
+  if (bytes == 0) return Refuse("operand type");
+  if (operand.kind == OperandKind::kSink) return NewReg(bytes);
+  if (operand.kind != OperandKind::kRegister) return Refuse("destination");
+  ASSIGN_OR_RETURN(const uint32_t reg, Register(operand));
+  if (ir_.regs[reg].bytes != bytes) return Refuse("destination of the wrong width");
+  return reg;
+}
+
+Result<uint32_t> Lowering::Condition(const Operand& operand) {
+  Operand plain = operand;
+  plain.negated = false;
+  ASSIGN_OR_RETURN(const uint32_t reg, Source(plain, Type::kPred));
+  if (!operand.negated) return reg;
+  const uint32_t flipped = NewReg(1);
+  Emit(Fn::kNot, Ty::kPred, flipped, reg);
+  return flipped;
+}
+
+Status Lowering::PairDest(const Operand& operand, Type type, uint32_t* dst, uint32_t* pred) {
+  *pred = kNoReg;
+  if (operand.kind != OperandKind::kPair) {
+    ASSIGN_OR_RETURN(*dst, Dest(operand, type));
+    return Ok();
+  }
+  const Operands elements = at_->function->Elements(operand);
+  ASSIGN_OR_RETURN(*dst, Dest(elements[0], type));
+  ASSIGN_OR_RETURN(*pred, Dest(elements[1], Type::kPred));
+  return Ok();
+}
+
+// ---- Variables ----
+
+Result<Lowering::Place> Lowering::AllocateVariable(const ptx::Variable& variable,
+                                                   uint32_t function, uint32_t index) {
+  Place place;
+  place.known = true;
+  const auto align = [](uint64_t at, uint64_t to) { return (at + to - 1) / to * to; };
+  switch (variable.space) {
+    case ptx::Space::kGlobal:
+    case ptx::Space::kConst:
+      place.window = Window::kGlobal;
+      place.address = address_of_(function, index);
+      if (place.address == 0) return Refuse("variable " + variable.name + " is not defined");
+      return place;
+    case ptx::Space::kLocal:
+    case ptx::Space::kParam: {  // a call's frame
+      place.window = Window::kLocal;
+      place.address = align(ir_.local_bytes, std::max<uint64_t>(variable.align, 1));
+      if (variable.size > kMostLocalBytes || place.address + variable.size > kMostLocalBytes) {
+        return Error(Code::kTooLarge, "local memory over 512 KiB a thread");
+      }
+      ir_.local_bytes = place.address + variable.size;
+      return place;
+    }
+    case ptx::Space::kShared: {
+      place.window = Window::kShared;
+      const auto found = shared_.find(std::make_pair(function, index));
+      // extern .shared x[]: all of them begin where the static ones end.
+      place.address = found != shared_.end() ? found->second : ir_.dynamic_shared_offset;
+      return place;
+    }
+    default:
+      return Refuse("variables of this state space");
+  }
+}
+
+Result<Lowering::Place> Lowering::PlaceOf(ptx::VariableScope scope, uint32_t index) {
+  if (scope == ptx::VariableScope::kModule) {
+    return AllocateVariable(module_.variables[index], ptx::kNoIndex, index);
+  }
+  Place& place = at_->places[index];
+  if (!place.known) {
+    const auto function = static_cast<uint32_t>(at_->function - module_.functions.data());
+    ASSIGN_OR_RETURN(place, AllocateVariable(at_->function->variables[index], function, index));
+  }
+  return place;
+}
+
+Result<Lowering::Address> Lowering::AddressOfOperand(const Operand& operand, ptx::Space space) {
+  Address address;
+  address.offset = operand.value;
+  const bool entry = at_->function->is_entry;
+  switch (space) {
+    case ptx::Space::kGeneric:
+      address.window = Window::kGeneric;
+      break;
+    case ptx::Space::kShared:
+      address.window = Window::kShared;
+      break;
+    case ptx::Space::kLocal:
+      address.window = Window::kLocal;
+      break;
+    case ptx::Space::kParam:
+      address.window = entry ? Window::kParam : Window::kLocal;
+      break;
+    default:
+      address.window = Window::kGlobal;
+      break;
+  }
+  if (operand.kind != OperandKind::kAddress) return Refuse("address");
+  if (operand.base == ptx::BaseKind::kRegister) {
+    Operand base = operand;
+    base.kind = OperandKind::kRegister;
+    ASSIGN_OR_RETURN(address.reg, Register(base));
+    const uint32_t bytes = ir_.regs[address.reg].bytes;
+    address.narrow = bytes == 4;
+    if (bytes != 8 && bytes != 4) return Refuse("address of the wrong width");
+    return address;
+  }
+  address.reg = Constant(4, 0);
+  address.narrow = true;
+  if (operand.base == ptx::BaseKind::kVariable) {
+    ASSIGN_OR_RETURN(const Place place, PlaceOf(operand.scope, operand.index));
+    address.offset += place.address;
+    if (space == ptx::Space::kParam) address.window = place.window;
+    if (space == ptx::Space::kGeneric && place.window != Window::kGlobal) {
+      return Refuse("a variable's own address is not a generic one");
+    }
+  }
+  return address;
+}
+
+Result<uint32_t> Lowering::AddressValue(const Operand& operand, ptx::Space space) {
+  ASSIGN_OR_RETURN(const Address address, AddressOfOperand(operand, space));
+  uint32_t reg = address.reg;
+  if (address.narrow) {
+    const uint32_t wide = NewReg(8);
+    Emit(Fn::kCvt + Index(Ty::kU32), Ty::kU64, wide, reg);
+    reg = wide;
+  }
+  if (address.offset == 0) return reg;
+  const uint32_t sum = NewReg(8);
+  Emit(Fn::kAdd, Ty::kU64, sum, reg, Constant(8, address.offset));
+  return sum;
+}
+
+// ---- Functions ----
+
+Lowering::Instance Lowering::MakeInstance(const ptx::Function& function) {
+  Instance instance;
+  instance.function = &function;
+  for (const ptx::Register& reg : function.registers) {
+    instance.regs.push_back(static_cast<uint32_t>(ir_.regs.size()));
+    const uint32_t bytes = std::max(RegisterBytes(reg.type), 1u);
+    for (uint32_t i = 0; i < std::max<uint32_t>(reg.vector, 1); ++i) NewReg(bytes);
+  }
+  for (size_t i = 0; i < function.labels.size(); ++i) instance.labels.push_back(NewLabel());
+  instance.places.resize(function.variables.size());
+  instance.carry = NewReg(1);
+  return instance;
+}
+
+Status Lowering::BindParams(Instance& callee, const std::vector<ptx::Param>& formal,
+                            const Operand& actual, bool returns) {
+  const Operands elements = at_->function->Elements(actual);
+  if (elements.size() != formal.size()) return Refuse("the call's arguments do not fit");
+  for (size_t i = 0; i < formal.size(); ++i) {
+    if (formal[i].is_register) return Refuse("functions with register parameters");
+    const ptx::Variable& want = callee.function->variables[formal[i].index];
+    if (elements[i].kind == OperandKind::kSink) continue;
+    if (elements[i].kind != OperandKind::kVariable) {
+      return Refuse("arguments that are not .param variables");
+    }
+    const ptx::Variable& given = elements[i].scope == ptx::VariableScope::kModule
+                                     ? module_.variables[elements[i].index]
+                                     : at_->function->variables[elements[i].index];
+    if (given.space != ptx::Space::kParam || given.size < want.size) {
+      return Refuse(returns ? "the return value does not fit" : "an argument does not fit");
+    }
+    ASSIGN_OR_RETURN(callee.places[formal[i].index],
+                     PlaceOf(elements[i].scope, elements[i].index));
+  }
+  return Ok();
+}
+
+Status Lowering::Call(const ptx::Instruction&, Operands operands, uint32_t depth) {
+  if (operands.size() < 3 || operands[1].kind != OperandKind::kFunction) {
+    return Refuse("indirect calls");
+  }
+  const ptx::Function& callee = module_.functions[operands[1].index];
+  if (!callee.defined) return Refuse("the function " + callee.name + " is not in the module");
+  if (callee.is_entry) return Refuse("a kernel cannot be called");
+  if (depth >= kDeepestCall) return Refuse("calls nest too deep");
+  if (std::find(callers_.begin(), callers_.end(), &callee) != callers_.end()) {
+    return Refuse("recursion (" + callee.name + ")");
+  }
+  Instance instance = MakeInstance(callee);
+  RETURN_IF_ERROR(BindParams(instance, callee.returns, operands[0], /*returns=*/true));
+  RETURN_IF_ERROR(BindParams(instance, callee.params, operands[2], /*returns=*/false));
+  instance.after = NewLabel();
+  Instance* const caller = at_;
+  const ptx::Instruction* const instruction = instruction_;
+  const ptx::Operation* const operation = operation_;
+  callers_.push_back(&callee);
+  RETURN_IF_ERROR(Body(instance, depth + 1));
+  callers_.pop_back();
+  at_ = caller;
+  instruction_ = instruction;
+  operation_ = operation;
+  guard_ = kNoReg;
+  PlaceLabel(instance.after);
+  return Ok();
+}
+
+Status Lowering::One(const ptx::Instruction& instruction, uint32_t depth) {
+  instruction_ = &instruction;
+  operation_ = &module_.OperationOf(instruction);
+  counted_ = false;
+  missing_ = false;
+  temporaries_ = static_cast<uint32_t>(ir_.regs.size());
+  guard_ = kNoReg;
+  guard_flip_ = instruction.guard_negated;
+  const Choice choice = Choose(*operation_);
+  if (choice.reason != nullptr) return Refuse(choice.reason);
+  if (instruction.guard != ptx::kNoIndex) {
+    guard_ = at_->regs[instruction.guard];
+    if (ir_.regs[guard_].bytes != 1) return Refuse("guard is not a predicate");
+  }
+  if (ir_.insts.size() > kMostInstructions) {
+    return Error(Code::kTooLarge, "kernel of more than 1,048,576 instructions");
+  }
+  // Lanes that a guard keeps out of these must go on without waiting for them.
+  const bool around = choice.form == Form::kShuffle || choice.form == Form::kVote ||
+                      choice.form == Form::kMatch || choice.form == Form::kRedux ||
+                      choice.form == Form::kElect || choice.form == Form::kWarpSync ||
+                      choice.form == Form::kBarrier || choice.form == Form::kCall ||
+                      choice.form == Form::kBranchIndexed;
+  uint32_t skip = kNoLabel;
+  if (around && guard_ != kNoReg) {
+    skip = NewLabel();
+    guard_flip_ = !guard_flip_;
+    Emit(Fn::kBranch, Ty::kNone).target = skip;
+    guard_ = kNoReg;
+  }
+  if (guard_ == kNoReg) guard_flip_ = false;
+  const Operands operands = at_->function->Operands(instruction);
+  RETURN_IF_ERROR(Dispatch(instruction, choice, operands, depth));
+  if (missing_) return Refuse("operand types");
+  if (!counted_) {
+    // Nothing to do, but an instruction all the same: counted with what comes next.
+    guard_ = kNoReg;
+    Emit(Fn::kNone, Ty::kNone);
+    missing_ = false;
+  }
+  if (skip != kNoLabel) PlaceLabel(skip);
+  return Ok();
+}
+
+Status Lowering::Body(Instance& instance, uint32_t depth) {
+  const ptx::Function& function = *instance.function;
+  std::vector<std::pair<uint32_t, uint32_t>> labels;  // position, label
+  for (size_t i = 0; i < function.labels.size(); ++i) {
+    labels.emplace_back(function.labels[i].target, instance.labels[i]);
+  }
+  std::sort(labels.begin(), labels.end());
+  size_t next = 0;
+  for (size_t i = 0; i <= function.body.size(); ++i) {
+    for (; next < labels.size() && labels[next].first <= i; ++next) {
+      PlaceLabel(labels[next].second);
+    }
+    if (i == function.body.size()) break;
+    at_ = &instance;
+    RETURN_IF_ERROR(One(function.body[i], depth));
+  }
+  // Falling off the end returns.
+  guard_ = kNoReg;
+  guard_flip_ = false;
+  counted_ = true;
+  if (instance.after == kNoLabel) {
+    Emit(Fn::kExit, Ty::kNone);
+  } else {
+    Emit(Fn::kJump, Ty::kNone).target = instance.after;
+  }
+  return Ok();
+}
+
+// .shared variables that the kernel and what it calls name: static ones side by side, then the
+// dynamic part, whose start must be known before the first address is taken.
+Status Lowering::LayOutShared(const ptx::Function& kernel) {
+  std::vector<const ptx::Function*> reached = {&kernel};
+  std::set<const ptx::Function*> seen = {&kernel};
+  uint64_t dynamic_align = 16;
+  while (!reached.empty()) {
+    const ptx::Function& function = *reached.back();
+    reached.pop_back();
+    const auto number = static_cast<uint32_t>(&function - module_.functions.data());
+    for (const Operand& operand : function.operands) {
+      if (operand.kind == OperandKind::kFunction) {
+        const ptx::Function* callee = &module_.functions[operand.index];
+        if (seen.insert(callee).second) reached.push_back(callee);
+      }
+      const bool names = operand.kind == OperandKind::kVariable ||
+                         (operand.kind == OperandKind::kAddress &&
+                          operand.base == ptx::BaseKind::kVariable);
+      if (!names) continue;
+      const bool of_module = operand.scope == ptx::VariableScope::kModule;
+      const ptx::Variable& variable =
+          of_module ? module_.variables[operand.index] : function.variables[operand.index];
+      if (variable.space != ptx::Space::kShared) continue;
+      const uint64_t align = std::max<uint64_t>(variable.align, 1);
+      if (variable.size == 0) {
+        ir_.dynamic_shared = true;
+        dynamic_align = std::max(dynamic_align, align);
+        continue;
+      }
+      const auto key = std::make_pair(of_module ? ptx::kNoIndex : number, operand.index);
+      if (shared_.count(key) != 0) continue;
+      const uint64_t address = (ir_.shared_bytes + align - 1) / align * align;
+      if (variable.size > kMostSharedBytes || address + variable.size > kMostSharedBytes) {
+        return Error(Code::kTooLarge, "kernel " + kernel.name + ": shared memory over 227 KiB");
+      }
+      shared_[key] = address;
+      ir_.shared_bytes = address + variable.size;
+    }
+  }
+  ir_.dynamic_shared_offset = (ir_.shared_bytes + dynamic_align - 1) / dynamic_align * dynamic_align;
+  return Ok();
+}
+
+Result<Ir> Lowering::Run(const ptx::Function& kernel) {
+  Instance instance = MakeInstance(kernel);
+  for (const ptx::Param& param : kernel.params) {
+    if (param.is_register) continue;
+    Place& place = instance.places[param.index];
+    place.known = true;
+    place.window = Window::kParam;
+    place.address = param.offset;
+  }
+  ir_.param_bytes = kernel.param_bytes;
+  callers_.push_back(&kernel);
+  RETURN_IF_ERROR(LayOutShared(kernel));
+  RETURN_IF_ERROR(Body(instance, 0));
+  return std::move(ir_);
+}
+
+Result<Ir> Lower(const ptx::Module& module, const ptx::Function& kernel,
+                 const AddressOf& address_of, const HandlerTable& handlers) {
+  return Lowering(module, address_of, handlers).Run(kernel);
+}
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,144 @@
+// PTX to the internal instructions. Calls are inlined: each call site gets an instance of its
+// callee with registers, labels and .local variables of its own; .param variables of a call become
+// .local ones that caller and callee share.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gpu/cpu/choose.h"
+#include "gpu/cpu/ir.h"
+#include "gpu/cpu/program.h"
+
+namespace souk::gpu::cpu {
+
+// What is refused with kTooLarge, before memory is spent on it.
+inline constexpr size_t kMostInstructions = 1u << 20;  // of one kernel, calls inlined
+inline constexpr uint32_t kDeepestCall = 64;
+inline constexpr uint64_t kMostSharedBytes = 227 * 1024;  // the ISA's largest (sm_90)
+inline constexpr uint64_t kMostLocalBytes = 512 * 1024;   // of a thread
+
+Result<Ir> Lower(const ptx::Module& module, const ptx::Function& kernel,
+                 const AddressOf& address_of, const HandlerTable& handlers);
+
+// Null where the cpu device has the register.
+const char* WhyUnsupportedSpecial(ptx::Special special);
+
+class Lowering {
+ public:
+  Lowering(const ptx::Module& module, const AddressOf& address_of, const HandlerTable& handlers)
+      : module_(module), address_of_(address_of), handlers_(handlers) {}
+
+  Result<Ir> Run(const ptx::Function& kernel);
+
+ private:
+  // Where a variable stands: an offset into its window, or a device address (kGlobal).
+  struct Place {
+    bool known = false;
+    Window window = Window::kGlobal;
+    uint64_t address = 0;
+  };
+  // One inlined copy of a function.
+  struct Instance {
+    const ptx::Function* function = nullptr;
+    std::vector<uint32_t> regs = {};    // first virtual register of each register
+    std::vector<uint32_t> labels = {};  // of each label
+    std::vector<Place> places = {};     // of each variable
+    uint32_t carry = kNoReg;
+    uint32_t after = kNoLabel;  // where ret goes; none in a kernel
+  };
+  using Operands = std::span<const ptx::Operand>;
+
+  Status Body(Instance& instance, uint32_t depth);
+  Status One(const ptx::Instruction& instruction, uint32_t depth);
+  Status Dispatch(const ptx::Instruction& instruction, const Choice& choice, Operands operands,
+                  uint32_t depth);
+  Status LayOutShared(const ptx::Function& kernel);
+  Instance MakeInstance(const ptx::Function& function);
+  Status Call(const ptx::Instruction& instruction, Operands operands, uint32_t depth);
+  Status BindParams(Instance& callee, const std::vector<ptx::Param>& formal,
+                    const ptx::Operand& actual, bool returns);
+
+  Status Plain(const Choice& choice, Operands operands);
+  Status Carry(const Choice& choice, Operands operands);
+  Status Mov(Operands operands);
+  Status MovVector(Operands operands);
+  Status Load(Operands operands);
+  Status Store(Operands operands);
+  Status Atom(Operands operands, bool has_result);
+  Status Cvt(const Choice& choice, Operands operands);
+  Status Cvta(Operands operands);
+  Status Isspacep(Operands operands);
+  Status Setp(Operands operands);
+  Status Set(Operands operands);
+  Status HalfPairSet(Operands operands);
+  Status Testp(Operands operands);
+  Status Shuffle(Operands operands);
+  Status Vote(Operands operands);
+  Status Match(Operands operands);
+  Status Redux(Operands operands);
+  Status Elect(Operands operands);
+  Status WarpSync(Operands operands);
+  Status Barrier(Operands operands);
+  Status CopyAsync(Operands operands);
+  Status Branch(Operands operands);
+  Status BranchIndexed(Operands operands);
+
+  // Operands.
+  Result<uint32_t> Register(const ptx::Operand& operand);
+  Result<uint32_t> Source(const ptx::Operand& operand, ptx::Type type);
+  // Also a register wider than the type (ISA "Operand Size Exceeding Instruction-Type Size").
+  Result<uint32_t> WideSource(const ptx::Operand& operand, ptx::Type type);
+  Result<uint32_t> Dest(const ptx::Operand& operand, ptx::Type type);
+  // A predicate, negated where the operand is.
+  Result<uint32_t> Condition(const ptx::Operand& operand);
+  Result<uint32_t> SpecialRegister(const ptx::Operand& operand, ptx::Type type);
+  Result<Place> PlaceOf(ptx::VariableScope scope, uint32_t index);
+  Result<Place> AllocateVariable(const ptx::Variable& variable, uint32_t function, uint32_t index);
+  struct Address {
+    uint32_t reg = kNoReg;
+    bool narrow = false;
+    uint64_t offset = 0;
+    Window window = Window::kGeneric;
+  };
+  Result<Address> AddressOfOperand(const ptx::Operand& operand, ptx::Space space);
+  // The address in a 64-bit register.
+  Result<uint32_t> AddressValue(const ptx::Operand& operand, ptx::Space space);
+  // dst, and the predicate of d|p (kNoReg where there is none).
+  Status PairDest(const ptx::Operand& operand, ptx::Type type, uint32_t* dst, uint32_t* pred);
+  Status CompareInto(uint32_t dst, ptx::Compare compare, ptx::Type type, uint32_t a, uint32_t b);
+  Status Combined(uint32_t pred, Operands operands, size_t third);
+
+  // Registers and instructions.
+  uint32_t NewReg(uint32_t bytes);
+  uint32_t Constant(uint32_t bytes, uint64_t value);
+  Inst& Emit(Fn fn, Ty ty);
+  Inst& Emit(Fn fn, Ty ty, uint32_t dst, uint32_t a, uint32_t b = kNoReg, uint32_t c = kNoReg);
+  void AddExtra(Inst& inst, uint32_t reg, bool is_def);
+  uint32_t NewLabel();
+  void PlaceLabel(uint32_t label);
+  Error Refuse(const std::string& why) const;
+
+  const ptx::Module& module_;
+  const AddressOf& address_of_;
+  const HandlerTable& handlers_;
+  Ir ir_ = {};
+  std::map<std::pair<uint32_t, uint64_t>, uint32_t> constants_ = {};
+  std::map<std::pair<uint32_t, uint64_t>, uint32_t> specials_ = {};  // Special, bytes
+  // .shared variables stand once in a kernel, however often their function is inlined.
+  std::map<std::pair<uint32_t, uint32_t>, uint64_t> shared_ = {};  // function or kNone, variable
+  std::vector<const ptx::Function*> callers_ = {};
+
+  // The instruction being lowered.
+  Instance* at_ = nullptr;
+  const ptx::Instruction* instruction_ = nullptr;
+  const ptx::Operation* operation_ = nullptr;
+  uint32_t guard_ = kNoReg;
+  bool guard_flip_ = false;
+  bool counted_ = false;      // its cost stands on an inst already
+  uint32_t temporaries_ = 0;  // registers from here on are this instruction's own
+  bool missing_ = false;      // an Emit found no handler
+};
+
+}  // namespace souk::gpu::cpu

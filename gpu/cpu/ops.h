@@ -1,0 +1,229 @@
+// The interpreter's internal instructions: what a handler does (Fn) on which lane type (Ty). PTX
+// operations are lowered to these once per kernel (lower.cc); each pair has its handlers in the
+// HandlerTable.
+#pragma once
+
+#include <cstdint>
+
+namespace souk::gpu::cpu {
+
+// How a lane is stored: predicates as one bit of a 32-bit mask, the others lane after lane.
+enum class Ty : uint8_t {
+  kPred,
+  kU8,
+  kS8,
+  kU16,
+  kS16,
+  kU32,
+  kS32,
+  kU64,
+  kS64,
+  kF16,
+  kF16x2,
+  kBf16,
+  kBf16x2,
+  kF32,
+  kF64,
+  kNone,
+};
+inline constexpr uint32_t kTyCount = 16;
+constexpr uint32_t Index(Ty ty) {
+  return static_cast<uint32_t>(ty);
+}
+
+// Operands: d = f(a, b, c), each a register; imm holds modifiers; extra holds further registers.
+enum class Fn : uint16_t {
+  kNone,
+  kMov,   // d = a; also kPred
+  kPack,  // d = elements extra[0 .. count), low first; Ty is the element's
+  kUnpack,
+  kLowHalf,  // 16 bits of a 32-bit register
+  kHighHalf,
+
+  // Integers and, where the name fits, floats with .rn, without .ftz and .sat.
+  kAdd,
+  kSub,
+  kMulLo,
+  kMulHi,
+  kMulWide,
+  kMadLo,
+  kMadHi,
+  kMadWide,
+  kMadHiSat,
+  kMul24Lo,
+  kMul24Hi,
+  kMad24Lo,
+  kMad24Hi,
+  kMad24HiSat,
+  kAddSat,
+  kSubSat,
+  kDiv,
+  kRem,
+  kAbs,
+  kNeg,
+  kMin,
+  kMax,
+  kMinRelu,
+  kMaxRelu,
+  kSad,
+  kAddCarry,  // c: the carry flag (a predicate), read with imm & 1, written with imm & 2
+  kSubCarry,
+  kMadLoCarry,  // extra: the addend; c: the carry flag
+  kMadHiCarry,
+
+  kAnd,
+  kOr,
+  kXor,
+  kNot,
+  kCnot,
+  kShl,
+  kShr,
+  kShfLeftWrap,
+  kShfLeftClamp,
+  kShfRightWrap,
+  kShfRightClamp,
+  kLop3,  // imm: the look-up table
+  kPrmt,  // imm: PermuteMode
+  kBfe,
+  kBfi,  // extra: length
+  kBfind,
+  kBfindShift,
+  kBrev,
+  kPopc,
+  kClz,
+  kBmskClamp,
+  kBmskWrap,
+  kSzextClamp,
+  kSzextWrap,
+  kFns,
+  kDp4a,  // imm: bit 0: a is signed, bit 1: b is signed
+  kDp2aLo,
+  kDp2aHi,
+
+  kSelp,  // c: predicate
+  kSlctS32,
+  kSlctF32,  // imm & kFtz
+  kSetp,     // + Compare; d: predicate
+  kSetpLast = kSetp + 20,
+
+  // Floats with the modifiers in imm (see kRoundMask …).
+  kFAdd,  // + Round, as the next six
+  kFAddLast = kFAdd + 3,
+  kFSub,
+  kFSubLast = kFSub + 3,
+  kFMul,
+  kFMulLast = kFMul + 3,
+  kFFma,
+  kFFmaLast = kFFma + 3,
+  kFDiv,
+  kFDivLast = kFDiv + 3,
+  kFRcp,
+  kFRcpLast = kFRcp + 3,
+  kFSqrt,
+  kFSqrtLast = kFSqrt + 3,
+  kFma,     // .rn, without .ftz and .sat
+  kAddFtz,  // .rn.ftz
+  kSubFtz,
+  kMulFtz,
+  kFmaFtz,
+  kDivApprox,  // also .full
+  kRcpApprox,
+  kSqrtApprox,
+  kFAbs,
+  kFNeg,
+  kFMin,
+  kFMax,
+  kCopysign,
+  kTestp,  // imm: TestProperty
+  kEx2,
+  kLg2,
+  kSin,
+  kCos,
+  kRsqrt,
+  kTanh,
+  kRcpFtz64,    // rcp.approx.ftz.f64
+  kRsqrtFtz64,  // rsqrt.approx.ftz.f64
+
+  kCvt,  // + Ty of the source; Ty is the destination's; imm: modifiers
+  kCvtLast = kCvt + kTyCount,
+  kCvtPack,  // cvt.f16x2.f32 d, a, b: a to the high half
+
+  // Memory. kLd + 3 × Window + {0: 16, 1: 32, 2: 64}-bit register; Ty is the memory's type.
+  // Address: a (kNoSlot: none) + imm; count elements, with more than one from extra on.
+  kLd,
+  kLdLast = kLd + 15,
+  kSt,
+  kStLast = kSt + 15,
+  // + Window. a: address, b, c: operands; d may be the sink. imm: offset; count: Combine.
+  kAtom,
+  kAtomLast = kAtom + 5,
+  kCopyAsync,  // cp.async: a: shared address, b: global address, c: bytes to read; imm: bytes
+  kIsspacep,   // imm: Window
+  kCvta,       // imm: what is added
+  kCvtaCheck,
+
+  // Between lanes. extra: the member mask register.
+  kShflUp,  // d, a; b: lane, c: clamp; extra: members, d's predicate
+  kShflDown,
+  kShflBfly,
+  kShflIdx,
+  kVoteAll,
+  kVoteAny,
+  kVoteUni,
+  kVoteBallot,
+  kMatchAny,
+  kMatchAll,
+  kRedux,  // count: Combine
+  kActivemask,
+  kElect,
+  kWarpSync,
+
+  // Control. target: an op's index; cost: thread-instructions since the last control op.
+  kJump,
+  kBranch,
+  kBranchIndexed,  // brx.idx: a: index; extra: targets
+  kExit,
+  kTrap,
+  kBarrier,  // imm: BarrierBits; a: id, b: count, c: predicate (red)
+
+  kCount,
+};
+
+constexpr Fn operator+(Fn fn, uint32_t n) {
+  return static_cast<Fn>(static_cast<uint32_t>(fn) + n);
+}
+constexpr uint32_t Index(Fn fn) {
+  return static_cast<uint32_t>(fn);
+}
+
+// Modifiers of floating-point operations, in Op::imm. Conversions keep their Round in the low bits.
+inline constexpr uint64_t kRoundMask = 3;
+inline constexpr uint64_t kFtz = 8;
+inline constexpr uint64_t kSat = 16;
+inline constexpr uint64_t kFull = 32;  // div.full
+inline constexpr uint64_t kNanWins = 64;
+inline constexpr uint64_t kXorsign = 128;
+inline constexpr uint64_t kRelu = 256;
+inline constexpr uint64_t kIntegral = 512;  // cvt.rni, .rzi, .rmi, .rpi of a float to a float
+inline constexpr uint64_t kSatfinite = 1024;
+
+enum class Round : uint8_t { kNearest, kZero, kDown, kUp };
+
+// Kernel state spaces as windows of one 64-bit generic address space (PTX ISA "Generic
+// Addressing"). Offsets into them are what .shared, .local and .param addresses are.
+enum class Window : uint8_t { kGeneric, kGlobal, kShared, kLocal, kParam };
+inline constexpr uint64_t kSharedBase = uint64_t{1} << 44;
+inline constexpr uint64_t kLocalBase = uint64_t{2} << 44;
+inline constexpr uint64_t kParamBase = uint64_t{3} << 44;
+inline constexpr uint64_t kWindowBytes = uint64_t{1} << 32;
+inline constexpr uint64_t kGlobalBase = uint64_t{4} << 44;
+
+// Op::imm of kBarrier.
+inline constexpr uint64_t kBarrierArrive = 1;
+inline constexpr uint64_t kBarrierAligned = 2;
+inline constexpr uint64_t kBarrierCounted = 4;
+inline constexpr uint64_t kBarrierRedAnd = 8;
+inline constexpr uint64_t kBarrierRedOr = 16;
+inline constexpr uint64_t kBarrierRedPopc = 32;
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,54 @@
+// A kernel ready to run. Immutable, shared by all threads.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gpu/cpu/handlers.h"
+#include "gpu/ptx/module.h"
+
+namespace souk::gpu::cpu {
+
+struct ConstantSlot {
+  uint32_t offset = 0;
+  uint8_t bytes = 4;  // of a lane; 1: a predicate
+  uint64_t value = 0;
+};
+struct SpecialSlot {
+  uint32_t offset = 0;
+  ptx::Special special = ptx::Special::kTidX;
+};
+struct ClearedSlot {
+  uint32_t offset = 0;
+  uint32_t bytes = 0;  // of the whole warp
+};
+
+struct Program {
+  std::string name = {};
+  std::vector<Op> ops = {};
+  std::vector<uint32_t> extra = {};  // register offsets, branch tables (op indices)
+  std::vector<uint32_t> lines = {};  // of each op, in the PTX
+  std::vector<ConstantSlot> constants = {};
+  std::vector<SpecialSlot> specials = {};
+  std::vector<ClearedSlot> cleared = {};
+  uint32_t register_bytes = 0;  // of one warp
+  uint32_t site_count = 0;
+  uint64_t shared_bytes = 0;  // static
+  uint64_t dynamic_shared_offset = 0;
+  bool dynamic_shared = false;
+  uint64_t local_bytes = 0;  // of one thread, a multiple of 16
+  uint64_t param_bytes = 0;
+  bool exact = false;  // blocks may run in any order (ptx::Class)
+  ptx::Directives directives = {};
+};
+
+// Device addresses of .global and .const variables. function: Module::functions' index, or
+// ptx::kNoIndex for module scope.
+using AddressOf = std::function<uint64_t(uint32_t function, uint32_t variable)>;
+
+// kUnsupported names the instruction and its line.
+Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
+                        const AddressOf& address_of, const HandlerTable& handlers);
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,254 @@
+#include "gpu/cpu/warp.h"
+
+namespace souk::gpu::cpu {
+
+void Warp::SetActive(uint32_t mask) {
+  active = mask;
+  full = mask == kAllLanes ? 1 : 0;
+  lanes = static_cast<uint32_t>(__builtin_popcount(mask));
+}
+
+void Warp::Push(uint32_t pc, uint32_t mask) {
+  if (mask == 0) return;
+  for (uint32_t i = 0; i < ready_count; ++i) {
+    if (ready[i].pc == pc) {
+      ready[i].mask |= mask;
+      return;
+    }
+  }
+  ready[ready_count] = Fragment{pc, mask};
+  ++ready_count;
+}
+
+namespace {
+
+// Runs fragment `index`; the others are taken up again where next_pc says.
+const Op* Take(Warp& w, uint32_t index) {
+  const Fragment f = w.ready[index];
+  --w.ready_count;
+  w.ready[index] = w.ready[w.ready_count];
+  w.last_pc = f.pc;
+  w.SetActive(f.mask);
+  return w.code + f.pc;
+}
+
+}  // namespace
+
+const Op* Warp::Pick() {
+  if (ready_count == 0) {
+    SetActive(0);
+    stop = waiting_count != 0 ? Stop::kBlocked : Stop::kDone;
+    return nullptr;
+  }
+  uint32_t lowest = 0;
+  for (uint32_t i = 1; i < ready_count; ++i) {
+    if (ready[i].pc < ready[lowest].pc) lowest = i;
+  }
+  const Op* op = Take(*this, lowest);
+  next_pc = kNever;
+  for (uint32_t i = 0; i < ready_count; ++i) {
+    if (ready[i].pc < next_pc) next_pc = ready[i].pc;
+  }
+  return op;
+}
+
+const Op* Warp::PickNext() {
+  if (ready_count <= 1) return Pick();
+  uint32_t best = ready_count;  // the lowest pc above the last that ran
+  uint32_t lowest = 0;
+  for (uint32_t i = 0; i < ready_count; ++i) {
+    if (ready[i].pc < ready[lowest].pc) lowest = i;
+    if (ready[i].pc > last_pc && (best == ready_count || ready[i].pc < ready[best].pc)) best = i;
+  }
+  const Op* op = Take(*this, best == ready_count ? lowest : best);
+  next_pc = kNever;
+  return op;
+}
+
+const Op* Warp::Exit(const Op* op, uint32_t mask) {
+  live &= ~mask;
+  released &= ~mask;
+  // Members that have exited are not waited for.
+  if (waiting_count != 0) ReleaseMembers();
+  const uint32_t left = active & ~mask;
+  if (left == 0) return Pick();
+  SetActive(left);
+  return op + 1;
+}
+
+bool Warp::PassMembers(const Op* op, uint32_t members, const Op** next) {
+  if ((active & ~released) == 0) {
+    released &= ~active;
+    return true;
+  }
+  const uint32_t pc = static_cast<uint32_t>(op - code);
+  bool merged = false;
+  for (uint32_t i = 0; i < waiting_count; ++i) {
+    if (waiting[i].pc == pc && waiting[i].members == members) {
+      waiting[i].mask |= active;
+      merged = true;
+    }
+  }
+  if (!merged) {
+    waiting[waiting_count] = Waiting{};
+    waiting[waiting_count].pc = pc;
+    waiting[waiting_count].mask = active;
+    waiting[waiting_count].members = members;
+    ++waiting_count;
+  }
+  ReleaseMembers();
+  *next = Pick();
+  return false;
+}
+
+// Lanes that wait with one member mask meet, at whatever instruction each of them waits (on
+// hardware it is the convergence barrier that counts, not the place).
+void Warp::ReleaseMembers() {
+  for (uint32_t i = 0; i < waiting_count; ++i) {
+    const uint32_t members = waiting[i].members;
+    if (members == 0) continue;
+    uint32_t here = 0;
+    for (uint32_t j = i; j < waiting_count; ++j) {
+      if (waiting[j].members == members) here |= waiting[j].mask;
+    }
+    if ((members & live & ~here) != 0) continue;
+    uint32_t kept = 0;
+    for (uint32_t j = 0; j < waiting_count; ++j) {
+      if (waiting[j].members == members) {
+        Push(waiting[j].pc, waiting[j].mask);
+        released |= waiting[j].mask;
+      } else {
+        waiting[kept] = waiting[j];
+        ++kept;
+      }
+    }
+    waiting_count = kept;
+    i = UINT32_MAX;  // from the start
+  }
+}
+
+const Op* Warp::WaitAtBarrier(const Op* op, uint32_t barrier, uint32_t expected, uint64_t bits) {
+  const uint32_t pc = static_cast<uint32_t>(op - code);
+  for (uint32_t i = 0; i < waiting_count; ++i) {
+    Waiting& other = waiting[i];
+    if (other.members == 0 && other.pc == pc && other.barrier == barrier &&
+        other.expected == expected) {
+      other.mask |= active;
+      return Pick();
+    }
+  }
+  Waiting& mine = waiting[waiting_count];
+  mine = Waiting{};
+  mine.pc = pc;
+  mine.mask = active;
+  mine.barrier = barrier;
+  mine.expected = expected;
+  mine.bits = bits;
+  ++waiting_count;
+  return Pick();
+}
+
+const Op* Warp::Fail(const Op* op, FaultKind kind, uint32_t lane) {
+  fault = Fault{};
+  fault.kind = kind;
+  fault.pc = static_cast<uint32_t>(op - code);
+  fault.warp = index;
+  fault.lane = lane;
+  stop = Stop::kFault;
+  return nullptr;
+}
+
+const Op* Warp::FailAccess(const Op* op, FaultKind kind, uint32_t lane, Window window,
+                           uint64_t address, uint32_t bytes, bool write) {
+  Fail(op, kind, lane);
+  fault.window = window;
+  fault.address = address;
+  fault.bytes = bytes;
+  fault.write = write;
+  return nullptr;
+}
+
+namespace {
+
+struct Place {
+  uint64_t begin = 0;
+  uint64_t size = 0;
+  uint8_t* host = nullptr;
+  bool writable = true;
+  bool remember = false;
+};
+
+// What an address of the generic space, or of .global, lies in. Sorted allocations; the last that
+// begins at or before the address.
+Place FindAllocation(const Memory& m, uint64_t address) {
+  size_t low = 0;
+  size_t high = m.allocation_count;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (m.allocations[middle].begin <= address) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == 0) return Place{};
+  const Allocation& found = m.allocations[low - 1];
+  return Place{found.begin, found.end - found.begin, m.arena + (found.begin - kGlobalBase),
+               found.writable, true};
+}
+
+Place FindWindow(const Warp& w, uint32_t lane, Window window, uint64_t base) {
+  const Memory& m = *w.memory;
+  switch (window) {
+    case Window::kShared:
+      return Place{base, m.shared_bytes, m.shared, true, true};
+    case Window::kLocal: {
+      const uint64_t thread = uint64_t{w.index} * kLanes + lane;
+      return Place{base, m.local_bytes, m.local + thread * m.local_bytes, true, false};
+    }
+    case Window::kParam:
+      return Place{base, m.param_bytes, m.params, false, true};
+    case Window::kGeneric:
+    case Window::kGlobal:
+      break;
+  }
+  return Place{};
+}
+
+}  // namespace
+
+uint8_t* Resolve(Warp& w, const Op* op, uint32_t lane, Window window, uint64_t address,
+                 uint32_t bytes, bool write) {
+  Place place;
+  if (window == Window::kGeneric && address >= kSharedBase && address < kGlobalBase) {
+    const uint64_t base = address & ~(kSharedBase - 1);
+    const Window inside = base == kSharedBase  ? Window::kShared
+                          : base == kLocalBase ? Window::kLocal
+                                               : Window::kParam;
+    place = FindWindow(w, lane, inside, base);
+  } else if (window == Window::kGeneric || window == Window::kGlobal) {
+    place = FindAllocation(*w.memory, address);
+  } else {
+    place = FindWindow(w, lane, window, 0);
+    place.remember = false;
+  }
+  const uint64_t offset = address - place.begin;
+  if (address < place.begin || place.size < bytes || offset > place.size - bytes) {
+    w.FailAccess(op, FaultKind::kOutOfBounds, lane, window, address, bytes, write);
+    return nullptr;
+  }
+  if ((address & (bytes - 1)) != 0) {
+    w.FailAccess(op, FaultKind::kMisaligned, lane, window, address, bytes, write);
+    return nullptr;
+  }
+  if (write && !place.writable) {
+    w.FailAccess(op, FaultKind::kReadOnly, lane, window, address, bytes, write);
+    return nullptr;
+  }
+  if (place.remember) {
+    w.memory->sites[op->target] = Site{place.begin, place.size, place.host, place.writable};
+  }
+  return place.host + offset;
+}
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,35 @@
+// CUDA C++ to PTX through NVRTC, which is opened at run time: one binary serves machines with and
+// without the CUDA Toolkit. Any thread; the library is opened once and stays open.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/result.h"
+
+namespace souk::ptx {
+
+struct CompileOptions {
+  uint32_t architecture = 75;            // compute_75
+  std::string architecture_suffix = {};  // "a", "f" or nothing
+  std::string name = "kernel.cu";        // as errors and .file lines show it
+  std::vector<std::filesystem::path> include_dirs = {};
+  std::vector<std::string> defines = {};  // "N=4"
+  bool line_info = false;                 // .loc lines, for profiles
+};
+
+// The toolkit's root: $CUDA_HOME, $CUDA_PATH, the folder above nvcc on PATH, /usr/local/cuda, in
+// that order; empty where none holds an NVRTC library.
+std::filesystem::path FindToolkit();
+
+// What NVRTC wrote, not yet canonical. kUnavailable where there is no NVRTC, with what was looked
+// for; kInvalidArgument with the compiler's log (its first 16 KiB) where the source does not
+// compile; kTooLarge beyond 16 MiB of source.
+Result<std::string> CompileCuda(std::string_view source, const CompileOptions& options);
+
+// "13.0"; kUnavailable as above.
+Result<std::string> NvrtcVersion();
+
+}  // namespace souk::ptx

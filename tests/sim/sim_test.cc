@@ -1,0 +1,35 @@
+// The quick form: some seeds, each twice. tools/check --long runs a thousand (docs/testing.md).
+#include <gtest/gtest.h>
+
+#include "sim/world.h"
+
+namespace souk::sim {
+namespace {
+
+class Seeds : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(Seeds, NothingForbiddenHappensAndEverySeedRepeatsItself) {
+  const Options options{.seed = GetParam()};
+  const Outcome first = sim::Run(options);
+  for (const std::string& violation : first.violations) ADD_FAILURE() << violation;
+  EXPECT_GE(first.steps, options.steps);
+  EXPECT_EQ(sim::Run(options).trace, first.trace);
+}
+
+INSTANTIATE_TEST_SUITE_P(Simulator, Seeds, testing::Range<uint64_t>(1, 13));
+
+TEST(Simulator, SeedsAreBusy) {
+  uint64_t leases = 0, jobs = 0, crashes = 0;
+  for (uint64_t seed = 100; seed < 106; ++seed) {
+    const Outcome outcome = sim::Run({.seed = seed});
+    leases += outcome.leases;
+    jobs += outcome.jobs;
+    crashes += outcome.crashes;
+  }
+  EXPECT_GT(leases, 12u);
+  EXPECT_GT(jobs, 3u);
+  EXPECT_GT(crashes, 12u);
+}
+
+}  // namespace
+}  // namespace souk::sim

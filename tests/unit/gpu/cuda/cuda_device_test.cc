@@ -1,0 +1,315 @@
+#include "gpu/cuda/cuda_device.h"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include "gpu/ptx/module.h"
+#include "unit/gpu/cuda/standin.h"
+
+namespace souk::gpu {
+namespace {
+
+using cuda::Driver;
+
+const char* const kStandin = SOUK_STANDIN_LIBRARY;
+
+standin::State& State() {
+  static void* const handle = dlopen(kStandin, RTLD_NOW | RTLD_LOCAL);
+  static auto* const state = reinterpret_cast<standin::State* (*)()>(dlsym(handle, "StandinState"));
+  return *state();
+}
+
+ptx::Module Kernels() {
+  const Result<ptx::Module> parsed = ptx::Parse(R"(
+.version 6.3
+.target sm_75
+.address_size 64
+.visible .global .align 4 .b8 secret[16];
+.visible .entry store(.param .u64 a, .param .u32 b) { ret; }
+.visible .entry fault(.param .u64 a) { ret; }
+.visible .entry endless() { ret; }
+)");
+  EXPECT_TRUE(parsed);
+  return *ptx::Canonicalize(*parsed);
+}
+
+class CudaDeviceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    State() = standin::State();
+    Result<Driver> driver = cuda::LoadDriver(kStandin);
+    ASSERT_TRUE(driver) << driver.error().message;
+    driver_ = *driver;
+  }
+  std::unique_ptr<Device> Open() {
+    Result<std::unique_ptr<Device>> device = MakeCudaDevice(driver_, 0);
+    EXPECT_TRUE(device);
+    return std::move(*device);
+  }
+  static LaunchRequest Store(DeviceAddress address) {
+    LaunchRequest request{.kernel = "store", .grid = {2, 3, 4}, .block = {32, 2, 1}};
+    PutLe(request.params, address);
+    PutLe(request.params, uint32_t{7});
+    return request;
+  }
+  Driver driver_;
+};
+
+TEST(CudaDriver, IsNotFoundWhereThereIsNoLibrary) {
+  const Result<Driver> driver = cuda::LoadDriver("libsouk-no-such-driver.so.1");
+  ASSERT_FALSE(driver);
+  EXPECT_EQ(driver.error().code, Code::kNotFound);
+}
+
+TEST(CudaDriver, NamesTheFunctionThatALibraryLacks) {
+  const Result<Driver> driver = cuda::LoadDriver("libm.so.6");
+  ASSERT_FALSE(driver);
+  EXPECT_EQ(driver.error().code, Code::kUnavailable);
+  EXPECT_NE(driver.error().message.find("lacks cu"), std::string::npos);
+}
+
+TEST(CudaDriver, TellsNoDeviceFromAFailingDriver) {
+  State() = standin::State();
+  State().fail["cuInit"] = 100;
+  EXPECT_EQ(cuda::LoadDriver(kStandin).error().code, Code::kNotFound);
+  State().fail["cuInit"] = 34;
+  EXPECT_EQ(cuda::LoadDriver(kStandin).error().code, Code::kNotFound);
+  State().fail["cuInit"] = 803;
+  EXPECT_EQ(cuda::LoadDriver(kStandin).error().code, Code::kUnavailable);
+}
+
+TEST(CudaDriver, KnowsWhichPtxItsVersionTakes) {
+  EXPECT_EQ(cuda::NewestPtx(13000), 90u);
+  EXPECT_EQ(cuda::NewestPtx(12060), 85u);
+  EXPECT_EQ(cuda::NewestPtx(12040), 84u);
+  EXPECT_EQ(cuda::NewestPtx(11080), 78u);
+  EXPECT_EQ(cuda::NewestPtx(20000), 91u);
+}
+
+TEST_F(CudaDeviceTest, DescribesEveryDevice) {
+  const Result<std::vector<DeviceInfo>> devices = ListCudaDevices(driver_);
+  ASSERT_TRUE(devices);
+  ASSERT_EQ(devices->size(), 2u);
+  const DeviceInfo& info = (*devices)[1];
+  EXPECT_EQ(info.kind, "cuda");
+  EXPECT_EQ(info.name, "Stand-in B");
+  EXPECT_EQ(info.uuid, "GPU-10111213-1415-1617-1819-1a1b1c1d1e1f");
+  EXPECT_EQ(info.architecture, 90u);
+  EXPECT_EQ(info.newest_ptx, 90u);
+  EXPECT_EQ(info.memory_bytes, 1u << 20);
+  EXPECT_EQ(info.multiprocessors, 132u);
+  EXPECT_FALSE(info.driver.empty());
+}
+
+TEST_F(CudaDeviceTest, RefusesADeviceThatIsNotThere) {
+  EXPECT_EQ(MakeCudaDevice(driver_, 2).error().code, Code::kNotFound);
+  State().fail["cuCtxCreate_v2"] = 2;
+  EXPECT_EQ(MakeCudaDevice(driver_, 0).error().code, Code::kExhausted);
+  EXPECT_EQ(State().contexts, 0);
+}
+
+TEST_F(CudaDeviceTest, ClearsMemoryBeforeAndAfter) {
+  const std::unique_ptr<Device> device = Open();
+  const Result<DeviceAddress> address = device->Allocate(100);
+  ASSERT_TRUE(address);
+  Bytes read(100, 1);
+  ASSERT_TRUE(device->Read(*address, read));
+  EXPECT_EQ(read, Bytes(100));  // the driver gave 0xaa
+  ASSERT_TRUE(device->Write(*address, Bytes(100, 5)));
+  ASSERT_TRUE(device->Free(*address));
+  EXPECT_EQ(State().calls["cuMemFree_v2"], 1);
+  EXPECT_EQ(State().dirty_frees, 0);
+}
+
+TEST_F(CudaDeviceTest, ClearsAndGivesBackEverythingWhenItGoes) {
+  {
+    const std::unique_ptr<Device> device = Open();
+    ASSERT_TRUE(device->Load(Kernels()));
+    ASSERT_TRUE(device->Write(*device->Allocate(64), Bytes(64, 5)));
+    ASSERT_TRUE(device->Write(*device->Allocate(32), Bytes(32, 6)));
+  }
+  EXPECT_TRUE(State().memory.empty());
+  EXPECT_EQ(State().dirty_frees, 0);
+  EXPECT_EQ(State().module_global, std::vector<uint8_t>(16));
+  EXPECT_EQ(State().modules, 0);
+  EXPECT_EQ(State().contexts, 0);
+}
+
+TEST_F(CudaDeviceTest, HandsOutNoMemoryThatItCouldNotClear) {
+  const std::unique_ptr<Device> device = Open();
+  State().fail["cuMemsetD8_v2"] = 1;
+  EXPECT_FALSE(device->Allocate(64));
+  EXPECT_TRUE(State().memory.empty());
+}
+
+TEST_F(CudaDeviceTest, RefusesMoreMemoryThanTheDeviceHasWithoutAskingTheDriver) {
+  const std::unique_ptr<Device> device = Open();
+  ASSERT_TRUE(device->Allocate(1 << 19));
+  const int calls = State().calls["cuMemAlloc_v2"];
+  EXPECT_EQ(device->Allocate((1 << 19) + 1).error().code, Code::kExhausted);
+  EXPECT_EQ(device->Allocate(UINT64_MAX).error().code, Code::kExhausted);
+  EXPECT_EQ(device->Allocate(0).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(State().calls["cuMemAlloc_v2"], calls);
+  State().fail["cuMemAlloc_v2"] = 2;
+  const Result<DeviceAddress> refused = device->Allocate(16);
+  EXPECT_EQ(refused.error().code, Code::kExhausted);
+  EXPECT_NE(refused.error().message.find("out of memory (CUDA_ERROR_OUT_OF_MEMORY)"),
+            std::string::npos);
+  EXPECT_TRUE(device->Allocate(16));  // running out of memory breaks nothing
+}
+
+TEST_F(CudaDeviceTest, CopiesOnlyWithinOneAllocation) {
+  const std::unique_ptr<Device> device = Open();
+  const DeviceAddress a = *device->Allocate(100);
+  Bytes bytes(50);
+  EXPECT_TRUE(device->Write(a + 50, bytes));
+  EXPECT_TRUE(device->Read(a + 100, std::span<uint8_t>()));
+  EXPECT_FALSE(device->Write(a + 51, bytes));
+  EXPECT_FALSE(device->Read(a + 51, bytes));
+  EXPECT_FALSE(device->Read(a - 1, bytes));
+  EXPECT_FALSE(device->Read(0, bytes));
+  EXPECT_FALSE(device->Read(UINT64_MAX, bytes));
+  EXPECT_FALSE(device->Free(a + 1));
+}
+
+TEST_F(CudaDeviceTest, LoadsCanonicalTextAndLaunchesWithTheParametersAsOneBlock) {
+  const std::unique_ptr<Device> device = Open();
+  const ptx::Module kernels = Kernels();
+  const Result<ModuleHandle> module = device->Load(kernels);
+  ASSERT_TRUE(module) << module.error().message;
+  EXPECT_EQ(State().image, ptx::Write(kernels));
+  const DeviceAddress address = *device->Allocate(8);
+  const LaunchRequest request = Store(address + 4);
+  ASSERT_TRUE(device->Launch(*module, request, {}));
+  Bytes read(8);
+  ASSERT_TRUE(device->Read(address, read));
+  EXPECT_EQ(read, (Bytes{0, 0, 0, 0, 42, 0, 0, 0}));
+  const standin::Launch& launch = State().launches.at(0);
+  EXPECT_EQ(launch.params, request.params);
+  EXPECT_EQ(launch.grid[2], 4u);
+  EXPECT_EQ(launch.block[1], 2u);
+}
+
+TEST_F(CudaDeviceTest, RefusesLaunchesThatDoNotFitTheirKernel) {
+  const std::unique_ptr<Device> device = Open();
+  const ModuleHandle module = *device->Load(Kernels());
+  EXPECT_EQ(device->Launch(module + 1, Store(0), {}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(device->Launch(module, {.kernel = "none"}, {}).error().code, Code::kNotFound);
+  LaunchRequest request = Store(0);
+  request.params.pop_back();
+  EXPECT_EQ(device->Launch(module, request, {}).error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(State().launches.empty());
+}
+
+TEST_F(CudaDeviceTest, AsksForSharedMemoryBeyondTheDefault) {
+  const std::unique_ptr<Device> device = Open();
+  const ModuleHandle module = *device->Load(Kernels());
+  LaunchRequest request = Store(*device->Allocate(8));
+  request.dynamic_shared_bytes = 48 * 1024;
+  ASSERT_TRUE(device->Launch(module, request, {}));
+  EXPECT_EQ(State().max_shared, 0);
+  request.dynamic_shared_bytes = 100 * 1024;
+  ASSERT_TRUE(device->Launch(module, request, {}));
+  EXPECT_EQ(State().max_shared, 100 * 1024);
+  EXPECT_EQ(State().launches.back().shared, 100u * 1024);
+}
+
+TEST_F(CudaDeviceTest, PutsTheCompilersLogIntoTheError) {
+  const std::unique_ptr<Device> device = Open();
+  State().fail["cuModuleLoadDataEx"] = 218;
+  const Result<ModuleHandle> module = device->Load(Kernels());
+  ASSERT_FALSE(module);
+  EXPECT_EQ(module.error().code, Code::kMalformed);
+  EXPECT_NE(module.error().message.find("\nptxas fatal : line 7: no such thing"),
+            std::string::npos);
+  State().fail["cuModuleLoadDataEx"] = 222;
+  EXPECT_EQ(device->Load(Kernels()).error().code, Code::kUnsupported);
+  EXPECT_TRUE(device->Load(Kernels()));
+}
+
+TEST_F(CudaDeviceTest, IsBrokenForGoodAfterAFault) {
+  {
+    const std::unique_ptr<Device> device = Open();
+    const ModuleHandle module = *device->Load(Kernels());
+    const DeviceAddress address = *device->Allocate(8);
+    LaunchRequest request{.kernel = "fault"};
+    PutLe(request.params, address);
+    const Result<LaunchStats> faulted = device->Launch(module, request, {});
+    ASSERT_FALSE(faulted);
+    EXPECT_EQ(faulted.error().code, Code::kFault);
+    EXPECT_NE(faulted.error().message.find("kernel \"fault\": an illegal memory access"),
+              std::string::npos);
+    Bytes bytes(8);
+    EXPECT_EQ(device->Read(address, bytes).error().code, Code::kWrongState);
+    EXPECT_EQ(device->Write(address, bytes).error().code, Code::kWrongState);
+    EXPECT_EQ(device->Allocate(8).error().code, Code::kWrongState);
+    EXPECT_EQ(device->Free(address).error().code, Code::kWrongState);
+    EXPECT_EQ(device->Load(Kernels()).error().code, Code::kWrongState);
+    EXPECT_EQ(device->Launch(module, Store(address), {}).error().code, Code::kWrongState);
+    EXPECT_EQ(State().launches.size(), 1u);
+  }
+  EXPECT_EQ(State().contexts, 0);
+}
+
+TEST_F(CudaDeviceTest, StopsWaitingForAKernelThatOutlivesItsTime) {
+  {
+    const std::unique_ptr<Device> device = Open();
+    const ModuleHandle module = *device->Load(Kernels());
+    const Result<LaunchStats> endless =
+        device->Launch(module, {.kernel = "endless"}, {.milliseconds = 5});
+    ASSERT_FALSE(endless);
+    EXPECT_EQ(endless.error().code, Code::kExhausted);
+    EXPECT_EQ(device->Allocate(8).error().code, Code::kWrongState);
+  }
+  EXPECT_EQ(State().contexts, 1);  // destroying it would wait for the kernel
+}
+
+TEST_F(CudaDeviceTest, MapsTheDriversResultsToCodes) {
+  const std::pair<int, Code> table[] = {
+      {1, Code::kInvalidArgument}, {2, Code::kExhausted},   {100, Code::kNotFound},
+      {209, Code::kUnsupported},   {218, Code::kMalformed}, {222, Code::kUnsupported},
+      {700, Code::kFault},         {701, Code::kExhausted}, {715, Code::kFault},
+      {716, Code::kFault},         {719, Code::kFault},     {999, Code::kUnavailable},
+      {123456, Code::kUnavailable}};
+  for (const auto& row : table) {
+    EXPECT_EQ(cuda::DriverError(driver_, row.first, "x").code, row.second) << row.first;
+  }
+  EXPECT_EQ(cuda::DriverError(driver_, 123456, "doing").message, "doing: unknown error (123456)");
+  EXPECT_TRUE(cuda::IsSticky(700) && cuda::IsSticky(716) && cuda::IsSticky(719));
+  EXPECT_FALSE(cuda::IsSticky(2) || cuda::IsSticky(1) || cuda::IsSticky(701));
+}
+
+TEST(CudaDevice, RunsAKernelWhereThereIsAGpu) {
+  Result<std::unique_ptr<Device>> device = MakeCudaDevice(0);
+  if (!device) GTEST_SKIP() << device.error().message;
+  const Result<ptx::Module> parsed = ptx::Parse(R"(
+.version 6.3
+.target sm_75
+.address_size 64
+.visible .entry count(.param .u64 out)
+{
+  .reg .b32 %r<6>; .reg .b64 %d<4>;
+  ld.param.u64 %d1, [out];
+  cvta.to.global.u64 %d1, %d1;
+  mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ntid.x; mov.u32 %r3, %tid.x;
+  mad.lo.s32 %r4, %r1, %r2, %r3;
+  mul.wide.u32 %d2, %r4, 4;
+  add.s64 %d3, %d1, %d2;
+  st.global.u32 [%d3], %r4;
+  ret;
+}
+)");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const Result<ModuleHandle> module = (*device)->Load(*ptx::Canonicalize(*parsed));
+  ASSERT_TRUE(module) << module.error().message;
+  const DeviceAddress address = *(*device)->Allocate(4 * 96);
+  LaunchRequest request{.kernel = "count", .grid = {3, 1, 1}, .block = {32, 1, 1}};
+  PutLe(request.params, address);
+  ASSERT_TRUE((*device)->Launch(*module, request, {}));
+  Bytes read(4 * 96);
+  ASSERT_TRUE((*device)->Read(address, read));
+  for (uint32_t i = 0; i < 96; ++i) EXPECT_EQ(GetLe<uint32_t>(&read[i * 4]), i);
+}
+
+}  // namespace
+}  // namespace souk::gpu

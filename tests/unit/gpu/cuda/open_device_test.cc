@@ -1,0 +1,35 @@
+#include "gpu/cuda/open_device.h"
+
+#include <gtest/gtest.h>
+
+namespace souk::gpu {
+namespace {
+
+TEST(OpenDevice, KnowsTheCpuReferenceByName) {
+  const Result<std::unique_ptr<Device>> device = OpenDevice("cpu");
+  ASSERT_TRUE(device);
+  EXPECT_EQ((*device)->info().kind, "cpu");
+}
+
+TEST(OpenDevice, TakesTheBestThatThereIsOnAuto) {
+  const Result<std::vector<NamedDevice>> devices = ListDevices();
+  ASSERT_TRUE(devices) << devices.error().message;
+  ASSERT_FALSE(devices->empty());
+  EXPECT_EQ(devices->back().name, "cpu");
+  const Result<std::unique_ptr<Device>> device = OpenDevice("auto");
+  ASSERT_TRUE(device);
+  EXPECT_EQ((*device)->info().uuid, devices->front().info.uuid);
+}
+
+TEST(OpenDevice, RefusesNamesThatAreNoDevice) {
+  for (const char* name : {"", "gpu", "cuda:", "cuda:x", "cuda:0x", "cuda:-1", "cpu0", "cuda:1 ",
+                           "cuda:99999999999"}) {
+    const Result<std::unique_ptr<Device>> device = OpenDevice(name);
+    ASSERT_FALSE(device) << name;
+    EXPECT_EQ(device.error().code, Code::kInvalidArgument) << name;
+  }
+  EXPECT_EQ(OpenDevice("cuda:4000000000").error().code, Code::kNotFound);
+}
+
+}  // namespace
+}  // namespace souk::gpu
