@@ -35,6 +35,7 @@ class Ledger {
 
   Log& log() { return *log_; }
   const Store& store() const { return *store_; }
+  Store& store() { return *store_; }
 
  private:
   Ledger();

@@ -82,11 +82,12 @@ tl::expected<void, MessageFault> CheckFrameSizes(std::span<const size_t> sizes) 
   return {};
 }
 
-tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames) {
+tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames,
+                                                      const DocumentOpener& open) {
   std::vector<size_t> sizes;
   for (const SharedBytes& frame : frames) sizes.push_back(frame->size());
   if (const auto fits = CheckFrameSizes(sizes); !fits) return Fault(fits.error());
-  const auto document = Document::Open(*frames[0]);
+  const auto document = open(*frames[0]);
   if (!document) return Refuse(CodeOf(document.error()), document.error().message);
   const auto announced = Announce(**document);
   if (!announced) return Refuse(CodeOf(announced.error()), announced.error().message);
@@ -98,7 +99,7 @@ tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames) {
     return Refuse(RefusalCode::kMalformed, "the message has not the frames that its document announces");
   }
   for (const Bytes& nested : announced->nested) {
-    const auto opened = Document::Open(nested);
+    const auto opened = open(nested);
     if (!opened) return Refuse(CodeOf(opened.error()), opened.error().message);
     out.carried.push_back(*opened);
   }
@@ -107,7 +108,7 @@ tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames) {
     if (frames[next]->size() > limits::kDocumentBytes) {
       return Refuse(RefusalCode::kTooLarge, "a document is at most 16 KiB");
     }
-    const auto opened = Document::Open(*frames[next]);
+    const auto opened = open(*frames[next]);
     if (!opened) return Refuse(CodeOf(opened.error()), opened.error().message);
     out.carried.push_back(*opened);
   }

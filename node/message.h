@@ -3,6 +3,7 @@
 // SHA-256 stands in the Reply, a chunk is checked with its blob.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -25,8 +26,10 @@ struct MessageFault {
 };
 
 // Cheap checks first, then signatures, then what the payload announces. Thread-safe: the verify pool
-// runs this, the simulator calls it.
-tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames);
+// runs this, the simulator calls it. `open` is Document::Open, or one that remembers what it verified.
+using DocumentOpener = std::function<Result<DocumentRef>(ByteView envelope)>;
+tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames,
+                                                      const DocumentOpener& open = Document::Open);
 
 // The bounds that need no cryptography: how many frames, how long. What a transport checks first.
 tl::expected<void, MessageFault> CheckFrameSizes(std::span<const size_t> sizes);

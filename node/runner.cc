@@ -35,6 +35,11 @@ Status Runner::Commit(const Effects& effects) {
   return Ok();
 }
 
+uint64_t Runner::Served(const Digest& job) const {
+  const auto it = served_.find(job);
+  return it == served_.end() ? 0 : it->second;
+}
+
 Result<Frames> Runner::MakeReply(ConnectionId to, const ReplyParts& parts) {
   Reply reply{.re = parts.re, .documents = static_cast<uint32_t>(parts.documents.size())};
   SharedBytes receipt_bytes;
@@ -60,8 +65,9 @@ Result<Frames> Runner::MakeReply(ConnectionId to, const ReplyParts& parts) {
   return frames;
 }
 
-Result<Frames> Runner::MakeChunk(const ChunkParts& parts) const {
+Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
   ASSIGN_OR_RETURN(Bytes bytes, parts_.blobs.Read(parts.blob, parts.offset, parts.length));
+  served_[parts.job] += bytes.size();
   const BlobChunk chunk{.blob = parts.blob,
                         .offset = parts.offset,
                         .total = parts_.blobs.BlobSize(parts.blob).value_or(0),

@@ -59,6 +59,11 @@ class Runner {
   // fell. `follow` gets events that the effects themselves led to; they are for the next step.
   Status Run(Effects effects, std::vector<Event>& follow);
 
+  // The connection is gone; its number does not come again.
+  void Forget(ConnectionId connection) { shown_.erase(connection); }
+  // Bytes of blobs that were sent out for a job, in this run of the node.
+  uint64_t Served(const Digest& job) const;
+
   // What Remember's facts are called in the store.
   static Bytes FactKey(std::string_view key);
   static constexpr uint8_t kFactPrefix = 'n';
@@ -67,7 +72,7 @@ class Runner {
   Status Commit(const Effects& effects);
   Status SendOne(const Send& send);
   Result<Frames> MakeReply(ConnectionId to, const ReplyParts& parts);
-  Result<Frames> MakeChunk(const ChunkParts& parts) const;
+  Result<Frames> MakeChunk(const ChunkParts& parts);
   Status DoWork(const Work& work, std::vector<Event>& follow);
   Status Confirm(const ConfirmLog& confirm, std::vector<Event>& follow);
 
@@ -75,6 +80,7 @@ class Runner {
   Answered answered_;
   // Size of this node's log that each connection was last shown, and holds.
   std::map<ConnectionId, uint64_t> shown_ = {};
+  std::map<Digest, uint64_t> served_ = {};
 };
 
 }  // namespace souk::node

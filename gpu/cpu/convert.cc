@@ -98,8 +98,8 @@ SOUK_INLINE double Integral(double v, uint64_t rounding) {
     near = up ? above : below;
   }
   near = size < magic ? near : size;
-  near = v != v ? v : near;
-  return negative ? -near : near;
+  near = negative ? -near : near;
+  return v != v ? v : near;
 }
 
 // Clamped to the integer's range; NaN becomes 0, or the lone highest bit where a 64-bit type is

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kCudaPrefix = "cuda:";
 
 Result<std::unique_ptr<Device>> OpenCpu() {
-  return MakeCpuDevice();
+  return MakeCpuDevice({.threads = std::max(1u, std::thread::hardware_concurrency())});
 }
 
 }  // namespace

@@ -73,12 +73,12 @@ Status DropPrivileges() {
     // EPERM: it has none to drop. EINVAL: past the last that this kernel knows.
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
   }
-  if (::geteuid() == 0) {
-    if (::setgroups(0, nullptr) != 0 || ::setresgid(kNobody, kNobody, kNobody) != 0 ||
-        ::setresuid(kNobody, kNobody, kNobody) != 0) {
-      return ErrnoError("becoming nobody", errno);
+  if (::geteuid() == 0 && ::setgroups(0, nullptr) == 0 &&
+      ::setresgid(kNobody, kNobody, kNobody) == 0) {
+    // A container's root may have no other ids to change to: it goes on as a root that can nothing.
+    if (::setresuid(kNobody, kNobody, kNobody) == 0) {
+      RETURN_IF_ERROR(Limit(RLIMIT_NPROC, kMaxThreadsOfNobody, "RLIMIT_NPROC"));
     }
-    RETURN_IF_ERROR(Limit(RLIMIT_NPROC, kMaxThreadsOfNobody, "RLIMIT_NPROC"));
   }
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[2] = {};
@@ -111,6 +111,10 @@ int PrintLibrary(dl_phdr_info* info, size_t, void*) {
 }
 
 }  // namespace
+
+bool AddressSpaceCanBeLimited() {
+  return !kSanitized;
+}
 
 Status ApplyLimits(const ProcessLimits& limits, FilterFor use) {
   RETURN_IF_ERROR(Limit(RLIMIT_CORE, 0, "RLIMIT_CORE"));

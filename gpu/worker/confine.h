@@ -19,12 +19,15 @@ struct ProcessLimits {
   uint64_t open_files = 0;   // RLIMIT_NOFILE
 };
 Status ApplyLimits(const ProcessLimits& limits, FilterFor use);
+// False in builds with a sanitizer.
+bool AddressSpaceCanBeLimited();
 
 // The grade, from inside, before the device is opened and any thread runs; for good. Per grade:
 //   namespaces  checks that it is in namespaces of its own, as an unprivileged user
-//   landlock    drops capabilities and root; refuses all files (but for the GPU driver's), TCP, and
-//               signals and abstract sockets of others, as far as the kernel's ABI goes
-//   seccomp     drops capabilities and root
+//   landlock    drops capabilities, and root where the system lets it; refuses all files (but for
+//               the GPU driver's), TCP, and signals and abstract sockets of others, as far as the
+//               kernel's ABI goes
+//   seccomp     drops capabilities, and root where the system lets it
 // kDenied where this grade cannot be had; kInvalidArgument for kNone. InstallStrictFilter is the
 // last step, once the device is open.
 Status EnterGrade(JailGrade grade, FilterFor use);

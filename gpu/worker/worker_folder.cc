@@ -159,8 +159,8 @@ Error DescribeExit(int code, const std::filesystem::path& folder) {
     case WorkerExit::kNoResult:
       return Error(Code::kIo, "the worker cannot write its result: " + why);
   }
-  // Another program's code: bubblewrap's, or the loader's.
-  return Error(Code::kDenied, "the worker did not start: " + why);
+  if (why.rfind("bwrap:", 0) == 0) return Error(Code::kDenied, "the worker has no jail: " + why);
+  return Error(Code::kFault, "the worker ended with code " + std::to_string(code) + ": " + why);
 }
 
 Status MoveWorkerFiles(const std::filesystem::path& from, const std::filesystem::path& to) {

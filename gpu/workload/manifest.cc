@@ -7,7 +7,7 @@
 #include <initializer_list>
 #include <system_error>
 
-#include "gpu/cuda/nvrtc.h"
+#include "gpu/ptx/nvrtc.h"
 #include "gpu/workload/arguments.h"
 #include "gpu/workload/manifest_values.h"
 #include "gpu/workload/npy.h"
@@ -168,7 +168,7 @@ class Reader {
   // ---- modules ----
 
   Status ReadModule(const Place& at) {
-    RETURN_IF_ERROR(OnlyKeys(at, {"name", "path", "arch", "fmad"}));
+    RETURN_IF_ERROR(OnlyKeys(at, {"name", "path", "arch"}));
     if (modules_.size() == kMaxModules) return Wrong(at, "too many modules", Code::kTooLarge);
     const Place path = Child(at, "path");
     if (path.node == nullptr) return Wrong(at, "path is missing");
@@ -181,8 +181,8 @@ class Reader {
     std::string text(AsText(file));
     if (name.ends_with(".cu")) {
       ASSIGN_OR_RETURN(text, Compile(at, path, name, text));
-    } else if (Child(at, "arch").node != nullptr || Child(at, "fmad").node != nullptr) {
-      return Wrong(at, "arch and fmad are for .cu; a .ptx is compiled already");
+    } else if (Child(at, "arch").node != nullptr) {
+      return Wrong(Child(at, "arch"), "is for .cu; a .ptx says its .target itself");
     }
     Result<ptx::Module> module = Canonical(text);
     if (!module)
@@ -202,9 +202,8 @@ class Reader {
                               const std::string& source) const {
     ASSIGN_OR_RETURN(const uint64_t arch, Whole(at, "arch", 75));
     if (arch < 50 || arch > 999) return Wrong(Child(at, "arch"), "is no compute capability × 10");
-    ASSIGN_OR_RETURN(const bool fmad, Flag(at, "fmad", true));
-    Result<std::string> text = CompileCuda(
-        {.text = source, .name = name, .arch = static_cast<uint32_t>(arch), .fmad = fmad});
+    Result<std::string> text =
+        ptx::CompileCuda(source, {.architecture = static_cast<uint32_t>(arch), .name = name});
     if (!text) return Wrong(path, text.error());
     return text;
   }

@@ -130,7 +130,7 @@ void Agent::On(Turn& turn, const Event& event) {
                                                                .sentence = refused->sentence}));
     return connections_.Strike(turn, refused->connection);
   }
-  if (const auto* lost = std::get_if<ConnectionLost>(&event)) return connections_.OnLost(lost->connection);
+  if (const auto* lost = std::get_if<ConnectionLost>(&event)) return connections_.OnLost(turn, lost->connection);
   if (std::holds_alternative<LogConfirmed>(event)) {
     if (!may_sign_) Open(turn);
     return;

@@ -97,7 +97,7 @@ Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived&
   return news || !hello->answer ? HelloResult::kBound : HelloResult::kKnown;
 }
 
-void Connections::OnLost(ConnectionId connection) {
+void Connections::OnLost(Turn& turn, ConnectionId connection) {
   const auto it = links_.find(connection);
   if (it == links_.end()) return;
   if (it->second.peer) {
@@ -105,7 +105,10 @@ void Connections::OnLost(ConnectionId connection) {
     if (newest != newest_.end() && newest->second == connection) newest_.erase(newest);
   }
   for (auto& [peer, attempt] : attempts_) {
-    if (attempt.connection == connection) attempt.connection.reset();
+    if (attempt.connection != connection) continue;
+    attempt.connection.reset();
+    attempt.next = turn.monotonic() + attempt.pause;
+    attempt.pause = std::min(attempt.pause * 2, kLongestRetry);
   }
   links_.erase(it);
 }
@@ -116,7 +119,7 @@ void Connections::Strike(Turn& turn, ConnectionId connection) {
   if (it == links_.end()) return;
   if (++it->second.strikes < kStrikesToBan) return;
   turn.Do(Disconnect{connection, /*ban=*/!it->second.outgoing});
-  OnLost(connection);
+  OnLost(turn, connection);
 }
 
 void Connections::RunTimers(Turn& turn) {
@@ -132,7 +135,7 @@ void Connections::RunTimers(Turn& turn) {
   }
   for (const ConnectionId connection : stale) {
     turn.Do(Disconnect{connection, /*ban=*/false});
-    OnLost(connection);
+    OnLost(turn, connection);
   }
   for (const PeerAddress& address : turn.settings().bootstrap) {
     if (address.peer != turn.self()) Reach(turn, address.peer);

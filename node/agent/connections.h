@@ -34,7 +34,8 @@ class Connections {
   // Tells whether this hello bound the connection anew. The card is put into the directory by the caller.
   enum class HelloResult { kBound, kKnown, kRefused };
   HelloResult OnHello(Turn& turn, const DocumentArrived& event);
-  void OnLost(ConnectionId connection);
+  // An attempt that was refused at once is not repeated at once.
+  void OnLost(Turn& turn, ConnectionId connection);
   // Another nonsensical message; bans when there were too many.
   void Strike(Turn& turn, ConnectionId connection);
   // Keeps the bootstrap peers connected, and forgets attempts that came to nothing.

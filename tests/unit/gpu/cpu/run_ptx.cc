@@ -188,7 +188,7 @@ Params& Params::Put(uint64_t v, size_t size) {
   return *this;
 }
 
-Result<LaunchStats> Run::Go() {
+Result<LaunchStats> PtxRun::Go() {
   const std::unique_ptr<Device> device = NewDevice(level, threads);
   ASSIGN_OR_RETURN(const ModuleHandle module, LoadText(*device, text));
   Params params;
@@ -227,7 +227,7 @@ std::vector<uint64_t> Apply(const Instruction& instruction,
   std::vector<uint64_t> expected;
   for (const SimdLevel level : Levels()) {
     for (const bool guarded : {false, true}) {
-      Run run;
+      PtxRun run;
       run.text = KernelFor(instruction, guarded);
       run.block = Dim3{64, 1, 1};
       run.grid = Dim3{static_cast<uint32_t>((rows + 63) / 64), 1, 1};

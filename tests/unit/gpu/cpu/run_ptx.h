@@ -35,7 +35,7 @@ class Params {
 };
 
 // One kernel run on fresh memory: buffer i is parameter i (a u64 address), then the scalars.
-struct Run {
+struct PtxRun {
   std::string text = {};
   std::string kernel = "k";
   Dim3 grid = {};

@@ -1,10 +1,10 @@
-// workload_compiler IN.cu OUT.ptx: what workloads/build runs. compute_75, no contraction, so that
-// the references of the tests compute the same bits; canonical.
+// workload_compiler IN.cu OUT.ptx: what workloads/build runs. Canonical PTX for compute_75, as
+// `souk compile` writes it.
 #include <cstdio>
 #include <filesystem>
 
-#include "gpu/cuda/nvrtc.h"
 #include "gpu/ptx/module.h"
+#include "gpu/ptx/nvrtc.h"
 #include "protocol/base/file.h"
 
 namespace souk::gpu {
@@ -12,10 +12,8 @@ namespace {
 
 Status CompileFile(const std::filesystem::path& in, const std::filesystem::path& out) {
   ASSIGN_OR_RETURN(const Bytes source, ReadFile(in, 1 << 20));
-  ASSIGN_OR_RETURN(const std::string text, CompileCuda({.text = std::string(AsText(source)),
-                                                        .name = in.filename().string(),
-                                                        .arch = 75,
-                                                        .fmad = false}));
+  ASSIGN_OR_RETURN(const std::string text,
+                   ptx::CompileCuda(AsText(source), {.name = in.filename().string()}));
   ASSIGN_OR_RETURN(ptx::Module parsed, ptx::Parse(text));
   ASSIGN_OR_RETURN(const ptx::Module module, ptx::Canonicalize(std::move(parsed)));
   return WriteFileAtomic(out, AsBytes(ptx::Write(module)));

@@ -211,7 +211,7 @@ TEST_F(ManifestTest, RefusesWhatMakesNoSense) {
       {"path is missing", "[[module]]\n"},
       {"unknown key", "[[module]]\npath = \"k.ptx\"\nfoo = 1"},
       {"is taken", module + module},
-      {"arch and fmad", "[[module]]\npath = \"k.ptx\"\narch = 75"},
+      {"is for .cu", "[[module]]\npath = \"k.ptx\"\narch = 75"},
       {"[[module]]", "module = 3"},
       {"is not a table", "module = [3]"},
       {"name is missing", "[[buffer]]\ndtype = \"f32\"\nshape = [1]"},

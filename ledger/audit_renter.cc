@@ -1,0 +1,304 @@
+#include "ledger/audit_renter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "protocol/limits.h"
+#include "protocol/text.h"
+
+namespace souk::ledger {
+namespace {
+
+std::string Short(const Digest& id) {
+  return id.Hex().substr(0, 8);
+}
+
+}  // namespace
+
+RenterAudit::Lease* RenterAudit::Find(EntryCheck& check, const Digest& id) {
+  const auto it = leases_.find(id);
+  if (it != leases_.end()) return &it->second;
+  check.Fail(rules::kTable, fmt::format("lease {} was never ordered", Short(id)));
+  return nullptr;
+}
+
+void RenterAudit::OnOrdered(EntryCheck& check, const Ordered& ordered) {
+  if (!check.ExpectDocuments(2)) return;
+  const auto escrow = check.Take<Escrow>(0);
+  const auto order = check.Take<Order>(1);
+  if (!escrow || !order) return;
+  const DocumentRef& document = check.DocumentAt(1);
+  check.That(document->signer() == self_, rules::kSigner, "the order is not signed by this renter");
+  check.That(document->id() == ordered.lease, rules::kEvidence, "the order is of another lease");
+  check.That(check.DocumentAt(0)->signer() == escrow->account && escrow->account == order->account,
+             rules::kAuthority, "the escrow is not signed by the account that it debits");
+  check.That(order->escrow == EscrowId(escrow->account, escrow->nonce) &&
+                 escrow->nonce == order->nonce && escrow->book == order->book &&
+                 escrow->payee == order->provider && escrow->voucher_key == order->voucher_key &&
+                 escrow->amount == order->max_cost,
+             rules::kEscrow, "the escrow is not what the order says");
+  check.That(order->expires <= escrow->accept_by && escrow->accept_by < escrow->timeout,
+             rules::kEscrow, "the escrow ends before the order could be accepted");
+  const auto most = AmountDue(order->price, order->slices, order->duration);
+  check.That(most && *most <= order->max_cost, rules::kTerms,
+             "the order's maximum does not cover its duration");
+  const auto [used, fresh] = escrows_.try_emplace(order->escrow, check.index());
+  check.That(fresh, rules::kEscrow, "the escrow backs another order", {used->second});
+  if (leases_.contains(ordered.lease)) {
+    check.Fail(rules::kTable, "the lease was ordered before",
+               {leases_.at(ordered.lease).first_entry});
+    return;
+  }
+  if (details_) order_.push_back(ordered.lease);
+  leases_.emplace(ordered.lease, Lease{.order = *order,
+                                       .escrow_timeout = escrow->timeout,
+                                       .first_entry = check.index(),
+                                       .last_entry = check.index()});
+}
+
+void RenterAudit::OnEscrowSeen(EntryCheck& check, const EscrowSeen& seen) {
+  Lease* lease = Find(check, seen.lease);
+  if (lease == nullptr) return;
+  check.That(seen.escrow == lease->order.escrow && lease->state == LeaseState::kNone,
+             rules::kEscrow, "the escrow is not this order's, or came after the acceptance",
+             {lease->first_entry});
+  lease->escrow_seen = true;
+  lease->last_entry = check.index();
+}
+
+void RenterAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
+  Lease* lease = Find(check, step.lease);
+  if (lease == nullptr) return;
+  check.That(step.transfers.empty(), rules::kSlices, "a renter reserves no slices");
+  // The provider's close ends the lease from wherever the renter believed it to be, once.
+  const DocumentRef& first = check.DocumentAt(0);
+  if (first && first->kind() == Kind::kClose) {
+    OnClose(check, *lease, step);
+  } else {
+    const auto next = NextLeaseState(lease->state, step.event);
+    if (!next || *next != step.to) {
+      check.Fail(
+          rules::kTable,
+          next ? fmt::format("lease {}: \"{}\" leads from {} to {}, not to {}", Short(step.lease),
+                             LeaseEventName(step.event), LeaseStateName(lease->state),
+                             LeaseStateName(*next), LeaseStateName(step.to))
+               : fmt::format("lease {}: {}", Short(step.lease), next.error().message),
+          {lease->last_entry});
+    }
+    if (step.event == LeaseEvent::kAccepted) OnAccepted(check, *lease, step);
+    if (step.event == LeaseEvent::kCommitted) OnCommitted(check, *lease, step);
+    if (step.event == LeaseEvent::kReady) OnReady(check, *lease, step);
+    if (step.event == LeaseEvent::kReleased) OnReleased(check, *lease, step);
+  }
+  if (step.event == LeaseEvent::kFirstVoucher) {
+    check.That(lease->ready && lease->best.micro > 0, rules::kVouchers,
+               "metering starts with the device ready and a voucher given");
+  }
+  if (step.reason != CloseReason::kNone) lease->reason = step.reason;
+  lease->state = step.to;
+  lease->last_entry = check.index();
+}
+
+void RenterAudit::OnAccepted(EntryCheck& check, Lease& lease, const LeaseStep& step) {
+  const auto acceptance = check.Take<Acceptance>(0);
+  if (!check.ExpectDocuments(1) || !acceptance) return;
+  check.That(check.DocumentAt(0)->signer() == lease.order.provider, rules::kSigner,
+             "the acceptance is not signed by the order's provider", {lease.first_entry});
+  check.That(acceptance->order == step.lease, rules::kEvidence,
+             "the acceptance is of another order");
+  check.That(lease.escrow_seen, rules::kEscrow, "accepted before the book held the escrow");
+  check.That(acceptance->settle_by + limits::kWindow + limits::kMaxSkew * 2 <= lease.escrow_timeout,
+             rules::kEscrow, "the escrow may end before the lease is settled", {lease.first_entry});
+  lease.acceptance_id = check.DocumentAt(0)->id();
+  lease.fence = acceptance->fence;
+}
+
+void RenterAudit::OnCommitted(EntryCheck& check, Lease& lease, const LeaseStep& step) {
+  const auto commit = check.Take<Commit>(0);
+  if (!check.ExpectDocuments(1) || !commit) return;
+  check.That(check.DocumentAt(0)->signer() == self_, rules::kSigner,
+             "the commit is not signed by this renter");
+  check.That(commit->lease == step.lease && commit->acceptance == lease.acceptance_id,
+             rules::kEvidence, "the commit is for another acceptance");
+  check.That(commit->number > lease.own_number, rules::kNumbers,
+             fmt::format("number {} follows {}", commit->number, lease.own_number));
+  lease.own_number = std::max(lease.own_number, commit->number);
+  lease.commit_id = check.DocumentAt(0)->id();
+}
+
+void RenterAudit::OnReady(EntryCheck& check, Lease& lease, const LeaseStep& step) {
+  const auto ready = check.Take<Ready>(0);
+  if (!check.ExpectDocuments(1) || !ready) return;
+  check.That(check.DocumentAt(0)->signer() == lease.order.provider, rules::kSigner,
+             "the ready is not signed by the order's provider");
+  check.That(ready->lease == step.lease && !lease.ready, rules::kEvidence,
+             "the ready is for another lease, or the second one");
+  check.That(ready->commit == lease.commit_id, rules::kEvidence, "the ready is for another commit");
+  check.That(ready->end == ready->ready + lease.order.duration, rules::kTerms,
+             "the lease's time is not the order's");
+  check.That(ready->number > lease.provider_number, rules::kNumbers,
+             "the provider used this number before");
+  lease.provider_number = std::max(lease.provider_number, ready->number);
+  lease.ready = true;
+}
+
+void RenterAudit::OnReleased(EntryCheck& check, Lease& lease, const LeaseStep& step) {
+  const auto release = check.Take<Release>(0);
+  if (!check.ExpectDocuments(1) || !release) return;
+  check.That(check.DocumentAt(0)->signer() == self_ && release->lease == step.lease, rules::kSigner,
+             "the release is not this renter's, for this lease");
+  check.That(release->number > lease.own_number, rules::kNumbers,
+             fmt::format("number {} follows {}", release->number, lease.own_number));
+  lease.own_number = std::max(lease.own_number, release->number);
+}
+
+void RenterAudit::OnClose(EntryCheck& check, Lease& lease, const LeaseStep& step) {
+  const auto close = check.Take<Close>(0);
+  if (!check.ExpectDocuments(1) || !close) return;
+  check.That(check.DocumentAt(0)->signer() == lease.order.provider, rules::kSigner,
+             "the close is not signed by the order's provider", {lease.first_entry});
+  check.That(
+      close->lease == step.lease && close->reason == step.reason && close->metered == step.metered,
+      rules::kEvidence, "the close says other than the log");
+  check.That(step.to == LeaseState::kClosing && !lease.closed_by_provider &&
+                 lease.state != LeaseState::kClosed && lease.state != LeaseState::kNone,
+             rules::kTable, "a lease is closed once, after it was accepted", {lease.last_entry});
+  // R6: the renter pays the claim, or less where its own clock says so.
+  check.That(step.due <= close->due, rules::kDue,
+             fmt::format("{} cr granted where {} cr are claimed", FormatCredits(step.due),
+                         FormatCredits(close->due)));
+  const auto most = AmountDue(lease.order.price, lease.order.slices, close->metered);
+  check.That(close->metered <= lease.order.duration && most && step.due <= *most, rules::kDue,
+             "what is granted is more than the metered time costs");
+  check.That(close->number > lease.provider_number, rules::kNumbers,
+             "the provider used this number before");
+  lease.provider_number = std::max(lease.provider_number, close->number);
+  lease.closed_by_provider = true;
+  lease.due = step.due;
+  lease.metered = close->metered;
+  lease.closed = check.time();
+}
+
+void RenterAudit::OnVoucher(EntryCheck& check, const VoucherTaken& taken) {
+  Lease* lease = Find(check, taken.lease);
+  const auto voucher = check.Take<Voucher>(0);
+  if (!check.ExpectDocuments(1) || lease == nullptr || !voucher) return;
+  check.That(check.DocumentAt(0)->signer() == lease->order.voucher_key, rules::kVouchers,
+             "the voucher is not signed by the order's voucher key", {lease->first_entry});
+  check.That(voucher->lease == taken.lease && voucher->book == lease->order.book &&
+                 voucher->amount == taken.best,
+             rules::kVouchers, "the voucher is for another lease, book or amount");
+  check.That(taken.best > lease->best, rules::kVouchers,
+             fmt::format("a voucher of {} cr after one of {} cr", FormatCredits(taken.best),
+                         FormatCredits(lease->best)),
+             {lease->last_entry});
+  check.That(taken.best <= lease->order.max_cost, rules::kVouchers,
+             fmt::format("a voucher of {} cr where the order ends at {} cr",
+                         FormatCredits(taken.best), FormatCredits(lease->order.max_cost)),
+             {lease->first_entry});
+  check.That(lease->ready, rules::kVouchers, "no voucher is given before the device is ready");
+  lease->best = std::max(lease->best, taken.best);
+  lease->last_entry = check.index();
+}
+
+void RenterAudit::OnJob(EntryCheck& check, const JobStep& step) {
+  Lease* lease = Find(check, step.lease);
+  if (lease == nullptr) return;
+  if (step.event == JobStep::Event::kSubmitted) {
+    const auto job = check.Take<Job>(0);
+    if (!check.ExpectDocuments(1) || !job) return;
+    check.That(check.DocumentAt(0)->signer() == self_, rules::kSigner,
+               "the job is not signed by this renter");
+    check.That(check.DocumentAt(0)->id() == step.job && job->lease == step.lease, rules::kEvidence,
+               "the job is another, or of another lease");
+    check.That(lease->state == LeaseState::kMetering, rules::kJobs,
+               fmt::format("a job was sent while the lease is {}", LeaseStateName(lease->state)));
+    check.That(job->number > lease->own_number, rules::kNumbers,
+               fmt::format("number {} follows {}", job->number, lease->own_number));
+    lease->own_number = std::max(lease->own_number, job->number);
+    const auto [known, fresh] = jobs_.try_emplace(
+        step.job,
+        JobState{step.lease, job->workload.digest, JobStep::Event::kSubmitted, check.index()});
+    check.That(fresh, rules::kJobs, "the job was sent before", {known->second.entry});
+    ++lease->jobs;
+    return;
+  }
+  const auto it = jobs_.find(step.job);
+  if (!check.That(it != jobs_.end() && it->second.lease == step.lease, rules::kJobs,
+                  "the job was never sent under this lease")) {
+    return;
+  }
+  JobState& job = it->second;
+  if (step.event == JobStep::Event::kFinished) {
+    check.That(job.at == JobStep::Event::kSubmitted, rules::kJobs, "the job was finished before",
+               {job.entry});
+    // Refused or lost: then there is none.
+    if (step.status == JobStatus::kDone || check.documents() > 0) {
+      CheckReceipt(check, *lease, job, step);
+    }
+  } else {
+    check.That(step.event == JobStep::Event::kFetched && job.at == JobStep::Event::kFinished,
+               rules::kJobs, "only a finished job's results are fetched", {job.entry});
+    check.ExpectDocuments(0);
+  }
+  job.at = step.event;
+  job.entry = check.index();
+}
+
+void RenterAudit::CheckReceipt(EntryCheck& check, const Lease& lease, const JobState& job,
+                               const JobStep& step) {
+  const auto receipt = check.Take<JobReceipt>(0);
+  if (!check.ExpectDocuments(1) || !receipt) return;
+  check.That(check.DocumentAt(0)->signer() == lease.order.provider, rules::kSigner,
+             "the receipt is not signed by the lease's provider");
+  check.That(receipt->job == step.job && receipt->lease == step.lease &&
+                 receipt->fence == lease.fence && receipt->status == step.status &&
+                 receipt->workload == job.workload,
+             rules::kJobs, "the receipt answers another job, lease or fence", {job.entry});
+}
+
+void RenterAudit::OnSettled(EntryCheck& check, const Settled& settled) {
+  Lease* lease = Find(check, settled.lease);
+  if (lease == nullptr) return;
+  check.ExpectDocuments(0);
+  check.That(settled.escrow == lease->order.escrow, rules::kSettlement,
+             "the settlement is of another escrow", {lease->first_entry});
+  check.That(!lease->settled, rules::kResolution, "the lease's escrow was settled before",
+             {lease->last_entry});
+  check.That(settled.paid <= lease->best, rules::kSettlement,
+             fmt::format("the book paid {} cr for a voucher of {} cr", FormatCredits(settled.paid),
+                         FormatCredits(lease->best)));
+  lease->settled = true;
+  lease->paid = settled.paid;
+  lease->state = LeaseState::kClosed;
+  if (lease->closed.ms == 0) lease->closed = check.time();
+  lease->last_entry = check.index();
+}
+
+void RenterAudit::Finish(AuditReport& report) const {
+  report.leases += leases_.size();
+  report.jobs += jobs_.size();
+  for (const Digest& id : order_) {
+    const Lease& lease = leases_.at(id);
+    report.lease_list.push_back({.id = id,
+                                 .provided = false,
+                                 .counterparty = lease.order.provider,
+                                 .book = lease.order.book,
+                                 .state = lease.state,
+                                 .reason = lease.reason,
+                                 .begun = lease.order.issued,
+                                 .closed = lease.closed,
+                                 .metered = lease.metered,
+                                 .due = lease.due,
+                                 .vouched = lease.best,
+                                 .most = lease.order.max_cost,
+                                 .paid = lease.paid,
+                                 .settled = lease.settled,
+                                 .first_entry = lease.first_entry,
+                                 .last_entry = lease.last_entry,
+                                 .jobs = lease.jobs});
+  }
+}
+
+}  // namespace souk::ledger

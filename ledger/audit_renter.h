@@ -1,0 +1,75 @@
+// A renter's log decided anew (R5, R6). Internal to the auditor.
+#pragma once
+
+#include <unordered_map>
+
+#include "ledger/audit_rules.h"
+
+namespace souk::ledger {
+
+// One thread.
+class RenterAudit {
+ public:
+  RenterAudit(const PeerId& self, bool details, Findings& findings)
+      : self_(self), details_(details), findings_(findings) {}
+
+  void OnOrdered(EntryCheck& check, const Ordered& ordered);
+  void OnEscrowSeen(EntryCheck& check, const EscrowSeen& seen);
+  void OnStep(EntryCheck& check, const LeaseStep& step);
+  void OnVoucher(EntryCheck& check, const VoucherTaken& taken);
+  void OnJob(EntryCheck& check, const JobStep& step);
+  void OnSettled(EntryCheck& check, const Settled& settled);
+  void Finish(AuditReport& report) const;
+
+  bool Knows(const Digest& lease) const { return leases_.contains(lease); }
+
+ private:
+  struct Lease {
+    Order order = {};
+    Time escrow_timeout = {};
+    Digest acceptance_id = {};
+    uint64_t fence = 0;
+    LeaseState state = LeaseState::kNone;
+    CloseReason reason = CloseReason::kNone;
+    uint64_t first_entry = 0;
+    uint64_t last_entry = 0;
+    uint64_t own_number = 0;
+    uint64_t provider_number = 0;
+    Digest commit_id = {};
+    Credits best = {};
+    bool escrow_seen = false;
+    bool ready = false;
+    bool closed_by_provider = false;
+    bool settled = false;
+    Credits paid = {};
+    Credits due = {};
+    Duration metered = {};
+    Time closed = {};
+    uint32_t jobs = 0;
+  };
+  struct JobState {
+    Digest lease = {};
+    Digest workload = {};
+    JobStep::Event at = JobStep::Event::kSubmitted;
+    uint64_t entry = 0;
+  };
+
+  Lease* Find(EntryCheck& check, const Digest& id);
+  void OnAccepted(EntryCheck& check, Lease& lease, const LeaseStep& step);
+  void OnCommitted(EntryCheck& check, Lease& lease, const LeaseStep& step);
+  void OnReady(EntryCheck& check, Lease& lease, const LeaseStep& step);
+  void OnReleased(EntryCheck& check, Lease& lease, const LeaseStep& step);
+  void OnClose(EntryCheck& check, Lease& lease, const LeaseStep& step);
+  void CheckReceipt(EntryCheck& check, const Lease& lease, const JobState& job,
+                    const JobStep& step);
+
+  PeerId self_;
+  bool details_;
+  Findings& findings_;
+  std::unordered_map<Digest, Lease, DigestHash> leases_ = {};
+  std::unordered_map<Digest, uint64_t, DigestHash> escrows_ = {};  // escrow, entry
+  std::unordered_map<Digest, JobState, DigestHash> jobs_ = {};
+  std::vector<Digest> order_ = {};  // leases as they began
+};
+
+}  // namespace souk::ledger

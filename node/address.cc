@@ -1,0 +1,64 @@
+#include "node/address.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "protocol/limits.h"
+
+namespace souk::node {
+namespace {
+
+constexpr const char* kShape = "an address is souk1…@host:port/CURVE-KEY, as `soukd id` prints it";
+
+bool IsHost(std::string_view host) {
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ':' || c == '[' || c == ']' || c == '*';
+  });
+}
+
+}  // namespace
+
+std::string FormatAddress(const PeerAddress& address) {
+  std::string_view endpoint = address.endpoint;
+  if (endpoint.substr(0, 6) == "tcp://") endpoint.remove_prefix(6);
+  return address.peer.ToString() + "@" + std::string(endpoint) + "/" + ToHex(address.curve.view());
+}
+
+Result<std::string> ParseHostPort(std::string_view text, bool free_port) {
+  if (text.substr(0, 6) == "tcp://") text.remove_prefix(6);
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || text.size() > limits::kEndpointBytes - 6) {
+    return Error(Code::kMalformed, "\"" + std::string(text) + "\" is not host:port");
+  }
+  const std::string_view host = text.substr(0, colon), digits = text.substr(colon + 1);
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  const bool number = error == std::errc() && end == digits.data() + digits.size();
+  if (!IsHost(host) || !number || port > 65535 || (port == 0 && !free_port)) {
+    return Error(Code::kMalformed, "\"" + std::string(text) + "\" is not host:port");
+  }
+  return "tcp://" + std::string(text);
+}
+
+Result<PeerAddress> ParseAddress(std::string_view text) {
+  const size_t at = text.find('@'), slash = text.rfind('/');
+  if (at == std::string_view::npos || slash == std::string_view::npos || slash < at) {
+    return Error(Code::kMalformed, kShape);
+  }
+  PeerAddress out;
+  const auto peer = PeerId::Parse(text.substr(0, at));
+  if (!peer) return peer.error().Within("the part before @");
+  out.peer = *peer;
+  const auto endpoint = ParseHostPort(text.substr(at + 1, slash - at - 1), /*free_port=*/false);
+  if (!endpoint) return endpoint.error().Within(kShape);
+  out.endpoint = *endpoint;
+  const auto key = FromHex(text.substr(slash + 1));
+  if (!key || key->size() != out.curve.bytes.size()) {
+    return Error(Code::kMalformed, std::string("the part after / is no CURVE key; ") + kShape);
+  }
+  std::copy(key->begin(), key->end(), out.curve.bytes.begin());
+  return out;
+}
+
+}  // namespace souk::node

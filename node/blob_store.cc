@@ -1,0 +1,204 @@
+#include "node/blob_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "gpu/worker/descriptor.h"
+#include "protocol/base/check.h"
+#include "protocol/base/file.h"
+
+namespace souk::node {
+namespace {
+
+using gpu::Descriptor;
+
+constexpr const char* kBlobs = "blobs";
+constexpr const char* kWhole = "sha256";
+constexpr const char* kPartial = "partial";
+constexpr size_t kReadAtOnce = 256 * 1024;
+
+std::optional<uint64_t> SizeOf(const std::filesystem::path& path) {
+  struct stat info = {};
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  return static_cast<uint64_t>(info.st_size);
+}
+
+Status SyncFolder(const std::filesystem::path& folder) {
+  const Descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir || ::fsync(dir.get()) != 0) return Error(Code::kIo, "syncing " + folder.string());
+  return Ok();
+}
+
+Status WriteAll(int fd, ByteView bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return Error(Code::kIo, ErrnoError("writing a blob", errno).message);
+    bytes = bytes.subspan(static_cast<size_t>(wrote));
+  }
+  return Ok();
+}
+
+// Feeds all of the open file to the hasher, from where the descriptor stands.
+Result<uint64_t> HashRest(int fd, Sha256Hasher& hasher) {
+  Bytes buffer(kReadAtOnce);
+  uint64_t total = 0;
+  while (true) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Error(Code::kIo, ErrnoError("reading a blob", errno).message);
+    if (got == 0) return total;
+    hasher.Update(ByteView(buffer).first(static_cast<size_t>(got)));
+    total += static_cast<uint64_t>(got);
+  }
+}
+
+Status MakeFolder(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoError("making " + path.string(), errno);
+  }
+  return Ok();
+}
+
+}  // namespace
+
+FileBlobStore::FileBlobStore(std::filesystem::path dir, const ledger::Log& log)
+    : dir_(std::move(dir)), log_(log) {}
+
+FileBlobStore::~FileBlobStore() {
+  for (auto& [blob, partial] : partials_) ::close(partial.fd);
+}
+
+Result<std::unique_ptr<FileBlobStore>> FileBlobStore::Open(const std::filesystem::path& dir,
+                                                           const ledger::Log& log) {
+  RETURN_IF_ERROR(MakeFolder(dir / kBlobs));
+  RETURN_IF_ERROR(MakeFolder(dir / kBlobs / kWhole));
+  RETURN_IF_ERROR(MakeFolder(dir / kBlobs / kPartial));
+  return std::unique_ptr<FileBlobStore>(new FileBlobStore(dir, log));
+}
+
+std::filesystem::path FileBlobStore::PathOf(const std::filesystem::path& dir, const Digest& blob) {
+  return dir / kBlobs / kWhole / blob.Hex();
+}
+std::filesystem::path FileBlobStore::PartialPath(const Digest& blob) const {
+  return dir_ / kBlobs / kPartial / blob.Hex();
+}
+
+std::optional<uint64_t> FileBlobStore::BlobSize(const Digest& blob) const {
+  return SizeOf(PathOf(blob));
+}
+
+uint64_t FileBlobStore::PartialBlobSize(const Digest& blob) const {
+  const auto it = partials_.find(blob);
+  if (it != partials_.end()) return it->second.size;
+  return SizeOf(PartialPath(blob)).value_or(0);
+}
+
+std::string FileBlobStore::OwnCheckpoint() const {
+  return log_.checkpoint();
+}
+
+Result<Bytes> FileBlobStore::Read(const Digest& blob, uint64_t offset, uint32_t length) const {
+  const std::filesystem::path path = PathOf(blob);
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return Error(Code::kNotFound, "no such blob: " + blob.ToString());
+  struct stat info = {};
+  if (::fstat(file.get(), &info) != 0) return ErrnoError("reading " + path.string(), errno);
+  const auto size = static_cast<uint64_t>(info.st_size);
+  if (offset > size || length > size - offset) {
+    return Error(Code::kInvalidArgument, "the blob has no such bytes");
+  }
+  Bytes out(length);
+  size_t read = 0;
+  while (read < out.size()) {
+    const ssize_t got = ::pread(file.get(), out.data() + read, out.size() - read,
+                                static_cast<off_t>(offset + read));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return Error(Code::kIo, "reading " + path.string() + " failed");
+    read += static_cast<size_t>(got);
+  }
+  return out;
+}
+
+// Each open blob is resumable from its file, so the one that rested longest can be closed.
+void FileBlobStore::CloseOldest() {
+  const auto oldest = std::min_element(
+      partials_.begin(), partials_.end(),
+      [](const auto& a, const auto& b) { return a.second.last_use < b.second.last_use; });
+  ::close(oldest->second.fd);
+  partials_.erase(oldest);
+}
+
+Result<FileBlobStore::Partial*> FileBlobStore::Resume(const Digest& blob) {
+  const auto it = partials_.find(blob);
+  if (it == partials_.end()) {
+    if (partials_.size() >= kPartials) CloseOldest();
+    const std::filesystem::path path = PartialPath(blob);
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return Error(Code::kIo, ErrnoError("opening " + path.string(), errno).message);
+    Partial partial;
+    ASSIGN_OR_RETURN(partial.size, HashRest(file.get(), partial.hasher));
+    partial.fd = file.Release();
+    partials_.emplace(blob, std::move(partial));
+  }
+  Partial& partial = partials_.at(blob);
+  partial.last_use = ++uses_;
+  return &partial;
+}
+
+Result<bool> FileBlobStore::Write(const WriteChunk& chunk) {
+  if (BlobSize(chunk.blob)) return true;
+  ASSIGN_OR_RETURN(Partial* const partial, Resume(chunk.blob));
+  ByteView bytes = *chunk.bytes;
+  if (chunk.total > limits::kBlobBytes || chunk.offset > partial->size ||
+      chunk.offset + bytes.size() > chunk.total) {
+    return Error(Code::kInvalidArgument, "these are not the blob's next bytes");
+  }
+  const uint64_t known = std::min<uint64_t>(partial->size - chunk.offset, bytes.size());
+  bytes = bytes.subspan(known);
+  RETURN_IF_ERROR(WriteAll(partial->fd, bytes));
+  partial->hasher.Update(bytes);
+  partial->size += bytes.size();
+  if (partial->size < chunk.total) return false;
+  return Complete(chunk.blob);
+}
+
+Result<bool> FileBlobStore::Complete(const Digest& blob) {
+  Partial& partial = partials_.at(blob);
+  const Descriptor file(partial.fd);
+  const Digest digest = partial.hasher.Finish();
+  partials_.erase(blob);
+  const std::filesystem::path path = PartialPath(blob);
+  if (digest != blob) {
+    ::unlink(path.c_str());
+    return Error(Code::kMismatch, "the bytes have not the digest " + blob.ToString());
+  }
+  if (::fsync(file.get()) != 0 || ::rename(path.c_str(), PathOf(blob).c_str()) != 0) {
+    return Error(Code::kIo, ErrnoError("keeping a blob", errno).message);
+  }
+  RETURN_IF_ERROR(SyncFolder(PathOf(blob).parent_path()));
+  return true;
+}
+
+Status FileBlobStore::TakeIn(const std::filesystem::path& dir, const std::filesystem::path& path,
+                             const Digest& blob) {
+  const Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return ErrnoError("opening " + path.string(), errno);
+  Sha256Hasher hasher;
+  const auto hashed = HashRest(file.get(), hasher);
+  if (!hashed) return hashed.error();
+  if (hasher.Finish() != blob) {
+    return Error(Code::kMismatch, path.string() + " has not the digest " + blob.ToString());
+  }
+  const std::filesystem::path to = PathOf(dir, blob);
+  if (::fsync(file.get()) != 0 || ::rename(path.c_str(), to.c_str()) != 0) {
+    return Error(Code::kIo, ErrnoError("keeping " + path.string(), errno).message);
+  }
+  return SyncFolder(to.parent_path());
+}
+
+}  // namespace souk::node

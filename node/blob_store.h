@@ -1,0 +1,63 @@
+// Content-addressed files in DIR/blobs/: sha256/<64 hex> are whole, checked and durable;
+// partial/<64 hex> are on their way.
+#pragma once
+
+#include <filesystem>
+#include <map>
+
+#include "ledger/log.h"
+#include "node/runner.h"
+
+namespace souk::node {
+
+// Loop thread only, but for TakeIn. The folder is 0700: who can write into sha256/ is the owner,
+// whose commands put a job's inputs there themselves. Invariants: (1) what stands under a digest's
+// name has that digest; (2) partial bytes are the first bytes of a blob, and grow in order.
+class FileBlobStore : public BlobStore {
+ public:
+  // Blobs on their way at once; each costs a descriptor and a hash's state.
+  static constexpr size_t kPartials = 64;
+
+  // Makes the folders. `log` outlives the store; it answers OwnCheckpoint.
+  static Result<std::unique_ptr<FileBlobStore>> Open(const std::filesystem::path& dir,
+                                                     const ledger::Log& log);
+  ~FileBlobStore() override;
+
+  std::optional<uint64_t> BlobSize(const Digest& blob) const override;
+  uint64_t PartialBlobSize(const Digest& blob) const override;
+  std::string OwnCheckpoint() const override;
+
+  // kNotFound; kInvalidArgument for a range outside the blob.
+  Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;
+  // Bytes that are there already are passed over, a gap is kInvalidArgument. kMismatch where the
+  // whole has another digest: it is thrown away. kIo: the disk failed.
+  Result<bool> Write(const WriteChunk& chunk) override;
+
+  std::filesystem::path PathOf(const Digest& blob) const { return PathOf(dir_, blob); }
+  static std::filesystem::path PathOf(const std::filesystem::path& dir, const Digest& blob);
+
+  // Checks a whole file against its digest and moves it into the store, durably. Thread-safe. The
+  // file must be on the same file system. kMismatch leaves it where it is.
+  static Status TakeIn(const std::filesystem::path& dir, const std::filesystem::path& file,
+                       const Digest& blob);
+
+ private:
+  struct Partial {
+    int fd = -1;
+    uint64_t size = 0;
+    Sha256Hasher hasher = {};
+    uint64_t last_use = 0;
+  };
+  FileBlobStore(std::filesystem::path dir, const ledger::Log& log);
+  std::filesystem::path PartialPath(const Digest& blob) const;
+  Result<Partial*> Resume(const Digest& blob);
+  void CloseOldest();
+  Result<bool> Complete(const Digest& blob);
+
+  const std::filesystem::path dir_;
+  const ledger::Log& log_;
+  std::map<Digest, Partial> partials_ = {};
+  uint64_t uses_ = 0;
+};
+
+}  // namespace souk::node

@@ -1,0 +1,162 @@
+#include "node/loop.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "protocol/base/check.h"
+
+namespace souk::node {
+namespace {
+
+int64_t ReadMs(clockid_t clock) {
+  timespec now = {};
+  CHECK(::clock_gettime(clock, &now) == 0);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+template <typename T>
+void MoveAll(std::vector<T>& from, std::vector<T>& to) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+// Effects of two steps, in order. The runner's order of kinds (batch, sends, work) holds for the
+// sum: each send then finds even more on the disk than it needs.
+void Merge(Effects more, Effects& into) {
+  MoveAll(more.appends, into.appends);
+  MoveAll(more.remembers, into.remembers);
+  MoveAll(more.sends, into.sends);
+  MoveAll(more.work, into.work);
+  MoveAll(more.answers, into.answers);
+}
+
+// What a peer said it holds of our log must be known to the runner before it makes that peer's next
+// receipt.
+bool Confirms(const Effects& effects) {
+  return std::any_of(effects.work.begin(), effects.work.end(),
+                     [](const Work& work) { return std::holds_alternative<ConfirmLog>(work); });
+}
+
+}  // namespace
+
+Now ReadClocks() {
+  return {Time{ReadMs(CLOCK_REALTIME)}, Duration{ReadMs(CLOCK_BOOTTIME)}};
+}
+
+Loop::Loop(Parts parts, bool end_when_idle) : parts_(parts), end_when_idle_(end_when_idle) {
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  sigset_t ours;
+  ::sigemptyset(&ours);
+  ::sigaddset(&ours, SIGTERM);
+  ::sigaddset(&ours, SIGINT);
+  CHECK(::pthread_sigmask(SIG_BLOCK, &ours, nullptr) == 0);
+  signals_ = ::signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+  CHECK(epoll_ >= 0 && signals_ >= 0);
+  std::vector<int> watched = {signals_, parts_.transport.fd(), parts_.pool.fd(),
+                              parts_.control.fd()};
+  if (parts_.workshop != nullptr) watched.push_back(parts_.workshop->fd());
+  for (const int fd : watched) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    CHECK(::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0);
+  }
+  now_ = ReadClocks();
+  busy_until_ = now_.monotonic;
+}
+
+Loop::~Loop() {
+  ::close(signals_);
+  ::close(epoll_);
+}
+
+void Loop::Wait() {
+  const bool at_once = !waiting_.empty() || (parts_.pool.room() > 0 && parts_.transport.HasInput());
+  epoll_event events[8];
+  (void)::epoll_wait(epoll_, events, 8, at_once ? 0 : static_cast<int>(kTick.ms));
+  signalfd_siginfo signal = {};
+  if (::read(signals_, &signal, sizeof(signal)) == sizeof(signal)) signalled_ = true;
+}
+
+void Loop::GatherFromNetwork() {
+  const size_t room =
+      std::min({parts_.pool.room(), kBatch, kWaiting - std::min(kWaiting, waiting_.size())});
+  if (room == 0) return;
+  std::vector<Transport::Incoming> incoming;
+  const auto is_bound = [this](ConnectionId id) {
+    return parts_.agent.connections().Bound(id).has_value();
+  };
+  // Losses come on top of what was asked for; each message takes one place in the pool.
+  parts_.transport.Receive(room, now_.monotonic, is_bound, incoming);
+  for (Transport::Incoming& one : incoming) {
+    if (auto* message = std::get_if<MessageArrived>(&one)) {
+      parts_.pool.Submit(std::move(*message));
+    } else if (auto* refused = std::get_if<MessageRefused>(&one)) {
+      parts_.pool.Pass(std::move(*refused));
+    } else if (const auto* lost = std::get_if<ConnectionLost>(&one)) {
+      parts_.pool.Forget(lost->connection);
+      parts_.runner.Forget(lost->connection);
+      waiting_.push_back(*lost);
+    }
+  }
+}
+
+void Loop::Gather() {
+  std::vector<Event> events;
+  if (parts_.workshop != nullptr) parts_.workshop->Receive(events);
+  parts_.control.Receive(now_, events);
+  parts_.pool.Collect(events);
+  for (Event& event : events) waiting_.push_back(std::move(event));
+  GatherFromNetwork();
+}
+
+Effects Loop::StepBatch() {
+  Effects sum;
+  // Timers are due on every turn, also where nothing else happened.
+  if (waiting_.empty()) return parts_.agent.Step(Tick{}, now_);
+  for (size_t i = 0; i < kBatch && !waiting_.empty() && sum.appends.size() < kBatchAppends; ++i) {
+    const Event event = std::move(waiting_.front());
+    waiting_.pop_front();
+    Effects effects = parts_.agent.Step(event, now_);
+    const bool confirms = Confirms(effects);
+    Merge(std::move(effects), sum);
+    if (confirms) break;
+  }
+  return sum;
+}
+
+Status Loop::Carry(Effects effects) {
+  std::vector<Event> follow;
+  RETURN_IF_ERROR(parts_.runner.Run(std::move(effects), follow));
+  // What the effects led to comes before what was waiting: it happened first.
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(follow.begin()),
+                  std::make_move_iterator(follow.end()));
+  return Ok();
+}
+
+bool Loop::ShouldEnd() {
+  if (signalled_ || parts_.control.stop_asked()) return true;
+  if (!end_when_idle_) return false;
+  if (!parts_.agent.renter().Idle() || parts_.control.clients() > 0) {
+    busy_until_ = now_.monotonic;
+  }
+  return now_.monotonic - busy_until_ >= kIdle;
+}
+
+Status Loop::Run(Effects begun) {
+  now_ = ReadClocks();
+  RETURN_IF_ERROR(Carry(std::move(begun)));
+  while (!ShouldEnd()) {
+    Wait();
+    now_ = ReadClocks();
+    Gather();
+    RETURN_IF_ERROR(Carry(StepBatch()));
+  }
+  return Ok();
+}
+
+}  // namespace souk::node

@@ -1,0 +1,67 @@
+// The daemon's loop: one thread that reads the clock once per turn, hands the agent a bounded batch
+// of events, and carries the batch's effects out together (DESIGN section 1).
+#pragma once
+
+#include <deque>
+
+#include "node/control/server.h"
+#include "node/transport/transport.h"
+#include "node/verify_pool.h"
+#include "node/workshop.h"
+
+namespace souk::node {
+
+// The wall clock, and the clock since boot: leases go on while a machine sleeps (R4).
+Now ReadClocks();
+
+class Loop {
+ public:
+  struct Parts {
+    Agent& agent;
+    Runner& runner;
+    Transport& transport;
+    VerifyPool& pool;
+    JailedWorkshop* workshop = nullptr;  // none where this node runs no jobs
+    control::Server& control;
+  };
+  // The least and the most that a turn takes on: one synced batch serves them all, and nobody waits
+  // for longer than they take.
+  static constexpr size_t kBatch = 256;
+  static constexpr size_t kBatchAppends = 1024;
+  static constexpr size_t kWaiting = 4096;
+  // Timers run at least this often.
+  static constexpr Duration kTick = Millis(20);
+  // How long a node that only rents stays when it has nothing to do.
+  static constexpr Duration kIdle = Seconds(60);
+
+  Loop(Parts parts, bool end_when_idle);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Blocks SIGTERM and SIGINT and waits for them here. Ok: told to stop, or idle. An error is what
+  // the runner could not do: the node must stop.
+  Status Run(Effects begun);
+
+  // To be handed to the runner.
+  void OnAnswer(const CommandAnswer& answer) { parts_.control.Answer(answer, now_); }
+
+ private:
+  void Wait();
+  void Gather();
+  void GatherFromNetwork();
+  Effects StepBatch();
+  Status Carry(Effects effects);
+  bool ShouldEnd();
+
+  Parts parts_;
+  const bool end_when_idle_;
+  int epoll_ = -1;
+  int signals_ = -1;
+  Now now_ = {};
+  std::deque<Event> waiting_ = {};
+  bool signalled_ = false;
+  Duration busy_until_ = {};
+};
+
+}  // namespace souk::node

@@ -1,0 +1,73 @@
+#include "node/node_dir.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "protocol/base/file.h"
+
+namespace souk::node {
+namespace {
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+Result<NodeDir> FindNodeDir(const std::string& given) {
+  std::filesystem::path path = given;
+  if (path.empty()) path = Environment("SOUK_DIR");
+  if (path.empty() && !Environment("XDG_DATA_HOME").empty()) {
+    path = std::filesystem::path(Environment("XDG_DATA_HOME")) / "souk";
+  }
+  if (path.empty() && !Environment("HOME").empty()) {
+    path = std::filesystem::path(Environment("HOME")) / ".local/share/souk";
+  }
+  if (path.empty()) return Error(Code::kNotFound, "where does this node live? say --dir DIR");
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return Error(Code::kIo, path.string() + ": " + error.message());
+  return NodeDir{absolute.lexically_normal()};
+}
+
+Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view passphrase) {
+  std::error_code error;
+  std::filesystem::create_directories(dir.path.parent_path(), error);
+  if (::mkdir(dir.path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoError("making " + dir.path.string(), errno);
+  }
+  if (::chmod(dir.path.c_str(), 0700) != 0) return ErrnoError("chmod 0700", errno);
+  if (std::filesystem::exists(dir.config())) {
+    return Error(Code::kDuplicate, dir.config().string() + " is there already; edit it instead");
+  }
+  auto identity = IdentityFile::Create(dir.identity(), dir.successor(), passphrase);
+  if (!identity) return identity.error();
+  std::vector<PeerId>& clearing = config.provider.clearing_peers;
+  if (config.provider.enabled && clearing.empty()) {
+    for (const PeerAddress& peer : config.bootstrap) clearing.push_back(peer.peer);
+    if (config.clearing) clearing = {identity->id()};
+  }
+  const std::string text = WriteConfig(config);
+  // What cannot be read back must not be written.
+  const auto parsed = ParseConfig(text, dir.config().string(), identity->id());
+  if (!parsed) {
+    std::filesystem::remove(dir.identity(), error);
+    std::filesystem::remove(dir.successor(), error);
+    return parsed.error();
+  }
+  RETURN_IF_ERROR(WriteFileAtomic(dir.config(), AsBytes(text), 0600));
+  return identity;
+}
+
+Result<Identity> LoadIdentity(const NodeDir& dir) {
+  if (!std::filesystem::exists(dir.identity())) {
+    return Error(Code::kNotFound, "no node lives in " + dir.path.string() +
+                                      "; begin with: soukd init --dir " + dir.path.string());
+  }
+  return IdentityFile::Load(dir.identity(), Environment("SOUK_PASSPHRASE"));
+}
+
+}  // namespace souk::node

@@ -1,0 +1,6 @@
+// Which Souk this is.
+#pragma once
+
+namespace souk::node {
+inline constexpr const char* kSoukVersion = SOUK_VERSION;
+}  // namespace souk::node

@@ -1,0 +1,528 @@
+#include "node/workshop.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "gpu/worker/challenge.h"
+#include "gpu/worker/worker_folder.h"
+#include "gpu/workload/workload_codec.h"
+#include "node/blob_store.h"
+#include "protocol/base/check.h"
+#include "protocol/base/file.h"
+#include "protocol/text.h"
+
+namespace souk::node {
+namespace {
+
+constexpr const char* kJobs = "jobs";
+constexpr const char* kSparePrefix = "spare-";
+constexpr const char* kLeaseFile = "lease";
+// A device whose spares die this often in a row is lost.
+constexpr int kMaxFailures = 3;
+// Execution is deterministic, so a job whose worker was killed is run again, once: a second death
+// is its own doing.
+constexpr int kMaxDeaths = 2;
+constexpr int kProbeMs = 10'000;
+constexpr int kMostGpus = 16;
+// Past `until`, so that the lease's own settling never meets a worker that has just left.
+constexpr uint64_t kKeepMarginMs = 60'000;
+constexpr uint64_t kProbeKeepMs = 30'000;
+
+Time WallNow() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return Time{int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000};
+}
+
+Status MakeFolder(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoError("making " + path.string(), errno);
+  }
+  return Ok();
+}
+
+// An empty folder of this name. No worker of an older one may be alive.
+Status FreshFolder(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return Error(Code::kIo, "clearing " + path.string() + ": " + error.message());
+  return MakeFolder(path);
+}
+
+uint64_t KeepMs(Time until) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, (until - WallNow()).ms)) + kKeepMarginMs;
+}
+
+std::string Hex8(const Digest& id) {
+  return id.Hex().substr(0, 8);
+}
+
+// Moves the outputs into the blob store, on the errands' thread.
+JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
+                     const gpu::WorkerResult& result) {
+  JobEnded ended{.job = job.job,
+                 .status = JobStatus::kDone,
+                 .states_root = result.commitments_root,
+                 .launches = result.stats.launches,
+                 .thread_instructions = result.stats.thread_instructions};
+  const std::filesystem::path folder = JailedWorkshop::JobFolder(dir, job.job);
+  for (size_t i = 0; i < result.outputs.size(); ++i) {
+    const gpu::OutputFile& output = result.outputs[i];
+    const std::filesystem::path file = folder / gpu::OutputFileName(static_cast<uint32_t>(i));
+    const Status kept = FileBlobStore::TakeIn(dir, file, output.digest);
+    // A former daemon may have moved it before it went down.
+    const bool there = std::filesystem::exists(FileBlobStore::PathOf(dir, output.digest));
+    if (!kept && !(kept.error().code == Code::kNotFound && there)) {
+      ended.status = JobStatus::kLost;
+      ended.sentence = "keeping output " + output.file + ": " + kept.error().message;
+      ended.outputs.clear();
+      return ended;
+    }
+    ended.outputs.push_back({output.file, {output.digest, output.bytes}});
+  }
+  return ended;
+}
+
+}  // namespace
+
+std::filesystem::path JailedWorkshop::JobFolder(const std::filesystem::path& dir,
+                                                const Digest& job) {
+  return dir / kJobs / job.Hex();
+}
+std::filesystem::path JailedWorkshop::SpareFolder(const Digest& lease) const {
+  return options_.dir / kJobs / (kSparePrefix + lease.Hex());
+}
+
+JailedWorkshop::JailedWorkshop(WorkshopOptions options, gpu::Jail jail)
+    : options_(std::move(options)), jail_(std::move(jail)) {
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  CHECK(epoll_ >= 0);
+  Watch(errands_.fd());
+}
+
+// Workers go on; the next daemon finds them.
+JailedWorkshop::~JailedWorkshop() {
+  ::close(epoll_);
+}
+
+Result<std::unique_ptr<JailedWorkshop>> JailedWorkshop::Open(const WorkshopOptions& options) {
+  RETURN_IF_ERROR(MakeFolder(options.dir / kJobs));
+  auto jail = gpu::DetectJail(options.program);
+  if (!jail) return jail.error().Within("starting " + options.program.string());
+  auto shop = std::unique_ptr<JailedWorkshop>(new JailedWorkshop(options, std::move(*jail)));
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator(options.dir / kJobs, error)) {
+    // Only where a worker may still live.
+    if (!std::filesystem::exists(folder.path() / gpu::kSocketFile)) continue;
+    const auto text = ReadFile(folder.path() / kLeaseFile, 256);
+    const auto lease = text ? Digest::Parse(AsText(*text)) : Error(Code::kNotFound, "");
+    if (lease) shop->left_.emplace(*lease, folder.path());
+  }
+  return shop;
+}
+
+void JailedWorkshop::Watch(int fd) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  CHECK(::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+void JailedWorkshop::Unwatch(const gpu::Worker& worker) {
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, worker.fd(), nullptr);
+}
+
+void JailedWorkshop::Note(const Digest& job, const std::string& line) const {
+  const std::filesystem::path path = JobFolder(options_.dir, job) / kJobLog;
+  const gpu::Descriptor file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const std::string text = FormatTime(WallNow()) + " " + line + "\n";
+  if (file) (void)!::write(file.get(), text.data(), text.size());
+}
+
+// ---- Devices ---------------------------------------------------------------------------------
+
+gpu::WorkerSpec JailedWorkshop::SpecFor(const std::string& device,
+                                        const std::filesystem::path& folder) const {
+  gpu::WorkerSpec spec;
+  spec.folder = folder;
+  spec.program = options_.program;
+  spec.device = device;
+  const bool weak = device == "cpu" || options_.allow_weak_jail;
+  spec.at_least = weak ? gpu::JailGrade::kSeccomp : gpu::JailGrade::kNamespaces;
+  spec.memory_bytes = options_.cpu_memory_bytes;
+  spec.threads = options_.cpu_threads;
+  return spec;
+}
+
+// Nothing where the worker could not open the device.
+Result<std::optional<gpu::DeviceInfo>> JailedWorkshop::Probe(const std::string& device) {
+  std::string name = device;
+  std::replace(name.begin(), name.end(), ':', '-');
+  const std::filesystem::path folder = options_.dir / kJobs / ("probe-" + name);
+  (void)gpu::KillStray(folder);
+  RETURN_IF_ERROR(FreshFolder(folder));
+  gpu::WorkerSpec spec = SpecFor(device, folder);
+  spec.keep_ms = kProbeKeepMs;
+  ASSIGN_OR_RETURN(const std::unique_ptr<gpu::Worker> worker, gpu::Worker::Start(spec, jail_));
+  std::optional<gpu::DeviceInfo> found;
+  std::string why;
+  const int64_t give_up = WallNow().ms + kProbeMs;
+  for (bool gone = false; !gone;) {
+    pollfd one = {worker->fd(), POLLIN, 0};
+    if (WallNow().ms > give_up || ::poll(&one, 1, 100) < 0) (void)worker->Kill();
+    for (const gpu::WorkerEvent& event : worker->Receive()) {
+      if (const auto* ready = std::get_if<gpu::WorkerReady>(&event)) {
+        found = ready->device;
+        (void)worker->Quit();
+      } else if (const auto* exited = std::get_if<gpu::WorkerExited>(&event)) {
+        gone = true;
+        why = exited->failure.message;
+      }
+    }
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
+  if (!found && device == "cpu") return Error(Code::kUnavailable, "device cpu: " + why);
+  return found;
+}
+
+Result<std::vector<FoundDevice>> JailedWorkshop::FindDevices(const std::string& wanted) {
+  std::vector<FoundDevice> out;
+  const auto add = [&](const std::string& name) -> Result<bool> {
+    ASSIGN_OR_RETURN(const auto info, Probe(name));
+    if (!info) return false;
+    devices_[info->uuid] = name;
+    out.push_back({name, *info});
+    return true;
+  };
+  if (wanted != "auto") {
+    ASSIGN_OR_RETURN(const bool found, add(wanted == "cuda" ? "cuda:0" : wanted));
+    if (found) return out;
+    return Error(Code::kUnavailable,
+                 "device " + wanted + " does not open; set device = \"cpu\" or \"auto\"");
+  }
+  const bool driver =
+      std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/dev/dxg");
+  for (int i = 0; driver && i < kMostGpus; ++i) {
+    const auto found = add("cuda:" + std::to_string(i));
+    // A jail too weak for a GPU is not the end: the CPU reference is content with less.
+    if (!found || !*found) break;
+  }
+  if (out.empty()) RETURN_IF_ERROR(add("cpu"));
+  return out;
+}
+
+// ---- What the agent asks ---------------------------------------------------------------------
+
+void JailedWorkshop::Start(const StartWorker& start) {
+  const auto known = benches_.find(start.lease);
+  if (known != benches_.end()) return;
+  Bench& bench = benches_[start.lease];
+  bench.start = start;
+  if (!devices_.contains(start.device)) {
+    return Break(bench, "device " + start.device + " is not in this machine any more");
+  }
+  Adopt(bench);
+  if (!bench.spare) StartSpare(bench);
+}
+
+void JailedWorkshop::Stop(const StopWorker& stop) {
+  Bench& bench = benches_[stop.lease];
+  bench.start.lease = stop.lease;
+  bench.stopping = true;
+  bench.waiting.clear();
+  if (bench.spare) Dismiss(bench, std::move(bench.spare));
+  if (bench.running) Dismiss(bench, std::move(bench.running->worker));
+  bench.running.reset();
+  const auto [first, last] = left_.equal_range(stop.lease);
+  for (auto it = first; it != last; ++it) bench.strays.push_back(it->second);
+  left_.erase(stop.lease);
+  for (const std::filesystem::path& folder : bench.strays) (void)gpu::KillStray(folder);
+  // Even where there was no worker at all: the answer comes with the next Receive.
+}
+
+void JailedWorkshop::Run(const StartJob& job) {
+  const auto it = benches_.find(job.lease);
+  if (it == benches_.end() || it->second.stopping) {
+    return Fail(job, JobStatus::kLost, "its lease has no worker");
+  }
+  Bench& bench = it->second;
+  const bool known = (bench.running && bench.running->job.job == job.job) ||
+                     bench.finishing.contains(job.job) ||
+                     std::any_of(bench.waiting.begin(), bench.waiting.end(),
+                                 [&](const StartJob& one) { return one.job == job.job; });
+  if (known || Reattach(bench, job)) return;
+  bench.waiting.push_back(job);
+  Pump(bench);
+}
+
+// ---- Spares ----------------------------------------------------------------------------------
+
+// A spare of a former daemon, where one waits.
+void JailedWorkshop::Adopt(Bench& bench) {
+  const std::filesystem::path folder = SpareFolder(bench.start.lease);
+  const auto [first, last] = left_.equal_range(bench.start.lease);
+  for (auto it = first; it != last; ++it) {
+    if (it->second != folder) continue;
+    left_.erase(it);
+    auto spare = gpu::Worker::Reattach(folder, bench.start.fence, KeepMs(bench.start.until));
+    if (!spare) return;
+    bench.spare = std::move(*spare);
+    bench.spare_ready = false;
+    return Watch(bench.spare->fd());
+  }
+}
+
+void JailedWorkshop::StartSpare(Bench& bench) {
+  const std::filesystem::path folder = SpareFolder(bench.start.lease);
+  bench.spare_ready = false;
+  (void)gpu::KillStray(folder);
+  Status made = FreshFolder(folder);
+  if (made) {
+    made = WriteFileAtomic(folder / kLeaseFile, AsBytes(bench.start.lease.Hex()), 0600);
+  }
+  if (!made) return SpareFailed(bench, made.error().message);
+  gpu::WorkerSpec spec = SpecFor(devices_.at(bench.start.device), folder);
+  spec.fence = bench.start.fence;
+  spec.keep_ms = KeepMs(bench.start.until);
+  auto spare = gpu::Worker::Start(spec, jail_);
+  // Trying again does not make the jail stronger.
+  if (!spare && spare.error().code == Code::kDenied) return Break(bench, spare.error().message);
+  if (!spare) return SpareFailed(bench, spare.error().message);
+  bench.spare = std::move(*spare);
+  Watch(bench.spare->fd());
+}
+
+void JailedWorkshop::SpareFailed(Bench& bench, const std::string& why) {
+  bench.spare.reset();
+  bench.spare_ready = false;
+  if (++bench.failures >= kMaxFailures) return Break(bench, why);
+  StartSpare(bench);
+}
+
+// The device counts as lost; the lease ends when its processes are gone.
+void JailedWorkshop::Break(Bench& bench, const std::string& why) {
+  if (bench.broken) return;
+  bench.broken = why;
+  Stop({bench.start.lease});
+}
+
+void JailedWorkshop::Dismiss(Bench& bench, std::unique_ptr<gpu::Worker> worker) {
+  if (!worker) return;
+  (void)worker->Kill();
+  bench.leaving.push_back(std::move(worker));
+}
+
+void JailedWorkshop::ReadSpare(Bench& bench) {
+  if (!bench.spare) return;
+  for (const gpu::WorkerEvent& event : bench.spare->Receive()) {
+    if (std::holds_alternative<gpu::WorkerReady>(event)) {
+      bench.spare_ready = true;
+      if (!bench.answered) (void)bench.spare->Challenge(bench.start.nonce.bytes);
+    } else if (const auto* answered = std::get_if<gpu::WorkerAnswered>(&event)) {
+      if (answered->nonce != bench.start.nonce.bytes || bench.answered) continue;
+      if (answered->answer != gpu::ExpectedAnswer(bench.start.nonce.bytes)) {
+        return Break(bench, "the device computes wrongly: it failed its challenge");
+      }
+      bench.answered = true;
+      events_.push_back(WorkerReady{bench.start.lease, answered->answer});
+    } else if (const auto* exited = std::get_if<gpu::WorkerExited>(&event)) {
+      Unwatch(*bench.spare);
+      return SpareFailed(bench, exited->failure.message);
+    }
+  }
+}
+
+// ---- Jobs ------------------------------------------------------------------------------------
+
+void JailedWorkshop::Pump(Bench& bench) {
+  while (!bench.stopping && !bench.running && !bench.waiting.empty() && bench.spare &&
+         bench.spare_ready) {
+    const StartJob job = bench.waiting.front();
+    bench.waiting.pop_front();
+    const Status handed = Hand(bench, job);
+    if (!handed) Fail(job, JobStatus::kFailed, handed.error().message);
+  }
+}
+
+// What the worker gets. Errors are the job's own.
+Result<gpu::WorkerRun> JailedWorkshop::Prepare(const StartJob& job) const {
+  const std::filesystem::path encoding = FileBlobStore::PathOf(options_.dir, job.workload.digest);
+  auto bytes = ReadFile(encoding, gpu::kMaxWorkloadBytes);
+  if (!bytes) return bytes.error().Within("the workload");
+  const auto workload = gpu::DecodeWorkload(*bytes);
+  if (!workload) return workload.error().Within("the workload");
+  RETURN_IF_ERROR(gpu::CheckWorkload(*workload));
+  gpu::WorkerRun run;
+  run.job = job.job;
+  run.fence = job.fence;
+  run.folder = JobFolder(options_.dir, job.job);
+  run.workload_digest = job.workload.digest;
+  run.workload = encoding;
+  run.outputs = static_cast<uint32_t>(workload->outputs.size());
+  std::set<Digest> brought;
+  for (const BlobRef& blob : job.blobs) brought.insert(blob.digest);
+  for (const gpu::BlobRef& blob : gpu::BlobsOf(*workload)) {
+    if (!brought.contains(blob.digest)) {
+      return Error(Code::kNotFound, "the workload names blob " + blob.digest.ToString() +
+                                        ", which the job does not bring");
+    }
+    run.blobs.push_back({blob.digest, FileBlobStore::PathOf(options_.dir, blob.digest)});
+  }
+  return run;
+}
+
+// The spare becomes the job's worker, and the lease gets a new one.
+Status JailedWorkshop::Hand(Bench& bench, const StartJob& job) {
+  ASSIGN_OR_RETURN(const gpu::WorkerRun run, Prepare(job));
+  (void)gpu::KillStray(run.folder);
+  RETURN_IF_ERROR(FreshFolder(run.folder));
+  RETURN_IF_ERROR(WriteFileAtomic(run.folder / kLeaseFile, AsBytes(job.lease.Hex()), 0600));
+  Note(job.job, "started on lease " + Hex8(job.lease) + ", fence " + std::to_string(job.fence));
+  const Status ran = bench.spare->Run(run);
+  bench.running = Work{job, std::move(bench.spare), false};
+  // Its exit is still to come; then it is tried with the next one.
+  if (!ran) (void)bench.running->worker->Kill();
+  StartSpare(bench);
+  return Ok();
+}
+
+// A job of a former daemon: finished, running, or neither.
+bool JailedWorkshop::Reattach(Bench& bench, const StartJob& job) {
+  const std::filesystem::path folder = JobFolder(options_.dir, job.job);
+  std::erase_if(left_, [&](const auto& item) { return item.second == folder; });
+  const auto result = gpu::ReadResult(folder / gpu::kResultFile);
+  if (result && result->job == job.job) {
+    // Nobody needs the worker any more.
+    auto worker = gpu::Worker::Reattach(folder, bench.start.fence);
+    if (worker) {
+      Watch((*worker)->fd());
+      Dismiss(bench, std::move(*worker));
+    }
+    Finish(bench, job, *result);
+    return true;
+  }
+  if (bench.running) return false;
+  auto worker = gpu::Worker::Reattach(folder, bench.start.fence, KeepMs(bench.start.until));
+  if (!worker) return false;
+  Watch((*worker)->fd());
+  bench.running = Work{job, std::move(*worker), false};
+  return true;
+}
+
+void JailedWorkshop::ReadRunning(Bench& bench) {
+  if (!bench.running) return;
+  Work& work = *bench.running;
+  for (const gpu::WorkerEvent& event : work.worker->Receive()) {
+    if (const auto* ready = std::get_if<gpu::WorkerReady>(&event)) {
+      // Found again, but the former daemon went before it had handed the job over.
+      if (ready->state == gpu::WorkerState::kIdle) {
+        const auto run = Prepare(work.job);
+        if (!run || !work.worker->Run(*run)) (void)work.worker->Kill();
+      }
+    } else if (const auto* progress = std::get_if<gpu::WorkerProgressed>(&event)) {
+      events_.push_back(
+          JobProgressed{.job = work.job.job,
+                        .launch = static_cast<uint32_t>(progress->progress.launches_done),
+                        .launches = static_cast<uint32_t>(progress->progress.launches_total)});
+    } else if (const auto* finished = std::get_if<gpu::WorkerFinished>(&event)) {
+      work.finished = true;
+      Finish(bench, work.job, finished->result);
+    } else if (const auto* exited = std::get_if<gpu::WorkerExited>(&event)) {
+      Unwatch(*work.worker);
+      if (!work.finished) return RunnerDied(bench, exited->failure);
+      work.worker.reset();
+    }
+  }
+  if (!work.finished) return;
+  // Its result is durable, and whatever it still is, it must not outlive its job.
+  Dismiss(bench, std::move(work.worker));
+  bench.running.reset();
+  Pump(bench);
+}
+
+void JailedWorkshop::RunnerDied(Bench& bench, const Error& why) {
+  const StartJob job = bench.running->job;
+  bench.running.reset();
+  Note(job.job, why.message);
+  if (++bench.deaths[job.job] < kMaxDeaths) {
+    bench.waiting.push_front(job);
+  } else {
+    // What used its processor time or memory up does so again; the rest is ours.
+    Fail(job, why.code == Code::kExhausted ? JobStatus::kFailed : JobStatus::kLost, why.message);
+  }
+  Pump(bench);
+}
+
+void JailedWorkshop::Finish(Bench& bench, const StartJob& job, const gpu::WorkerResult& result) {
+  if (result.failure) return Fail(job, JobStatus::kFailed, result.failure->message);
+  bench.failures = 0;
+  bench.finishing.insert(job.job);
+  const std::filesystem::path dir = options_.dir;
+  errands_.Run([dir, job, result]() -> Event { return KeepOutputs(dir, job, result); });
+}
+
+void JailedWorkshop::Fail(const StartJob& job, JobStatus status, const std::string& sentence) {
+  Note(job.job, std::string(JobStatusName(status)) + ": " + sentence);
+  events_.push_back(JobEnded{.job = job.job, .status = status, .sentence = sentence});
+}
+
+// ---- Every turn ------------------------------------------------------------------------------
+
+void JailedWorkshop::ReadLeaving(Bench& bench) {
+  std::erase_if(bench.leaving, [&](const std::unique_ptr<gpu::Worker>& worker) {
+    bool gone = false;
+    for (const gpu::WorkerEvent& event : worker->Receive()) {
+      if (std::holds_alternative<gpu::WorkerExited>(event)) gone = true;
+    }
+    if (gone) Unwatch(*worker);
+    return gone;
+  });
+  std::erase_if(bench.strays, [](const std::filesystem::path& folder) {
+    return !gpu::OpenOuter(folder) && !gpu::OpenInner(folder);
+  });
+}
+
+bool JailedWorkshop::Gone(Bench& bench) {
+  return bench.stopping && bench.leaving.empty() && bench.strays.empty();
+}
+
+void JailedWorkshop::Receive(std::vector<Event>& out) {
+  std::vector<Event> kept;
+  errands_.Collect(kept);
+  for (Event& event : kept) {
+    const auto& ended = std::get<JobEnded>(event);
+    for (auto& [lease, bench] : benches_) bench.finishing.erase(ended.job);
+    Note(ended.job, std::string(JobStatusName(ended.status)) +
+                        (ended.sentence.empty() ? "" : ": " + ended.sentence));
+    events_.push_back(std::move(event));
+  }
+  for (auto it = benches_.begin(); it != benches_.end();) {
+    Bench& bench = it->second;
+    ReadRunning(bench);
+    ReadSpare(bench);
+    Pump(bench);
+    ReadLeaving(bench);
+    if (!Gone(bench)) {
+      ++it;
+      continue;
+    }
+    std::error_code ignored;
+    std::filesystem::remove_all(SpareFolder(it->first), ignored);
+    events_.push_back(WorkerGone{.lease = it->first,
+                                 .lost = bench.broken.has_value(),
+                                 .sentence = bench.broken.value_or("")});
+    it = benches_.erase(it);
+  }
+  for (Event& event : events_) out.push_back(std::move(event));
+  events_.clear();
+}
+
+}  // namespace souk::node

@@ -1,0 +1,39 @@
+// What souk-audit does, one function per command; main.cc reads the command line. Each returns the
+// exit code.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace souk::tools {
+
+struct AuditTarget {
+  std::filesystem::path dir = {};
+  std::string vkey = {};  // empty: found (open_ledger.h)
+  bool json = false;
+};
+
+struct VerifyOptions {
+  unsigned threads = 0;  // 0: all cores
+};
+int RunVerify(const AuditTarget& target, const VerifyOptions& options);
+
+struct ShowOptions {
+  std::optional<uint64_t> entry = {};  // none: the list
+  bool raw = false;                    // the leaf's exact bytes
+  uint64_t from = 0;
+  uint64_t count = 0;  // 0: all
+};
+int RunShow(const AuditTarget& target, const ShowOptions& options);
+
+int RunLeases(const AuditTarget& target);
+int RunBalances(const AuditTarget& target);
+int RunKey(const AuditTarget& target);
+
+int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out);
+int RunCheckProof(const std::string& vkey, const std::filesystem::path& entry,
+                  const std::filesystem::path& proof, bool json);
+
+}  // namespace souk::tools

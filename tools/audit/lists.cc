@@ -1,0 +1,191 @@
+// souk-audit leases and balances: what one log says of each, with the findings of its audit.
+#include <fmt/format.h>
+
+#include "ledger/audit.h"
+#include "protocol/text.h"
+#include "tools/audit/commands.h"
+#include "tools/audit/open_ledger.h"
+#include "tools/common/json.h"
+#include "tools/common/terminal.h"
+
+namespace souk::tools {
+namespace {
+
+using ledger::AuditedAccount;
+using ledger::AuditedLease;
+
+struct Audited {
+  std::string name = {};
+  ledger::AuditReport report = {};
+};
+
+Result<Audited> AuditFully(const AuditTarget& target) {
+  ASSIGN_OR_RETURN(const OpenedLedger opened, OpenLedger(target.dir, target.vkey));
+  return Audited{opened.name, ledger::Audit(opened.log(), {.details = true})};
+}
+
+// The lists are printed even where something is wrong, and say so.
+int Verdict(const Audited& audited, const AuditTarget& target) {
+  if (audited.report.verdict != ledger::Verdict::kInvalid) return kDone;
+  return Fail(
+      fmt::format("the ledger does not verify; see: souk-audit verify {}", target.dir.string()));
+}
+
+std::string StateOf(const AuditedLease& lease) {
+  std::string out = LeaseStateName(lease.state);
+  if (lease.reason != CloseReason::kNone) {
+    out += fmt::format(", {}", CloseReasonName(lease.reason));
+  }
+  return out;
+}
+
+Json LeaseJson(const AuditedLease& lease) {
+  return {{"id", lease.id.Hex()},
+          {"side", lease.provided ? "provider" : "renter"},
+          {"with", lease.counterparty.ToString()},
+          {"book", lease.book.ToString()},
+          {"device", lease.device},
+          {"state", LeaseStateName(lease.state)},
+          {"reason", CloseReasonName(lease.reason)},
+          {"reason_code", static_cast<unsigned>(lease.reason)},
+          {"begun", JsonTime(lease.begun)},
+          {"closed", JsonTime(lease.closed)},
+          {"metered_ms", lease.metered.ms},
+          {"due", JsonCredits(lease.due)},
+          {"vouched", JsonCredits(lease.vouched)},
+          {"most", JsonCredits(lease.most)},
+          {"settled", lease.settled},
+          {"paid", JsonCredits(lease.paid)},
+          {"jobs", lease.jobs},
+          {"first_entry", lease.first_entry},
+          {"last_entry", lease.last_entry}};
+}
+
+const char* KindOfAccount(AuditedAccount::Kind kind) {
+  switch (kind) {
+    case AuditedAccount::Kind::kIssues:
+      return "issued";
+    case AuditedAccount::Kind::kOwner:
+      return "owner";
+    case AuditedAccount::Kind::kDeclared:
+      return "declared";
+    case AuditedAccount::Kind::kDevice:
+      return "device";
+  }
+  return "?";
+}
+
+bool IsMoney(const AuditedAccount& account) {
+  return account.kind == AuditedAccount::Kind::kIssues ||
+         account.kind == AuditedAccount::Kind::kOwner;
+}
+
+void PrintMoney(const Audited& audited) {
+  Table table({{"ACCOUNT"},
+               {"OWNER"},
+               {"CREDITS", Align::kRight},
+               {"HELD", Align::kRight},
+               {"INCOMING", Align::kRight}});
+  Credits sum = {};
+  for (const AuditedAccount& one : audited.report.account_list) {
+    if (!IsMoney(one)) continue;
+    sum = sum + Credits{one.balance};
+    table.Add({one.account.Hex().substr(0, 8),
+               one.kind == AuditedAccount::Kind::kIssues ? "(issued by the operator)"
+                                                         : ShortKey(one.owner),
+               FormatCredits({one.balance}), FormatCredits({one.held}),
+               FormatCredits({one.incoming})});
+  }
+  if (table.rows() == 0) return;
+  Print(table.ToText());
+  Print(fmt::format("sum {}: debits = credits = {} cr\n", FormatCredits(sum),
+                    FormatCredits(audited.report.credits)));
+}
+
+void PrintSlices(const Audited& audited) {
+  Table table({{"DEVICE"}, {"FREE", Align::kRight}, {"LEASED", Align::kRight}});
+  for (const AuditedAccount& one : audited.report.account_list) {
+    if (one.kind != AuditedAccount::Kind::kDevice) continue;
+    table.Add({one.device.empty() ? one.account.Hex().substr(0, 8) : one.device,
+               std::to_string(one.balance - one.held), std::to_string(one.held)});
+  }
+  if (table.rows() > 0) Print(table.ToText());
+}
+
+}  // namespace
+
+int RunLeases(const AuditTarget& target) {
+  const auto audited = AuditFully(target);
+  if (!audited) return Fail(audited.error());
+  const auto& leases = audited->report.lease_list;
+  if (target.json) {
+    Json list = Json::array();
+    for (const AuditedLease& lease : leases) list.push_back(LeaseJson(lease));
+    PrintJson({{"name", audited->name}, {"leases", std::move(list)}});
+    return Verdict(*audited, target);
+  }
+  std::vector<Digest> ids;
+  for (const AuditedLease& lease : leases) ids.push_back(lease.id);
+  const std::vector<std::string> names = ShortIds(ids);
+  Table table({{"LEASE"},
+               {"SIDE"},
+               {"WITH"},
+               {"BEGUN"},
+               {"METERED", Align::kRight},
+               {"DUE", Align::kRight},
+               {"VOUCHED", Align::kRight},
+               {"PAID", Align::kRight},
+               {"JOBS", Align::kRight},
+               {"STATE"},
+               {"ENTRIES"}});
+  for (size_t i = 0; i < leases.size(); ++i) {
+    const AuditedLease& lease = leases[i];
+    table.Add({names[i], lease.provided ? "provider" : "renter", ShortKey(lease.counterparty),
+               FormatTime(lease.begun).substr(0, 19) + "Z", FormatDuration(lease.metered),
+               FormatCredits(lease.due), FormatCredits(lease.vouched),
+               lease.settled ? FormatCredits(lease.paid) : "–", std::to_string(lease.jobs),
+               StateOf(lease), fmt::format("{}–{}", lease.first_entry, lease.last_entry)});
+  }
+  if (table.rows() > 0) {
+    Print(table.ToText());
+  } else {
+    Print("no leases\n");
+  }
+  return Verdict(*audited, target);
+}
+
+int RunBalances(const AuditTarget& target) {
+  const auto audited = AuditFully(target);
+  if (!audited) return Fail(audited.error());
+  if (target.json) {
+    Json money = Json::array();
+    Json devices = Json::array();
+    for (const AuditedAccount& one : audited->report.account_list) {
+      if (IsMoney(one)) {
+        money.push_back({{"account", one.account.Hex()},
+                         {"kind", KindOfAccount(one.kind)},
+                         {"owner", one.owner.IsZero() ? Json() : Json(one.owner.ToString())},
+                         {"credits", JsonCredits({one.balance})},
+                         {"held", JsonCredits({one.held})},
+                         {"incoming", JsonCredits({one.incoming})}});
+      } else if (one.kind == AuditedAccount::Kind::kDevice) {
+        devices.push_back({{"account", one.account.Hex()},
+                           {"device", one.device},
+                           {"free", one.balance - one.held},
+                           {"leased", one.held}});
+      }
+    }
+    PrintJson({{"name", audited->name},
+               {"accounts", std::move(money)},
+               {"devices", std::move(devices)},
+               {"debits", JsonCredits(audited->report.debits)},
+               {"credits", JsonCredits(audited->report.credits)}});
+    return Verdict(*audited, target);
+  }
+  if (audited->report.account_list.empty()) Print("this node keeps no book\n");
+  PrintMoney(*audited);
+  PrintSlices(*audited);
+  return Verdict(*audited, target);
+}
+
+}  // namespace souk::tools

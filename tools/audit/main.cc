@@ -1,0 +1,97 @@
+// souk-audit: what anyone can check with a ledger's bytes and a public key.
+#include <CLI/CLI.hpp>
+
+#include "tools/audit/commands.h"
+#include "tools/common/cli.h"
+#include "tools/common/terminal.h"
+
+namespace souk::tools {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  souk-audit verify ~/.local/share/souk\n"
+    "  souk-audit show DIR 118\n"
+    "  souk-audit prove DIR --entry 118 --out 118.proof\n"
+    "  souk-audit show DIR 118 --raw > 118.entry\n"
+    "  souk-audit check-proof --key \"$(souk-audit key DIR)\" 118.entry 118.proof";
+
+CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
+                     AuditTarget& target) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->add_option("DIR", target.dir, "A node's directory, or its ledger/")->required();
+  command->add_option("--key", target.vkey, "The log's key (souk-audit key prints it)")
+      ->type_name("VKEY");
+  command->add_flag("--json", target.json, "One JSON document on stdout");
+  return command;
+}
+
+int Main(int argc, char** argv) {
+  SetProgramName("souk-audit");
+  CLI::App app("checks Souk ledgers from their bytes alone", "souk-audit");
+  app.footer(kExamples);
+  std::function<int()> action;
+  AuditTarget target;
+
+  VerifyOptions verify_options;
+  CLI::App* verify = AddCommand(
+      app, "verify", "Checks every signature, rebuilds the tree and decides every outcome anew",
+      target);
+  verify->add_option("--threads", verify_options.threads, "Threads; 0 takes every core")
+      ->capture_default_str();
+  verify->footer("VALID exits 0; INCOMPLETE and INVALID exit 1 and say why.");
+  verify->callback([&] { action = [&] { return RunVerify(target, verify_options); }; });
+
+  ShowOptions show_options;
+  uint64_t show_entry = 0;
+  CLI::App* show =
+      AddCommand(app, "show", "Lists the entries, or shows one with its documents", target);
+  CLI::Option* entry = show->add_option("ENTRY", show_entry, "Its index");
+  show->add_flag("--raw", show_options.raw, "The exact bytes of the leaf, to stdout")->needs(entry);
+  show->add_option("--from", show_options.from, "The list's first entry")->type_name("N");
+  show->add_option("--count", show_options.count, "How many of the list")->type_name("N");
+  show->callback([&] {
+    if (entry->count() > 0) show_options.entry = show_entry;
+    action = [&] { return RunShow(target, show_options); };
+  });
+
+  AddCommand(app, "leases", "Every lease as this log tells it", target)->callback([&] {
+    action = [&] { return RunLeases(target); };
+  });
+  AddCommand(app, "balances", "The accounts of this node's books", target)->callback([&] {
+    action = [&] { return RunBalances(target); };
+  });
+  AddCommand(app, "key", "Prints the key of the log's checkpoints, as C2SP verifiers take it",
+             target)
+      ->callback([&] { action = [&] { return RunKey(target); }; });
+
+  uint64_t prove_entry = 0;
+  std::filesystem::path prove_out;
+  CLI::App* prove =
+      AddCommand(app, "prove", "Writes an entry's inclusion proof (C2SP tlog-proof)", target);
+  prove->add_option("--entry", prove_entry, "Its index")->required()->type_name("N");
+  prove->add_option("--out", prove_out, "Where to; - for stdout")->required()->type_name("FILE");
+  prove->callback([&] { action = [&] { return RunProve(target, prove_entry, prove_out); }; });
+
+  std::string check_key;
+  std::filesystem::path check_entry;
+  std::filesystem::path check_proof;
+  bool check_json = false;
+  CLI::App* check =
+      app.add_subcommand("check-proof", "Checks an inclusion proof, without a ledger");
+  check->add_option("--key", check_key, "The log's key")->required()->type_name("VKEY");
+  check->add_option("ENTRY", check_entry, "The leaf's bytes (souk-audit show --raw)")->required();
+  check->add_option("PROOF", check_proof, "As souk-audit prove writes it")->required();
+  check->add_flag("--json", check_json, "One JSON document on stdout");
+  check->callback([&] {
+    action = [&] { return RunCheckProof(check_key, check_entry, check_proof, check_json); };
+  });
+  return RunCommandLine(app, argc, argv, action);
+}
+
+}  // namespace
+}  // namespace souk::tools
+
+int main(int argc, char** argv) {
+  return souk::tools::Main(argc, argv);
+}

@@ -1,0 +1,32 @@
+// Opens what an auditor is handed: a node's directory or the `ledger` folder in it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "ledger/rocksdb_ledger.h"
+#include "protocol/identity.h"
+
+namespace souk::tools {
+
+struct OpenedLedger {
+  std::string name = {};  // as the first entry says
+  PeerId peer = {};
+  ledger::NoteVerifier key = {};
+  // "--key", "the card in entry 0", "the identity beside it".
+  std::string key_from = {};
+  std::unique_ptr<ledger::LedgerView> view = {};
+
+  const ledger::LogReader& log() const { return view->log(); }
+};
+
+// Only whose log it is and with which key it signs; the tree is not looked at.
+// The key is `vkey` where given, else named by the log's first entry, else derived from the
+// identity file in the directory (passphrase: $SOUK_PASSPHRASE).
+Result<OpenedLedger> FindLedger(const std::filesystem::path& dir, const std::string& vkey);
+
+// The same, with R3's look: checkpoint, tree and tiles. Works on a stopped and on a live node.
+Result<OpenedLedger> OpenLedger(const std::filesystem::path& dir, const std::string& vkey);
+
+}  // namespace souk::tools

@@ -1,0 +1,98 @@
+// souk-audit key, prove and check-proof: C2SP formats that outside tools read.
+#include <fmt/format.h>
+
+#include <iostream>
+#include <iterator>
+
+#include "ledger/proof.h"
+#include "protocol/base/file.h"
+#include "tools/audit/commands.h"
+#include "tools/audit/open_ledger.h"
+#include "tools/common/json.h"
+#include "tools/common/terminal.h"
+
+namespace souk::tools {
+
+int RunKey(const AuditTarget& target) {
+  const auto found = FindLedger(target.dir, target.vkey);
+  if (!found) return Fail(found.error());
+  if (target.json) {
+    PrintJson({{"key", found->key.ToVkey()},
+               {"name", found->name},
+               {"peer", found->peer.ToString()},
+               {"from", found->key_from}});
+  } else {
+    Print(found->key.ToVkey() + "\n");
+  }
+  return kDone;
+}
+
+int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out) {
+  const auto opened = OpenLedger(target.dir, target.vkey);
+  if (!opened) return Fail(opened.error());
+  const auto& log = opened->log();
+  if (entry >= log.signed_size()) {
+    return Fail(fmt::format("there is no entry {} under the checkpoint: it signs {}", entry,
+                            log.signed_size()));
+  }
+  const auto proof = log.Proof(entry);
+  if (!proof) return Fail(proof.error());
+  const std::string text = proof->ToText();
+  if (out == "-") {
+    Print(text);
+    return kDone;
+  }
+  if (const Status written = WriteFileAtomic(out, AsBytes(text)); !written) {
+    return Fail(written.error());
+  }
+  if (target.json) {
+    PrintJson({{"entry", entry},
+               {"size", log.signed_size()},
+               {"key", opened->key.ToVkey()},
+               {"proof", out.string()},
+               {"hashes", proof->hashes.size()}});
+  } else {
+    Print(fmt::format("entry {} of {} stands under the checkpoint: {} hashes → {}\n", entry,
+                      log.signed_size(), proof->hashes.size(), out.string()));
+    Print(fmt::format(
+        "check souk-audit show {} {} --raw > E; souk-audit check-proof --key '{}' E {}\n",
+        target.dir.string(), entry, opened->key.ToVkey(), out.string()));
+  }
+  return kDone;
+}
+
+int RunCheckProof(const std::string& vkey, const std::filesystem::path& entry,
+                  const std::filesystem::path& proof, bool json) {
+  const auto key = ledger::NoteVerifier::ParseVkey(vkey);
+  if (!key) return Misuse("--key: " + key.error().message);
+  const auto leaf = ReadFile(entry, ledger::kMaxEntryBytes);
+  if (!leaf) return Fail(leaf.error());
+  const auto text = ReadFile(proof, ledger::kMaxProofBytes);
+  if (!text) return Fail(text.error());
+  const auto parsed = ledger::ParseProof(AsText(*text));
+  Result<ledger::Checkpoint> checked = parsed ? ledger::VerifyProof(*parsed, *leaf, *key)
+                                              : Result<ledger::Checkpoint>(parsed.error());
+  if (json) {
+    Json out = {{"ok", checked.has_value()}};
+    if (checked) {
+      out["entry"] = parsed->index;
+      out["size"] = checked->size;
+      out["origin"] = checked->origin;
+      out["root"] = ToBase64(checked->root.view());
+    } else {
+      out["problem"] = checked.error().message;
+    }
+    PrintJson(out);
+    return checked ? kDone : kFailed;
+  }
+  if (!checked) {
+    Print(fmt::format("{} {}\n", Styled(stdout, Style::kBad, "✗"), checked.error().message));
+    return kFailed;
+  }
+  Print(fmt::format("{} these {} bytes are entry {} of {}, signed by {}\n",
+                    Styled(stdout, Style::kGood, "✓"), leaf->size(), parsed->index, checked->size,
+                    checked->origin));
+  return kDone;
+}
+
+}  // namespace souk::tools

@@ -1,0 +1,175 @@
+#include "tools/common/cli.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "tools/common/terminal.h"
+
+namespace souk::tools {
+namespace {
+
+// Commands that --help lists.
+std::vector<const CLI::App*> VisibleCommands(const CLI::App& app) {
+  std::vector<const CLI::App*> out;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!command->get_group().empty()) out.push_back(command);
+  }
+  return out;
+}
+
+std::vector<const CLI::Option*> VisibleOptions(const CLI::App& app) {
+  std::vector<const CLI::Option*> out;
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_group().empty()) out.push_back(option);
+  }
+  return out;
+}
+
+// roff reads a backslash and a leading dot or quote as its own.
+std::string Roff(const std::string& text) {
+  std::string out;
+  bool line_start = true;
+  for (const char c : text) {
+    if (line_start && (c == '.' || c == '\'')) out += "\\&";
+    line_start = c == '\n';
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '-') {
+      out += "\\-";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string OptionHead(const CLI::Option& option) {
+  std::string head = option.get_name(option.get_positional(), true);
+  if (option.get_items_expected_max() > 0 && !option.get_positional()) {
+    head += " " + option.get_type_name();
+  }
+  return head;
+}
+
+std::string OptionItems(const CLI::App& app) {
+  std::string out;
+  for (const CLI::Option* option : VisibleOptions(app)) {
+    out += fmt::format(".TP\n\\fB{}\\fR\n{}", Roff(OptionHead(*option)),
+                       Roff(option->get_description()));
+    if (!option->get_default_str().empty()) {
+      out += Roff(fmt::format(" (default {})", option->get_default_str()));
+    }
+    out += "\n";
+  }
+  return out;
+}
+
+std::string Synopsis(const CLI::App& program, const CLI::App& command) {
+  std::string out = program.get_name() + " " + command.get_name();
+  for (const CLI::Option* option : VisibleOptions(command)) {
+    if (!option->get_positional()) continue;
+    const std::string name = option->get_name(true);
+    out += option->get_required() ? " " + name : " [" + name + "]";
+  }
+  return out + " [options]";
+}
+
+std::string Examples(const CLI::App& app) {
+  if (app.get_footer().empty()) return "";
+  return ".PP\n.nf\n" + Roff(app.get_footer()) + "\n.fi\n";
+}
+
+std::string OptionNames(const CLI::App& app) {
+  std::string out;
+  for (const CLI::Option* option : VisibleOptions(app)) {
+    for (const std::string& name : option->get_lnames()) out += " --" + name;
+    for (const std::string& name : option->get_snames()) out += " -" + name;
+  }
+  return out.empty() ? out : out.substr(1);
+}
+
+std::string FirstLine(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+std::string ManPage(const CLI::App& app) {
+  std::string upper = app.get_name();
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  std::string out = fmt::format(".TH {} 1 \"\" \"Souk\" \"Souk manual\"\n.SH NAME\n{} \\- {}\n",
+                                Roff(upper), Roff(app.get_name()), Roff(app.get_description()));
+  out += fmt::format(".SH SYNOPSIS\n.B {}\nCOMMAND [options]\n", Roff(app.get_name()));
+  const std::string general = OptionItems(app);
+  if (!general.empty()) out += ".SH OPTIONS\n" + general;
+  out += ".SH COMMANDS\n";
+  for (const CLI::App* command : VisibleCommands(app)) {
+    out += fmt::format(".SS {}\n{}\n", Roff(Synopsis(app, *command)),
+                       Roff(command->get_description()));
+    out += OptionItems(*command) + Examples(*command);
+  }
+  const std::string examples = Examples(app);
+  if (!examples.empty()) out += ".SH EXAMPLES\n" + examples;
+  out +=
+      ".SH EXIT STATUS\n0 done; 1 failed, with one line that says what to do; 2 the command line "
+      "was wrong.\n";
+  return out;
+}
+
+std::string BashCompletion(const CLI::App& app) {
+  std::string function = "_" + app.get_name();
+  for (char& c : function) {
+    if (c == '-') c = '_';
+  }
+  std::string commands;
+  std::string cases;
+  for (const CLI::App* command : VisibleCommands(app)) {
+    commands += (commands.empty() ? "" : " ") + command->get_name();
+    cases += fmt::format("    {}) options=\"{}\" ;;\n", command->get_name(), OptionNames(*command));
+  }
+  return fmt::format(
+      "{0}() {{\n"
+      "  local current=\"${{COMP_WORDS[COMP_CWORD]}}\" command= options= word\n"
+      "  for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n"
+      "    case \"$word\" in -*) ;; *) command=\"$word\"; break ;; esac\n"
+      "  done\n"
+      "  case \"$command\" in\n"
+      "    '') options=\"{1} {2}\" ;;\n"
+      "{3}"
+      "  esac\n"
+      "  if [[ -z \"$command\" || \"$current\" == -* ]]; then\n"
+      "    COMPREPLY=($(compgen -W \"$options\" -- \"$current\"))\n"
+      "  fi\n"
+      "}}\n"
+      "complete -o default -F {0} {4}\n",
+      function, commands, OptionNames(app), cases, app.get_name());
+}
+
+int RunCommandLine(CLI::App& app, int argc, char** argv, std::function<int()>& action) {
+  std::string what;
+  CLI::App* generate = app.add_subcommand("generate", "Prints the man page or bash completion");
+  generate->group("");
+  generate->add_option("WHAT", what)->required()->check(CLI::IsMember({"man", "completion"}));
+  generate->callback([&] {
+    action = [&] {
+      Print(what == "man" ? ManPage(app) : BashCompletion(app));
+      return kDone;
+    };
+  });
+  app.require_subcommand(1);
+  try {
+    app.parse(argc, argv);
+    return action ? action() : kMisuse;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    std::string name = app.get_name();
+    for (const CLI::App* command : app.get_subcommands()) name += " " + command->get_name();
+    return Misuse(fmt::format("{}; see {} --help", FirstLine(error.what()), name));
+  } catch (const std::exception& error) {
+    return Fail(std::string("unexpected: ") + error.what());
+  }
+}
+
+}  // namespace souk::tools

@@ -1,0 +1,229 @@
+#include "tools/common/terminal.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+
+namespace souk::tools {
+namespace {
+
+const char* program_name = "souk";
+
+const char* EscapeOf(Style style) {
+  switch (style) {
+    case Style::kPlain:
+      return "";
+    case Style::kGood:
+      return "\x1b[32m";
+    case Style::kBad:
+      return "\x1b[31m";
+    case Style::kWarn:
+      return "\x1b[33m";
+    case Style::kFaint:
+      return "\x1b[2m";
+    case Style::kBold:
+      return "\x1b[1m";
+  }
+  return "";
+}
+
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// At most `width` columns of it; what is cut off is always at the end.
+std::string Cut(std::string_view text, size_t width) {
+  std::string out;
+  size_t columns = 0;
+  for (size_t i = 0; i < text.size();) {
+    size_t length = 1;
+    while (i + length < text.size() && (static_cast<uint8_t>(text[i + length]) & 0xC0) == 0x80) {
+      ++length;
+    }
+    if (++columns > width) break;
+    out.append(text.substr(i, length));
+    i += length;
+  }
+  return out;
+}
+
+}  // namespace
+
+bool IsTerminal(std::FILE* stream) {
+  return ::isatty(::fileno(stream)) == 1;
+}
+
+bool HasColour(std::FILE* stream) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool dumb = term != nullptr && std::strcmp(term, "dumb") == 0;
+  return IsTerminal(stream) && (no_colour == nullptr || *no_colour == '\0') && !dumb;
+}
+
+size_t TerminalWidth(std::FILE* stream) {
+  struct winsize size = {};
+  if (::ioctl(::fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 20) return size.ws_col;
+  return 100;
+}
+
+std::string Styled(std::FILE* stream, Style style, std::string_view text) {
+  if (style == Style::kPlain || !HasColour(stream)) return std::string(text);
+  return fmt::format("{}{}\x1b[0m", EscapeOf(style), text);
+}
+
+size_t DisplayWidth(std::string_view text) {
+  size_t width = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\x1b') {
+      while (i < text.size() && text[i] != 'm') ++i;
+      continue;
+    }
+    if ((static_cast<uint8_t>(text[i]) & 0xC0) != 0x80) ++width;
+  }
+  return width;
+}
+
+void Table::Add(std::vector<std::string> cells) {
+  cells.resize(columns_.size());
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::ToText() const {
+  std::vector<size_t> widths;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    size_t width = DisplayWidth(columns_[i].title);
+    for (const auto& row : rows_) width = std::max(width, DisplayWidth(row[i]));
+    widths.push_back(width);
+  }
+  const auto line_of = [&](const auto& cell_at) {
+    std::string line;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const std::string& cell = cell_at(i);
+      const std::string blank(widths[i] - DisplayWidth(cell), ' ');
+      if (i > 0) line += "  ";
+      line += columns_[i].align == Align::kRight ? blank + cell : cell + blank;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line + "\n";
+  };
+  std::string out = line_of([&](size_t i) -> const std::string& { return columns_[i].title; });
+  for (const auto& row : rows_) {
+    out += line_of([&](size_t i) -> const std::string& { return row[i]; });
+  }
+  return out;
+}
+
+std::string Bar(double fraction, size_t width) {
+  const double clean = std::clamp(fraction == fraction ? fraction : 0.0, 0.0, 1.0);
+  const auto halves = static_cast<size_t>(clean * static_cast<double>(width) * 2);
+  std::string out;
+  for (size_t i = 0; i < width; ++i) {
+    if (2 * i + 2 <= halves) {
+      out += "━";
+    } else if (2 * i + 1 == halves) {
+      out += "╸";
+    } else {
+      out += "─";
+    }
+  }
+  return out;
+}
+
+std::string ProgressLine::Line() const {
+  constexpr size_t kWhatColumns = 22;
+  constexpr size_t kBarColumns = 16;
+  const size_t pad = kWhatColumns - std::min(kWhatColumns, DisplayWidth(what_));
+  return fmt::format("{:<5} {}{} {} {:>3}%  {}", label_, what_, std::string(pad, ' '),
+                     Bar(fraction_, kBarColumns),
+                     static_cast<int>(std::clamp(fraction_, 0.0, 1.0) * 100), tail_);
+}
+
+void ProgressLine::Show(std::string_view label, std::string_view what, double fraction,
+                        std::string_view tail) {
+  label_ = label;
+  what_ = what;
+  tail_ = tail;
+  fraction_ = fraction;
+  any_ = true;
+  if (!IsTerminal(stderr)) return;
+  const int64_t now = NowMs();
+  if (drawn_ && now - last_ms_ < 80) return;
+  last_ms_ = now;
+  drawn_ = true;
+  fmt::print(stderr, "\r\x1b[K{}", Cut(Line(), TerminalWidth(stderr) - 1));
+  std::fflush(stderr);
+}
+
+void ProgressLine::Finish() {
+  if (!any_) return;
+  if (IsTerminal(stderr)) fmt::print(stderr, "\r\x1b[K");
+  fmt::print(stderr, "{}\n", Cut(Line(), TerminalWidth(stderr) - 1));
+  std::fflush(stderr);
+  any_ = false;
+  drawn_ = false;
+}
+
+void ProgressLine::Clear() {
+  if (drawn_) {
+    fmt::print(stderr, "\r\x1b[K");
+    std::fflush(stderr);
+  }
+  any_ = false;
+  drawn_ = false;
+}
+
+void SetProgramName(const char* name) {
+  program_name = name;
+}
+
+int Fail(std::string_view sentence) {
+  fmt::print(stderr, "{}: {}\n", program_name, sentence);
+  return kFailed;
+}
+
+int Fail(const Error& error) {
+  return Fail(error.message);
+}
+
+int Misuse(std::string_view sentence) {
+  fmt::print(stderr, "{}: {}\n", program_name, sentence);
+  return kMisuse;
+}
+
+bool Ask(std::string_view question) {
+  if (!IsTerminal(stdin)) return false;
+  fmt::print(stderr, "{} [y/N] ", question);
+  std::fflush(stderr);
+  std::string answer;
+  if (!std::getline(std::cin, answer)) return false;
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+void Print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    std::exit(Fail("writing to standard output failed"));
+  }
+}
+
+std::string WithCommas(uint64_t number) {
+  std::string out = std::to_string(number);
+  for (size_t at = out.size(); at > 3; at -= 3) out.insert(at - 3, ",");
+  return out;
+}
+
+std::string FormatElapsed(double seconds) {
+  if (seconds < 0.1) return fmt::format("{:.0f} ms", seconds * 1000);
+  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 600) return fmt::format("{:.0f} s", seconds);
+  return fmt::format("{:.0f} min", seconds / 60);
+}
+
+}  // namespace souk::tools

@@ -1,0 +1,98 @@
+// What people see: tables, marks and progress. Results go to stdout, all else to stderr; colour and
+// moving progress only on a terminal.
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/result.h"
+
+namespace souk::tools {
+
+// Exit codes of every program.
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kMisuse = 2;
+
+// Whether the stream is a terminal that shows colour (NO_COLOR and TERM=dumb are heeded).
+bool IsTerminal(std::FILE* stream);
+bool HasColour(std::FILE* stream);
+// Columns of the terminal behind the stream; 100 where there is none.
+size_t TerminalWidth(std::FILE* stream);
+
+enum class Style { kPlain, kGood, kBad, kWarn, kFaint, kBold };
+// The text between the style's escapes where the stream shows colour, else as it is.
+std::string Styled(std::FILE* stream, Style style, std::string_view text);
+
+// Columns that a text takes on a terminal: code points; escapes of Styled take none.
+size_t DisplayWidth(std::string_view text);
+
+enum class Align { kLeft, kRight };
+
+// Columns two spaces apart, no trailing blanks. Pure.
+class Table {
+ public:
+  struct Column {
+    std::string title;
+    Align align = Align::kLeft;
+  };
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  // As many cells as there are columns.
+  void Add(std::vector<std::string> cells);
+  size_t rows() const { return rows_.size(); }
+  // With a line of titles; every line ends in a newline.
+  std::string ToText() const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_ = {};
+};
+
+// "━━━━━━━━━━━━╸───", `width` columns wide; fraction is cut to 0 … 1.
+std::string Bar(double fraction, size_t width);
+
+// One line on stderr that is drawn anew where stderr is a terminal. Elsewhere only Finish prints.
+class ProgressLine {
+ public:
+  // At most some ten times a second is drawn.
+  void Show(std::string_view label, std::string_view what, double fraction, std::string_view tail);
+  // The last state stays and the line ends; nothing where Show was never called.
+  void Finish();
+  // Takes the line away.
+  void Clear();
+  ~ProgressLine() { Clear(); }
+
+ private:
+  std::string Line() const;
+
+  std::string label_ = {};
+  std::string what_ = {};
+  std::string tail_ = {};
+  double fraction_ = 0;
+  bool any_ = false;
+  bool drawn_ = false;
+  int64_t last_ms_ = 0;
+};
+
+// One line on stderr, "souk: sentence", and kFailed.
+int Fail(const Error& error);
+int Fail(std::string_view sentence);
+// The same with kMisuse.
+int Misuse(std::string_view sentence);
+// Which program speaks; main sets it.
+void SetProgramName(const char* name);
+
+// "Rent? [y/N] " on stderr, the answer from stdin; no where stdin is no terminal.
+bool Ask(std::string_view question);
+
+// To stdout, as it is; the program fails where stdout cannot take it.
+void Print(std::string_view text);
+
+// "1,234,567".
+std::string WithCommas(uint64_t number);
+// "3.1 s", "72 s", "0.4 s", "12 ms".
+std::string FormatElapsed(double seconds);
+
+}  // namespace souk::tools
