@@ -1,4 +1,4 @@
-#include "fuzz/ptx_round_trip.h"
+#include "fuzz/ptx/round_trip.h"
 
 #include "gpu/ptx/canonical.h"
 #include "gpu/ptx/classify.h"
