@@ -316,7 +316,8 @@ bool BlockRunner::ReleaseBarrier(uint32_t barrier) {
       const Waiting& waiting = w.waiting[i];
       if (waiting.members != 0 || waiting.barrier != barrier) continue;
       // .aligned: all threads of the warp must execute the same instruction.
-      if ((waiting.bits & kBarrierAligned) == 0 || waiting.mask == w.live) continue;
+      const bool together = waiting.mask == w.live && (waiting.skipped & ~waiting.mask) == 0;
+      if ((waiting.bits & kBarrierAligned) == 0 || together) continue;
       fault_.kind = FaultKind::kDivergentBarrier;
       fault_.pc = waiting.pc;
       fault_.warp = w.index;

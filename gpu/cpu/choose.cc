@@ -533,7 +533,7 @@ Ty TyOf(Type type) {
 
 uint64_t FloatModifiers(const Operation& o) {
   return (o.ftz ? kFtz : 0) | (o.sat ? kSat : 0) | (o.nan ? kNanWins : 0) |
-         (o.xorsign_abs ? kXorsign : 0) | (o.relu ? kRelu : 0) | (o.satfinite ? kSatfinite : 0);
+         (o.xorsign ? kXorsign : 0) | (o.relu ? kRelu : 0) | (o.satfinite ? kSatfinite : 0);
 }
 
 Choice Choose(const Operation& o) {

@@ -88,6 +88,14 @@ class Emitter {
     return last.fn == Fn::kExit && last.guard == kNoReg;
   }
 
+  // target: where lanes come to that went around the barrier (Waiting::skip_pc).
+  void EmitBarrier(uint32_t b, const Inst& inst) {
+    if (after_.empty()) after_ = PostDominators(flow_);
+    const uint32_t skip = after_[b] == kNoReg || OnlyExits(after_[b]) ? kNoReg : after_[b];
+    Op& op = AddControl(inst, skip);
+    if (skip == kNoReg) op.target = kNever;
+  }
+
   void EmitBranch(uint32_t b, const Inst& inst) {
     const uint32_t taken = BlockOf(inst.target);
     const uint32_t other = b + 1;
@@ -133,9 +141,11 @@ class Emitter {
           return;
         }
         case Fn::kExit:
-        case Fn::kBarrier:
           AddControl(inst, kNoReg);
-          if (inst.fn == Fn::kExit && inst.guard == kNoReg) return;
+          if (inst.guard == kNoReg) return;
+          break;
+        case Fn::kBarrier:
+          EmitBarrier(b, inst);
           break;
         case Fn::kTrap:
           Add(inst, kNoReg);
@@ -176,6 +186,7 @@ class Emitter {
   std::vector<uint32_t> start_ = {};
   std::vector<uint32_t> targets_ = {};        // of each op: a block, or kNoReg
   std::vector<uint32_t> table_entries_ = {};  // in Program::extra: blocks until the end
+  std::vector<uint32_t> after_ = {};          // PostDominators, where there are barriers
   uint32_t next_ = kNoReg;
   uint32_t cost_ = 0;
 };

@@ -225,6 +225,66 @@ Flow BuildFlow(const Ir& ir) {
   return flow;
 }
 
+// The same algorithm as for dominators, on the reversed graph with one end behind all exits.
+std::vector<uint32_t> PostDominators(const Flow& flow) {
+  const auto n = static_cast<uint32_t>(flow.blocks.size());
+  const uint32_t end = n;
+  std::vector<uint32_t> number(n + 1, kNoReg);  // in post-order of the reversed graph
+  std::vector<uint32_t> order;                  // reverse of that, `end` first
+  std::vector<std::vector<uint32_t>> back(n + 1);
+  for (const uint32_t b : flow.order) {
+    if (flow.blocks[b].succ.empty()) back[end].push_back(b);
+    for (const uint32_t s : flow.blocks[b].succ) back[s].push_back(b);
+  }
+  std::vector<std::pair<uint32_t, size_t>> stack = {{end, 0}};
+  std::vector<bool> seen(n + 1, false);
+  seen[end] = true;
+  while (!stack.empty()) {
+    const uint32_t b = stack.back().first;
+    if (stack.back().second == back[b].size()) {
+      order.push_back(b);
+      stack.pop_back();
+      continue;
+    }
+    const uint32_t p = back[b][stack.back().second++];
+    if (!seen[p]) {
+      seen[p] = true;
+      stack.emplace_back(p, 0);
+    }
+  }
+  std::reverse(order.begin(), order.end());
+  for (size_t i = 0; i < order.size(); ++i) number[order[i]] = static_cast<uint32_t>(i);
+  std::vector<uint32_t> nearest(n + 1, kNoReg);
+  nearest[end] = end;
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (const uint32_t b : order) {
+      if (b == end) continue;
+      uint32_t found = flow.blocks[b].succ.empty() ? end : kNoReg;
+      for (const uint32_t s : flow.blocks[b].succ) {
+        if (nearest[s] == kNoReg) continue;
+        uint32_t x = s;
+        uint32_t y = found == kNoReg ? s : found;
+        while (x != y) {
+          while (number[x] > number[y]) x = nearest[x];
+          while (number[y] > number[x]) y = nearest[y];
+        }
+        found = x;
+      }
+      if (nearest[b] != found) {
+        nearest[b] = found;
+        changed = true;
+      }
+    }
+  }
+  nearest.pop_back();
+  for (uint32_t& b : nearest) {
+    if (b == end) b = kNoReg;
+  }
+  return nearest;
+}
+
 namespace {
 
 // Where each register is written: by one unguarded inst, or otherwise.

@@ -106,6 +106,10 @@ struct Flow {
 // a diverged warp runs them (warp.h).
 Flow BuildFlow(const Ir& ir);
 
+// For each block the nearest other one that every path from it to the kernel's end passes; kNoReg
+// where there is none.
+std::vector<uint32_t> PostDominators(const Flow& flow);
+
 // Replaces registers that are copies of one value for good by that value.
 void ForwardCopies(Ir& ir, const Flow& flow);
 

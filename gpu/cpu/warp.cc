@@ -49,6 +49,11 @@ const Op* Warp::Pick() {
   for (uint32_t i = 0; i < ready_count; ++i) {
     if (ready[i].pc < next_pc) next_pc = ready[i].pc;
   }
+  for (uint32_t i = 0; i < waiting_count; ++i) {
+    const uint32_t skip = waiting[i].skip_pc;
+    if (skip == last_pc) waiting[i].skipped |= active;
+    if (skip > last_pc && skip < next_pc) next_pc = skip;
+  }
   return op;
 }
 
@@ -144,6 +149,7 @@ const Op* Warp::WaitAtBarrier(const Op* op, uint32_t barrier, uint32_t expected,
   mine.barrier = barrier;
   mine.expected = expected;
   mine.bits = bits;
+  if (bits & kBarrierAligned) mine.skip_pc = op->target;
   ++waiting_count;
   return Pick();
 }

@@ -112,6 +112,10 @@ struct Waiting {
   uint32_t barrier = 0;     // block-level: which
   uint32_t expected = 0;    // threads that it waits for; 0: all
   uint64_t bits = 0;        // kBarrier…
+  // Where every path from the barrier comes to. Lanes that reach it while others of their warp wait
+  // have gone around the barrier; where they do not come to it after all, it was divergent.
+  uint32_t skip_pc = kNever;
+  uint32_t skipped = 0;  // such lanes
 };
 
 struct Warp {
