@@ -92,7 +92,8 @@ void Provider::PublishOffers(Turn& turn) {
   const ProviderSettings& mine = turn.settings().provider;
   std::erase_if(own_offers_,
                 [&](const auto& item) { return item.second.offer.expires <= turn.now(); });
-  const std::vector<Offer> current = draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings());
+  const std::vector<Offer> current =
+      draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings());
   std::set<Bytes> wanted;
   for (const Offer& offer : current) wanted.insert(Terms(offer));
   const bool altered = std::any_of(own_offers_.begin(), own_offers_.end(), [&](const auto& item) {
@@ -121,7 +122,8 @@ void Provider::Start(Turn& turn) {
   const std::set<Digest> open = open_leases_;
   for (const Digest& id : open) {
     const Lease& lease = leases_.at(id);
-    const bool working = lease.state == LeaseState::kActive || lease.state == LeaseState::kMetering ||
+    const bool working = lease.state == LeaseState::kActive ||
+                         lease.state == LeaseState::kMetering ||
                          lease.state == LeaseState::kPaused || lease.state == LeaseState::kDraining;
     if (working) {
       turn.Do(StartWorker{id, lease.acceptance.fence, lease.acceptance.device, lease.nonce,
@@ -181,7 +183,8 @@ bool Provider::CheckOrder(Turn& turn, const From& from, const Order& order) cons
                : refuse(RefusalCode::kOfferUnknown, "no such offer of this provider");
   }
   const Offer& offer = own->second.offer;
-  if (offer.expires <= turn.now()) return refuse(RefusalCode::kOfferExpired, "the offer has expired");
+  if (offer.expires <= turn.now())
+    return refuse(RefusalCode::kOfferExpired, "the offer has expired");
   if (order.price != offer.price || order.hold_fee < offer.hold_fee) {
     return refuse(RefusalCode::kTermsDiffer, "price or hold fee are not the offer's");
   }
@@ -193,7 +196,8 @@ bool Provider::CheckOrder(Turn& turn, const From& from, const Order& order) cons
   }
   if (std::find(offer.clearing_peers.begin(), offer.clearing_peers.end(), order.book) ==
       offer.clearing_peers.end()) {
-    return refuse(RefusalCode::kClearingNotAccepted, "this provider does not accept that clearing peer");
+    return refuse(RefusalCode::kClearingNotAccepted,
+                  "this provider does not accept that clearing peer");
   }
   const auto most = AmountDue(order.price, order.slices, order.duration);
   if (!most || *most > order.max_cost) {
@@ -330,7 +334,8 @@ void Provider::StartClosing(Turn& turn, const Digest& id, LeaseEvent event, Clos
                             std::vector<DocumentRef> documents) {
   const Lease& lease = leases_.at(id);
   const bool had_worker = lease.state != LeaseState::kReserved;
-  CancelJobs(turn, id, reason == CloseReason::kDeviceLost ? JobStatus::kLost : JobStatus::kCancelled,
+  CancelJobs(turn, id,
+             reason == CloseReason::kDeviceLost ? JobStatus::kLost : JobStatus::kCancelled,
              CloseReasonName(reason));
   const DocumentRef close = turn.Sign(Close{.lease = id,
                                             .number = lease.provider_number + 1,
@@ -364,8 +369,7 @@ void Provider::TrySettle(Turn& turn, const Digest& id, bool expired) {
 void Provider::FreeSlices(Turn& turn, const Digest& id) {
   const Lease& lease = leases_.at(id);
   if (!lease.reserved) return;
-  const TransferRecord record{
-      .id = FreeId(id), .kind = TransferRecord::Kind::kVoid, .pending = id};
+  const TransferRecord record{.id = FreeId(id), .kind = TransferRecord::Kind::kVoid, .pending = id};
   CHECK(book_.Decide(record, turn.now()) == ledger::TransferResult::kOk);
   turn.Append(Published{.transfers = {record}}, {});
 }
@@ -497,7 +501,8 @@ Provider::Lease* Provider::FindFor(Turn& turn, const From& from, const Digest& i
   return &it->second;
 }
 
-bool Provider::CheckNumber(Turn& turn, const From& from, const Lease& lease, uint64_t number) const {
+bool Provider::CheckNumber(Turn& turn, const From& from, const Lease& lease,
+                           uint64_t number) const {
   // A refused document's number stays unused, so numbers grow but may leave gaps (R1).
   if (number > lease.renter_number) return true;
   turn.Refuse(from, RefusalCode::kWrongNumber, "this number was used by another document",
@@ -532,7 +537,8 @@ void Provider::OnCommit(Turn& turn, const From& from) {
 
 void Provider::OnWorkerReady(Turn& turn, const WorkerReady& event) {
   const auto it = leases_.find(event.lease);
-  if (it == leases_.end() || it->second.state != LeaseState::kActive || it->second.ready_document) return;
+  if (it == leases_.end() || it->second.state != LeaseState::kActive || it->second.ready_document)
+    return;
   Lease& lease = it->second;
   const DocumentRef ready = turn.Sign(Ready{.lease = lease.id,
                                             .number = lease.provider_number + 1,
@@ -554,10 +560,9 @@ void Provider::OnWorkerGone(Turn& turn, const WorkerGone& event) {
 }
 
 void Provider::AckVoucher(Turn& turn, const From& from, const Lease& lease) {
-  turn.TellConnection(from.connection,
-                      turn.Sign(VoucherAck{.lease = lease.id,
-                                           .best = lease.best,
-                                           .metered_from = lease.first_metered}));
+  turn.TellConnection(from.connection, turn.Sign(VoucherAck{.lease = lease.id,
+                                                            .best = lease.best,
+                                                            .metered_from = lease.first_metered}));
 }
 
 void Provider::OnVoucher(Turn& turn, const From& from, const DocumentRef& document) {
@@ -566,7 +571,8 @@ void Provider::OnVoucher(Turn& turn, const From& from, const DocumentRef& docume
   Lease* lease = FindFor(turn, from, voucher->lease);
   if (lease == nullptr) return;
   if (document->signer() != lease->order.voucher_key || voucher->book != lease->order.book) {
-    return turn.Refuse(from, RefusalCode::kVoucherWrongKey, "not signed by the order's voucher key");
+    return turn.Refuse(from, RefusalCode::kVoucherWrongKey,
+                       "not signed by the order's voucher key");
   }
   if (lease->voucher_document && lease->voucher_document->id() == document->id()) {
     return AckVoucher(turn, from, *lease);
@@ -615,8 +621,8 @@ void Provider::OnLeaseQuery(Turn& turn, const From& from) {
   std::vector<DocumentRef> documents = {lease->acceptance_document};
   if (lease->ready_document) documents.push_back(lease->ready_document);
   if (lease->best.micro > 0) {
-    documents.push_back(turn.Sign(VoucherAck{
-        .lease = lease->id, .best = lease->best, .metered_from = lease->first_metered}));
+    documents.push_back(turn.Sign(
+        VoucherAck{.lease = lease->id, .best = lease->best, .metered_from = lease->first_metered}));
   }
   for (const auto& [id, job] : jobs_) {
     if (job.lease == lease->id && job.receipt && documents.size() + 1 < limits::kGossipIds) {
@@ -659,7 +665,8 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
     case LeaseState::kPaused:
       if (now >= lease.end) {
         StartClosing(turn, id, LeaseEvent::kEndReached, CloseReason::kEndReached);
-      } else if (now >= std::max(lease.paused + turn.settings().provider.grace, lease.not_late_before)) {
+      } else if (now >=
+                 std::max(lease.paused + turn.settings().provider.grace, lease.not_late_before)) {
         StartClosing(turn, id, LeaseEvent::kHoldUnpaid, CloseReason::kUnpaid);
       }
       return;

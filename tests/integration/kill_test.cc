@@ -1,5 +1,6 @@
-// kill -9 of any process of a market, at random moments of a lease and a job; then a restart. Nothing
-// that was acknowledged may be lost, every ledger verifies, and the renter finishes or is refunded.
+// kill -9 of any process of a market, at random moments of a lease and a job; then a restart.
+// Nothing that was acknowledged may be lost, every ledger verifies, and the renter finishes or is
+// refunded.
 //
 // SOUK_KILL_POINTS says how many moments (8; tools/check --long takes 60), SOUK_KILL_SEED which.
 #include <gtest/gtest.h>
@@ -43,15 +44,15 @@ class KillTest : public testing::Test {
     coop_.Start();
     FixPort(coop_);
     for (Node* provider : {&kite_, &helio_}) {
-      provider->Init({"--roles", "provider", "--listen", "127.0.0.1:0", "--device", "cpu", "--price",
-                      "36", "--bootstrap", coop_.address()});
+      provider->Init({"--roles", "provider", "--listen", "127.0.0.1:0", "--device", "cpu",
+                      "--price", "36", "--bootstrap", coop_.address()});
       provider->Start();
       FixPort(*provider);
     }
     ann_.Init({"--roles", "renter", "--bootstrap", coop_.address()});
     ann_.Start();
-    const json id = ann_.AskUntil({{"do", "id"}},
-                                  [](const json& answer) { return answer["accounts"].size() == 1; });
+    const json id = ann_.AskUntil(
+        {{"do", "id"}}, [](const json& answer) { return answer["accounts"].size() == 1; });
     coop_.Ask({{"do", "issue"},
                {"account", id["accounts"][0]["account"]},
                {"amount_micro", 1'000'000'000},
@@ -74,16 +75,16 @@ class KillTest : public testing::Test {
         {{"do", "offers"}}, [](const json& answer) { return answer["matches"] >= 1; }, 60'000);
     if (offers.is_null()) return;
     const auto pick = static_cast<size_t>(rng_.Next() % offers["offers"].size());
-    const json rent = ann_.Ask({{"do", "rent"},
-                                {"offer", offers["offers"][pick]["id"]},
-                                {"duration_in_ms", 20'000}});
+    const json rent = ann_.Ask(
+        {{"do", "rent"}, {"offer", offers["offers"][pick]["id"]}, {"duration_in_ms", 20'000}});
     if (!rent.is_null()) lease_ = rent["lease"].get<std::string>();
   }
 
   // Submits once the lease meters; true when done.
   bool TrySubmit() {
     const json leases = ann_.Ask({{"do", "leases"}, {"id", lease_}});
-    if (leases.is_null() || leases["leases"].empty() || leases["leases"][0]["state"] != "Metering") {
+    if (leases.is_null() || leases["leases"].empty() ||
+        leases["leases"][0]["state"] != "Metering") {
       return false;
     }
     json blobs = json::array();
@@ -191,9 +192,9 @@ TEST_F(KillTest, NothingAcknowledgedIsLostAndTheRenterFinishesOrIsRefunded) {
     ASSERT_FALSE(over.is_null());
     const int64_t paid = over["leases"][0]["paid_micro"].get<int64_t>();
     (paid > 0 ? finished : refunded) += 1;
-    EXPECT_EQ(ann_.AskUntil({{"do", "balance"}},
-                            [](const json& answer) { return answer["held_micro"] == 0; },
-                            60'000)["held_micro"],
+    EXPECT_EQ(ann_.AskUntil(
+                  {{"do", "balance"}}, [](const json& answer) { return answer["held_micro"] == 0; },
+                  60'000)["held_micro"],
               0);
   }
   for (Node* node : all_) EXPECT_EQ(node->Stop(), 0);
@@ -205,8 +206,8 @@ TEST_F(KillTest, NothingAcknowledgedIsLostAndTheRenterFinishesOrIsRefunded) {
     const ledger::AuditReport report = ledger::Audit((*view)->log());
     EXPECT_NE(report.verdict, ledger::Verdict::kInvalid) << node->dir();
     for (const ledger::Finding& finding : report.findings) {
-      ADD_FAILURE() << node->dir() << " entry " << finding.entry << " breaks " << finding.rule << " "
-                    << finding.name << ": " << finding.what;
+      ADD_FAILURE() << node->dir() << " entry " << finding.entry << " breaks " << finding.rule
+                    << " " << finding.name << ": " << finding.what;
     }
   }
   std::printf("kill points %llu, seed %llu: %llu paid, %llu refunded\n",
