@@ -10,8 +10,8 @@ namespace souk::ledger {
 namespace {
 
 constexpr const char* kAdvice =
-    " Nothing was changed. Put the whole ledger directory back from before the damage, or rebuild "
-    "it: soukd rebuild --from MIRROR.";
+    " Nothing was changed. Put the whole ledger directory back from before the damage, or "
+    "begin anew elsewhere: soukd init --dir OTHER.";
 
 Error Refuse(Code code, const std::string& why) {
   return Error(code, why + "." + kAdvice);

@@ -165,7 +165,7 @@ Status Log::Confirm(std::string_view signed_checkpoint) {
     return Stop(Error(Code::kConflict,
                       fmt::format("a counterparty holds this node's checkpoint of {} entries, but "
                                   "only {} are here: this is an older copy of the ledger. Put the "
-                                  "newer one back, or rebuild it: soukd rebuild --from MIRROR",
+                                  "newer one back, or begin anew elsewhere: soukd init --dir OTHER",
                                   theirs.size, size())));
   }
   const auto ours = reader_->RootAt(theirs.size);
@@ -174,7 +174,7 @@ Status Log::Confirm(std::string_view signed_checkpoint) {
     return Stop(Error(Code::kConflict,
                       fmt::format("a counterparty holds this node's checkpoint of {} entries with "
                                   "another root: this ledger is a fork. Put the other copy back, "
-                                  "or rebuild it: soukd rebuild --from MIRROR",
+                                  "or begin anew elsewhere: soukd init --dir OTHER",
                                   theirs.size)));
   }
   confirmed_ = true;

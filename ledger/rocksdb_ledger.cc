@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kAdvice =
-    ". Nothing was changed. Put the whole ledger directory back from before the damage, or rebuild "
-    "it: soukd rebuild --from MIRROR";
+    ". Nothing was changed. Put the whole ledger directory back from before the damage, or "
+    "begin anew elsewhere: soukd init --dir OTHER";
 
 Error Refuse(const Error& why) {
   return Error(why.code, why.message + kAdvice);

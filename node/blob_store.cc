@@ -98,6 +98,11 @@ uint64_t FileBlobStore::PartialBlobSize(const Digest& blob) const {
   return SizeOf(PartialPath(blob)).value_or(0);
 }
 
+bool FileBlobStore::Indexed(const Digest& id) const {
+  const auto index = log_.FindById(id);
+  return index && index->has_value();
+}
+
 std::string FileBlobStore::OwnCheckpoint() const {
   return log_.checkpoint();
 }

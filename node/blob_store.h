@@ -25,6 +25,7 @@ class FileBlobStore : public BlobStore {
 
   std::optional<uint64_t> BlobSize(const Digest& blob) const override;
   uint64_t PartialBlobSize(const Digest& blob) const override;
+  bool Indexed(const Digest& id) const override;
   std::string OwnCheckpoint() const override;
 
   // kNotFound; kInvalidArgument for a range outside the blob.

@@ -93,7 +93,8 @@ Effects Agent::Begin(Now now, bool may_sign) {
 void Agent::Open(Turn& turn) {
   may_sign_ = true;
   if (turn.log_size() == 0) {
-    turn.Append(Opened{.name = settings_.name, .peer = identity_.id()}, {});
+    // The card names the checkpoint's key: the log says by itself how it is to be verified.
+    turn.Append(Opened{.name = settings_.name, .peer = identity_.id()}, {directory_.own_card()});
   } else {
     turn.Append(Resumed{.down_since = last_time_}, {});
   }

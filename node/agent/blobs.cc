@@ -69,13 +69,9 @@ void Blobs::OnChunk(Turn& turn, const From& from, const BlobChunk& chunk,
 void Blobs::OnLanded(Turn& turn, const BlobLanded& event) {
   const auto it = transfers_.find(event.blob);
   if (it == transfers_.end()) return;
-  if (event.matches) {
-    transfers_.erase(it);
-    Activate(turn);
-  } else {
-    // The role that wants it decides whether to try again; until then nothing is asked.
-    transfers_.erase(it);
-  }
+  // Where it does not match, the role that wants it decides whether to try again.
+  transfers_.erase(it);
+  Activate(turn);
 }
 
 void Blobs::OnBound(Turn& turn, const PeerId& peer) {

@@ -162,9 +162,11 @@ void Clearing::OnShow(Turn& turn, const From& from) {
   const DocumentRef acceptance_document = from.event->carried.at(1);
   const auto order = Decode<Order>(*order_document);
   const auto acceptance = Decode<Acceptance>(*acceptance_document);
-  if (!order || !acceptance || order->escrow != show->escrow || order->book != turn.self() ||
-      order->provider != from.peer || acceptance_document->signer() != from.peer ||
-      acceptance->order != order_document->id()) {
+  const Escrow& held = state->escrow;
+  if (!order || !acceptance || order->escrow != show->escrow || order->account != held.account ||
+      order->nonce != held.nonce || order->voucher_key != held.voucher_key ||
+      order->book != turn.self() || order->provider != from.peer ||
+      acceptance_document->signer() != from.peer || acceptance->order != order_document->id()) {
     return turn.Refuse(from, RefusalCode::kEscrowMismatch,
                        "order and acceptance do not fit the escrow");
   }

@@ -493,7 +493,7 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
       }
       const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
       const Duration over = MeteredAt(lease, now) - covered;
-      if (over >= turn.settings().provider.grace && now >= lease.not_late_before) {
+      if (over >= lease.grace && now >= lease.not_late_before) {
         Step(turn, id, LeaseEvent::kVoucherLate, CloseReason::kNone);
       }
       return;
@@ -501,8 +501,7 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
     case LeaseState::kPaused:
       if (now >= lease.end) {
         StartClosing(turn, id, LeaseEvent::kEndReached, CloseReason::kEndReached);
-      } else if (now >=
-                 std::max(lease.paused + turn.settings().provider.grace, lease.not_late_before)) {
+      } else if (now >= std::max(lease.paused + lease.grace, lease.not_late_before)) {
         StartClosing(turn, id, LeaseEvent::kHoldUnpaid, CloseReason::kUnpaid);
       }
       return;

@@ -42,6 +42,7 @@ class Provider {
     Time first_metered = {};
     Duration metered = {};  // of the spans before it
     Time paused = {};
+    Duration grace = {};        // the offer's
     Time not_late_before = {};  // after downtime (R4)
     Credits due = {};           // set when closing
     bool settled = false;       // the book paid or returned the escrow

@@ -94,6 +94,8 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
     lease.commit_by = lease.acceptance.commit_by;
     lease.ready_by = lease.acceptance.ready_by;
     lease.reserved = true;
+    // It was accepted on a live offer, so the offer is here.
+    lease.grace = own_offers_.at(order.offer).offer.grace;
     escrows_[order.escrow] = step.lease;
     open_leases_.insert(step.lease);
   }

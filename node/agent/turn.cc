@@ -11,12 +11,12 @@ namespace souk::node {
 Turn::Turn(Parts parts, uint64_t log_size, Time log_time, Now now)
     : parts_(parts), log_size_(log_size), log_time_(log_time), now_(now) {}
 
-uint64_t Turn::Append(Outcome outcome, const std::vector<DocumentRef>& documents,
-                      std::vector<Digest> extra_ids) {
+uint64_t Turn::Append(Outcome outcome, const std::vector<DocumentRef>& documents) {
   Entry entry = {.sequence = log_size_, .time = log_time_, .outcome = std::move(outcome)};
-  std::vector<Digest> ids = std::move(extra_ids);
+  std::vector<Digest> ids;
   for (const DocumentRef& document : documents) {
     entry.documents.push_back(document->envelope());
+    if (parts_.view.Indexed(document->id()) || !indexed_.insert(document->id()).second) continue;
     ids.push_back(document->id());
   }
   Result<Bytes> leaf = EncodeEntry(entry);

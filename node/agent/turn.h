@@ -1,6 +1,7 @@
 // One step's workspace, which the agent lends to its roles.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,10 +62,10 @@ class Turn {
   void Publish(const DocumentRef& document);
   uint64_t log_size() const { return log_size_; }
 
-  // Appends and folds at once: what follows in this step sees the outcome. `extra_ids` are found
-  // again like the documents' ids. Returns the entry's index.
-  uint64_t Append(Outcome outcome, const std::vector<DocumentRef>& documents,
-                  std::vector<Digest> extra_ids = {});
+  // Appends and folds at once: what follows in this step sees the outcome. The entry is found again
+  // by its documents' ids; a document that several roles of one node record is found in the first
+  // entry that holds it. Returns the entry's index.
+  uint64_t Append(Outcome outcome, const std::vector<DocumentRef>& documents);
   void Remember(std::string key, Bytes value);
   void Do(Work work) { effects_.work.push_back(std::move(work)); }
   void Answer(CommandAnswer answer) { effects_.answers.push_back(std::move(answer)); }
@@ -106,6 +107,7 @@ class Turn {
   Time log_time_;
   Now now_;
   Effects effects_ = {};
+  std::set<Digest> indexed_ = {};  // in this turn
 };
 
 }  // namespace souk::node

@@ -15,6 +15,8 @@ class View {
   virtual std::optional<uint64_t> BlobSize(const Digest& blob) const = 0;
   // Bytes of a blob that is still arriving, from its beginning; 0 where nothing is there.
   virtual uint64_t PartialBlobSize(const Digest& blob) const = 0;
+  // Whether an entry of this node's log is found by this id already.
+  virtual bool Indexed(const Digest& id) const = 0;
   // The newest signed checkpoint of this node's own log.
   virtual std::string OwnCheckpoint() const = 0;
 };

@@ -21,6 +21,10 @@ class SimBlobs : public node::BlobStore {
  public:
   std::optional<uint64_t> BlobSize(const Digest& blob) const override;
   uint64_t PartialBlobSize(const Digest& blob) const override;
+  bool Indexed(const Digest& id) const override {
+    const auto index = log != nullptr ? log->FindById(id) : std::optional<uint64_t>();
+    return index && index->has_value();
+  }
   std::string OwnCheckpoint() const override { return log != nullptr ? log->checkpoint() : ""; }
   Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;
   Result<bool> Write(const node::WriteChunk& chunk) override;

@@ -73,7 +73,7 @@ Check CheckJail() {
 }
 
 Check CheckNvrtc() {
-  const auto version = gpu::NvrtcVersion();
+  const auto version = ptx::NvrtcVersion();
   if (!version) {
     return Warn("nvrtc", "not found: .cu needs the CUDA Toolkit; PTX runs");
   }
@@ -156,14 +156,14 @@ std::vector<Check> CheckPeers(const node::NodeDir& dir) {
   if (config->bootstrap.empty() && config->listen.empty()) {
     out.push_back(Bad("peers",
                       "none to start from → souk init --bootstrap ADDRESS, or "
-                      "[[bootstrap]] in config.toml"));
+                      "bootstrap in config.toml"));
   }
   for (const node::PeerAddress& peer : config->bootstrap) {
     const std::string host = peer.endpoint.substr(peer.endpoint.find("//") + 2);
     const Status reached = Reach(peer.endpoint);
     out.push_back(reached ? Good("peers", host + " answers")
                           : Bad("peers", host + " " + reached.error().message +
-                                             " → is it up? else [[bootstrap]] in config.toml"));
+                                             " → is it up? else bootstrap in config.toml"));
   }
   return out;
 }

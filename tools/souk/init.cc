@@ -54,7 +54,7 @@ int RunInit(const Common& common, const InitOptions& options) {
       fmt::format("  {} is the only key that can replace the identity: move it off this machine\n",
                   dir->successor().string()));
   if (config.bootstrap.empty()) {
-    Print("Next: name a peer to start from under [[bootstrap]] in config.toml, then souk offers\n");
+    Print("Next: name a peer to start from as bootstrap in config.toml, then souk offers\n");
   } else {
     Print("Next: souk offers\n");
   }

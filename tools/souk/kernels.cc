@@ -33,10 +33,9 @@ Result<ptx::Module> Canonical(const std::string& text, const fs::path& path) {
 
 Result<std::string> CompileFile(const CompileOptions& options) {
   ASSIGN_OR_RETURN(const std::string text, ReadText(options.source));
-  return gpu::CompileCuda({.text = text,
-                           .name = options.source.filename().string(),
-                           .arch = options.arch,
-                           .fmad = options.fmad});
+  return ptx::CompileCuda(text, {.architecture = options.arch,
+                                 .name = options.source.filename().string(),
+                                 .fmad = options.fmad});
 }
 
 std::string DottedVersion(uint32_t times_ten) {

@@ -431,7 +431,7 @@ TEST(Log, RefusesToStartOnADamagedDiskSayingWhyAndTouchingNothing) {
     const auto log = disk.Open();
     ASSERT_FALSE(log) << damage.name;
     EXPECT_THAT(log.error().message, HasSubstr(damage.says)) << damage.name;
-    EXPECT_THAT(log.error().message, HasSubstr("soukd rebuild")) << damage.name;
+    EXPECT_THAT(log.error().message, HasSubstr("soukd init")) << damage.name;
     EXPECT_EQ(disk.State(), before) << damage.name;
   }
 }
