@@ -18,6 +18,9 @@ struct CompileOptions {
   std::vector<std::filesystem::path> include_dirs = {};
   std::vector<std::string> defines = {};  // "N=4"
   bool line_info = false;                 // .loc lines, for profiles
+  // Whether a * b + c may become one fused operation. Without it a host reference that is built
+  // without contraction computes the same bits.
+  bool fmad = true;
 };
 
 // The toolkit's root: $CUDA_HOME, $CUDA_PATH, the folder above nvcc on PATH, /usr/local/cuda, in
