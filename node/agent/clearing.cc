@@ -51,6 +51,7 @@ void Clearing::Fold(const Entry& entry) {
                              .document = (*document)->id(),
                              .held_entry = entry.sequence,
                              .last_entry = entry.sequence};
+      owners_[AccountId(escrow->account)] = escrow->account;
       unshown_.insert({escrow->accept_by, record.id});
     } else if (record.kind == TransferRecord::Kind::kSingle) {
       const auto document = Document::OpenTrusted(entry.documents.at(0));
@@ -58,6 +59,7 @@ void Clearing::Fold(const Entry& entry) {
       const auto issue = Decode<Issue>(**document);
       CHECK(issue.has_value());
       references_.insert(issue->reference);
+      owners_[AccountId(issue->account)] = issue->account;
     } else {
       EscrowState& state = escrows_.at(record.pending);
       state.settled_by = record.id;

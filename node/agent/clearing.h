@@ -40,6 +40,8 @@ class Clearing {
   void OnIssue(Turn& turn, uint64_t command, const IssueCommand& issue);
 
   const ledger::NodeBook& book() const { return book_; }
+  // The keys of accounts that a document has named, by account.
+  const std::map<Digest, PublicKey>& owners() const { return owners_; }
   const std::map<Digest, EscrowState>& escrows() const { return escrows_; }
 
  private:
@@ -49,6 +51,7 @@ class Clearing {
 
   ledger::NodeBook book_;
   std::map<Digest, EscrowState> escrows_ = {};
+  std::map<Digest, PublicKey> owners_ = {};
   std::set<std::string> references_ = {};
   // Escrows that nobody has shown an acceptance for, by accept_by.
   std::set<std::pair<Time, Digest>> unshown_ = {};

@@ -221,7 +221,7 @@ Answer AnswerAccounts(const Asked& asked, Fields& fields) {
   const auto name = [&](const PublicKey& key, const std::string& text) {
     named[ledger::AccountId(key)] = {key, text};
   };
-  for (const auto& [id, state] : asked.agent().clearing().escrows()) name(state.escrow.account, "");
+  for (const auto& [id, key] : asked.agent().clearing().owners()) name(key, "");
   for (const Directory::KnownCard& known : asked.agent().directory().Cards()) {
     name(known.document->signer(), known.card.name);
   }
