@@ -37,7 +37,9 @@ class AuditProgram : public testing::Test {
     EXPECT_TRUE((*opened)->log().Commit(drafts).has_value());
     return name;
   }
-  Ran Audit(const std::string& arguments) { return Run("souk-audit " + arguments, folder_.path()); }
+  Ran Audit(const std::string& arguments) {
+    return RunProgram("souk-audit " + arguments, folder_.path());
+  }
   std::string Key(const std::string& name) const { return " --key '" + keys_.at(name) + "'"; }
 
   AuditWorld world_;
@@ -198,7 +200,8 @@ TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
 }
 
 TEST_F(AuditProgram, FailsWhereItsOutputCannotBeWritten) {
-  const Ran ran = Run("sh -c 'souk-audit show kite" + Key("kite") + " >/dev/full'", folder_.path());
+  const Ran ran =
+      RunProgram("sh -c 'souk-audit show kite" + Key("kite") + " >/dev/full'", folder_.path());
   EXPECT_NE(ran.code, 0);
 }
 

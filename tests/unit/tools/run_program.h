@@ -48,7 +48,7 @@ struct Ran {
 
 // `line` is a shell command line whose first word is a program of this build. Without a terminal,
 // in an empty folder of its own unless `folder` is given.
-inline Ran Run(const std::string& line, const std::filesystem::path& folder = {}) {
+inline Ran RunProgram(const std::string& line, const std::filesystem::path& folder = {}) {
   const TestFolder own;
   const std::filesystem::path in = folder.empty() ? own.path() : folder;
   const std::string out = own / "stdout";

@@ -26,13 +26,13 @@ const Program kPrograms[] = {
 
 TEST(Programs, ExplainEveryCommand) {
   for (const Program& program : kPrograms) {
-    const Ran help = Run(std::string(program.name) + " --help");
+    const Ran help = RunProgram(std::string(program.name) + " --help");
     EXPECT_EQ(help.code, 0);
     EXPECT_NE(help.out.find("Examples:"), std::string::npos) << program.name;
     for (const char* command : program.commands) {
       EXPECT_NE(help.out.find("\n  " + std::string(command) + " "), std::string::npos)
           << program.name << " --help lacks " << command;
-      const Ran one = Run(std::string(program.name) + " " + command + " --help");
+      const Ran one = RunProgram(std::string(program.name) + " " + command + " --help");
       EXPECT_EQ(one.code, 0) << command;
       EXPECT_NE(one.out.find("--json"), std::string::npos) << command;
       EXPECT_EQ(one.err, "") << command;
@@ -44,7 +44,7 @@ TEST(Programs, ExplainEveryCommand) {
 TEST(Programs, WriteTheirManPagesAndCompletions) {
   for (const Program& program : kPrograms) {
     const std::string name = program.name;
-    const Ran man = Run(name + " generate man");
+    const Ran man = RunProgram(name + " generate man");
     EXPECT_EQ(man.code, 0);
     EXPECT_EQ(man.out.rfind(".TH ", 0), 0u);
     for (const char* command : program.commands) {
@@ -54,17 +54,17 @@ TEST(Programs, WriteTheirManPagesAndCompletions) {
       }
       EXPECT_NE(man.out.find(heading), std::string::npos) << heading;
     }
-    const Ran completion = Run(name + " generate completion");
+    const Ran completion = RunProgram(name + " generate completion");
     EXPECT_EQ(completion.code, 0);
     const TestFolder folder;
     std::ofstream(folder / "completion") << completion.out;
-    EXPECT_EQ(Run("bash -n completion", folder.path()).code, 0);
-    const Ran completed = Run("bash -c '. ./completion; COMP_WORDS=(" + name +
-                                  " ver le); "
-                                  "COMP_CWORD=1; COMP_WORDS=(" +
-                                  name + " le); _" + (name == "souk" ? "souk" : "souk_audit") +
-                                  "; echo ${COMPREPLY[@]}'",
-                              folder.path());
+    EXPECT_EQ(RunProgram("bash -n completion", folder.path()).code, 0);
+    const Ran completed = RunProgram(
+        "bash -c '. ./completion; COMP_WORDS=(" + name +
+            " ver le); "
+            "COMP_CWORD=1; COMP_WORDS=(" +
+            name + " le); _" + (name == "souk" ? "souk" : "souk_audit") + "; echo ${COMPREPLY[@]}'",
+        folder.path());
     EXPECT_EQ(completed.out, "leases\n") << completed.err;
   }
 }
@@ -74,7 +74,7 @@ TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
        {"", "ofers", "rent", "rent b071", "rent b071 --for", "compile K.cu", "inspect", "run",
         "run W.toml --local --lease 9d24", "rent b071 --for soon",
         "rent b071 --for 10m --max-cost lots", "init --bootstrap nonsense"}) {
-    const Ran ran = Run(std::string("souk ") + line);
+    const Ran ran = RunProgram(std::string("souk ") + line);
     EXPECT_EQ(ran.code, 2) << line << ran.err;
     EXPECT_TRUE(IsOneLine(ran.err, "souk")) << line;
     EXPECT_EQ(ran.out, "") << line;
@@ -83,7 +83,7 @@ TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
 
 TEST(Souk, SaysHowToBeginWhereThereIsNoIdentity) {
   for (const char* line : {"offers", "leases", "rent b071 --for 10m --yes", "balance", "jobs"}) {
-    const Ran ran = Run(std::string("souk ") + line + " --dir nowhere");
+    const Ran ran = RunProgram(std::string("souk ") + line + " --dir nowhere");
     EXPECT_EQ(ran.code, 1) << line;
     EXPECT_TRUE(IsOneLine(ran.err, "souk")) << line;
     EXPECT_NE(ran.err.find("souk init"), std::string::npos) << ran.err;
@@ -92,20 +92,20 @@ TEST(Souk, SaysHowToBeginWhereThereIsNoIdentity) {
 
 TEST(Souk, MakesAnIdentityOnce) {
   const TestFolder folder;
-  const Ran made = Run("souk init --dir node --name ann --json", folder.path());
+  const Ran made = RunProgram("souk init --dir node --name ann --json", folder.path());
   ASSERT_EQ(made.code, 0) << made.err;
   const json node = json::parse(made.out);
   EXPECT_EQ(node["name"], "ann");
-  const Ran id = Run("souk id --dir node", folder.path());
+  const Ran id = RunProgram("souk id --dir node", folder.path());
   EXPECT_EQ(id.code, 0);
   EXPECT_EQ(id.out, node["id"].get<std::string>() + "\n");
-  const Ran again = Run("souk init --dir node", folder.path());
+  const Ran again = RunProgram("souk init --dir node", folder.path());
   EXPECT_EQ(again.code, 1);
   EXPECT_TRUE(IsOneLine(again.err, "souk"));
 }
 
 TEST(Inspect, ReportsEachKernelOfTheSamples) {
-  const Ran ran = Run("souk inspect " + kWorkloads + "digits/digits.ptx --json");
+  const Ran ran = RunProgram("souk inspect " + kWorkloads + "digits/digits.ptx --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const json report = json::parse(ran.out);
   EXPECT_EQ(report["canonical"], true);
@@ -121,7 +121,7 @@ TEST(Inspect, ReportsEachKernelOfTheSamples) {
 }
 
 TEST(Inspect, SaysWhyAKernelIsNotExact) {
-  const Ran ran = Run("souk inspect " + kWorkloads + "histogram/histogram.ptx");
+  const Ran ran = RunProgram("souk inspect " + kWorkloads + "histogram/histogram.ptx");
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(ran.out.find("exact-ordered"), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find("line "), std::string::npos) << ran.out;
@@ -131,7 +131,7 @@ TEST(Inspect, NamesTheLineThatDoesNotParse) {
   const TestFolder folder;
   std::ofstream(folder / "bad.ptx") << ".version 8.0\n.target sm_80\n.address_size 64\n"
                                        ".visible .entry k() {\n  mov.u32 %r1\n}\n";
-  const Ran ran = Run("souk inspect bad.ptx", folder.path());
+  const Ran ran = RunProgram("souk inspect bad.ptx", folder.path());
   EXPECT_EQ(ran.code, 1);
   EXPECT_TRUE(IsOneLine(ran.err, "souk"));
   EXPECT_NE(ran.err.find("bad.ptx: line "), std::string::npos) << ran.err;
@@ -139,9 +139,9 @@ TEST(Inspect, NamesTheLineThatDoesNotParse) {
 
 TEST(RunLocal, DrawsTheMandelbrotSet) {
   const TestFolder folder;
-  const Ran ran =
-      Run("souk run " + kWorkloads + "mandelbrot/workload.toml --local --device cpu -o out --json",
-          folder.path());
+  const Ran ran = RunProgram(
+      "souk run " + kWorkloads + "mandelbrot/workload.toml --local --device cpu -o out --json",
+      folder.path());
   ASSERT_EQ(ran.code, 0) << ran.err;
   const json run = json::parse(ran.out);
   EXPECT_EQ(run["class"], "exact");
@@ -156,11 +156,11 @@ TEST(RunLocal, PutsResultsUnderTheWorkloadsOwnId) {
   const TestFolder folder;
   const std::string line =
       "souk run " + kWorkloads + "reduction/workload.toml --local --device cpu";
-  const Ran ran = Run(line, folder.path());
+  const Ran ran = RunProgram(line, folder.path());
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(ran.out.find("done  reduction, exact, "), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find(" → results/"), std::string::npos) << ran.out;
-  const Ran again = Run(line + " --json", folder.path());
+  const Ran again = RunProgram(line + " --json", folder.path());
   EXPECT_EQ(json::parse(again.out)["dir"].get<std::string>().rfind("results/", 0), 0u);
   size_t folders = 0;
   for (const auto& item : std::filesystem::directory_iterator(folder.path() / "results")) {
@@ -172,7 +172,7 @@ TEST(RunLocal, PutsResultsUnderTheWorkloadsOwnId) {
 TEST(RunLocal, NamesWhatIsWrongWithAManifest) {
   const TestFolder folder;
   std::ofstream(folder / "w.toml") << "name = \"x\"\n[[module]]\npath = \"missing.ptx\"\n";
-  const Ran ran = Run("souk run w.toml --local", folder.path());
+  const Ran ran = RunProgram("souk run w.toml --local", folder.path());
   EXPECT_EQ(ran.code, 1);
   EXPECT_TRUE(IsOneLine(ran.err, "souk"));
   EXPECT_NE(ran.err.find("missing.ptx"), std::string::npos) << ran.err;
@@ -183,25 +183,25 @@ TEST(Compile, WritesCanonicalPtxWhereTheToolkitIs) {
   const TestFolder folder;
   std::ofstream(folder / "k.cu") << "extern \"C\" __global__ void k(float* x) {\n"
                                     "  x[threadIdx.x] = x[threadIdx.x] * 2.0f + 1.0f;\n}\n";
-  const Ran ran = Run("souk compile k.cu -o k.ptx --json", folder.path());
+  const Ran ran = RunProgram("souk compile k.cu -o k.ptx --json", folder.path());
   if (ran.code == 1 && ran.err.find("NVRTC") != std::string::npos) {
     GTEST_SKIP() << "no CUDA Toolkit: " << ran.err;
   }
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(json::parse(ran.out)["kernels"][0]["name"], "k");
-  const json inspected = json::parse(Run("souk inspect k.ptx --json", folder.path()).out);
+  const json inspected = json::parse(RunProgram("souk inspect k.ptx --json", folder.path()).out);
   EXPECT_EQ(inspected["canonical"], true);
-  if (Run("sh -c 'command -v ptxas'").code == 0) {
-    EXPECT_EQ(Run("ptxas -arch=sm_75 k.ptx -o k.cubin", folder.path()).code, 0);
+  if (RunProgram("sh -c 'command -v ptxas'").code == 0) {
+    EXPECT_EQ(RunProgram("ptxas -arch=sm_75 k.ptx -o k.cubin", folder.path()).code, 0);
   }
   std::ofstream(folder / "bad.cu") << "__global__ void k() { undeclared = 1; }\n";
-  const Ran bad = Run("souk compile bad.cu -o bad.ptx", folder.path());
+  const Ran bad = RunProgram("souk compile bad.cu -o bad.ptx", folder.path());
   EXPECT_EQ(bad.code, 1);
   EXPECT_NE(bad.err.find("undeclared"), std::string::npos) << bad.err;
 }
 
 TEST(Doctor, FindsTheMissingIdentityAndSaysWhatToDo) {
-  const Ran ran = Run("souk doctor --dir nowhere --json");
+  const Ran ran = RunProgram("souk doctor --dir nowhere --json");
   EXPECT_EQ(ran.code, 1);
   const json report = json::parse(ran.out);
   EXPECT_EQ(report["ok"], false);
@@ -212,12 +212,12 @@ TEST(Doctor, FindsTheMissingIdentityAndSaysWhatToDo) {
 
 TEST(Doctor, FindsAPeerThatRefuses) {
   const TestFolder folder;
-  ASSERT_EQ(Run("souk init --dir peer --name peer", folder.path()).code, 0);
-  const json id = json::parse(Run("souk id --dir peer --json", folder.path()).out);
+  ASSERT_EQ(RunProgram("souk init --dir peer --name peer", folder.path()).code, 0);
+  const json id = json::parse(RunProgram("souk id --dir peer --json", folder.path()).out);
   const std::string address =
       id["id"].get<std::string>() + "@127.0.0.1:1/" + id["curve"].get<std::string>();
-  ASSERT_EQ(Run("souk init --dir node --bootstrap " + address, folder.path()).code, 0);
-  const Ran ran = Run("souk doctor --dir node", folder.path());
+  ASSERT_EQ(RunProgram("souk init --dir node --bootstrap " + address, folder.path()).code, 0);
+  const Ran ran = RunProgram("souk doctor --dir node", folder.path());
   EXPECT_EQ(ran.code, 1);
   EXPECT_NE(ran.out.find("✓ identity"), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find("✗ peers     127.0.0.1:1 refused"), std::string::npos) << ran.out;
