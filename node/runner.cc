@@ -5,10 +5,14 @@
 namespace souk::node {
 namespace {
 
-SharedBytes Share(Bytes bytes) { return std::make_shared<const Bytes>(std::move(bytes)); }
+SharedBytes Share(Bytes bytes) {
+  return std::make_shared<const Bytes>(std::move(bytes));
+}
 
 // The document keeps its envelope alive: no copy.
-SharedBytes Envelope(const DocumentRef& document) { return {document, &document->envelope()}; }
+SharedBytes Envelope(const DocumentRef& document) {
+  return {document, &document->envelope()};
+}
 
 }  // namespace
 
@@ -24,7 +28,8 @@ Status Runner::Commit(const Effects& effects) {
   ledger::WriteBatch facts;
   for (const Remember& fact : effects.remembers) facts.Put(FactKey(fact.key), fact.value);
   if (effects.appends.empty()) {
-    // Facts about others' logs need no signature of ours, so they do not wait for permission to sign.
+    // Facts about others' logs need no signature of ours, so they do not wait for permission to
+    // sign.
     return facts.empty() ? Ok() : parts_.store.Write(facts, ledger::Durability::kSynced);
   }
   std::vector<ledger::Draft> drafts;
@@ -77,7 +82,8 @@ Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
                         .offset = parts.offset,
                         .total = parts_.blobs.BlobSize(parts.blob).value_or(0),
                         .job = parts.job};
-  return Frames{Envelope(SignMessage(chunk, parts_.agent.identity().key())), Share(std::move(bytes))};
+  return Frames{Envelope(SignMessage(chunk, parts_.agent.identity().key())),
+                Share(std::move(bytes))};
 }
 
 Status Runner::SendOne(const Send& send) {
@@ -118,7 +124,8 @@ Status Runner::Confirm(const ConfirmLog& confirm, std::vector<Event>& follow) {
   const Status fits = parts_.log.Confirm(confirm.note);
   if (!fits) {
     // Not signed by this log's key: the other side's mistake, and nothing to us.
-    if (fits.error().code == Code::kBadSignature || fits.error().code == Code::kMalformed) return Ok();
+    if (fits.error().code == Code::kBadSignature || fits.error().code == Code::kMalformed)
+      return Ok();
     return fits;
   }
   const auto note = ledger::OpenCheckpoint(confirm.note, parts_.log.signer().Verifier());
@@ -142,7 +149,8 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
   } else if (const auto* chunk = std::get_if<WriteChunk>(&work)) {
     const auto whole = parts_.blobs.Write(*chunk);
     if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, true});
-    if (!whole && whole.error().code == Code::kMismatch) follow.push_back(BlobLanded{chunk->blob, false});
+    if (!whole && whole.error().code == Code::kMismatch)
+      follow.push_back(BlobLanded{chunk->blob, false});
     if (!whole && whole.error().code == Code::kIo) return whole.error();
   } else if (const auto* confirm = std::get_if<ConfirmLog>(&work)) {
     return Confirm(*confirm, follow);

@@ -1,6 +1,6 @@
-// Carries out an agent's effects in the order of R3: one synced batch with all appends, checkpoint and
-// slot, then the sends, then the work. The loop and the simulator both drive an agent through this, so
-// that whatever a peer has been told is already on disk in both.
+// Carries out an agent's effects in the order of R3: one synced batch with all appends, checkpoint
+// and slot, then the sends, then the work. The loop and the simulator both drive an agent through
+// this, so that whatever a peer has been told is already on disk in both.
 #pragma once
 
 #include <functional>
@@ -35,8 +35,8 @@ class BlobStore : public View {
  public:
   // Bytes of a whole blob.
   virtual Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const = 0;
-  // Appends to a partial blob; true where that completed it: checked against its digest and durable,
-  // or thrown away (kMismatch).
+  // Appends to a partial blob; true where that completed it: checked against its digest and
+  // durable, or thrown away (kMismatch).
   virtual Result<bool> Write(const WriteChunk& chunk) = 0;
 };
 
