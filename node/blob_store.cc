@@ -37,7 +37,11 @@ Status WriteAll(int fd, ByteView bytes) {
   while (!bytes.empty()) {
     const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return Error(Code::kIo, ErrnoError("writing a blob", errno).message);
+    if (wrote < 0) {
+      // A full disk is not a broken one: the transfer waits, and the ledger finds out for itself.
+      const Code code = errno == ENOSPC || errno == EDQUOT ? Code::kExhausted : Code::kIo;
+      return Error(code, ErrnoError("writing a blob", errno).message);
+    }
     bytes = bytes.subspan(static_cast<size_t>(wrote));
   }
   return Ok();
@@ -165,7 +169,12 @@ Result<bool> FileBlobStore::Write(const WriteChunk& chunk) {
   }
   const uint64_t known = std::min<uint64_t>(partial->size - chunk.offset, bytes.size());
   bytes = bytes.subspan(known);
-  RETURN_IF_ERROR(WriteAll(partial->fd, bytes));
+  if (const Status wrote = WriteAll(partial->fd, bytes); !wrote) {
+    // Nobody knows how much arrived: the next write looks at the file again.
+    ::close(partial->fd);
+    partials_.erase(chunk.blob);
+    return wrote.error();
+  }
   partial->hasher.Update(bytes);
   partial->size += bytes.size();
   if (partial->size < chunk.total) return false;

@@ -303,7 +303,7 @@ json RenterJobRow(const Asked& asked, const Renter::JobState& job) {
   row["fetched"] = Here(asked.facts.blobs, OutputsOf(job.receipt)).ToJson();
   row["due_micro"] = job.due.micro;
   row["refused"] = job.refused;
-  row["sentence"] = job.receipt ? job.receipt->sentence : job.refused;
+  row["sentence"] = job.receipt && job.refused.empty() ? job.receipt->sentence : job.refused;
   AddReceipt(asked, job.receipt, job.receipt_document, row);
   return row;
 }
