@@ -15,14 +15,14 @@ struct Module;
 namespace souk::gpu {
 
 struct DeviceInfo {
-  std::string kind = {};           // "cpu" or "cuda"
-  std::string name = {};           // "CPU reference", "NVIDIA H200"
-  std::string uuid = {};           // stable over restarts; "GPU-…" as the driver writes it, or "CPU-…"
-  uint32_t architecture = 0;       // compute capability × 10: 90 is sm_90; the newest .target it takes
-  uint32_t newest_ptx = 0;         // .version × 10: 90 is 9.0
-  uint64_t memory_bytes = 0;       // what a workload may allocate in all
-  uint32_t multiprocessors = 0;    // cores on the cpu device
-  std::string driver = {};         // "580.65.06"; empty on the cpu device
+  std::string kind = {};  // "cpu" or "cuda"
+  std::string name = {};  // "CPU reference", "NVIDIA H200"
+  std::string uuid = {};  // stable over restarts; "GPU-…" as the driver writes it, or "CPU-…"
+  uint32_t architecture = 0;  // compute capability × 10: 90 is sm_90; the newest .target it takes
+  uint32_t newest_ptx = 0;    // .version × 10: 90 is 9.0
+  uint64_t memory_bytes = 0;  // what a workload may allocate in all
+  uint32_t multiprocessors = 0;  // cores on the cpu device
+  std::string driver = {};       // "580.65.06"; empty on the cpu device
 };
 
 struct Dim3 {

@@ -12,11 +12,19 @@ Transfer ToTransfer(const souk::TransferRecord& record) {
   using From = souk::TransferRecord::Kind;
   TransferKind kind = TransferKind::kSingle;
   switch (record.kind) {
-    case From::kSingle: kind = TransferKind::kSingle; break;
-    case From::kPending: kind = TransferKind::kPending; break;
-    case From::kPost: kind = TransferKind::kPost; break;
+    case From::kSingle:
+      kind = TransferKind::kSingle;
+      break;
+    case From::kPending:
+      kind = TransferKind::kPending;
+      break;
+    case From::kPost:
+      kind = TransferKind::kPost;
+      break;
     case From::kVoid:
-    case From::kExpire: kind = TransferKind::kVoid; break;
+    case From::kExpire:
+      kind = TransferKind::kVoid;
+      break;
   }
   const bool resolves = kind == TransferKind::kPost || kind == TransferKind::kVoid;
   return {.id = record.id,
@@ -40,7 +48,8 @@ Digest DeviceAccountId(std::string_view uuid) {
 }
 
 Account NodeBook::Fresh(const Digest& id) const {
-  return {.id = id, .ledger = kUnit, .code = kCode, .debits_must_not_exceed_credits = id != source_};
+  return {
+      .id = id, .ledger = kUnit, .code = kCode, .debits_must_not_exceed_credits = id != source_};
 }
 
 Account NodeBook::Find(const Digest& account) const {

@@ -1,5 +1,5 @@
-// A node's own book as its log records it: protocol/entry.h's TransferRecords decided and folded over
-// ledger/book.h. Used twice: a clearing peer's money, and the slices of a provider's devices.
+// A node's own book as its log records it: protocol/entry.h's TransferRecords decided and folded
+// over ledger/book.h. Used twice: a clearing peer's money, and the slices of a provider's devices.
 #pragma once
 
 #include "ledger/book.h"

@@ -9,6 +9,7 @@
 
 #include "node/address.h"
 #include "protocol/base/file.h"
+#include "protocol/limits.h"
 #include "protocol/plain_text.h"
 #include "protocol/text.h"
 

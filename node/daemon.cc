@@ -13,6 +13,7 @@
 
 #include "ledger/rocksdb_ledger.h"
 #include "node/address.h"
+#include "node/blob_store.h"
 #include "node/loop.h"
 
 namespace souk::node {

@@ -44,7 +44,7 @@ class Loop {
   Status Run(Effects begun);
 
   // To be handed to the runner.
-  void OnAnswer(const CommandAnswer& answer) { parts_.control.Answer(answer, now_); }
+  void OnAnswer(const CommandAnswer& answer) { parts_.control.OnAnswer(answer); }
 
  private:
   void Wait();

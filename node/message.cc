@@ -29,7 +29,9 @@ struct Announced {
 Result<Announced> Announce(const Document& document) {
   Announced out;
   switch (document.kind()) {
-    case Kind::kHello: out.documents = 1; return out;
+    case Kind::kHello:
+      out.documents = 1;
+      return out;
     case Kind::kBundle: {
       ASSIGN_OR_RETURN(const Bundle bundle, Decode<Bundle>(document));
       out.documents = bundle.count;
@@ -56,8 +58,11 @@ Result<Announced> Announce(const Document& document) {
       out.nested = {post.voucher};
       return out;
     }
-    case Kind::kBlobChunk: out.chunk = true; return out;
-    default: return out;
+    case Kind::kBlobChunk:
+      out.chunk = true;
+      return out;
+    default:
+      return out;
   }
 }
 
@@ -73,7 +78,8 @@ tl::expected<void, MessageFault> CheckFrameSizes(std::span<const size_t> sizes) 
   }
   size_t total = 0;
   for (const size_t size : sizes.subspan(1)) {
-    if (size > limits::kBlobChunkBytes) return Refuse(RefusalCode::kTooLarge, "a frame is at most 1 MiB");
+    if (size > limits::kBlobChunkBytes)
+      return Refuse(RefusalCode::kTooLarge, "a frame is at most 1 MiB");
     total += size;
   }
   if (total > 2 * limits::kBlobChunkBytes) {
@@ -96,7 +102,8 @@ tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames,
   const size_t expected =
       1 + announced->documents + (announced->receipt ? 1u : 0u) + (announced->chunk ? 1u : 0u);
   if (frames.size() != expected) {
-    return Refuse(RefusalCode::kMalformed, "the message has not the frames that its document announces");
+    return Refuse(RefusalCode::kMalformed,
+                  "the message has not the frames that its document announces");
   }
   for (const Bytes& nested : announced->nested) {
     const auto opened = open(nested);
@@ -113,7 +120,8 @@ tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames,
     out.carried.push_back(*opened);
   }
   if (announced->receipt) {
-    if (frames[next]->size() > limits::kReceiptBytes || Sha256(*frames[next]) != *announced->receipt) {
+    if (frames[next]->size() > limits::kReceiptBytes ||
+        Sha256(*frames[next]) != *announced->receipt) {
       return Refuse(RefusalCode::kMalformed, "the receipt is not the one that the reply names");
     }
     out.receipt = frames[next++];

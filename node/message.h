@@ -1,6 +1,6 @@
-// Messages: what one ZeroMQ message holds. Frame 0 is a signed document's envelope; the frames after it
-// are what its payload announces, and each proves itself: envelopes carry signatures, a receipt's
-// SHA-256 stands in the Reply, a chunk is checked with its blob.
+// Messages: what one ZeroMQ message holds. Frame 0 is a signed document's envelope; the frames
+// after it are what its payload announces, and each proves itself: envelopes carry signatures, a
+// receipt's SHA-256 stands in the Reply, a chunk is checked with its blob.
 #pragma once
 
 #include <functional>
@@ -25,8 +25,9 @@ struct MessageFault {
   std::string sentence = {};
 };
 
-// Cheap checks first, then signatures, then what the payload announces. Thread-safe: the verify pool
-// runs this, the simulator calls it. `open` is Document::Open, or one that remembers what it verified.
+// Cheap checks first, then signatures, then what the payload announces. Thread-safe: the verify
+// pool runs this, the simulator calls it. `open` is Document::Open, or one that remembers what it
+// verified.
 using DocumentOpener = std::function<Result<DocumentRef>(ByteView envelope)>;
 tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames,
                                                       const DocumentOpener& open = Document::Open);

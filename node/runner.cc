@@ -5,10 +5,14 @@
 namespace souk::node {
 namespace {
 
-SharedBytes Share(Bytes bytes) { return std::make_shared<const Bytes>(std::move(bytes)); }
+SharedBytes Share(Bytes bytes) {
+  return std::make_shared<const Bytes>(std::move(bytes));
+}
 
 // The document keeps its envelope alive: no copy.
-SharedBytes Envelope(const DocumentRef& document) { return {document, &document->envelope()}; }
+SharedBytes Envelope(const DocumentRef& document) {
+  return {document, &document->envelope()};
+}
 
 }  // namespace
 
@@ -24,7 +28,8 @@ Status Runner::Commit(const Effects& effects) {
   ledger::WriteBatch facts;
   for (const Remember& fact : effects.remembers) facts.Put(FactKey(fact.key), fact.value);
   if (effects.appends.empty()) {
-    // Facts about others' logs need no signature of ours, so they do not wait for permission to sign.
+    // Facts about others' logs need no signature of ours, so they do not wait for permission to
+    // sign.
     return facts.empty() ? Ok() : parts_.store.Write(facts, ledger::Durability::kSynced);
   }
   std::vector<ledger::Draft> drafts;
@@ -33,6 +38,11 @@ Status Runner::Commit(const Effects& effects) {
   const auto committed = parts_.log.Commit(drafts, facts);
   if (!committed) return committed.error();
   return Ok();
+}
+
+void Runner::Forget(ConnectionId connection) {
+  shown_.erase(connection);
+  greeted_.erase(connection);
 }
 
 uint64_t Runner::Served(const Digest& job) const {
@@ -72,11 +82,13 @@ Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
                         .offset = parts.offset,
                         .total = parts_.blobs.BlobSize(parts.blob).value_or(0),
                         .job = parts.job};
-  return Frames{Envelope(SignMessage(chunk, parts_.agent.identity().key())), Share(std::move(bytes))};
+  return Frames{Envelope(SignMessage(chunk, parts_.agent.identity().key())),
+                Share(std::move(bytes))};
 }
 
 Status Runner::SendOne(const Send& send) {
   if (const auto* document = std::get_if<DocumentRef>(&send.what)) {
+    if ((*document)->kind() == Kind::kHello) NoteGreeting(send.to, **document);
     Frames frames = {Envelope(*document)};
     for (const DocumentRef& attached : send.attached) frames.push_back(Envelope(attached));
     parts_.network.Deliver(send.to, std::move(frames));
@@ -93,13 +105,27 @@ Status Runner::SendOne(const Send& send) {
   return Ok();
 }
 
+// The first checkpoint of ours that a peer sees, in a hello, it takes on its signature alone.
+void Runner::NoteGreeting(ConnectionId to, const Document& document) {
+  const auto hello = Decode<Hello>(document);
+  if (!hello || hello->my_checkpoint.empty()) return;
+  const auto head = ledger::OpenCheckpoint(hello->my_checkpoint, parts_.log.signer().Verifier());
+  if (head) greeted_[to] = head->size;
+}
+
 Status Runner::Confirm(const ConfirmLog& confirm, std::vector<Event>& follow) {
   shown_[confirm.connection] = 0;
-  if (confirm.note.empty()) return Ok();
+  if (confirm.note.empty()) {
+    // It held nothing, so what our hello brought is what it holds now.
+    const auto greeted = greeted_.find(confirm.connection);
+    if (greeted != greeted_.end()) shown_[confirm.connection] = greeted->second;
+    return Ok();
+  }
   const Status fits = parts_.log.Confirm(confirm.note);
   if (!fits) {
     // Not signed by this log's key: the other side's mistake, and nothing to us.
-    if (fits.error().code == Code::kBadSignature || fits.error().code == Code::kMalformed) return Ok();
+    if (fits.error().code == Code::kBadSignature || fits.error().code == Code::kMalformed)
+      return Ok();
     return fits;
   }
   const auto note = ledger::OpenCheckpoint(confirm.note, parts_.log.signer().Verifier());
@@ -112,7 +138,7 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
   if (const auto* connect = std::get_if<Connect>(&work)) {
     parts_.network.Open(*connect);
   } else if (const auto* disconnect = std::get_if<Disconnect>(&work)) {
-    shown_.erase(disconnect->connection);
+    Forget(disconnect->connection);
     parts_.network.Close(*disconnect);
   } else if (const auto* start = std::get_if<StartWorker>(&work)) {
     parts_.workshop.Start(*start);
@@ -123,7 +149,8 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
   } else if (const auto* chunk = std::get_if<WriteChunk>(&work)) {
     const auto whole = parts_.blobs.Write(*chunk);
     if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, true});
-    if (!whole && whole.error().code == Code::kMismatch) follow.push_back(BlobLanded{chunk->blob, false});
+    if (!whole && whole.error().code == Code::kMismatch)
+      follow.push_back(BlobLanded{chunk->blob, false});
     if (!whole && whole.error().code == Code::kIo) return whole.error();
   } else if (const auto* confirm = std::get_if<ConfirmLog>(&work)) {
     return Confirm(*confirm, follow);

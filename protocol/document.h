@@ -1,8 +1,9 @@
-// Signed documents (R1): `{kind, payload, signer, signature}`. The exact bytes received are verified,
-// stored and passed on. Only a verified Document can be decoded (codec.h).
+// Signed documents (R1): `{kind, payload, signer, signature}`. The exact bytes received are
+// verified, stored and passed on. Only a verified Document can be decoded (codec.h).
 //
 // Envelope, all integers little-endian:
-//   u8 kind length | kind (ASCII a-z and '-') | 32 signer | 64 signature | u32 payload length | payload
+//   u8 kind length | kind (ASCII a-z and '-') | 32 signer | 64 signature | u32 payload length |
+//   payload
 // with nothing after it. The signature covers "souk/v1/" + kind + "\0" + payload, and the id is the
 // SHA-256 of those same bytes, never of the envelope.
 #pragma once

@@ -20,9 +20,9 @@ struct TransferRecord {
   Kind kind = Kind::kSingle;
   Digest debit = {};
   Digest credit = {};
-  int64_t amount = 0;             // µcredits in a clearing book, slices in a device book
-  Digest pending = {};            // the transfer that is posted, voided or expired
-  Time timeout = {};              // of a pending; zero for none
+  int64_t amount = 0;   // µcredits in a clearing book, slices in a device book
+  Digest pending = {};  // the transfer that is posted, voided or expired
+  Time timeout = {};    // of a pending; zero for none
   bool operator==(const TransferRecord&) const = default;
 };
 
@@ -37,8 +37,8 @@ struct Resumed {
   Time down_since = {};
   bool operator==(const Resumed&) const = default;
 };
-// The provider's devices: an offer or withdrawal was published; transfers in its device book fund the
-// slices of devices seen first, and return a lease's slices once its worker is reaped.
+// The provider's devices: an offer or withdrawal was published; transfers in its device book fund
+// the slices of devices seen first, and return a lease's slices once its worker is reaped.
 struct Published {
   std::vector<TransferRecord> transfers = {};
   bool operator==(const Published&) const = default;
@@ -49,7 +49,7 @@ struct LeaseStep {
   LeaseEvent event = LeaseEvent::kAccepted;
   LeaseState to = LeaseState::kNone;
   CloseReason reason = CloseReason::kNone;
-  Duration metered = {};          // cumulative, where the step ends a metered span
+  Duration metered = {};  // cumulative, where the step ends a metered span
   Credits due = {};
   std::vector<TransferRecord> transfers = {};  // device reservations in the provider's book
   bool operator==(const LeaseStep&) const = default;
@@ -63,11 +63,11 @@ struct Ordered {
 struct EscrowSeen {
   Digest lease = {};
   Digest escrow = {};
-  uint64_t book_size = 0;         // the book's checkpoint that proved it
+  uint64_t book_size = 0;  // the book's checkpoint that proved it
   Digest book_root = {};
   bool operator==(const EscrowSeen&) const = default;
 };
-struct VoucherTaken {             // renter: given; provider: accepted
+struct VoucherTaken {  // renter: given; provider: accepted
   Digest lease = {};
   Credits best = {};
   bool operator==(const VoucherTaken&) const = default;
@@ -100,8 +100,8 @@ struct Settled {
 };
 
 // A variant's index is the wire kind: append only.
-using Outcome = std::variant<Opened, Resumed, Published, LeaseStep, Ordered, EscrowSeen, VoucherTaken,
-                             JobStep, Booked, Shown, Settled>;
+using Outcome = std::variant<Opened, Resumed, Published, LeaseStep, Ordered, EscrowSeen,
+                             VoucherTaken, JobStep, Booked, Shown, Settled>;
 // "opened", "lease-step"…
 const char* OutcomeName(const Outcome& outcome);
 
@@ -109,8 +109,8 @@ const char* OutcomeName(const Outcome& outcome);
 std::string LogName(const PeerId& peer);
 
 struct Entry {
-  uint64_t sequence = 0;          // its index in the log
-  Time time = {};                 // log time (R4)
+  uint64_t sequence = 0;  // its index in the log
+  Time time = {};         // log time (R4)
   uint32_t rules = kRulesVersion;
   Outcome outcome = {};
   std::vector<Bytes> documents = {};  // envelopes, exact bytes
@@ -123,7 +123,7 @@ struct LogReceipt {
   Bytes leaf = {};
   uint64_t index = 0;
   std::vector<Digest> inclusion = {};
-  std::string note = {};          // signed checkpoint
+  std::string note = {};  // signed checkpoint
   uint64_t consistent_from = 0;
   std::vector<Digest> consistency = {};
   bool operator==(const LogReceipt&) const = default;

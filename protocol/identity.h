@@ -104,9 +104,9 @@ class Identity {
   uint32_t epoch_ = 1;
 };
 
-// The identity file: 0600, TOML-like text; the seed is sealed with Argon2id + XSalsa20-Poly1305 where
-// a passphrase is given. Creating over an existing file is kDuplicate. Refuses to load a file that
-// others may read (kDenied), and says chmod 600.
+// The identity file: 0600, TOML-like text; the seed is sealed with Argon2id + XSalsa20-Poly1305
+// where a passphrase is given. Creating over an existing file is kDuplicate. Refuses to load a file
+// that others may read (kDenied), and says chmod 600.
 struct IdentityFile {
   // Also makes the offline successor key: its digest goes on the card (R1), the secret is written
   // to `successor_path` (0600), which the owner is told to move off the machine.

@@ -11,7 +11,7 @@
 namespace souk {
 
 enum class LeaseState : uint8_t {
-  kNone,      // no order accepted yet
+  kNone,  // no order accepted yet
   kReserved,
   kActive,    // committed, not ready yet
   kMetering,  // "Active, metering"
@@ -23,24 +23,24 @@ enum class LeaseState : uint8_t {
 const char* LeaseStateName(LeaseState state);
 
 enum class LeaseEvent : uint8_t {
-  kAccepted,        // the order's checks passed
-  kCommitted,       // the renter's commit appended
-  kCommitExpired,   // commit_by passed
-  kReady,           // the device answered; no state change until the first voucher
+  kAccepted,       // the order's checks passed
+  kCommitted,      // the renter's commit appended
+  kCommitExpired,  // commit_by passed
+  kReady,          // the device answered; no state change until the first voucher
   kFirstVoucher,
-  kReadyExpired,    // ready_by passed
-  kVoucherLate,     // beyond grace
+  kReadyExpired,  // ready_by passed
+  kVoucherLate,   // beyond grace
   kPauseAsked,
   kResumed,
-  kHoldUnpaid,      // beyond grace, or the pause limit
+  kHoldUnpaid,  // beyond grace, or the pause limit
   kExtended,
-  kNoticeGiven,     // drain or displacement
+  kNoticeGiven,  // drain or displacement
   kNoticeOver,
   kReleased,
   kEndReached,
   kDeviceLost,
-  kSettled,         // results handed over and last voucher in hand
-  kSettleExpired,   // settle_by passed
+  kSettled,        // results handed over and last voucher in hand
+  kSettleExpired,  // settle_by passed
 };
 const char* LeaseEventName(LeaseEvent event);
 

@@ -15,18 +15,18 @@ namespace souk {
 // R5: typed close reasons. 1xxx renter, 2xxx provider, 3xxx network or device.
 enum class CloseReason : uint16_t {
   kNone = 0,
-  kReleased = 1000,          // the renter is done
-  kNotCommitted = 1001,      // no commit by commit_by
-  kUnpaid = 1002,            // voucher or hold late beyond grace
-  kRenterWithdrew = 1003,    // released before ready
-  kEndReached = 1004,        // the leased time is over
-  kNotReady = 2000,          // the device was not ready by ready_by
-  kDrained = 2001,           // the provider drains
-  kDisplaced = 2002,         // an interruptible lease gave way
-  kProviderFault = 2003,     // the provider's own failure
-  kPeerLost = 3000,          // the other side stayed unreachable
-  kDeviceLost = 3001,        // the device failed
-  kClearingLost = 3002,      // the clearing peer stayed unreachable
+  kReleased = 1000,        // the renter is done
+  kNotCommitted = 1001,    // no commit by commit_by
+  kUnpaid = 1002,          // voucher or hold late beyond grace
+  kRenterWithdrew = 1003,  // released before ready
+  kEndReached = 1004,      // the leased time is over
+  kNotReady = 2000,        // the device was not ready by ready_by
+  kDrained = 2001,         // the provider drains
+  kDisplaced = 2002,       // an interruptible lease gave way
+  kProviderFault = 2003,   // the provider's own failure
+  kPeerLost = 3000,        // the other side stayed unreachable
+  kDeviceLost = 3001,      // the device failed
+  kClearingLost = 3002,    // the clearing peer stayed unreachable
 };
 const char* CloseReasonName(CloseReason reason);
 
@@ -35,12 +35,12 @@ enum class RefusalCode : uint16_t {
   kMalformed = 1,
   kTooLarge = 2,
   kUnknownKind = 3,
-  kNotBound = 4,           // say hello first
-  kWrongSigner = 5,        // signed by another than the connection's identity
+  kNotBound = 4,     // say hello first
+  kWrongSigner = 5,  // signed by another than the connection's identity
   kWrongVersion = 6,
   kRateLimited = 7,
   kExpired = 8,
-  kDuplicate = 9,          // used once already, in another way
+  kDuplicate = 9,  // used once already, in another way
   kNotFound = 10,
   kNotYours = 11,
   kBusy = 12,
@@ -49,13 +49,13 @@ enum class RefusalCode : uint16_t {
   kOfferUnknown = 100,
   kOfferWithdrawn = 101,
   kOfferExpired = 102,
-  kTermsDiffer = 103,      // the order is not on the offer's terms
+  kTermsDiffer = 103,  // the order is not on the offer's terms
   kNoCapacity = 104,
   kDraining = 105,
   kClearingNotAccepted = 106,
   kEscrowMissing = 200,
   kEscrowUsed = 201,
-  kEscrowMismatch = 202,   // amount, payee, book, voucher key or times do not fit the order
+  kEscrowMismatch = 202,  // amount, payee, book, voucher key or times do not fit the order
   kInsufficientFunds = 203,
   kAccountUnknown = 204,
   kVoucherTooLow = 205,
@@ -66,7 +66,7 @@ enum class RefusalCode : uint16_t {
   kLeaseUnknown = 300,
   kLeaseWrongState = 301,
   kWrongNumber = 302,
-  kNotPaid = 303,          // no voucher covers this moment
+  kNotPaid = 303,  // no voucher covers this moment
   kBlobMismatch = 304,
   kWorkloadRefused = 305,
   kJobUnknown = 306,
@@ -86,13 +86,13 @@ struct Card {
   std::vector<std::string> endpoints = {};  // "tcp://host:port", best first; may be empty
   CurveKey curve = {};
   PublicKey checkpoint_key = {};
-  std::string log_name = {};                // the origin line of its checkpoints
+  std::string log_name = {};  // the origin line of its checkpoints
   uint32_t epoch = 1;
-  Digest successor = {};                    // of the offline successor key (R1)
+  Digest successor = {};  // of the offline successor key (R1)
   bool provides = false;
   bool clears = false;
   bool rents = false;
-  uint64_t sequence = 0;                    // the highest wins
+  uint64_t sequence = 0;  // the highest wins
   Time issued = {};
   Time expires = {};
   bool operator==(const Card&) const = default;
@@ -102,17 +102,17 @@ struct Offer {
   uint64_t sequence = 0;
   Time issued = {};
   Time expires = {};
-  std::string device_kind = {};   // "cuda" or "cpu"
-  std::string model = {};         // "NVIDIA H200"
-  uint32_t architecture = 0;      // compute capability × 10
-  uint64_t memory_bytes = 0;      // per device
-  uint32_t count = 0;             // devices
-  uint32_t slices = 0;            // what can be leased at once
+  std::string device_kind = {};  // "cuda" or "cpu"
+  std::string model = {};        // "NVIDIA H200"
+  uint32_t architecture = 0;     // compute capability × 10
+  uint64_t memory_bytes = 0;     // per device
+  uint32_t count = 0;            // devices
+  uint32_t slices = 0;           // what can be leased at once
   std::string driver = {};
-  uint32_t cuda_version = 0;      // 13000 for 13.0; 0 on cpu
-  uint32_t newest_ptx = 0;        // × 10
+  uint32_t cuda_version = 0;  // 13000 for 13.0; 0 on cpu
+  uint32_t newest_ptx = 0;    // × 10
   Grade grade = Grade::kDeclared;
-  uint64_t fp32_mflops = 0;       // figures that the grade stands for; 0 unknown
+  uint64_t fp32_mflops = 0;  // figures that the grade stands for; 0 unknown
   JailGrade jail = JailGrade::kNone;
   Rate price = {};
   std::optional<Rate> interruptible_price = {};
@@ -123,7 +123,7 @@ struct Offer {
   Duration longest_interval = {};
   Duration min_duration = {};
   Duration max_duration = {};
-  std::string region = {};        // ISO 3166 alpha-2
+  std::string region = {};  // ISO 3166 alpha-2
   std::vector<PeerId> clearing_peers = {};
   Credits bond_share = {};
   uint64_t bandwidth_kbps = 0;
@@ -138,13 +138,13 @@ struct Withdrawal {
 };
 
 struct Hello {
-  Digest card = {};               // sent along as an attachment
-  uint32_t oldest_version = 1;    // wire versions that the sender talks
+  Digest card = {};             // sent along as an attachment
+  uint32_t oldest_version = 1;  // wire versions that the sender talks
   uint32_t newest_version = 1;
   Time sent = {};
   std::string your_checkpoint = {};  // newest signed note of the other's log that the sender holds
   std::string my_checkpoint = {};    // of the sender's own log, for the other to hold
-  bool answer = false;            // this hello answers one
+  bool answer = false;               // this hello answers one
   bool operator==(const Hello&) const = default;
 };
 
@@ -163,7 +163,7 @@ struct Bundle {
 };
 
 struct Refusal {
-  Digest re = {};                 // the refused document's id; zero where it had none
+  Digest re = {};  // the refused document's id; zero where it had none
   RefusalCode code = RefusalCode::kMalformed;
   std::string sentence = {};
   std::string would_accept = {};
@@ -176,8 +176,8 @@ struct Carry {
   bool operator==(const Carry&) const = default;
 };
 
-// Answers `re`. The attachments hold envelopes of `documents` documents and, where `receipt` is set,
-// one log receipt after them whose SHA-256 it is.
+// Answers `re`. The attachments hold envelopes of `documents` documents and, where `receipt` is
+// set, one log receipt after them whose SHA-256 it is.
 struct Reply {
   Digest re = {};
   uint32_t documents = 0;
@@ -188,8 +188,8 @@ struct Reply {
 struct BlobGet {
   Digest blob = {};
   uint64_t offset = 0;
-  uint32_t length = 0;            // at most limits::kBlobChunkBytes
-  Digest job = {};                // the job it belongs to: only its parties may read
+  uint32_t length = 0;  // at most limits::kBlobChunkBytes
+  Digest job = {};      // the job it belongs to: only its parties may read
   bool operator==(const BlobGet&) const = default;
 };
 // The bytes are the one attachment.
@@ -214,10 +214,10 @@ struct Issue {
 // Signed by the account's key: hold `amount` for the payee (R6).
 struct Escrow {
   PeerId book = {};
-  PublicKey account = {};         // the signer
-  PublicKey payee = {};           // the provider's identity, its account in every book
-  Digest nonce = {};              // the order's
-  PublicKey voucher_key = {};     // whose vouchers may be posted against it
+  PublicKey account = {};      // the signer
+  PublicKey payee = {};        // the provider's identity, its account in every book
+  Digest nonce = {};           // the order's
+  PublicKey voucher_key = {};  // whose vouchers may be posted against it
   Credits amount = {};
   Time accept_by = {};
   Time timeout = {};
@@ -242,8 +242,8 @@ struct Voucher {
 // The provider asks the book to pay: at most what the voucher says, less what was posted already.
 struct Post {
   Digest escrow = {};
-  Credits amount = {};            // cumulative over the lease; at most the voucher's
-  Bytes voucher = {};             // envelope
+  Credits amount = {};  // cumulative over the lease; at most the voucher's
+  Bytes voucher = {};   // envelope
   Digest lease = {};
   bool operator==(const Post&) const = default;
 };
@@ -255,7 +255,7 @@ struct Void {
 // The provider shows the book that it accepted (R6: before accept_by).
 struct Show {
   Digest escrow = {};
-  Bytes order = {};               // envelopes
+  Bytes order = {};  // envelopes
   Bytes acceptance = {};
   bool operator==(const Show&) const = default;
 };
@@ -269,9 +269,9 @@ struct AccountQuery {
 };
 struct Statement {
   PublicKey account = {};
-  Credits posted = {};            // credits posted − debits posted
-  Credits held = {};              // debits pending
-  Credits incoming = {};          // credits pending
+  Credits posted = {};    // credits posted − debits posted
+  Credits held = {};      // debits pending
+  Credits incoming = {};  // credits pending
   Time at = {};
   bool operator==(const Statement&) const = default;
 };
@@ -286,30 +286,30 @@ struct Order {
   PublicKey voucher_key = {};
   uint32_t slices = 1;
   Rate price = {};
-  Duration duration = {};         // metered time that is leased
-  Credits max_cost = {};          // the escrow's amount
+  Duration duration = {};  // metered time that is leased
+  Credits max_cost = {};   // the escrow's amount
   Credits hold_fee = {};
   Time issued = {};
-  Time expires = {};              // the last moment at which it may be accepted
+  Time expires = {};  // the last moment at which it may be accepted
   bool operator==(const Order&) const = default;
 };
 
 struct Acceptance {
-  Digest order = {};              // also the lease's id
-  uint64_t fence = 0;             // index of the entry that records it (R5)
+  Digest order = {};   // also the lease's id
+  uint64_t fence = 0;  // index of the entry that records it (R5)
   Time accepted = {};
   Time commit_by = {};
   Time ready_by = {};
   Time settle_by = {};
-  std::string device = {};        // uuid
+  std::string device = {};  // uuid
   bool operator==(const Acceptance&) const = default;
 };
 
 struct Commit {
   Digest lease = {};
-  uint64_t number = 0;            // R1: the signer's next number within the lease
+  uint64_t number = 0;  // R1: the signer's next number within the lease
   Digest acceptance = {};
-  Digest nonce = {};              // for the device to answer
+  Digest nonce = {};  // for the device to answer
   bool operator==(const Commit&) const = default;
 };
 
@@ -317,16 +317,16 @@ struct Ready {
   Digest lease = {};
   uint64_t number = 0;
   Digest commit = {};
-  Digest answer = {};             // the device's answer to the commit's nonce (gpu/worker/challenge.h)
-  Time ready = {};                // metering starts with the first voucher, never before this
-  Time end = {};                  // ready + duration
+  Digest answer = {};  // the device's answer to the commit's nonce (gpu/worker/challenge.h)
+  Time ready = {};     // metering starts with the first voucher, never before this
+  Time end = {};       // ready + duration
   bool operator==(const Ready&) const = default;
 };
 
 struct VoucherAck {
   Digest lease = {};
   Credits best = {};
-  Time metered_from = {};         // set with the first, else zero
+  Time metered_from = {};  // set with the first, else zero
   bool operator==(const VoucherAck&) const = default;
 };
 
@@ -339,7 +339,7 @@ struct BlobRef {
 struct Job {
   Digest lease = {};
   uint64_t number = 0;
-  BlobRef workload = {};          // the encoded workload (gpu/workload/workload.h)
+  BlobRef workload = {};            // the encoded workload (gpu/workload/workload.h)
   std::vector<BlobRef> blobs = {};  // modules and inputs it names
   std::string title = {};
   bool operator==(const Job&) const = default;
@@ -372,14 +372,14 @@ struct JobReceipt {
   Digest lease = {};
   uint64_t fence = 0;
   JobStatus status = JobStatus::kDone;
-  std::string sentence = {};      // why it failed
+  std::string sentence = {};  // why it failed
   std::string device = {};
   std::string device_name = {};
   uint32_t architecture = 0;
   std::string driver = {};
   Digest workload = {};
   std::vector<JobOutput> outputs = {};
-  Digest states_root = {};        // R7: over (launch, state root) pairs
+  Digest states_root = {};  // R7: over (launch, state root) pairs
   uint64_t launches = 0;
   uint64_t thread_instructions = 0;
   std::string result_class = {};  // "exact", "exact-ordered", "tolerant", "opaque"
@@ -400,7 +400,7 @@ struct Close {
   CloseReason reason = CloseReason::kNone;
   Duration metered = {};
   Credits due = {};
-  Credits best = {};              // best voucher
+  Credits best = {};  // best voucher
   bool operator==(const Close&) const = default;
 };
 

@@ -9,7 +9,6 @@
 
 namespace souk {
 
-using query::Field;
 using query::Literal;
 using query::Node;
 using query::Op;

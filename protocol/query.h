@@ -2,8 +2,8 @@
 //   gpu.model ~ "H100" and gpu.count >= 4 and price <= 2.5 and region in ("DE","FR")
 //   order by price / gpu.fp32_tflops
 // Grammar: [or-expression] ["order by" arithmetic ["asc"|"desc"]] ["limit" N]; predicates compare a
-// field with a literal (=, !=, <, <=, >, >=, ~ substring, in (…)); and, or, not, parentheses; text is
-// compared without case. Literals: numbers with units (24GiB, 10m, 2.5), strings. An offer that
+// field with a literal (=, !=, <, <=, >, >=, ~ substring, in (…)); and, or, not, parentheses; text
+// is compared without case. Literals: numbers with units (24GiB, 10m, 2.5), strings. An offer that
 // leaves a field unsaid fails every comparison of it. Bounded depth and length. Pure.
 #pragma once
 
@@ -36,8 +36,8 @@ class Query {
   // The matching offers' positions, in the query's order; without "order by" by price, then id.
   std::vector<size_t> Select(const std::vector<OfferView>& offers) const;
 
-  // For `souk why`: the predicates that the offer fails, nearest first; of an `or` only those of the
-  // nearest alternative. Empty where the offer matches.
+  // For `souk why`: the predicates that the offer fails, nearest first; of an `or` only those of
+  // the nearest alternative. Empty where the offer matches.
   struct Failure {
     std::string field = {};
     std::string has = {};

@@ -33,8 +33,8 @@ std::string RoughDuration(Duration duration);
 
 // "24 GiB", "1.2 MiB", "512 B": at most one decimal, rounded to the nearest.
 std::string FormatSize(uint64_t bytes);
-// "24GiB", "24 GiB", "1.5MiB", "512B", "512"; binary units KiB to EiB, decimal kB to EB. The one that
-// rounds: down, to whole bytes.
+// "24GiB", "24 GiB", "1.5MiB", "512B", "512"; binary units KiB to EiB, decimal kB to EB. The one
+// that rounds: down, to whole bytes.
 Result<uint64_t> ParseSize(std::string_view text);
 
 // ISO 8601 in UTC: "2026-03-01T14:22:06.113Z".

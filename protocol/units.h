@@ -12,24 +12,45 @@ struct Duration {
   int64_t ms = 0;
   auto operator<=>(const Duration&) const = default;
 };
-inline constexpr Duration Millis(int64_t n) { return Duration{n}; }
-inline constexpr Duration Seconds(int64_t n) { return Duration{n * 1000}; }
-inline constexpr Duration Minutes(int64_t n) { return Duration{n * 60'000}; }
-inline constexpr Duration Hours(int64_t n) { return Duration{n * 3'600'000}; }
-inline constexpr Duration operator+(Duration a, Duration b) { return {a.ms + b.ms}; }
-inline constexpr Duration operator-(Duration a, Duration b) { return {a.ms - b.ms}; }
-inline constexpr Duration operator*(Duration a, int64_t n) { return {a.ms * n}; }
+inline constexpr Duration Millis(int64_t n) {
+  return Duration{n};
+}
+inline constexpr Duration Seconds(int64_t n) {
+  return Duration{n * 1000};
+}
+inline constexpr Duration Minutes(int64_t n) {
+  return Duration{n * 60'000};
+}
+inline constexpr Duration Hours(int64_t n) {
+  return Duration{n * 3'600'000};
+}
+inline constexpr Duration operator+(Duration a, Duration b) {
+  return {a.ms + b.ms};
+}
+inline constexpr Duration operator-(Duration a, Duration b) {
+  return {a.ms - b.ms};
+}
+inline constexpr Duration operator*(Duration a, int64_t n) {
+  return {a.ms * n};
+}
 
 // Milliseconds since 1970 UTC. Values from peers are bounded by limits.h before arithmetic.
 struct Time {
   int64_t ms = 0;
   auto operator<=>(const Time&) const = default;
 };
-inline constexpr Time operator+(Time t, Duration d) { return {t.ms + d.ms}; }
-inline constexpr Time operator-(Time t, Duration d) { return {t.ms - d.ms}; }
-inline constexpr Duration operator-(Time a, Time b) { return {a.ms - b.ms}; }
+inline constexpr Time operator+(Time t, Duration d) {
+  return {t.ms + d.ms};
+}
+inline constexpr Time operator-(Time t, Duration d) {
+  return {t.ms - d.ms};
+}
+inline constexpr Duration operator-(Time a, Time b) {
+  return {a.ms - b.ms};
+}
 
-// What the loop reads once per turn (R4): the wall clock, and the monotonic clock that log time follows.
+// What the loop reads once per turn (R4): the wall clock, and the monotonic clock that log time
+// follows.
 struct Now {
   Time wall = {};
   Duration monotonic = {};
@@ -40,8 +61,12 @@ struct Credits {
   int64_t micro = 0;
   auto operator<=>(const Credits&) const = default;
 };
-inline constexpr Credits operator+(Credits a, Credits b) { return {a.micro + b.micro}; }
-inline constexpr Credits operator-(Credits a, Credits b) { return {a.micro - b.micro}; }
+inline constexpr Credits operator+(Credits a, Credits b) {
+  return {a.micro + b.micro};
+}
+inline constexpr Credits operator-(Credits a, Credits b) {
+  return {a.micro - b.micro};
+}
 
 // Millionths of a credit per slice and hour.
 struct Rate {

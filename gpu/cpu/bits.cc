@@ -159,7 +159,7 @@ const Op* Bfi(Warp& w, const Op* op) {
     const T low = n >= kBits<T> ? static_cast<T>(~T{0}) : (T{1} << (n & (kBits<T> - 1))) - 1;
     const T field = low << (pos & (kBits<T> - 1));
     const T r = (b[i] & ~field) | ((a[i] << (pos & (kBits<T> - 1))) & field);
-    d[i] = Runs(mask, i) ? r : d[i];
+    d[i] = Blend(mask, i, r, d[i]);
   }
   return op + 1;
 }
@@ -269,7 +269,7 @@ const Op* Pack(Warp& w, const Op* op) {
     SOUK_LANES(i) { r[i] = static_cast<T>(r[i] | static_cast<T>(T{part[i]} << (kBits<E> * e))); }
   }
   T* d = w.Lanes<T>(op->dst);
-  SOUK_LANES(i) { d[i] = Runs(mask, i) ? r[i] : d[i]; }
+  SOUK_LANES(i) { d[i] = Blend(mask, i, r[i], d[i]); }
   return op + 1;
 }
 template <typename T, typename E>
@@ -282,7 +282,7 @@ const Op* Unpack(Warp& w, const Op* op) {
     E* part = w.Lanes<E>(w.extra[op->extra + e]);
     SOUK_LANES(i) {
       const E r = static_cast<E>(a[i] >> (kBits<E> * e));
-      part[i] = Runs(mask, i) ? r : part[i];
+      part[i] = Blend(mask, i, r, part[i]);
     }
   }
   return op + 1;
@@ -297,8 +297,8 @@ struct Selp {
     const T* a = w.Lanes<T>(op->a);
     const T* b = w.Lanes<T>(op->b);
     SOUK_LANES(i) {
-      const T r = Runs(p, i) ? a[i] : b[i];
-      d[i] = Runs(mask, i) ? r : d[i];
+      const T r = Blend(p, i, a[i], b[i]);
+      d[i] = Blend(mask, i, r, d[i]);
     }
     return op + 1;
   }
@@ -307,7 +307,7 @@ struct Selp {
     T* d = w.Lanes<T>(op->dst);
     const T* a = w.Lanes<T>(op->a);
     const T* b = w.Lanes<T>(op->b);
-    SOUK_LANES(i) { d[i] = Runs(p, i) ? a[i] : b[i]; }
+    SOUK_LANES(i) { d[i] = Blend(p, i, a[i], b[i]); }
     return op + 1;
   }
 };

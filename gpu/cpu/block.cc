@@ -98,6 +98,13 @@ void BlockRunner::FillWarp(uint32_t warp) {
       Broadcast(w.regs + c.offset, c.bytes, c.value);
     }
   }
+  for (const ParamSlot& p : program_->params) {
+    uint64_t value = 0;
+    std::memcpy(&value, params_.data() + p.at, p.size);
+    const uint32_t shift = 64 - 8u * p.size;
+    if (p.sign) value = static_cast<uint64_t>(static_cast<int64_t>(value << shift) >> shift);
+    Broadcast(w.regs + p.offset, p.bytes, value);
+  }
   using ptx::Special;
   for (const SpecialSlot& s : program_->specials) {
     uint32_t* lanes = w.Lanes<uint32_t>(s.offset);

@@ -11,68 +11,70 @@ namespace {
 
 using ptx::Compare;
 
+// On single values bool, on vectors of the compiler all ones where it holds.
 template <Compare kCompare, typename T>
-inline bool Holds(T a, T b) {
-  const bool unordered = a != a || b != b;
-  switch (kCompare) {
-    case Compare::kEq:
-      return a == b;
-    case Compare::kNe:
-      return a < b || a > b;  // false where a NaN is; integers have none
-    case Compare::kLt:
-      return a < b;
-    case Compare::kLe:
-      return a <= b;
-    case Compare::kGt:
-      return a > b;
-    case Compare::kGe:
-      return a >= b;
-    case Compare::kEqu:
-      return a == b || unordered;
-    case Compare::kNeu:
-      return a != b;
-    case Compare::kLtu:
-      return !(a >= b);
-    case Compare::kLeu:
-      return !(a > b);
-    case Compare::kGtu:
-      return !(a <= b);
-    case Compare::kGeu:
-      return !(a < b);
-    case Compare::kNum:
-      return !unordered;
-    case Compare::kNan:
-      return unordered;
-    default:
-      return false;
-  }
+SOUK_INLINE auto Holds(T a, T b) {
+  if constexpr (kCompare == Compare::kEq) return a == b;
+  if constexpr (kCompare == Compare::kNe) return (a < b) | (a > b);  // false where a NaN is
+  if constexpr (kCompare == Compare::kLt) return a < b;
+  if constexpr (kCompare == Compare::kLe) return a <= b;
+  if constexpr (kCompare == Compare::kGt) return a > b;
+  if constexpr (kCompare == Compare::kGe) return a >= b;
+  if constexpr (kCompare == Compare::kEqu) return (a == b) | (a != a) | (b != b);
+  if constexpr (kCompare == Compare::kNeu) return a != b;
+  if constexpr (kCompare == Compare::kLtu) return (a < b) | (a != a) | (b != b);
+  if constexpr (kCompare == Compare::kLeu) return (a <= b) | (a != a) | (b != b);
+  if constexpr (kCompare == Compare::kGtu) return (a > b) | (a != a) | (b != b);
+  if constexpr (kCompare == Compare::kGeu) return (a >= b) | (a != a) | (b != b);
+  if constexpr (kCompare == Compare::kNum) return (a == a) & (b == b);
+  if constexpr (kCompare == Compare::kNan) return (a != a) | (b != b);
 }
 
 // The mask of lanes whose flag is not zero; flags are 0 or ~0.
 inline uint32_t Gather(const int32_t* flags) {
-#if defined(__AVX512DQ__)
-  const uint32_t low = _mm512_movepi32_mask(_mm512_loadu_si512(flags));
-  const uint32_t high = _mm512_movepi32_mask(_mm512_loadu_si512(flags + 16));
-  return low | high << 16;
-#elif defined(__AVX2__)
-  uint32_t mask = 0;
-  for (int i = 0; i < 4; ++i) {
-    const __m256 part =
-        _mm256_castsi256_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(flags + 8 * i)));
-    mask |= static_cast<uint32_t>(_mm256_movemask_ps(part)) << (8 * i);
-  }
-  return mask;
-#else
   uint32_t mask = 0;
   for (int i = 0; i < kLanes; ++i) mask |= (static_cast<uint32_t>(flags[i]) & 1) << i;
   return mask;
-#endif
 }
 
+#if defined(__AVX512DQ__)
+inline constexpr int kVectorBytes = 64;
+SOUK_INLINE uint32_t Signs32(__m512i v) { return _mm512_movepi32_mask(v); }
+SOUK_INLINE uint32_t Signs64(__m512i v) { return _mm512_movepi64_mask(v); }
+using Raw = __m512i;
+#elif defined(__AVX2__)
+inline constexpr int kVectorBytes = 32;
+SOUK_INLINE uint32_t Signs32(__m256i v) {
+  return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(v)));
+}
+SOUK_INLINE uint32_t Signs64(__m256i v) {
+  return static_cast<uint32_t>(_mm256_movemask_pd(_mm256_castsi256_pd(v)));
+}
+using Raw = __m256i;
+#endif
+
 template <Compare kCompare, typename T>
-inline uint32_t CompareLanes(Warp& w, const Op* op) {
+SOUK_INLINE uint32_t CompareLanes(Warp& w, const Op* op) {
   const T* a = w.Lanes<T>(op->a);
   const T* b = w.Lanes<T>(op->b);
+#if defined(__AVX2__)
+  if constexpr (sizeof(T) >= 4) {
+    typedef T Vector __attribute__((vector_size(kVectorBytes)));
+    constexpr int kStep = kVectorBytes / static_cast<int>(sizeof(T));
+    uint32_t mask = 0;
+    for (int i = 0; i < kLanes; i += kStep) {
+      Vector x;
+      Vector y;
+      __builtin_memcpy(&x, a + i, kVectorBytes);
+      __builtin_memcpy(&y, b + i, kVectorBytes);
+      const auto holds = Holds<kCompare, Vector>(x, y);
+      Raw raw;
+      __builtin_memcpy(&raw, &holds, kVectorBytes);
+      mask |= (sizeof(T) == 4 ? Signs32(raw) : Signs64(raw)) << i;
+    }
+    return mask;
+  }
+#endif
   alignas(64) int32_t flags[kLanes];
   SOUK_LANES(i) { flags[i] = Holds<kCompare, T>(a[i], b[i]) ? -1 : 0; }
   return Gather(flags);

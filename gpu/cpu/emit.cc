@@ -167,6 +167,15 @@ class Emitter {
       if (reg.kind == RegKind::kConstant) {
         program_.constants.push_back(ConstantSlot{slots_.offset[r], reg.bytes, reg.value});
       }
+      if (reg.kind == RegKind::kParam) {
+        ParamSlot param;
+        param.offset = slots_.offset[r];
+        param.bytes = reg.bytes;
+        param.at = static_cast<uint32_t>(reg.value);
+        param.size = static_cast<uint8_t>(reg.value >> 32);
+        param.sign = (reg.value >> 40 & 1) != 0;
+        program_.params.push_back(param);
+      }
       if (reg.kind == RegKind::kSpecial) {
         program_.specials.push_back(
             SpecialSlot{slots_.offset[r], static_cast<ptx::Special>(reg.value)});

@@ -14,12 +14,12 @@ namespace souk::gpu::cpu {
 inline constexpr uint32_t kNoReg = UINT32_MAX;
 inline constexpr uint32_t kNoLabel = UINT32_MAX;
 
-enum class RegKind : uint8_t { kVariable, kConstant, kSpecial };
+enum class RegKind : uint8_t { kVariable, kConstant, kSpecial, kParam };
 
 struct VReg {
   uint8_t bytes = 4;  // of a lane; 1: a predicate
   RegKind kind = RegKind::kVariable;
-  uint64_t value = 0;  // the constant, or ptx::Special
+  uint64_t value = 0;  // the constant, ptx::Special, or where the parameter stands
 };
 
 struct ExtraReg {

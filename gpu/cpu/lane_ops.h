@@ -9,6 +9,8 @@
 // never overlaps it otherwise: registers of different width come from different pools.
 #pragma once
 
+#include <cstddef>
+
 #include "gpu/cpu/handlers.h"
 
 #ifndef SOUK_SIMD
@@ -29,6 +31,38 @@ SOUK_INLINE bool Runs(T mask, int lane) {
   return (mask >> lane) & 1;
 }
 
+template <size_t kBytes>
+struct WordOf;
+template <>
+struct WordOf<2> {
+  using Type = uint16_t;
+};
+template <>
+struct WordOf<4> {
+  using Type = uint32_t;
+};
+template <>
+struct WordOf<8> {
+  using Type = uint64_t;
+};
+
+template <typename To, typename From>
+SOUK_INLINE To Bits(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  __builtin_memcpy(&to, &from, sizeof(to));
+  return to;
+}
+
+// r where the lane's bit is set, else old. In bit operations: compilers turn a choice between a
+// value and what is stored already into a branch around the store, lane by lane.
+template <typename D>
+SOUK_INLINE D Blend(uint32_t mask, int lane, D r, D old) {
+  using U = typename WordOf<sizeof(D)>::Type;
+  const U keep = static_cast<U>(U{0} - static_cast<U>((mask >> lane) & 1));
+  return Bits<D>(static_cast<U>((Bits<U>(r) & keep) | (Bits<U>(old) & static_cast<U>(~keep))));
+}
+
 template <class F>
 struct Map1 {
   using D = typename F::D;
@@ -46,7 +80,7 @@ struct Map1 {
     const A* a = w.Lanes<A>(op->a);
     SOUK_LANES(i) {
       const D r = F::Do(a[i]);
-      d[i] = Runs(mask, i) ? r : d[i];
+      d[i] = Blend(mask, i, r, d[i]);
     }
     return op + 1;
   }
@@ -72,7 +106,7 @@ struct Map2 {
     const B* b = w.Lanes<B>(op->b);
     SOUK_LANES(i) {
       const D r = F::Do(a[i], b[i]);
-      d[i] = Runs(mask, i) ? r : d[i];
+      d[i] = Blend(mask, i, r, d[i]);
     }
     return op + 1;
   }
@@ -101,7 +135,7 @@ struct Map3 {
     const C* c = w.Lanes<C>(op->c);
     SOUK_LANES(i) {
       const D r = F::Do(a[i], b[i], c[i]);
-      d[i] = Runs(mask, i) ? r : d[i];
+      d[i] = Blend(mask, i, r, d[i]);
     }
     return op + 1;
   }
@@ -119,7 +153,7 @@ struct MapImm1 {
     const A* a = w.Lanes<A>(op->a);
     SOUK_LANES(i) {
       const D r = F::Do(a[i], imm);
-      d[i] = Runs(mask, i) ? r : d[i];
+      d[i] = Blend(mask, i, r, d[i]);
     }
     return op + 1;
   }
@@ -137,7 +171,7 @@ struct MapImm2 {
     const B* b = w.Lanes<B>(op->b);
     SOUK_LANES(i) {
       const D r = F::Do(a[i], b[i], imm);
-      d[i] = Runs(mask, i) ? r : d[i];
+      d[i] = Blend(mask, i, r, d[i]);
     }
     return op + 1;
   }
@@ -157,7 +191,7 @@ struct MapImm3 {
     const C* c = w.Lanes<C>(op->c);
     SOUK_LANES(i) {
       const D r = F::Do(a[i], b[i], c[i], imm);
-      d[i] = Runs(mask, i) ? r : d[i];
+      d[i] = Blend(mask, i, r, d[i]);
     }
     return op + 1;
   }
@@ -189,14 +223,6 @@ void PutImm3(HandlerTable& t, Fn fn, Ty ty) {
 }
 inline void Put(HandlerTable& t, Fn fn, Ty ty, Handler handler) {
   t.At(fn, ty) = HandlerPair{handler, handler};
-}
-
-template <typename To, typename From>
-SOUK_INLINE To Bits(From from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  __builtin_memcpy(&to, &from, sizeof(to));
-  return to;
 }
 
 template <typename T>

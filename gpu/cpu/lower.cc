@@ -320,10 +320,14 @@ Result<Lowering::Address> Lowering::AddressOfOperand(const Operand& operand, ptx
     const uint32_t bytes = ir_.regs[address.reg].bytes;
     address.narrow = bytes == 4;
     if (bytes != 8 && bytes != 4) return Refuse("address of the wrong width");
+    // Handlers add the offset in 32 bits where the register has them.
+    const int64_t offset = operand.offset();
+    if (address.narrow && (offset < INT32_MIN || offset > INT32_MAX)) return Refuse("offset");
     return address;
   }
   address.reg = Constant(4, 0);
   address.narrow = true;
+  address.fixed = true;
   if (operand.base == ptx::BaseKind::kVariable) {
     ASSIGN_OR_RETURN(const Place place, PlaceOf(operand.scope, operand.index));
     address.offset += place.address;

@@ -99,10 +99,13 @@ class Lowering {
   struct Address {
     uint32_t reg = kNoReg;
     bool narrow = false;
+    bool fixed = false;  // no register has a part in it
     uint64_t offset = 0;
     Window window = Window::kGeneric;
   };
   Result<Address> AddressOfOperand(const ptx::Operand& operand, ptx::Space space);
+  bool IsKernelParam(const Address& address, size_t elements) const;
+  uint32_t ParamValue(uint64_t offset, ptx::Type type, uint32_t bytes);
   // The address in a 64-bit register.
   Result<uint32_t> AddressValue(const ptx::Operand& operand, ptx::Space space);
   // dst, and the predicate of d|p (kNoReg where there is none).

@@ -135,6 +135,30 @@ Status Lowering::Mov(Operands operands) {
   return Ok();
 }
 
+// A kernel's parameter at a place known now: every lane of every block reads the same value, which
+// is put into a register before the launch. Wild ones are left to the access itself.
+bool Lowering::IsKernelParam(const Address& address, size_t elements) const {
+  const uint64_t size = ptx::TypeBytes(operation_->type);
+  return address.window == Window::kParam && address.fixed && address.offset <= ir_.param_bytes &&
+         size * elements <= ir_.param_bytes - address.offset &&
+         address.offset % (size * elements) == 0;
+}
+
+uint32_t Lowering::ParamValue(uint64_t offset, ptx::Type type, uint32_t bytes) {
+  const uint64_t size = ptx::TypeBytes(type);
+  const bool sign = ptx::IsSigned(type) && size < bytes;
+  // What FillWarp reads: offset, size and whether the sign extends.
+  const uint64_t value = offset | size << 32 | (sign ? uint64_t{1} << 40 : 0);
+  const auto key = std::make_pair(bytes | 0x100, value);
+  const auto found = constants_.find(key);
+  if (found != constants_.end()) return found->second;
+  const uint32_t reg = NewReg(bytes);
+  ir_.regs[reg].kind = RegKind::kParam;
+  ir_.regs[reg].value = value;
+  constants_[key] = reg;
+  return reg;
+}
+
 Status Lowering::Load(Operands operands) {
   if (operands.size() != 2) return Refuse("operands");
   ASSIGN_OR_RETURN(const Address address, AddressOfOperand(operands[1], operation_->space));
@@ -154,6 +178,14 @@ Status Lowering::Load(Operands operands) {
   for (const Operand& part : parts) {
     ASSIGN_OR_RETURN(const uint32_t reg, Dest(part, UnsignedOfBytes(bytes)));
     regs.push_back(reg);
+  }
+  if (IsKernelParam(address, parts.size())) {
+    const uint32_t size = ptx::TypeBytes(operation_->type);
+    for (size_t i = 0; i < regs.size(); ++i) {
+      const uint32_t value = ParamValue(address.offset + i * size, operation_->type, bytes);
+      Emit(Fn::kMov, TyOf(UnsignedOfBytes(bytes)), regs[i], value);
+    }
+    return Ok();
   }
   const uint32_t window = static_cast<uint32_t>(address.window);
   Inst& inst = Emit(Fn::kLd + 3 * window + WidthIndex(bytes), MemoryType(operation_->type, bytes));

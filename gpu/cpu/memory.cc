@@ -9,11 +9,23 @@ namespace {
 // kOpen: global and generic; kShared; kOther: local and param.
 enum class Kind : uint8_t { kOpen, kShared, kOther };
 
+// Offsets within the windows fit in 32 bits, those within device memory need not.
+template <Kind kKind>
+struct OffsetOf {
+  using Type = uint32_t;
+};
+template <>
+struct OffsetOf<Kind::kOpen> {
+  using Type = uint64_t;
+};
+template <Kind kKind>
+using Offset = typename OffsetOf<kKind>::Type;
+
 struct View {
   uint64_t begin;
   uint64_t size;
   uint8_t* host;
-  uint64_t stride;  // between threads (local)
+  uint32_t stride;  // between threads (local)
   bool writable;
 };
 
@@ -28,46 +40,60 @@ SOUK_INLINE View ViewOf(Warp& w, const Op* op) {
   }
   if constexpr (kKind == Kind::kShared) return View{0, m.shared_bytes, m.shared, 0, true};
   if (WindowOf(op) == Window::kParam) return View{0, m.param_bytes, m.params, 0, false};
-  return View{0, m.local_bytes, m.local + uint64_t{w.index} * kLanes * m.local_bytes, m.local_bytes,
-              true};
+  return View{0, m.local_bytes, m.local + uint64_t{w.index} * kLanes * m.local_bytes,
+              static_cast<uint32_t>(m.local_bytes), true};
 }
 
-// The lanes' offsets into the view, and what they have in common.
+// The lanes' offsets into the view.
+template <Kind kKind>
+SOUK_INLINE void FindOffsets(Warp& w, const Op* op, const View& v, Offset<kKind>* off) {
+  const uint64_t delta = op->imm - v.begin;
+  if (op->flags & kNarrowAddress) {
+    const uint32_t* a = w.Lanes<uint32_t>(op->a);
+    const auto d = static_cast<Offset<kKind>>(delta);
+    SOUK_LANES(i) { off[i] = a[i] + d; }
+    return;
+  }
+  const uint64_t* a = w.Lanes<uint64_t>(op->a);
+  if constexpr (kKind == Kind::kOpen) {
+    SOUK_LANES(i) { off[i] = a[i] + delta; }
+  } else {
+    SOUK_LANES(i) {
+      const uint64_t at = a[i] + delta;
+      off[i] = static_cast<uint32_t>(at >> 32 != 0 ? 0xffffffff : at);
+    }
+  }
+}
+
+// What the offsets have in common.
 struct Shape {
   bool bad;   // some lane is out of bounds or misaligned
   bool same;  // all lanes name one place
   bool step;  // lane after lane without gaps
 };
 
-template <bool kFull>
-SOUK_INLINE Shape Measure(Warp& w, const Op* op, const View& v, uint32_t mask, uint32_t bytes,
-                          uint64_t* off) {
-  const uint64_t delta = op->imm - v.begin;
-  if (op->flags & kNarrowAddress) {
-    const uint32_t* a = w.Lanes<uint32_t>(op->a);
-    SOUK_LANES(i) { off[i] = a[i] + delta; }
-  } else {
-    const uint64_t* a = w.Lanes<uint64_t>(op->a);
-    SOUK_LANES(i) { off[i] = a[i] + delta; }
-  }
+// For accesses of 2^shift bytes.
+template <typename O, bool kFull>
+SOUK_INLINE Shape Measure(const View& v, uint32_t mask, uint32_t shift, O* off) {
+  const O bytes = O{1} << shift;
   if constexpr (!kFull) {
-    const uint64_t first = off[__builtin_ctz(mask)];
-    SOUK_LANES(i) { off[i] = Runs(mask, i) ? off[i] : first; }
+    const O first = off[__builtin_ctz(mask)];
+    SOUK_LANES(i) { off[i] = Blend(mask, i, off[i], first); }
   }
-  const uint64_t zero = off[0];
-  const uint64_t limit = v.size - bytes;  // wraps where the view is too small: over's top bit is set
-  uint64_t over = limit;
-  uint64_t low = 0;
-  uint64_t same = 0;
-  uint64_t step = 0;
+  const O zero = off[0];
+  const O limit = static_cast<O>(v.size) - bytes;  // wraps where the view is too small: top bit set
+  O over = limit;
+  O low = 0;
+  O same = 0;
+  O step = 0;
   SOUK_LANES(i) {
     // The top bit is set where off > limit, both taken as unsigned.
     over |= off[i] | (limit - off[i]);
     low |= off[i];
     same |= off[i] ^ zero;
-    step |= (off[i] - zero) ^ (static_cast<uint64_t>(i) * bytes);
+    step |= (off[i] - zero) ^ (static_cast<O>(i) << shift);
   }
-  return Shape{(over >> 63) != 0 || (low & (bytes - 1)) != 0, same == 0, step == 0};
+  return Shape{(over >> (kBits<O> - 1)) != 0 || (low & (bytes - 1)) != 0, same == 0, step == 0};
 }
 
 // Lane by lane: several allocations, windows of the generic space, faults.
@@ -91,37 +117,51 @@ const Op* LoadSlowly(Warp& w, const Op* op, uint32_t mask) {
   return op + 1;
 }
 
+// One element of each lane, at `at` plus the lane's offset. Lanes that do not run have a valid
+// offset too (Measure).
+template <typename M, typename R, bool kFull, typename O>
+SOUK_INLINE void Take(R* d, const uint8_t* at, const O* off, uint32_t mask) {
+  for (int i = 0; i < kLanes; ++i) {
+    const R r = static_cast<R>(*reinterpret_cast<const M*>(at + off[i]));
+    d[i] = kFull ? r : Blend(mask, i, r, d[i]);
+  }
+}
+
 template <Kind kKind, typename M, typename R, bool kFull>
 const Op* Load(Warp& w, const Op* op) {
   const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
   if (!kFull && mask == 0) return op + 1;
   const uint32_t count = op->count;
-  const uint32_t bytes = static_cast<uint32_t>(sizeof(M)) * count;
+  constexpr uint32_t kShift = sizeof(M) == 1 ? 0 : sizeof(M) == 2 ? 1 : sizeof(M) == 4 ? 2 : 3;
   const View v = ViewOf<kKind>(w, op);
-  alignas(64) uint64_t off[kLanes];
-  const Shape shape = Measure<kFull>(w, op, v, mask, bytes, off);
-  if (shape.bad) [[unlikely]] return LoadSlowly<M, R>(w, op, mask);
-  const uint8_t* host = v.host;
-  if constexpr (kKind == Kind::kOther) {
-    SOUK_LANES(i) { off[i] += static_cast<uint64_t>(i) * v.stride; }
-  }
-  const bool plain = kKind != Kind::kOther || v.stride == 0;
-  for (uint32_t e = 0; e < count; ++e) {
-    R* d = w.Lanes<R>(count == 1 ? op->dst : w.extra[op->extra + e]);
-    const uint8_t* at = host + e * sizeof(M);
-    if (plain && shape.same) {
-      const R r = static_cast<R>(*reinterpret_cast<const M*>(at + off[0]));
-      SOUK_LANES(i) { d[i] = kFull || Runs(mask, i) ? r : d[i]; }
-    } else if (kFull && plain && shape.step && count == 1) {
-      const M* from = reinterpret_cast<const M*>(at + off[0]);
+  alignas(64) Offset<kKind> off[kLanes];
+  FindOffsets<kKind>(w, op, v, off);
+  if (count == 1) [[likely]] {
+    const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, kShift, off);
+    if (shape.bad) [[unlikely]] return LoadSlowly<M, R>(w, op, mask);
+    R* d = w.Lanes<R>(op->dst);
+    if (kKind == Kind::kOther && v.stride != 0) {
+      SOUK_LANES(i) { off[i] += static_cast<uint32_t>(i) * v.stride; }
+    } else if (shape.same) {
+      const R r = static_cast<R>(*reinterpret_cast<const M*>(v.host + off[0]));
+      SOUK_LANES(i) { d[i] = kFull ? r : Blend(mask, i, r, d[i]); }
+      return op + 1;
+    } else if (kFull && shape.step) {
+      const M* from = reinterpret_cast<const M*>(v.host + off[0]);
       SOUK_LANES(i) { d[i] = static_cast<R>(from[i]); }
-    } else {
-      // Lanes that do not run read their neighbour's place, which is valid.
-      for (int i = 0; i < kLanes; ++i) {
-        const R r = static_cast<R>(*reinterpret_cast<const M*>(at + off[i]));
-        d[i] = kFull || Runs(mask, i) ? r : d[i];
-      }
+      return op + 1;
     }
+    Take<M, R, kFull>(d, v.host, off, mask);
+    return op + 1;
+  }
+  const uint32_t shift = kShift + static_cast<uint32_t>(__builtin_ctz(count));
+  const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, shift, off);
+  if (shape.bad) [[unlikely]] return LoadSlowly<M, R>(w, op, mask);
+  if (kKind == Kind::kOther && v.stride != 0) {
+    SOUK_LANES(i) { off[i] += static_cast<uint32_t>(i) * v.stride; }
+  }
+  for (uint32_t e = 0; e < count; ++e) {
+    Take<M, R, kFull>(w.Lanes<R>(w.extra[op->extra + e]), v.host + e * sizeof(M), off, mask);
   }
   return op + 1;
 }
@@ -149,16 +189,16 @@ const Op* Store(Warp& w, const Op* op) {
   const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
   if (!kFull && mask == 0) return op + 1;
   const uint32_t count = op->count;
-  const uint32_t bytes = static_cast<uint32_t>(sizeof(M)) * count;
+  constexpr uint32_t kShift = sizeof(M) == 1 ? 0 : sizeof(M) == 2 ? 1 : sizeof(M) == 4 ? 2 : 3;
+  const uint32_t shift = kShift + static_cast<uint32_t>(__builtin_ctz(count));
   const View v = ViewOf<kKind>(w, op);
-  alignas(64) uint64_t off[kLanes];
-  const Shape shape = Measure<kFull>(w, op, v, mask, bytes, off);
+  alignas(64) Offset<kKind> off[kLanes];
+  FindOffsets<kKind>(w, op, v, off);
+  const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, shift, off);
   if (shape.bad || !v.writable) [[unlikely]] return StoreSlowly<M, R>(w, op, mask);
-  if constexpr (kKind == Kind::kOther) {
-    SOUK_LANES(i) { off[i] += static_cast<uint64_t>(i) * v.stride; }
-  }
-  const bool plain = kKind != Kind::kOther || v.stride == 0;
-  if (kFull && plain && shape.step && count == 1) {
+  if (kKind == Kind::kOther && v.stride != 0) {
+    SOUK_LANES(i) { off[i] += static_cast<uint32_t>(i) * v.stride; }
+  } else if (kFull && shape.step && count == 1) {
     const R* b = w.Lanes<R>(op->b);
     M* to = reinterpret_cast<M*>(v.host + off[0]);
     SOUK_LANES(i) { to[i] = static_cast<M>(b[i]); }
@@ -167,8 +207,13 @@ const Op* Store(Warp& w, const Op* op) {
   for (uint32_t e = 0; e < count; ++e) {
     const R* b = w.Lanes<R>(count == 1 ? op->b : w.extra[op->extra + e]);
     uint8_t* at = v.host + e * sizeof(M);
-    for (int i = 0; i < kLanes; ++i) {
-      if (kFull || Runs(mask, i)) *reinterpret_cast<M*>(at + off[i]) = static_cast<M>(b[i]);
+    if constexpr (kFull) {
+      for (int i = 0; i < kLanes; ++i) *reinterpret_cast<M*>(at + off[i]) = static_cast<M>(b[i]);
+    } else {
+      for (uint32_t left = mask; left != 0; left &= left - 1) {
+        const int i = __builtin_ctz(left);
+        *reinterpret_cast<M*>(at + off[i]) = static_cast<M>(b[i]);
+      }
     }
   }
   return op + 1;

@@ -19,6 +19,13 @@ struct SpecialSlot {
   uint32_t offset = 0;
   ptx::Special special = ptx::Special::kTidX;
 };
+struct ParamSlot {
+  uint32_t offset = 0;
+  uint8_t bytes = 4;  // of a lane
+  uint32_t at = 0;    // in the parameter space
+  uint8_t size = 4;   // there
+  bool sign = false;  // extends
+};
 struct ClearedSlot {
   uint32_t offset = 0;
   uint32_t bytes = 0;  // of the whole warp
@@ -31,6 +38,7 @@ struct Program {
   std::vector<uint32_t> lines = {};  // of each op, in the PTX
   std::vector<ConstantSlot> constants = {};
   std::vector<SpecialSlot> specials = {};
+  std::vector<ParamSlot> params = {};
   std::vector<ClearedSlot> cleared = {};
   uint32_t register_bytes = 0;  // of one warp
   uint32_t site_count = 0;

@@ -3,6 +3,10 @@
 #include "gpu/cpu/lane_ops.h"
 #include "gpu/ptx/operation.h"
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 namespace souk::gpu::cpu::SOUK_SIMD {
 namespace {
 
@@ -16,6 +20,20 @@ SOUK_INLINE bool Arrived(Warp& w, const Op* op, const Op** next) {
   for (uint32_t left = w.active; left != 0; left &= left - 1) members |= m[__builtin_ctz(left)];
   if ((members & w.live & ~w.active) == 0) return true;
   return w.PassMembers(op, members, next);
+}
+
+// r[i] = a[from[i]], 0 <= from < 32.
+SOUK_INLINE void Pick(const uint32_t* a, const int32_t* from, uint32_t* r) {
+#if defined(__AVX512F__)
+  const __m512i low = _mm512_loadu_si512(a);
+  const __m512i high = _mm512_loadu_si512(a + 16);
+  for (int i = 0; i < kLanes; i += 16) {
+    const __m512i index = _mm512_load_si512(from + i);
+    _mm512_store_si512(r + i, _mm512_permutex2var_epi32(low, index, high));
+  }
+#else
+  for (int i = 0; i < kLanes; ++i) r[i] = a[from[i] & 31];
+#endif
 }
 
 enum class Mode : uint8_t { kUp, kDown, kBfly, kIdx };
@@ -57,10 +75,10 @@ const Op* Shuffle(Warp& w, const Op* op) {
     from[i] = in ? j : lane;
     inside[i] = in ? 1 : 0;
   }
-  for (int i = 0; i < kLanes; ++i) r[i] = a[from[i] & 31];
+  Pick(a, from, r);
   uint32_t* d = w.Lanes<uint32_t>(op->dst);
   const uint32_t active = w.active;
-  SOUK_LANES(i) { d[i] = Runs(active, i) ? r[i] : d[i]; }
+  SOUK_LANES(i) { d[i] = Blend(active, i, r[i], d[i]); }
   if (op->count > 1) {
     uint32_t p = 0;
     for (int i = 0; i < kLanes; ++i) p |= static_cast<uint32_t>(inside[i]) << i;
@@ -104,7 +122,7 @@ const Op* TakeVote(Warp& w, const Op* op) {
     const uint32_t yes = p & group;
     if constexpr (kVote == Vote::kBallot) {
       uint32_t* d = w.Lanes<uint32_t>(op->dst);
-      SOUK_LANES(i) { d[i] = Runs(group, i) ? yes : d[i]; }
+      SOUK_LANES(i) { d[i] = Blend(group, i, yes, d[i]); }
     } else {
       const bool r = kVote == Vote::kAll   ? yes == group
                      : kVote == Vote::kAny ? yes != 0
@@ -194,7 +212,7 @@ const Op* WarpSync(Warp& w, const Op* op) {
 const Op* Activemask(Warp& w, const Op* op) {
   const uint32_t mask = w.Mask(op);
   uint32_t* d = w.Lanes<uint32_t>(op->dst);
-  SOUK_LANES(i) { d[i] = Runs(mask, i) ? mask : d[i]; }
+  SOUK_LANES(i) { d[i] = Blend(mask, i, mask, d[i]); }
   return op + 1;
 }
 
@@ -205,7 +223,7 @@ const Op* Elect(Warp& w, const Op* op) {
   ForGroups(w, op, [&](uint32_t group) {
     const uint32_t leader = static_cast<uint32_t>(__builtin_ctz(group));
     uint32_t* d = w.Lanes<uint32_t>(op->dst);
-    SOUK_LANES(i) { d[i] = Runs(group, i) ? leader : d[i]; }
+    SOUK_LANES(i) { d[i] = Blend(group, i, leader, d[i]); }
     uint32_t& p = w.Predicate(w.extra[op->extra + 1]);
     p = (p & ~group) | (uint32_t{1} << leader);
   });

@@ -5,7 +5,14 @@ namespace souk::gpu::cpu {
 void Warp::SetActive(uint32_t mask) {
   active = mask;
   full = mask == kAllLanes ? 1 : 0;
-  lanes = static_cast<uint32_t>(__builtin_popcount(mask));
+  if (full != 0) {
+    lanes = kLanes;
+    return;
+  }
+  // Without the instruction, which the baseline has not, the builtin is a call.
+  uint32_t v = mask - ((mask >> 1) & 0x55555555);
+  v = (v & 0x33333333) + ((v >> 2) & 0x33333333);
+  lanes = (((v + (v >> 4)) & 0x0f0f0f0f) * 0x01010101) >> 24;
 }
 
 void Warp::Push(uint32_t pc, uint32_t mask) {

@@ -35,8 +35,8 @@ std::string UuidText(const cuda::CUuuid& uuid) {
 // "580.65.06" stands in the first line of the kernel module's version file; the driver API only
 // knows the CUDA version.
 std::string DriverVersion(const Driver& driver) {
-  const std::string cuda = "CUDA " + std::to_string(driver.version / 1000) + "." +
-                           std::to_string(driver.version % 1000 / 10);
+  std::string cuda = "CUDA " + std::to_string(driver.version / 1000) + "." +
+                     std::to_string(driver.version % 1000 / 10);
   const Result<Bytes> file = ReadFile("/proc/driver/nvidia/version", 4096);
   if (!file) return cuda;
   std::string_view text = AsText(*file);
@@ -177,7 +177,8 @@ Result<ModuleHandle> CudaDevice::Load(const ptx::Module& module) {
   const std::string text = ptx::Write(module);
   std::string log(kJitLogBytes, '\0');
   int options[] = {cuda::kJitErrorLogBuffer, cuda::kJitErrorLogBufferSizeBytes};
-  void* values[] = {log.data(), reinterpret_cast<void*>(uintptr_t{kJitLogBytes - 1})};
+  void* values[] = {log.data(),
+                    reinterpret_cast<void*>(uintptr_t{kJitLogBytes - 1})};  // NOLINT: the API's way
   Loaded loaded;
   const CUresult result =
       driver_.cuModuleLoadDataEx(&loaded.module, text.c_str(), 2, options, values);

@@ -33,8 +33,8 @@ inline constexpr int kMaxDynamicSharedSizeBytes = 8;  // CU_FUNC_ATTRIBUTE_…
 enum JitOption : int { kJitErrorLogBuffer = 5, kJitErrorLogBufferSizeBytes = 6 };
 // CU_LAUNCH_PARAM_…: the parameter space as one block of bytes.
 inline void* const kLaunchParamEnd = nullptr;
-inline void* const kLaunchParamBufferPointer = reinterpret_cast<void*>(uintptr_t{1});
-inline void* const kLaunchParamBufferSize = reinterpret_cast<void*>(uintptr_t{2});
+inline void* const kLaunchParamBufferPointer = reinterpret_cast<void*>(uintptr_t{1});  // NOLINT
+inline void* const kLaunchParamBufferSize = reinterpret_cast<void*>(uintptr_t{2});     // NOLINT
 
 // clang-format off
 #define SOUK_CUDA_FUNCTIONS(X)                                                                \
@@ -68,7 +68,7 @@ inline void* const kLaunchParamBufferSize = reinterpret_cast<void*>(uintptr_t{2}
 
 // Function pointers into one loaded driver. It stays loaded for the life of the process.
 struct Driver {
-#define X(name, signature) CUresult(*name) signature = nullptr;
+#define X(name, signature) CUresult(*name) signature = nullptr;  // NOLINT: a declarator
   SOUK_CUDA_FUNCTIONS(X)
 #undef X
   std::string library = {};

@@ -40,6 +40,7 @@ Result<std::unique_ptr<Device>> OpenDevice(const std::string& name) {
 Result<std::vector<NamedDevice>> ListDevices() {
   ASSIGN_OR_RETURN(std::vector<DeviceInfo> gpus, ListCudaDevices());
   std::vector<NamedDevice> devices;
+  devices.reserve(gpus.size() + 1);
   for (DeviceInfo& info : gpus) {
     devices.push_back({kCudaPrefix.data() + std::to_string(devices.size()), std::move(info)});
   }

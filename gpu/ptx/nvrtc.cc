@@ -118,7 +118,7 @@ std::vector<std::string> Arguments(const CompileOptions& options) {
   std::vector<std::string> arguments = {
       fmt::format("--gpu-architecture=compute_{}{}", options.architecture,
                   options.architecture_suffix),
-      "--std=c++17", "--device-as-default-execution-space"};
+      "--std=c++17"};
   if (options.line_info) arguments.emplace_back("--generate-line-info");
   for (const std::string& define : options.defines) arguments.push_back("--define-macro=" + define);
   std::vector<fs::path> folders = options.include_dirs;

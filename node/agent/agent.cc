@@ -49,8 +49,9 @@ Time Agent::LogTime(Now now) const {
 }
 
 Turn Agent::MakeTurn(Now now) {
-  return Turn({*this, identity_, settings_, view_, connections_, counterparties_, directory_, asks_},
-              log_size_, LogTime(now), now);
+  return Turn(
+      {*this, identity_, settings_, view_, connections_, counterparties_, directory_, asks_},
+      log_size_, LogTime(now), now);
 }
 
 Effects Agent::Finish(Turn& turn) {
@@ -124,13 +125,15 @@ Effects Agent::Step(const Event& event, Now now) {
 }
 
 void Agent::On(Turn& turn, const Event& event) {
-  if (const auto* document = std::get_if<DocumentArrived>(&event)) return OnDocument(turn, *document);
+  if (const auto* document = std::get_if<DocumentArrived>(&event))
+    return OnDocument(turn, *document);
   if (const auto* refused = std::get_if<MessageRefused>(&event)) {
-    turn.TellConnection(refused->connection, turn.Sign(Refusal{.code = refused->code,
-                                                               .sentence = refused->sentence}));
+    turn.TellConnection(refused->connection,
+                        turn.Sign(Refusal{.code = refused->code, .sentence = refused->sentence}));
     return connections_.Strike(turn, refused->connection);
   }
-  if (const auto* lost = std::get_if<ConnectionLost>(&event)) return connections_.OnLost(turn, lost->connection);
+  if (const auto* lost = std::get_if<ConnectionLost>(&event))
+    return connections_.OnLost(turn, lost->connection);
   if (std::holds_alternative<LogConfirmed>(event)) {
     if (!may_sign_) Open(turn);
     return;
@@ -142,8 +145,10 @@ void Agent::On(Turn& turn, const Event& event) {
     return;
   }
   if (const auto* command = std::get_if<CommandArrived>(&event)) return OnCommand(turn, *command);
-  if (const auto* ready = std::get_if<WorkerReady>(&event)) return provider_.OnWorkerReady(turn, *ready);
-  if (const auto* gone = std::get_if<WorkerGone>(&event)) return provider_.OnWorkerGone(turn, *gone);
+  if (const auto* ready = std::get_if<WorkerReady>(&event))
+    return provider_.OnWorkerReady(turn, *ready);
+  if (const auto* gone = std::get_if<WorkerGone>(&event))
+    return provider_.OnWorkerGone(turn, *gone);
   if (const auto* progress = std::get_if<JobProgressed>(&event)) {
     return provider_.OnJobProgressed(turn, *progress);
   }
@@ -155,9 +160,12 @@ void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
   const From from{event.connection, document->signer(), &event};
   if (document->kind() == Kind::kHello) {
     switch (connections_.OnHello(turn, event)) {
-      case Connections::HelloResult::kRefused: return connections_.Strike(turn, event.connection);
-      case Connections::HelloResult::kKnown: return;
-      case Connections::HelloResult::kBound: break;
+      case Connections::HelloResult::kRefused:
+        return connections_.Strike(turn, event.connection);
+      case Connections::HelloResult::kKnown:
+        return;
+      case Connections::HelloResult::kBound:
+        break;
     }
     // The card came with the hello and is the signer's own.
     const DocumentRef card = event.carried[0];
@@ -176,7 +184,8 @@ void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
     return turn.Refuse(from, RefusalCode::kNotBound, "say hello first", "hello");
   }
   if (*bound != document->signer()) {
-    turn.Refuse(from, RefusalCode::kWrongSigner, "signed by another than this connection's identity");
+    turn.Refuse(from, RefusalCode::kWrongSigner,
+                "signed by another than this connection's identity");
     return connections_.Strike(turn, event.connection);
   }
   OnBoundDocument(turn, from);
@@ -224,10 +233,9 @@ void Agent::OnBlobGet(Turn& turn, const From& from) {
   if (!size || get->offset > *size || get->length > *size - get->offset) {
     return turn.Refuse(from, RefusalCode::kNotFound, "no such bytes of that blob here");
   }
-  turn.SendChunk(from.connection, {.blob = get->blob,
-                                   .offset = get->offset,
-                                   .length = get->length,
-                                   .job = get->job});
+  turn.SendChunk(
+      from.connection,
+      {.blob = get->blob, .offset = get->offset, .length = get->length, .job = get->job});
 }
 
 void Agent::OnBoundDocument(Turn& turn, const From& from) {
@@ -246,16 +254,22 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
     }
     case Kind::kBundle:
       return directory_.OnBundle(turn, event.connection, event.carried, connections_.AllBound());
-    case Kind::kRefusal: return OnRefusal(turn, from);
-    default: break;
+    case Kind::kRefusal:
+      return OnRefusal(turn, from);
+    default:
+      break;
   }
   if (!may_sign_) {
-    return turn.Refuse(from, RefusalCode::kBusy, "this node waits for a counterparty to confirm its log");
+    return turn.Refuse(from, RefusalCode::kBusy,
+                       "this node waits for a counterparty to confirm its log");
   }
   switch (event.document->kind()) {
-    case Kind::kReply: return OnReply(turn, from);
-    case Kind::kCarry: return OnCarried(turn, from);
-    case Kind::kBlobGet: return OnBlobGet(turn, from);
+    case Kind::kReply:
+      return OnReply(turn, from);
+    case Kind::kCarry:
+      return OnCarried(turn, from);
+    case Kind::kBlobGet:
+      return OnBlobGet(turn, from);
     case Kind::kBlobChunk: {
       const auto chunk = Decode<BlobChunk>(*event.document);
       if (chunk) blobs_.OnChunk(turn, from, *chunk, event.chunk);
@@ -282,19 +296,30 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
       if (!settings_.clearing.enabled) return RefuseRole(turn, from, "clearing peer");
       break;
     default:
-      return turn.Refuse(from, RefusalCode::kUnsupported, "a document of this kind is not a request");
+      return turn.Refuse(from, RefusalCode::kUnsupported,
+                         "a document of this kind is not a request");
   }
   switch (event.document->kind()) {
-    case Kind::kOrder: return provider_.OnOrder(turn, from);
-    case Kind::kCommit: return provider_.OnCommit(turn, from);
-    case Kind::kJob: return provider_.OnJob(turn, from);
-    case Kind::kRelease: return provider_.OnRelease(turn, from);
-    case Kind::kLeaseQuery: return provider_.OnLeaseQuery(turn, from);
-    case Kind::kEscrowFetch: return clearing_.OnEscrowFetch(turn, from);
-    case Kind::kShow: return clearing_.OnShow(turn, from);
-    case Kind::kPost: return clearing_.OnPost(turn, from);
-    case Kind::kVoid: return clearing_.OnVoid(turn, from);
-    default: return;
+    case Kind::kOrder:
+      return provider_.OnOrder(turn, from);
+    case Kind::kCommit:
+      return provider_.OnCommit(turn, from);
+    case Kind::kJob:
+      return provider_.OnJob(turn, from);
+    case Kind::kRelease:
+      return provider_.OnRelease(turn, from);
+    case Kind::kLeaseQuery:
+      return provider_.OnLeaseQuery(turn, from);
+    case Kind::kEscrowFetch:
+      return clearing_.OnEscrowFetch(turn, from);
+    case Kind::kShow:
+      return clearing_.OnShow(turn, from);
+    case Kind::kPost:
+      return clearing_.OnPost(turn, from);
+    case Kind::kVoid:
+      return clearing_.OnVoid(turn, from);
+    default:
+      return;
   }
 }
 
@@ -313,7 +338,8 @@ void Agent::OnCommand(Turn& turn, const CommandArrived& event) {
     return turn.Answer({.command = event.command});
   }
   if (const auto* issue = std::get_if<IssueCommand>(&event.what)) {
-    if (!settings_.clearing.enabled) return refuse(Code::kUnsupported, "this node is no clearing peer");
+    if (!settings_.clearing.enabled)
+      return refuse(Code::kUnsupported, "this node is no clearing peer");
     return clearing_.OnIssue(turn, event.command, *issue);
   }
   if (!settings_.renter.enabled) return refuse(Code::kUnsupported, "this node is no renter");

@@ -1,5 +1,5 @@
-// The agent: one deterministic function, `Step(event, now) → effects` (DESIGN section 1). It reads no
-// clock, opens no socket, starts no thread, and iterates over nothing unordered.
+// The agent: one deterministic function, `Step(event, now) → effects` (DESIGN section 1). It reads
+// no clock, opens no socket, starts no thread, and iterates over nothing unordered.
 #pragma once
 
 #include "node/agent/asks.h"
@@ -69,8 +69,8 @@ class Agent : private Folder {
   Renter renter_;
   Clearing clearing_;
   uint64_t log_size_ = 0;
-  Time last_time_ = {};       // of the newest entry
-  Time base_time_ = {};       // log time at base_monotonic_
+  Time last_time_ = {};  // of the newest entry
+  Time base_time_ = {};  // log time at base_monotonic_
   Duration base_monotonic_ = {};
   bool may_sign_ = false;
   bool opened_ = false;

@@ -49,7 +49,8 @@ void Blobs::Pump(Turn& turn, Transfer& transfer) {
   }
 }
 
-void Blobs::OnChunk(Turn& turn, const From& from, const BlobChunk& chunk, const SharedBytes& bytes) {
+void Blobs::OnChunk(Turn& turn, const From& from, const BlobChunk& chunk,
+                    const SharedBytes& bytes) {
   const auto it = transfers_.find(chunk.blob);
   if (it == transfers_.end() || it->second.from != from.peer || !it->second.active) return;
   Transfer& transfer = it->second;

@@ -40,7 +40,7 @@ class Blobs {
     uint64_t received = 0;   // written, from the beginning
     uint64_t requested = 0;  // asked for up to here
     bool active = false;
-    Duration last = {};      // monotonic, of the last progress
+    Duration last = {};  // monotonic, of the last progress
   };
   void Pump(Turn& turn, Transfer& transfer);
   void Restart(Turn& turn, Transfer& transfer);

@@ -68,14 +68,16 @@ void Clearing::Fold(const Entry& entry) {
 }
 
 void Clearing::RunTimers(Turn& turn) {
-  // One entry each: an expiry is found by its escrow, and a burst of them stays below an entry's size.
+  // One entry each: an expiry is found by its escrow, and a burst of them stays below an entry's
+  // size.
   for (const TransferRecord& record : book_.DueExpiries(turn.now())) {
     turn.Append(Booked{.transfers = {record}}, {});
   }
   while (!unshown_.empty() && unshown_.begin()->first <= turn.now()) {
     const Digest id = unshown_.begin()->second;
-    turn.Append(Booked{.transfers = {{.id = id, .kind = TransferRecord::Kind::kExpire, .pending = id}}},
-                {});
+    turn.Append(
+        Booked{.transfers = {{.id = id, .kind = TransferRecord::Kind::kExpire, .pending = id}}},
+        {});
   }
 }
 
@@ -144,7 +146,8 @@ void Clearing::OnEscrowFetch(Turn& turn, const From& from) {
   const EscrowState* state = FindForPayee(turn, from, fetch->escrow);
   if (state == nullptr) return;
   if (!state->settled_by.IsZero()) {
-    return turn.Refuse(from, RefusalCode::kEscrowClosed, "the escrow was settled or returned already");
+    return turn.Refuse(from, RefusalCode::kEscrowClosed,
+                       "the escrow was settled or returned already");
   }
   turn.Reply(from, {}, state->held_entry);
 }
@@ -162,11 +165,11 @@ void Clearing::OnShow(Turn& turn, const From& from) {
   if (!order || !acceptance || order->escrow != show->escrow || order->book != turn.self() ||
       order->provider != from.peer || acceptance_document->signer() != from.peer ||
       acceptance->order != order_document->id()) {
-    return turn.Refuse(from, RefusalCode::kEscrowMismatch, "order and acceptance do not fit the escrow");
+    return turn.Refuse(from, RefusalCode::kEscrowMismatch,
+                       "order and acceptance do not fit the escrow");
   }
-  const uint64_t entry =
-      turn.Append(Shown{.escrow = show->escrow, .lease = order_document->id()},
-                  {order_document, acceptance_document});
+  const uint64_t entry = turn.Append(Shown{.escrow = show->escrow, .lease = order_document->id()},
+                                     {order_document, acceptance_document});
   turn.Reply(from, {}, entry);
 }
 
@@ -182,13 +185,16 @@ void Clearing::OnPost(Turn& turn, const From& from) {
   const DocumentRef voucher_document = from.event->carried.at(0);
   const auto voucher = Decode<Voucher>(*voucher_document);
   if (!voucher || voucher_document->signer() != state->escrow.voucher_key) {
-    return turn.Refuse(from, RefusalCode::kVoucherWrongKey, "the voucher is not by the escrow's voucher key");
+    return turn.Refuse(from, RefusalCode::kVoucherWrongKey,
+                       "the voucher is not by the escrow's voucher key");
   }
   if (voucher->lease != post->lease || voucher->book != turn.self()) {
-    return turn.Refuse(from, RefusalCode::kEscrowMismatch, "the voucher is for another lease or book");
+    return turn.Refuse(from, RefusalCode::kEscrowMismatch,
+                       "the voucher is for another lease or book");
   }
   if (post->amount > voucher->amount || post->amount.micro <= 0) {
-    return turn.Refuse(from, RefusalCode::kVoucherTooLow, "the post asks for more than the voucher says");
+    return turn.Refuse(from, RefusalCode::kVoucherTooLow,
+                       "the post asks for more than the voucher says");
   }
   const TransferRecord record{.id = from.document()->id(),
                               .kind = TransferRecord::Kind::kPost,
@@ -205,9 +211,8 @@ void Clearing::OnVoid(Turn& turn, const From& from) {
   const EscrowState* state = FindForPayee(turn, from, request->escrow);
   if (state == nullptr) return;
   if (!state->settled_by.IsZero()) return ReplyEscrow(turn, from, *state);
-  const TransferRecord record{.id = from.document()->id(),
-                              .kind = TransferRecord::Kind::kVoid,
-                              .pending = request->escrow};
+  const TransferRecord record{
+      .id = from.document()->id(), .kind = TransferRecord::Kind::kVoid, .pending = request->escrow};
   if (RefuseResult(turn, from, book_.Decide(record, turn.now()))) return;
   const uint64_t entry = turn.Append(Booked{.transfers = {record}}, {from.document()});
   turn.Reply(from, {}, entry);
@@ -236,13 +241,16 @@ void Clearing::OnIssue(Turn& turn, uint64_t command, const IssueCommand& what) {
     return refuse(Code::kInvalidArgument, "an issue is of more than 0 and at most 10^9 credits");
   }
   if (what.reference.empty() || what.reference.size() > limits::kNameBytes) {
-    return refuse(Code::kInvalidArgument, "an issue names what was paid outside (--reference, at most 64 bytes)");
+    return refuse(Code::kInvalidArgument,
+                  "an issue names what was paid outside (--reference, at most 64 bytes)");
   }
   if (references_.contains(what.reference)) {
     return refuse(Code::kDuplicate, "this reference was used already");
   }
-  const DocumentRef document = turn.Sign(Issue{
-      .account = what.account, .amount = what.amount, .reference = what.reference, .issued = turn.now()});
+  const DocumentRef document = turn.Sign(Issue{.account = what.account,
+                                               .amount = what.amount,
+                                               .reference = what.reference,
+                                               .issued = turn.now()});
   const TransferRecord record{.id = document->id(),
                               .kind = TransferRecord::Kind::kSingle,
                               .debit = book_.source(),

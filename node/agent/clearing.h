@@ -1,5 +1,5 @@
-// The clearing role (R6): keeps a book, holds escrows, pays posts. It moves money only on a document
-// that the account's owner signed, or a key that such a document names.
+// The clearing role (R6): keeps a book, holds escrows, pays posts. It moves money only on a
+// document that the account's owner signed, or a key that such a document names.
 #pragma once
 
 #include <map>
@@ -21,10 +21,10 @@ class Clearing {
     Escrow escrow = {};
     Digest document = {};
     uint64_t held_entry = 0;
-    uint64_t last_entry = 0;   // where it was last changed: what parties are shown
+    uint64_t last_entry = 0;  // where it was last changed: what parties are shown
     bool shown = false;
-    Digest lease = {};         // set when shown
-    Digest settled_by = {};    // id of the post or void document; the escrow's own id for an expiry
+    Digest lease = {};       // set when shown
+    Digest settled_by = {};  // id of the post or void document; the escrow's own id for an expiry
   };
 
   void Fold(const Entry& entry);

@@ -76,7 +76,8 @@ Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived&
   const Result<Card> card = Decode<Card>(*event.carried[0]);
   if (!card) return refuse(RefusalCode::kMalformed, card.error().message.c_str());
   if (card->curve != event.curve) {
-    return refuse(RefusalCode::kWrongSigner, "the card names another CURVE key than this connection's");
+    return refuse(RefusalCode::kWrongSigner,
+                  "the card names another CURVE key than this connection's");
   }
   if (card->expires <= turn.now()) return refuse(RefusalCode::kExpired, "the card has expired");
 

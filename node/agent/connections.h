@@ -1,5 +1,6 @@
 // Which connection belongs to which identity (R2). A connection may only say hello until a hello,
-// signed by the identity and with a card that names the CURVE key of this very connection, binds it.
+// signed by the identity and with a card that names the CURVE key of this very connection, binds
+// it.
 #pragma once
 
 #include <map>
@@ -31,7 +32,8 @@ class Connections {
   void SayHello(Turn& turn, ConnectionId connection, const std::optional<PeerId>& to, bool answer);
   // Says hello again: the other side has forgotten us (it restarted).
   void OnNotBound(Turn& turn, ConnectionId connection);
-  // Tells whether this hello bound the connection anew. The card is put into the directory by the caller.
+  // Tells whether this hello bound the connection anew. The card is put into the directory by the
+  // caller.
   enum class HelloResult { kBound, kKnown, kRefused };
   HelloResult OnHello(Turn& turn, const DocumentArrived& event);
   // An attempt that was refused at once is not repeated at once.
@@ -40,6 +42,7 @@ class Connections {
   void Strike(Turn& turn, ConnectionId connection);
   // Keeps the bootstrap peers connected, and forgets attempts that came to nothing.
   void RunTimers(Turn& turn);
+
  private:
   struct Link {
     CurveKey curve = {};

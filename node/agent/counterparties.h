@@ -21,12 +21,14 @@ class Counterparties {
   // Newest signed note of the peer's log, or "".
   const std::string& Note(const PeerId& peer) const;
 
-  // The peer showed its own newest checkpoint in a hello; kept where it is newer and validly signed.
+  // The peer showed its own newest checkpoint in a hello; kept where it is newer and validly
+  // signed.
   void Offer(Turn& turn, const PeerId& peer, const Card& card, const std::string& note);
 
-  // The entry that the receipt proves: signed by the card's checkpoint key, included, and consistent
-  // with what was seen of this log before. kBadSignature, kMismatch, kMalformed; kUnavailable where
-  // consistency is not shown; kConflict where two signed roots contradict each other.
+  // The entry that the receipt proves: signed by the card's checkpoint key, included, and
+  // consistent with what was seen of this log before. kBadSignature, kMismatch, kMalformed;
+  // kUnavailable where consistency is not shown; kConflict where two signed roots contradict each
+  // other.
   Result<Entry> Check(Turn& turn, const PeerId& peer, const Card& card, ByteView receipt);
 
  private:

@@ -1,5 +1,5 @@
-// Cards and offers as gossip brings them (R2): digests first, then bodies; the highest sequence wins,
-// a withdrawal lasts until its offers have expired.
+// Cards and offers as gossip brings them (R2): digests first, then bodies; the highest sequence
+// wins, a withdrawal lasts until its offers have expired.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// What an agent wants done. The runner carries effects out in the order of R3: one synced batch with
-// all appends, then the checkpoint, then the sends, then the work.
+// What an agent wants done. The runner carries effects out in the order of R3: one synced batch
+// with all appends, then the checkpoint, then the sends, then the work.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,8 @@
 
 namespace souk::node {
 
-// A leaf to append, encoded; its index is known to the agent already. `ids` are the digests by which
-// the entry is found again: of its documents, leases, escrows.
+// A leaf to append, encoded; its index is known to the agent already. `ids` are the digests by
+// which the entry is found again: of its documents, leases, escrows.
 struct AppendEntry {
   Bytes leaf = {};
   std::vector<Digest> ids = {};
@@ -74,9 +74,9 @@ struct WriteChunk {
   uint64_t total = 0;
   SharedBytes bytes = {};
 };
-// The other side said what it holds of this node's log (R3). A note that fits leads to LogConfirmed,
-// and later receipts on this connection prove consistency from it; one that contradicts the log stops
-// the node; an empty one says that nothing is held.
+// The other side said what it holds of this node's log (R3). A note that fits leads to
+// LogConfirmed, and later receipts on this connection prove consistency from it; one that
+// contradicts the log stops the node; an empty one says that nothing is held.
 struct ConfirmLog {
   ConnectionId connection = 0;
   std::string note = {};
@@ -91,7 +91,7 @@ using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob
 struct CommandAnswer {
   uint64_t command = 0;
   Status status = {};
-  Digest id = {};                      // of the lease or job that the command began
+  Digest id = {};  // of the lease or job that the command began
   std::optional<Statement> statement = {};
 };
 

@@ -11,14 +11,14 @@
 
 namespace souk::node {
 
-// One CURVE connection, either way. Outgoing ones are numbered by the agent (even numbers), incoming
-// ones by the transport (odd numbers); a number is never used again.
+// One CURVE connection, either way. Outgoing ones are numbered by the agent (even numbers),
+// incoming ones by the transport (odd numbers); a number is never used again.
 using ConnectionId = uint64_t;
 using SharedBytes = std::shared_ptr<const Bytes>;
 
-// A verified document came in. `carried` holds what came with it, verified too: the documents inside a
-// Carry, Show (order, acceptance) or Post (voucher), or the envelopes attached to a Hello, Bundle or
-// Reply; always as many as the document says.
+// A verified document came in. `carried` holds what came with it, verified too: the documents
+// inside a Carry, Show (order, acceptance) or Post (voucher), or the envelopes attached to a Hello,
+// Bundle or Reply; always as many as the document says.
 struct DocumentArrived {
   ConnectionId connection = 0;
   CurveKey curve = {};  // of the other side, as CURVE proved it
@@ -102,17 +102,19 @@ struct DrainCommand {
 };
 struct CommandArrived {
   uint64_t command = 0;
-  std::variant<RentCommand, ReleaseCommand, JobCommand, IssueCommand, BalanceCommand, DrainCommand> what = {};
+  std::variant<RentCommand, ReleaseCommand, JobCommand, IssueCommand, BalanceCommand, DrainCommand>
+      what = {};
 };
 
-// A counterparty's copy of a checkpoint of this node's own log fits what the log holds (R3): the log
-// may sign new entries.
+// A counterparty's copy of a checkpoint of this node's own log fits what the log holds (R3): the
+// log may sign new entries.
 struct LogConfirmed {};
 
 // Nothing happened but time.
 struct Tick {};
 
-using Event = std::variant<Tick, LogConfirmed, DocumentArrived, MessageRefused, ConnectionLost, WorkerReady, WorkerGone,
-                           JobProgressed, JobEnded, BlobLanded, CommandArrived>;
+using Event =
+    std::variant<Tick, LogConfirmed, DocumentArrived, MessageRefused, ConnectionLost, WorkerReady,
+                 WorkerGone, JobProgressed, JobEnded, BlobLanded, CommandArrived>;
 
 }  // namespace souk::node

@@ -1,4 +1,5 @@
-// Orders, leases and money; jobs are in provider_jobs.cc, folding in provider_fold.cc.
+// Offers, leases and their money. Orders are in provider_orders.cc, jobs in provider_jobs.cc,
+// folding in provider_fold.cc.
 #include "node/agent/provider.h"
 
 #include <algorithm>
@@ -18,10 +19,6 @@ Bytes Terms(Offer offer) {
 
 Digest FreeId(const Digest& lease) {
   return Sha256Hasher().Update(AsBytes("souk/free")).Update(lease.view()).Finish();
-}
-
-Time SettleBy(Time accepted, const Order& order, const Offer& offer) {
-  return accepted + limits::kReadyWindow + order.duration + offer.notice + limits::kWindow;
 }
 
 bool IsOver(LeaseState state) {
@@ -92,7 +89,8 @@ void Provider::PublishOffers(Turn& turn) {
   const ProviderSettings& mine = turn.settings().provider;
   std::erase_if(own_offers_,
                 [&](const auto& item) { return item.second.offer.expires <= turn.now(); });
-  const std::vector<Offer> current = draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings());
+  const std::vector<Offer> current =
+      draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings());
   std::set<Bytes> wanted;
   for (const Offer& offer : current) wanted.insert(Terms(offer));
   const bool altered = std::any_of(own_offers_.begin(), own_offers_.end(), [&](const auto& item) {
@@ -121,7 +119,8 @@ void Provider::Start(Turn& turn) {
   const std::set<Digest> open = open_leases_;
   for (const Digest& id : open) {
     const Lease& lease = leases_.at(id);
-    const bool working = lease.state == LeaseState::kActive || lease.state == LeaseState::kMetering ||
+    const bool working = lease.state == LeaseState::kActive ||
+                         lease.state == LeaseState::kMetering ||
                          lease.state == LeaseState::kPaused || lease.state == LeaseState::kDraining;
     if (working) {
       turn.Do(StartWorker{id, lease.acceptance.fence, lease.acceptance.device, lease.nonce,
@@ -148,165 +147,6 @@ void Provider::OnDrain(Turn& turn, bool drain) {
   PublishOffers(turn);
 }
 
-// ---- Orders ----------------------------------------------------------------------------------
-
-const DeviceForRent* Provider::FreeDevice(const Settings& settings, const Offer& offer,
-                                          uint32_t slices) const {
-  for (const DeviceForRent& device : settings.provider.devices) {
-    if (device.kind != offer.device_kind || device.model != offer.model) continue;
-    if (book_.Find(ledger::DeviceAccountId(device.uuid)).Available() >= slices) return &device;
-  }
-  return nullptr;
-}
-
-bool Provider::CheckOrder(Turn& turn, const From& from, const Order& order) const {
-  const auto refuse = [&](RefusalCode code, std::string sentence, std::string would_accept = "") {
-    turn.Refuse(from, code, std::move(sentence), std::move(would_accept));
-    return false;
-  };
-  if (order.provider != turn.self()) {
-    return refuse(RefusalCode::kNotYours, "the order is for another provider");
-  }
-  if (draining_) return refuse(RefusalCode::kDraining, "this provider takes no new leases");
-  if (order.expires <= turn.now()) return refuse(RefusalCode::kExpired, "the order has expired");
-  if (order.expires > turn.now() + limits::kOrderLife + limits::kMaxSkew) {
-    return refuse(RefusalCode::kTermsDiffer, "the order waits too long",
-                  "expires at most 30 s from now");
-  }
-  const auto own = own_offers_.find(order.offer);
-  if (own == own_offers_.end()) {
-    return withdrawn_.contains(order.offer)
-               ? refuse(RefusalCode::kOfferWithdrawn, "the offer was withdrawn or altered",
-                        "an order on the newest offer")
-               : refuse(RefusalCode::kOfferUnknown, "no such offer of this provider");
-  }
-  const Offer& offer = own->second.offer;
-  if (offer.expires <= turn.now()) return refuse(RefusalCode::kOfferExpired, "the offer has expired");
-  if (order.price != offer.price || order.hold_fee < offer.hold_fee) {
-    return refuse(RefusalCode::kTermsDiffer, "price or hold fee are not the offer's");
-  }
-  if (order.slices == 0 || order.slices > offer.slices) {
-    return refuse(RefusalCode::kTermsDiffer, "the offer has not that many slices");
-  }
-  if (order.duration < offer.min_duration || order.duration > offer.max_duration) {
-    return refuse(RefusalCode::kTermsDiffer, "the duration is outside the offer's bounds");
-  }
-  if (std::find(offer.clearing_peers.begin(), offer.clearing_peers.end(), order.book) ==
-      offer.clearing_peers.end()) {
-    return refuse(RefusalCode::kClearingNotAccepted, "this provider does not accept that clearing peer");
-  }
-  const auto most = AmountDue(order.price, order.slices, order.duration);
-  if (!most || *most > order.max_cost) {
-    return refuse(RefusalCode::kTermsDiffer, "the escrow does not cover the whole duration");
-  }
-  if (order.escrow != EscrowId(order.account, order.nonce)) {
-    return refuse(RefusalCode::kEscrowMismatch, "the escrow's id is not that of account and nonce");
-  }
-  if (escrows_.contains(order.escrow)) {
-    return refuse(RefusalCode::kEscrowUsed, "this escrow backs another lease already");
-  }
-  for (const Digest& id : open_leases_) {
-    const Lease& lease = leases_.at(id);
-    if (lease.state == LeaseState::kReserved && lease.order.account == order.account) {
-      return refuse(RefusalCode::kBusy, "this account holds an open reservation");
-    }
-  }
-  if (FreeDevice(turn.settings(), offer, order.slices) == nullptr) {
-    return refuse(RefusalCode::kNoCapacity, "every slice of this offer is leased");
-  }
-  return true;
-}
-
-void Provider::OnOrder(Turn& turn, const From& from) {
-  const Digest id = from.document()->id();
-  const auto known = leases_.find(id);
-  if (known != leases_.end()) {
-    return turn.Reply(from, {known->second.acceptance_document}, known->second.accepted_entry);
-  }
-  if (orders_.contains(id)) return;  // the book has been asked
-  const auto order = Decode<Order>(*from.document());
-  if (!order) return turn.Refuse(from, RefusalCode::kMalformed, order.error().message);
-  if (!CheckOrder(turn, from, *order)) return;
-  if (orders_.size() >= limits::kConnections) {
-    return turn.Refuse(from, RefusalCode::kBusy, "too many orders are open");
-  }
-  const DocumentRef fetch = turn.Sign(EscrowFetch{.escrow = order->escrow});
-  orders_[id] = {.order = *order, .fetch = fetch, .until = order->expires, .event = *from.event};
-  fetches_[fetch->id()] = id;
-  turn.Ask(order->book, fetch);
-}
-
-void Provider::OnEscrowProven(Turn& turn, const OpenOrder& open, const Entry& entry) {
-  const From from{open.event.connection, open.event.document->signer(), &open.event};
-  const Order& order = open.order;
-  const auto mismatch = [&](const char* sentence) {
-    turn.Refuse(from, RefusalCode::kEscrowMismatch, sentence);
-  };
-  const auto* booked = std::get_if<Booked>(&entry.outcome);
-  if (booked == nullptr || booked->transfers.size() != 1 || entry.documents.size() != 1) {
-    return mismatch("the book's entry is not an escrow");
-  }
-  const TransferRecord& record = booked->transfers[0];
-  // The book's word is checked against what the account's owner signed.
-  const auto document = Document::Open(entry.documents[0]);
-  if (!document) return mismatch("the escrow's signature does not verify");
-  const auto escrow = Decode<Escrow>(**document);
-  if (!escrow || (*document)->signer() != order.account || escrow->account != order.account ||
-      escrow->nonce != order.nonce || escrow->payee != turn.self() || escrow->book != order.book ||
-      escrow->voucher_key != order.voucher_key || escrow->amount != order.max_cost) {
-    return mismatch("the escrow is not what the order says");
-  }
-  if (record.kind != TransferRecord::Kind::kPending || record.id != order.escrow ||
-      record.debit != ledger::AccountId(order.account) ||
-      record.credit != ledger::AccountId(turn.self()) || record.amount != order.max_cost.micro ||
-      record.timeout != escrow->timeout) {
-    return mismatch("the book holds something else than the escrow says");
-  }
-  // The world may have changed while the book was asked.
-  if (!CheckOrder(turn, from, order)) return;
-  const Offer& offer = own_offers_.at(order.offer).offer;
-  const Time settle_by = SettleBy(turn.now(), order, offer);
-  if (settle_by + limits::kWindow + limits::kMaxSkew * 2 > escrow->timeout) {
-    return turn.Refuse(from, RefusalCode::kEscrowMismatch, "the escrow ends too early",
-                       "a timeout after settle_by + window + 2 max_skew");
-  }
-  if (escrow->accept_by <= turn.now()) return mismatch("the escrow's accept_by has passed");
-  Accept(turn, open, *document);
-}
-
-void Provider::Accept(Turn& turn, const OpenOrder& open, const DocumentRef& escrow_document) {
-  const From from{open.event.connection, open.event.document->signer(), &open.event};
-  const Order& order = open.order;
-  const Digest lease = open.event.document->id();
-  const Offer& offer = own_offers_.at(order.offer).offer;
-  const DeviceForRent* device = FreeDevice(turn.settings(), offer, order.slices);
-  CHECK(device != nullptr);
-  turn.Append(EscrowSeen{.lease = lease, .escrow = order.escrow}, {escrow_document});
-  const DocumentRef acceptance =
-      turn.Sign(Acceptance{.order = lease,
-                           .fence = turn.log_size(),
-                           .accepted = turn.now(),
-                           .commit_by = turn.now() + limits::kCommitWindow,
-                           .ready_by = turn.now() + limits::kReadyWindow,
-                           .settle_by = SettleBy(turn.now(), order, offer),
-                           .device = device->uuid});
-  // The reservation: held without a timeout, returned once the worker is reaped (R5).
-  const TransferRecord reservation{.id = lease,
-                                   .kind = TransferRecord::Kind::kPending,
-                                   .debit = ledger::DeviceAccountId(device->uuid),
-                                   .credit = book_.source(),
-                                   .amount = order.slices};
-  CHECK(book_.Decide(reservation, turn.now()) == ledger::TransferResult::kOk);
-  // Append first: a renter that saw the acceptance must find it in our ledger after a crash.
-  const uint64_t entry = turn.Append(LeaseStep{.lease = lease,
-                                               .event = LeaseEvent::kAccepted,
-                                               .to = LeaseState::kReserved,
-                                               .transfers = {reservation}},
-                                     {open.event.document, acceptance});
-  turn.Reply(from, {acceptance}, entry);
-  AskBook(turn, lease);
-}
-
 // ---- The lease -------------------------------------------------------------------------------
 
 void Provider::Step(Turn& turn, const Digest& id, LeaseEvent event, CloseReason reason,
@@ -330,7 +170,8 @@ void Provider::StartClosing(Turn& turn, const Digest& id, LeaseEvent event, Clos
                             std::vector<DocumentRef> documents) {
   const Lease& lease = leases_.at(id);
   const bool had_worker = lease.state != LeaseState::kReserved;
-  CancelJobs(turn, id, reason == CloseReason::kDeviceLost ? JobStatus::kLost : JobStatus::kCancelled,
+  CancelJobs(turn, id,
+             reason == CloseReason::kDeviceLost ? JobStatus::kLost : JobStatus::kCancelled,
              CloseReasonName(reason));
   const DocumentRef close = turn.Sign(Close{.lease = id,
                                             .number = lease.provider_number + 1,
@@ -364,8 +205,7 @@ void Provider::TrySettle(Turn& turn, const Digest& id, bool expired) {
 void Provider::FreeSlices(Turn& turn, const Digest& id) {
   const Lease& lease = leases_.at(id);
   if (!lease.reserved) return;
-  const TransferRecord record{
-      .id = FreeId(id), .kind = TransferRecord::Kind::kVoid, .pending = id};
+  const TransferRecord record{.id = FreeId(id), .kind = TransferRecord::Kind::kVoid, .pending = id};
   CHECK(book_.Decide(record, turn.now()) == ledger::TransferResult::kOk);
   turn.Append(Published{.transfers = {record}}, {});
 }
@@ -497,7 +337,8 @@ Provider::Lease* Provider::FindFor(Turn& turn, const From& from, const Digest& i
   return &it->second;
 }
 
-bool Provider::CheckNumber(Turn& turn, const From& from, const Lease& lease, uint64_t number) const {
+bool Provider::CheckNumber(Turn& turn, const From& from, const Lease& lease,
+                           uint64_t number) const {
   // A refused document's number stays unused, so numbers grow but may leave gaps (R1).
   if (number > lease.renter_number) return true;
   turn.Refuse(from, RefusalCode::kWrongNumber, "this number was used by another document",
@@ -532,7 +373,8 @@ void Provider::OnCommit(Turn& turn, const From& from) {
 
 void Provider::OnWorkerReady(Turn& turn, const WorkerReady& event) {
   const auto it = leases_.find(event.lease);
-  if (it == leases_.end() || it->second.state != LeaseState::kActive || it->second.ready_document) return;
+  if (it == leases_.end() || it->second.state != LeaseState::kActive || it->second.ready_document)
+    return;
   Lease& lease = it->second;
   const DocumentRef ready = turn.Sign(Ready{.lease = lease.id,
                                             .number = lease.provider_number + 1,
@@ -554,10 +396,9 @@ void Provider::OnWorkerGone(Turn& turn, const WorkerGone& event) {
 }
 
 void Provider::AckVoucher(Turn& turn, const From& from, const Lease& lease) {
-  turn.TellConnection(from.connection,
-                      turn.Sign(VoucherAck{.lease = lease.id,
-                                           .best = lease.best,
-                                           .metered_from = lease.first_metered}));
+  turn.TellConnection(from.connection, turn.Sign(VoucherAck{.lease = lease.id,
+                                                            .best = lease.best,
+                                                            .metered_from = lease.first_metered}));
 }
 
 void Provider::OnVoucher(Turn& turn, const From& from, const DocumentRef& document) {
@@ -566,7 +407,8 @@ void Provider::OnVoucher(Turn& turn, const From& from, const DocumentRef& docume
   Lease* lease = FindFor(turn, from, voucher->lease);
   if (lease == nullptr) return;
   if (document->signer() != lease->order.voucher_key || voucher->book != lease->order.book) {
-    return turn.Refuse(from, RefusalCode::kVoucherWrongKey, "not signed by the order's voucher key");
+    return turn.Refuse(from, RefusalCode::kVoucherWrongKey,
+                       "not signed by the order's voucher key");
   }
   if (lease->voucher_document && lease->voucher_document->id() == document->id()) {
     return AckVoucher(turn, from, *lease);
@@ -615,8 +457,8 @@ void Provider::OnLeaseQuery(Turn& turn, const From& from) {
   std::vector<DocumentRef> documents = {lease->acceptance_document};
   if (lease->ready_document) documents.push_back(lease->ready_document);
   if (lease->best.micro > 0) {
-    documents.push_back(turn.Sign(VoucherAck{
-        .lease = lease->id, .best = lease->best, .metered_from = lease->first_metered}));
+    documents.push_back(turn.Sign(
+        VoucherAck{.lease = lease->id, .best = lease->best, .metered_from = lease->first_metered}));
   }
   for (const auto& [id, job] : jobs_) {
     if (job.lease == lease->id && job.receipt && documents.size() + 1 < limits::kGossipIds) {
@@ -659,7 +501,8 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
     case LeaseState::kPaused:
       if (now >= lease.end) {
         StartClosing(turn, id, LeaseEvent::kEndReached, CloseReason::kEndReached);
-      } else if (now >= std::max(lease.paused + turn.settings().provider.grace, lease.not_late_before)) {
+      } else if (now >=
+                 std::max(lease.paused + turn.settings().provider.grace, lease.not_late_before)) {
         StartClosing(turn, id, LeaseEvent::kHoldUnpaid, CloseReason::kUnpaid);
       }
       return;

@@ -1,4 +1,5 @@
-// The provider role (R5): offers devices, accepts orders, runs leases and jobs, asks the book to pay.
+// The provider role (R5): offers devices, accepts orders, runs leases and jobs, asks the book to
+// pay.
 #pragma once
 
 #include <map>
@@ -12,8 +13,8 @@
 namespace souk::node {
 
 // Loop thread only.
-// Invariants: (1) the state is the fold of this log; (2) a device's reserved slices never exceed its
-// slices: an overlap is an overdraft of the device book; (3) an escrow backs at most one lease;
+// Invariants: (1) the state is the fold of this log; (2) a device's reserved slices never exceed
+// its slices: an overlap is an overdraft of the device book; (3) an escrow backs at most one lease;
 // (4) a lease's best voucher only grows, and is durable before it is acknowledged.
 class Provider {
  public:
@@ -29,21 +30,21 @@ class Provider {
     DocumentRef order_document = {}, acceptance_document = {}, commit_document = {},
                 ready_document = {}, voucher_document = {}, close_document = {};
     uint64_t accepted_entry = 0, committed_entry = 0;
-    uint64_t renter_number = 0;    // last used (R1)
+    uint64_t renter_number = 0;  // last used (R1)
     uint64_t provider_number = 0;
     std::set<Digest> renter_documents = {};
     Digest nonce = {};
-    bool reserved = false;         // its slices are held in the device book
-    bool shown = false;            // the book has seen the acceptance
+    bool reserved = false;  // its slices are held in the device book
+    bool shown = false;     // the book has seen the acceptance
     Credits best = {};
     Time commit_by = {}, ready_by = {}, settle_at = {}, end = {};
     std::optional<Time> metering_since = {};  // of the running span
     Time first_metered = {};
-    Duration metered = {};         // of the spans before it
+    Duration metered = {};  // of the spans before it
     Time paused = {};
-    Time not_late_before = {};     // after downtime (R4)
-    Credits due = {};              // set when closing
-    bool settled = false;          // the book paid or returned the escrow
+    Time not_late_before = {};  // after downtime (R4)
+    Credits due = {};           // set when closing
+    bool settled = false;       // the book paid or returned the escrow
     Credits paid = {};
   };
   struct JobState {
@@ -126,10 +127,10 @@ class Provider {
 
   ledger::NodeBook book_;
   std::map<Digest, Lease> leases_ = {};
-  std::set<Digest> open_leases_ = {};     // not closed, or not settled with the book
+  std::set<Digest> open_leases_ = {};  // not closed, or not settled with the book
   std::map<Digest, JobState> jobs_ = {};
-  std::set<Digest> open_jobs_ = {};       // not finished
-  std::map<Digest, Digest> escrows_ = {}; // escrow, lease
+  std::set<Digest> open_jobs_ = {};        // not finished
+  std::map<Digest, Digest> escrows_ = {};  // escrow, lease
   std::set<std::string> funded_devices_ = {};
   uint64_t offer_sequence_ = 0;
   struct OwnOffer {
@@ -139,9 +140,9 @@ class Provider {
   std::map<Digest, OwnOffer> own_offers_ = {};  // not withdrawn; expired ones are dropped
   std::set<Digest> withdrawn_ = {};
   // Not in the ledger.
-  std::map<Digest, OpenOrder> orders_ = {};       // by order id
-  std::map<Digest, Digest> fetches_ = {};         // fetch document, order
-  std::map<Digest, Digest> book_asks_ = {};       // show, post or void document, lease
+  std::map<Digest, OpenOrder> orders_ = {};  // by order id
+  std::map<Digest, Digest> fetches_ = {};    // fetch document, order
+  std::map<Digest, Digest> book_asks_ = {};  // show, post or void document, lease
   // What this role has published in this run; gossip starts empty.
   Time republish_at_ = {};
   bool draining_ = false;

@@ -24,7 +24,8 @@ Message Content(const DocumentRef& document) {
 Provider::Provider() : book_(ledger::DeviceAccountId("")) {}
 
 void Provider::Fold(const Entry& entry) {
-  if (const auto* resumed = std::get_if<Resumed>(&entry.outcome)) return FoldResumed(entry, *resumed);
+  if (const auto* resumed = std::get_if<Resumed>(&entry.outcome))
+    return FoldResumed(entry, *resumed);
   if (const auto* step = std::get_if<LeaseStep>(&entry.outcome)) return FoldLease(entry, *step);
   if (const auto* job = std::get_if<JobStep>(&entry.outcome)) return FoldJob(entry, *job);
   if (const auto* taken = std::get_if<VoucherTaken>(&entry.outcome)) {
@@ -99,7 +100,8 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
   const auto it = leases_.find(step.lease);
   if (it == leases_.end()) return;
   Lease& lease = it->second;
-  for (const TransferRecord& record : step.transfers) CHECK(book_.Fold(record, entry.time).has_value());
+  for (const TransferRecord& record : step.transfers)
+    CHECK(book_.Fold(record, entry.time).has_value());
   for (const Bytes& envelope : entry.documents) {
     const DocumentRef document = Trusted(envelope);
     if (document->kind() == Kind::kCommit) {

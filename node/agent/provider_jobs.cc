@@ -17,11 +17,11 @@ void Provider::OnJob(Turn& turn, const From& from) {
     return turn.Reply(from, {});
   }
   if (lease->state != LeaseState::kMetering) {
-    return turn.Refuse(from,
-                       lease->state == LeaseState::kPaused ? RefusalCode::kNotPaid
-                                                           : RefusalCode::kLeaseWrongState,
-                       std::string("the lease is ") + LeaseStateName(lease->state),
-                       "a job while the lease is metering");
+    return turn.Refuse(
+        from,
+        lease->state == LeaseState::kPaused ? RefusalCode::kNotPaid : RefusalCode::kLeaseWrongState,
+        std::string("the lease is ") + LeaseStateName(lease->state),
+        "a job while the lease is metering");
   }
   if (!CheckNumber(turn, from, *lease, job->number)) return;
   uint64_t total = job->workload.size;
@@ -50,10 +50,11 @@ void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
       const auto here = turn.view().BlobSize(blob.digest);
       if (here && *here != blob.size) {
         // The digest is right, so the job's word on the size is wrong.
-        FinishJob(turn, job,
-                  {.job = id,
-                   .status = JobStatus::kFailed,
-                   .sentence = "blob " + blob.digest.ToString() + " has not the size that the job says"});
+        FinishJob(
+            turn, job,
+            {.job = id,
+             .status = JobStatus::kFailed,
+             .sentence = "blob " + blob.digest.ToString() + " has not the size that the job says"});
         complete = false;
         break;
       }
@@ -81,7 +82,8 @@ void Provider::OnBlobLanded(Turn& turn, Blobs& blobs, const BlobLanded& event) {
     FinishJob(turn, job,
               {.job = id,
                .status = JobStatus::kFailed,
-               .sentence = "blob " + event.blob.ToString() + " arrived with other bytes than its digest"});
+               .sentence =
+                   "blob " + event.blob.ToString() + " arrived with other bytes than its digest"});
   }
 }
 
@@ -143,16 +145,19 @@ void Provider::CancelJobs(Turn& turn, const Digest& lease, JobStatus status, con
   for (const Digest& id : open) {
     const JobState& job = jobs_.at(id);
     if (job.lease != lease) continue;
-    FinishJob(turn, job, {.job = id, .status = status, .sentence = std::string("the lease ended: ") + why});
+    FinishJob(turn, job,
+              {.job = id, .status = status, .sentence = std::string("the lease ended: ") + why});
   }
 }
 
 bool Provider::MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const {
   const auto it = jobs_.find(job);
-  if (it == jobs_.end() || leases_.at(it->second.lease).renter != peer || !it->second.receipt) return false;
+  if (it == jobs_.end() || leases_.at(it->second.lease).renter != peer || !it->second.receipt)
+    return false;
   const auto receipt = Decode<JobReceipt>(*it->second.receipt);
-  return receipt && std::any_of(receipt->outputs.begin(), receipt->outputs.end(),
-                                [&](const JobOutput& output) { return output.blob.digest == blob; });
+  return receipt &&
+         std::any_of(receipt->outputs.begin(), receipt->outputs.end(),
+                     [&](const JobOutput& output) { return output.blob.digest == blob; });
 }
 
 }  // namespace souk::node

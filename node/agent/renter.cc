@@ -16,7 +16,9 @@ constexpr Duration kQueryWhileMetering = Seconds(3);
 constexpr Duration kAskAgain = Millis(300);
 
 // R6: a claim is paid up to the renter's own clock + 1 % + 1 s.
-Duration Tolerated(Duration own) { return own + Millis(own.ms / 100) + Seconds(1); }
+Duration Tolerated(Duration own) {
+  return own + Millis(own.ms / 100) + Seconds(1);
+}
 
 }  // namespace
 
@@ -93,14 +95,16 @@ void Renter::Pursue(Turn& turn, const Digest& id) {
                                      .nonce = CommitNonce(turn, lease)}));
     case Phase::kWaiting:
     case Phase::kPaying:
-    case Phase::kPaused: return Query(turn, lease, kQueryEvery);
+    case Phase::kPaused:
+      return Query(turn, lease, kQueryEvery);
     case Phase::kMetering:
       PayInterval(turn, lease);
       return Query(turn, lease, kQueryWhileMetering);
     case Phase::kReleasing:
       if (!Asked(turn, lease)) AskNow(turn, lease, lease.order.provider, lease.release_document);
       return;
-    case Phase::kClosed: return;
+    case Phase::kClosed:
+      return;
   }
 }
 
@@ -134,7 +138,8 @@ void Renter::OnEscrowEntry(Turn& turn, Lease& lease, const Entry& entry) {
 void Renter::OnAcceptance(Turn& turn, const From& from, Lease& lease, const DocumentRef& document) {
   if (lease.phase != Phase::kOrdering) return;
   const auto acceptance = Decode<Acceptance>(*document);
-  if (!acceptance || acceptance->order != lease.id || document->signer() != lease.order.provider) return;
+  if (!acceptance || acceptance->order != lease.id || document->signer() != lease.order.provider)
+    return;
   if (acceptance->settle_by + limits::kWindow + limits::kMaxSkew * 2 > lease.escrow.timeout ||
       acceptance->commit_by <= acceptance->accepted || acceptance->accepted > lease.order.expires) {
     return Lose(turn, lease, "the acceptance's times do not fit the order");
@@ -146,10 +151,9 @@ void Renter::OnAcceptance(Turn& turn, const From& from, Lease& lease, const Docu
       entry->sequence != acceptance->fence) {
     return Lose(turn, lease, "the provider's log does not hold the acceptance");
   }
-  turn.Append(LeaseStep{.lease = lease.id,
-                        .event = LeaseEvent::kAccepted,
-                        .to = LeaseState::kReserved},
-              {document});
+  turn.Append(
+      LeaseStep{.lease = lease.id, .event = LeaseEvent::kAccepted, .to = LeaseState::kReserved},
+      {document});
   Pursue(turn, lease.id);
 }
 
@@ -187,8 +191,8 @@ void Renter::SendVoucher(Turn& turn, Lease& lease) {
 void Renter::PayUpTo(Turn& turn, Lease& lease, Credits amount) {
   if (amount <= lease.best) return;
   const SigningKey key = turn.identity().VoucherKey(lease.order.nonce);
-  const DocumentRef voucher = SignMessage(
-      Voucher{.lease = lease.id, .book = lease.order.book, .amount = amount}, key);
+  const DocumentRef voucher =
+      SignMessage(Voucher{.lease = lease.id, .book = lease.order.book, .amount = amount}, key);
   // Append first: after a crash we must know what we have given away.
   turn.Append(VoucherTaken{.lease = lease.id, .best = amount}, {voucher});
   SendVoucher(turn, lease);
@@ -202,13 +206,15 @@ void Renter::PayInterval(Turn& turn, Lease& lease) {
   if (lease.best.micro > 0 && elapsed + Millis(lease.interval.ms / 2) < covered) return;
   const auto* offer = turn.directory().FindOffer(lease.order.offer, Time{});
   const Duration longest = offer != nullptr ? offer->offer.longest_interval : Seconds(60);
-  const Duration next = lease.interval.ms == 0
-                            ? limits::kFirstInterval
-                            : std::min(lease.interval * 2, std::max(longest, limits::kFirstInterval));
+  const Duration next =
+      lease.interval.ms == 0
+          ? limits::kFirstInterval
+          : std::min(lease.interval * 2, std::max(longest, limits::kFirstInterval));
   lease.interval = next;
   // Free devices are paid with the smallest voucher: it is the assent that counts.
-  PayUpTo(turn, lease, std::max(OwnDue(lease, turn.now(), next),
-                                lease.best.micro == 0 ? Credits{1} : Credits{}));
+  PayUpTo(
+      turn, lease,
+      std::max(OwnDue(lease, turn.now(), next), lease.best.micro == 0 ? Credits{1} : Credits{}));
 }
 
 void Renter::OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document) {
@@ -216,10 +222,10 @@ void Renter::OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document)
   if (!ack || ack->lease != lease.id || document->signer() != lease.order.provider) return;
   if (lease.voucher_carry && ack->best >= lease.best) turn.Settle(lease.voucher_carry->id());
   if (lease.phase == Phase::kPaying && ack->best >= lease.best && ack->metered_from.ms != 0) {
-    turn.Append(LeaseStep{.lease = lease.id,
-                          .event = LeaseEvent::kFirstVoucher,
-                          .to = LeaseState::kMetering},
-                {});
+    turn.Append(
+        LeaseStep{
+            .lease = lease.id, .event = LeaseEvent::kFirstVoucher, .to = LeaseState::kMetering},
+        {});
   }
 }
 
@@ -237,7 +243,8 @@ void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
   LeaseEvent event = LeaseEvent::kEndReached;
   if (close->reason == CloseReason::kReleased || close->reason == CloseReason::kRenterWithdrew) {
     event = LeaseEvent::kReleased;
-  } else if (close->reason == CloseReason::kDeviceLost || close->reason == CloseReason::kClearingLost) {
+  } else if (close->reason == CloseReason::kDeviceLost ||
+             close->reason == CloseReason::kClearingLost) {
     event = LeaseEvent::kDeviceLost;
   } else if (close->reason == CloseReason::kUnpaid) {
     event = LeaseEvent::kHoldUnpaid;
@@ -260,8 +267,9 @@ void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
 void Renter::Release(Turn& turn, Lease& lease) {
   const DocumentRef document =
       turn.Sign(souk::Release{.lease = lease.id, .number = lease.number + 1});
-  turn.Append(LeaseStep{.lease = lease.id, .event = LeaseEvent::kReleased, .to = LeaseState::kClosing},
-              {document});
+  turn.Append(
+      LeaseStep{.lease = lease.id, .event = LeaseEvent::kReleased, .to = LeaseState::kClosing},
+      {document});
   Pursue(turn, lease.id);
 }
 
@@ -335,10 +343,10 @@ bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
         const auto commit = Document::Open(entry->documents[0]);
         if (commit && (*commit)->signer() == turn.self()) {
           turn.Settle(reply.re);
-          turn.Append(LeaseStep{.lease = lease.id,
-                                .event = LeaseEvent::kCommitted,
-                                .to = LeaseState::kActive},
-                      {*commit});
+          turn.Append(
+              LeaseStep{
+                  .lease = lease.id, .event = LeaseEvent::kCommitted, .to = LeaseState::kActive},
+              {*commit});
         }
       }
     }

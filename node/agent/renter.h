@@ -1,5 +1,5 @@
-// The renter role (R5, R6): rents, pays interval by interval, submits jobs, fetches results, and sees
-// to it that what was held and not earned comes back.
+// The renter role (R5, R6): rents, pays interval by interval, submits jobs, fetches results, and
+// sees to it that what was held and not earned comes back.
 #pragma once
 
 #include <map>
@@ -12,9 +12,9 @@
 namespace souk::node {
 
 // Loop thread only.
-// Invariants: (1) the state is the fold of this log; (2) a voucher is in this log before it is sent, and
-// never above what the renter's own clock says, one interval ahead; (3) no job is sent before the
-// lease is metering.
+// Invariants: (1) the state is the fold of this log; (2) a voucher is in this log before it is
+// sent, and never above what the renter's own clock says, one interval ahead; (3) no job is sent
+// before the lease is metering.
 class Renter {
  public:
   enum class Phase : uint8_t {
@@ -22,8 +22,8 @@ class Renter {
     kOrdering,   // the provider is asked to accept
     kLost,       // refused or too late: waiting for the escrow to come back
     kCommitting,
-    kWaiting,    // committed; the device is made ready
-    kPaying,     // ready; the first voucher is out
+    kWaiting,  // committed; the device is made ready
+    kPaying,   // ready; the first voucher is out
     kMetering,
     kPaused,     // the provider paused it
     kReleasing,  // release sent, close awaited
@@ -40,17 +40,17 @@ class Renter {
     DocumentRef order_document = {}, escrow_document = {}, acceptance_document = {},
                 ready_document = {}, voucher_document = {}, release_document = {},
                 close_document = {};
-    uint64_t accepted_entry = 0;        // in the provider's log
+    uint64_t accepted_entry = 0;  // in the provider's log
     Acceptance acceptance = {};
-    uint64_t number = 0;                // of our documents, last used
-    Credits best = {};                  // highest voucher given
-    Duration interval = {};             // the last one paid for
-    Time ready = {};                    // our log time when it was
+    uint64_t number = 0;     // of our documents, last used
+    Credits best = {};       // highest voucher given
+    Duration interval = {};  // the last one paid for
+    Time ready = {};         // our log time when it was
     Time end = {};
-    bool acknowledged = false;          // the provider has the first voucher
-    Credits due = {};                   // as the close says, or less where we dispute it
+    bool acknowledged = false;  // the provider has the first voucher
+    Credits due = {};           // as the close says, or less where we dispute it
     CloseReason reason = CloseReason::kNone;
-    std::string sentence = {};          // why it was lost
+    std::string sentence = {};  // why it was lost
     bool settled = false;
     Credits paid = {};
     std::vector<std::pair<Time, std::string>> story = {};  // what happened, for people
@@ -58,7 +58,7 @@ class Renter {
     DocumentRef asking = {};
     Phase asked_in = Phase::kClosed;
     DocumentRef voucher_carry = {};
-    Duration next_query = {};           // monotonic
+    Duration next_query = {};  // monotonic
   };
   struct JobState {
     Digest id = {};
@@ -124,8 +124,8 @@ class Renter {
   std::set<Digest> open_jobs_ = {};  // not fetched
   uint64_t orders_made_ = 0;
   // Not in the ledger: what is being asked for, and what the answer is for.
-  std::map<Digest, Digest> asks_ = {};      // document, lease
-  std::map<Digest, Digest> job_asks_ = {};  // document, job
+  std::map<Digest, Digest> asks_ = {};                               // document, lease
+  std::map<Digest, Digest> job_asks_ = {};                           // document, job
   std::map<Digest, std::pair<uint64_t, PeerId>> balance_asks_ = {};  // document, command
 };
 

@@ -22,17 +22,28 @@ Message Content(const DocumentRef& document) {
 
 const char* Renter::PhaseName(Phase phase) {
   switch (phase) {
-    case Phase::kEscrowing: return "Escrowing";
-    case Phase::kOrdering: return "Ordering";
-    case Phase::kLost: return "Lost";
-    case Phase::kCommitting: return "Reserved";
-    case Phase::kWaiting: return "Active";
-    case Phase::kPaying: return "Active, ready";
-    case Phase::kMetering: return "Active, metering";
-    case Phase::kPaused: return "Paused";
-    case Phase::kReleasing: return "Releasing";
-    case Phase::kClosing: return "Closing";
-    case Phase::kClosed: return "Closed";
+    case Phase::kEscrowing:
+      return "Escrowing";
+    case Phase::kOrdering:
+      return "Ordering";
+    case Phase::kLost:
+      return "Lost";
+    case Phase::kCommitting:
+      return "Reserved";
+    case Phase::kWaiting:
+      return "Active";
+    case Phase::kPaying:
+      return "Active, ready";
+    case Phase::kMetering:
+      return "Active, metering";
+    case Phase::kPaused:
+      return "Paused";
+    case Phase::kReleasing:
+      return "Releasing";
+    case Phase::kClosing:
+      return "Closing";
+    case Phase::kClosed:
+      return "Closed";
   }
   std::abort();
 }
@@ -104,8 +115,12 @@ void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {
   lease.story.push_back({entry.time, LeaseEventName(step.event)});
   if (step.reason != CloseReason::kNone) lease.reason = step.reason;
   switch (step.event) {
-    case LeaseEvent::kAccepted: lease.phase = Phase::kCommitting; return;
-    case LeaseEvent::kCommitted: lease.phase = Phase::kWaiting; return;
+    case LeaseEvent::kAccepted:
+      lease.phase = Phase::kCommitting;
+      return;
+    case LeaseEvent::kCommitted:
+      lease.phase = Phase::kWaiting;
+      return;
     case LeaseEvent::kReady:
       lease.phase = Phase::kPaying;
       lease.ready = entry.time;
@@ -129,12 +144,17 @@ void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {
       lease.due = step.due;
       return;
     case LeaseEvent::kVoucherLate:
-    case LeaseEvent::kPauseAsked: lease.phase = Phase::kPaused; return;
-    case LeaseEvent::kResumed: lease.phase = Phase::kMetering; return;
+    case LeaseEvent::kPauseAsked:
+      lease.phase = Phase::kPaused;
+      return;
+    case LeaseEvent::kResumed:
+      lease.phase = Phase::kMetering;
+      return;
     case LeaseEvent::kExtended:
     case LeaseEvent::kNoticeGiven:
     case LeaseEvent::kSettled:
-    case LeaseEvent::kSettleExpired: return;
+    case LeaseEvent::kSettleExpired:
+      return;
   }
 }
 

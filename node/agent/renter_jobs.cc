@@ -41,7 +41,8 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
   const PublicKey voucher_key = turn.identity().VoucherKey(nonce).public_key();
   const Time expires = turn.now() + limits::kOrderLife;
   // R6: settle_by + window + 2·max_skew ≤ timeout, for the latest moment of acceptance.
-  const Time settle_by = expires + limits::kReadyWindow + rent.duration + offer.notice + limits::kWindow;
+  const Time settle_by =
+      expires + limits::kReadyWindow + rent.duration + offer.notice + limits::kWindow;
   const DocumentRef escrow = SignMessage(
       Escrow{.book = rent.book,
              .account = account.public_key(),
@@ -74,8 +75,8 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
 void Renter::OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand& what) {
   const auto it = leases_.find(what.lease);
   if (it == leases_.end()) {
-    return turn.Answer({.command = command,
-                        .status = Error(Code::kNotFound, "no such lease; see: souk leases")});
+    return turn.Answer(
+        {.command = command, .status = Error(Code::kNotFound, "no such lease; see: souk leases")});
   }
   Lease& lease = it->second;
   turn.Answer({.command = command, .id = lease.id});
@@ -83,7 +84,8 @@ void Renter::OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand
     case Phase::kWaiting:
     case Phase::kPaying:
     case Phase::kMetering:
-    case Phase::kPaused: return Release(turn, lease);
+    case Phase::kPaused:
+      return Release(turn, lease);
     case Phase::kCommitting:
     case Phase::kOrdering:
       // Not committed: the provider's commit_by, or the book's accept_by, gives the escrow back.
@@ -92,7 +94,8 @@ void Renter::OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand
     case Phase::kLost:
     case Phase::kReleasing:
     case Phase::kClosing:
-    case Phase::kClosed: return;
+    case Phase::kClosed:
+      return;
   }
 }
 
@@ -122,7 +125,8 @@ void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) 
 void Renter::OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& what) {
   const SigningKey account = turn.identity().AccountKey(what.book);
   const DocumentRef query = SignMessage(
-      AccountQuery{.book = what.book, .account = account.public_key(), .sent = turn.wall()}, account);
+      AccountQuery{.book = what.book, .account = account.public_key(), .sent = turn.wall()},
+      account);
   const DocumentRef carry = CarryOf(turn, query);
   balance_asks_[carry->id()] = {command, what.book};
   turn.Ask(what.book, carry);

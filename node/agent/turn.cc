@@ -32,7 +32,9 @@ void Turn::Publish(const DocumentRef& document) {
   parts_.directory.Publish(*this, document, parts_.connections.AllBound());
 }
 
-const std::string& Turn::NoteOf(const PeerId& peer) const { return parts_.counterparties.Note(peer); }
+const std::string& Turn::NoteOf(const PeerId& peer) const {
+  return parts_.counterparties.Note(peer);
+}
 
 void Turn::OfferNote(const PeerId& peer, const Card& card, const std::string& note) {
   if (!note.empty()) parts_.counterparties.Offer(*this, peer, card, note);
@@ -67,16 +69,19 @@ void Turn::TellConnection(ConnectionId connection, DocumentRef document,
 void Turn::Ask(const PeerId& peer, DocumentRef document) {
   parts_.asks.Add(*this, peer, std::move(document));
 }
-void Turn::Settle(const Digest& document) { parts_.asks.Remove(document); }
-bool Turn::Asking(const Digest& document) const { return parts_.asks.Has(document); }
+void Turn::Settle(const Digest& document) {
+  parts_.asks.Remove(document);
+}
+bool Turn::Asking(const Digest& document) const {
+  return parts_.asks.Has(document);
+}
 
 void Turn::Reply(const From& from, std::vector<DocumentRef> documents,
                  std::optional<uint64_t> entry) {
-  effects_.sends.push_back({from.connection,
-                            ReplyParts{.re = from.document()->id(),
-                                       .documents = std::move(documents),
-                                       .entry = entry},
-                            {}});
+  effects_.sends.push_back(
+      {from.connection,
+       ReplyParts{.re = from.document()->id(), .documents = std::move(documents), .entry = entry},
+       {}});
 }
 
 void Turn::Refuse(const From& from, RefusalCode code, std::string sentence,

@@ -94,7 +94,8 @@ class Turn {
 
   void Reply(const From& from, std::vector<DocumentRef> documents,
              std::optional<uint64_t> entry = {});
-  void Refuse(const From& from, RefusalCode code, std::string sentence, std::string would_accept = "");
+  void Refuse(const From& from, RefusalCode code, std::string sentence,
+              std::string would_accept = "");
   void SendChunk(ConnectionId connection, ChunkParts chunk);
 
   Effects TakeEffects() { return std::move(effects_); }

@@ -231,7 +231,7 @@ std::optional<Answer> Server::Command(Client& client, const std::string& what, F
   return std::nullopt;
 }
 
-void Server::Answer(const CommandAnswer& answer, Now) {
+void Server::OnAnswer(const CommandAnswer& answer) {
   const auto it = pending_.find(answer.command);
   if (it == pending_.end()) return;
   const Pending pending = std::move(it->second);
@@ -264,7 +264,7 @@ void Server::Expire(Now now) {
   }
 }
 
-void Server::Respond(Client& client, control::Answer answer) {
+void Server::Respond(Client& client, Answer answer) {
   json response;
   if (answer) {
     response = std::move(*answer);

@@ -24,7 +24,7 @@ class Server {
   // Accepts, reads, answers, writes; what the agent must decide is put out as CommandArrived.
   void Receive(Now now, std::vector<Event>& out);
   // To a CommandArrived. Unknown numbers (a client that left) are passed over.
-  void Answer(const CommandAnswer& answer, Now now);
+  void OnAnswer(const CommandAnswer& answer);
 
   size_t clients() const { return clients_.size(); }
   // Somebody said "stop" and has been answered.

@@ -23,8 +23,12 @@ inline ByteView AsBytes(std::string_view text) {
 inline std::string_view AsText(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline Bytes ToBytes(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
-inline void Append(Bytes& out, ByteView more) { out.insert(out.end(), more.begin(), more.end()); }
+inline Bytes ToBytes(ByteView bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+inline void Append(Bytes& out, ByteView more) {
+  out.insert(out.end(), more.begin(), more.end());
+}
 
 // Lower case, two digits per byte.
 std::string ToHex(ByteView bytes);
@@ -44,7 +48,8 @@ void PutLe(Bytes& out, T value) {
 template <typename T>
 T GetLe(const uint8_t* at) {
   T value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value | static_cast<T>(at[i]) << (8 * i));
+  for (size_t i = 0; i < sizeof(T); ++i)
+    value = static_cast<T>(value | static_cast<T>(at[i]) << (8 * i));
   return value;
 }
 

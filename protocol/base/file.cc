@@ -39,7 +39,7 @@ Status WriteAll(int fd, ByteView bytes, const std::filesystem::path& path) {
 }  // namespace
 
 Error ErrnoError(const std::string& doing, int error_number) {
-  const Code code = error_number == ENOENT                          ? Code::kNotFound
+  const Code code = error_number == ENOENT                            ? Code::kNotFound
                     : error_number == EACCES || error_number == EPERM ? Code::kDenied
                                                                       : Code::kIo;
   return Error(code, doing + ": " + std::strerror(error_number));
@@ -53,7 +53,8 @@ Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes) {
   if (S_ISDIR(info.st_mode)) return Error(Code::kInvalidArgument, path.string() + " is a folder");
   if (info.st_size > 0 && static_cast<uint64_t>(info.st_size) > max_bytes) {
     return Error(Code::kTooLarge, path.string() + " has " + std::to_string(info.st_size) +
-                                      " bytes, at most " + std::to_string(max_bytes) + " are taken");
+                                      " bytes, at most " + std::to_string(max_bytes) +
+                                      " are taken");
   }
   // Sizes of pipes and /proc files are not known: read until the end or one byte past the bound.
   Bytes out;

@@ -60,15 +60,17 @@ class [[nodiscard]] Result<void> : public tl::expected<void, Error> {
 };
 
 using Status = Result<void>;
-inline Status Ok() { return {}; }
+inline Status Ok() {
+  return {};
+}
 
 }  // namespace souk
 
 #define SOUK_CONCAT_(a, b) a##b
 #define SOUK_CONCAT(a, b) SOUK_CONCAT_(a, b)
 // RETURN_IF_ERROR(DoIt());
-#define RETURN_IF_ERROR(expr)                                            \
-  do {                                                                   \
+#define RETURN_IF_ERROR(expr)                                                \
+  do {                                                                       \
     if (auto souk_status = (expr); !souk_status) return souk_status.error(); \
   } while (false)
 // ASSIGN_OR_RETURN(auto value, Compute());

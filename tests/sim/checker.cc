@@ -18,8 +18,10 @@ bool MustBeLogged(Kind kind) {
     case Kind::kJob:
     case Kind::kJobReceipt:
     case Kind::kRelease:
-    case Kind::kClose: return true;
-    default: return false;
+    case Kind::kClose:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -103,7 +105,8 @@ void Checker::OnEntry(const std::string& node, const Entry& entry) {
   seen.next = entry.sequence + 1;
   if (entry.time < seen.time) Fail(node, "log time went back");
   seen.time = entry.time;
-  if (const auto* step = std::get_if<LeaseStep>(&entry.outcome)) OnLeaseStep(node, seen, entry, *step);
+  if (const auto* step = std::get_if<LeaseStep>(&entry.outcome))
+    OnLeaseStep(node, seen, entry, *step);
   if (const auto* taken = std::get_if<VoucherTaken>(&entry.outcome)) {
     Credits& best = seen.vouchers[taken->lease];
     if (taken->best <= best) Fail(node, "took a voucher that is not above the best so far");
@@ -147,8 +150,7 @@ void Checker::CheckProvider(const std::string& node, const node::Agent& agent,
   for (const node::DeviceForRent& device : agent.settings().provider.devices) {
     if (held[device.uuid] > device.slices) Fail(node, "slices of one device are leased twice");
     const auto workers = workers_per_device.find(device.uuid);
-    if (workers != workers_per_device.end() &&
-        workers->second > static_cast<int>(device.slices)) {
+    if (workers != workers_per_device.end() && workers->second > static_cast<int>(device.slices)) {
       Fail(node, "more workers live on a device than it has slices");
     }
   }
@@ -185,7 +187,8 @@ void Checker::CheckEnd(const std::map<std::string, const node::Agent*>& agents) 
   for (const auto& [name, agent] : agents) {
     for (const auto& [id, lease] : agent->renter().leases()) {
       if (lease.phase != node::Renter::Phase::kClosed) {
-        Fail(name, std::string("an order was never settled: ") + node::Renter::PhaseName(lease.phase));
+        Fail(name,
+             std::string("an order was never settled: ") + node::Renter::PhaseName(lease.phase));
       } else if (lease.paid != paid_by_book[lease.order.escrow]) {
         Fail(name, "renter and book disagree on what was paid");
       }

@@ -1,5 +1,5 @@
-// What may never happen, whatever the network and the disks do. The checker looks at what nodes told
-// each other, at what their logs hold and at which workers live; not at how an agent decides.
+// What may never happen, whatever the network and the disks do. The checker looks at what nodes
+// told each other, at what their logs hold and at which workers live; not at how an agent decides.
 #pragma once
 
 #include <map>
@@ -35,16 +35,16 @@ class Checker {
 
  private:
   struct Told {
-    std::set<Digest> documents = {};            // that must stand in the log
-    std::map<uint64_t, Digest> roots = {};      // signed: size, root
-    std::map<Digest, Credits> vouchers = {};    // acknowledged per lease
+    std::set<Digest> documents = {};          // that must stand in the log
+    std::map<uint64_t, Digest> roots = {};    // signed: size, root
+    std::map<Digest, Credits> vouchers = {};  // acknowledged per lease
   };
   struct Seen {
     Time time = {};
     uint64_t next = 0;
     std::map<Digest, LeaseState> leases = {};
     std::map<Digest, Credits> vouchers = {};
-    std::map<Digest, Digest> escrows = {};      // escrow, lease
+    std::map<Digest, Digest> escrows = {};  // escrow, lease
     std::map<Digest, int> jobs_finished = {};
   };
   void OnLeaseStep(const std::string& node, Seen& seen, const Entry& entry, const LeaseStep& step);

@@ -25,13 +25,16 @@ std::array<uint8_t, 32> SeedOf(uint64_t seed, uint8_t who) {
 
 ledger::NoteSigner SignerOf(const Identity& identity) {
   auto key = std::make_shared<SigningKey>(identity.CheckpointKey());
-  return {LogName(identity.id()), key->public_key().bytes,
-          [key](ByteView text) -> Result<ledger::Ed25519Signature> { return key->Sign(text).bytes; }};
+  return {
+      LogName(identity.id()), key->public_key().bytes,
+      [key](ByteView text) -> Result<ledger::Ed25519Signature> { return key->Sign(text).bytes; }};
 }
 
 }  // namespace
 
-Outcome Run(const Options& options) { return World(options).Run(); }
+Outcome Run(const Options& options) {
+  return World(options).Run();
+}
 
 World::World(const Options& options)
     : options_(options), rng_(options.seed), faults_(options.faults) {}
@@ -99,9 +102,12 @@ void World::Make() {
       settings.provider.offer_life = Minutes(5);
       settings.provider.longest_interval = Seconds(8);
       for (int d = 0; d < 2; ++d) {
-        settings.provider.devices.push_back(
-            {.uuid = fmt::format("CPU-{}-{}", i, d), .kind = "cpu", .model = "CPU reference",
-             .architecture = 90, .memory_bytes = 1u << 30, .newest_ptx = 90});
+        settings.provider.devices.push_back({.uuid = fmt::format("CPU-{}-{}", i, d),
+                                             .kind = "cpu",
+                                             .model = "CPU reference",
+                                             .architecture = 90,
+                                             .memory_bytes = 1u << 30,
+                                             .newest_ptx = 90});
       }
     } else {
       settings.name = fmt::format("renter{}", i - options_.providers);
@@ -131,7 +137,8 @@ int World::FindEndpoint(const std::string& endpoint) const {
 
 void World::Start(Peer& peer) {
   peer.faults->Restart();
-  auto log = ledger::Log::Open(peer.store, peer.slots, SignerOf(peer.identity), {.alone = peer.alone});
+  auto log =
+      ledger::Log::Open(peer.store, peer.slots, SignerOf(peer.identity), {.alone = peer.alone});
   if (!log) return checker_.Fail(peer.name(), "does not start: " + log.error().message);
   peer.log = std::make_unique<ledger::Log>(std::move(*log));
   peer.blobs.log = peer.log.get();
@@ -181,7 +188,8 @@ void World::Crash(Peer& peer) {
   peer.sends_left.reset();
   for (auto& other : peers_) {
     if (other.get() == &peer) continue;
-    std::erase_if(other->incoming, [&](const auto& item) { return item.first.first == peer.index; });
+    std::erase_if(other->incoming,
+                  [&](const auto& item) { return item.first.first == peer.index; });
     std::vector<node::ConnectionId> gone;
     for (const auto& [id, link] : other->links) {
       if (link.peer == peer.index) gone.push_back(id);
@@ -189,14 +197,15 @@ void World::Crash(Peer& peer) {
     for (const node::ConnectionId id : gone) {
       other->links.erase(id);
       // Some find out at once; others keep talking to nobody until their own patience ends.
-      At(rng_.Between(1, 8000), [this, index = other->index, id] {
-        Tell(index, node::ConnectionLost{id});
-      });
+      At(rng_.Between(1, 8000),
+         [this, index = other->index, id] { Tell(index, node::ConnectionLost{id}); });
     }
   }
   peer.links.clear();
   peer.incoming.clear();
-  const int64_t away = !faults_ ? 1000 : rng_.Chance(60) ? rng_.Between(10'000, 90'000) : rng_.Between(50, 5000);
+  const int64_t away = !faults_          ? 1000
+                       : rng_.Chance(60) ? rng_.Between(10'000, 90'000)
+                                         : rng_.Between(50, 5000);
   At(away, [this, &peer] { Start(peer); });
 }
 
@@ -260,7 +269,9 @@ void World::StepOnce(Peer& peer, const node::Event& event) {
   for (const node::Event& next : follow) StepOnce(peer, next);
 }
 
-void World::Tell(int index, const node::Event& event) { StepOnce(peer(index), event); }
+void World::Tell(int index, const node::Event& event) {
+  StepOnce(peer(index), event);
+}
 
 // A node that nobody can confirm asks its operator, who knows that the disk is whole.
 void World::MindTheLonely(Peer& one) {
@@ -302,8 +313,9 @@ void World::Carry(int from, node::ConnectionId out, const Peer::Link& link, node
   const uint64_t incarnation = peer(to).incarnation;
   const uint64_t own = peer(from).incarnation;
   for (int i = 0; i < copies; ++i) {
-    const int64_t delay = Faulty() ? (rng_.Chance(50) ? rng_.Between(100, 3000) : rng_.Between(1, 60))
-                                   : rng_.Between(1, 5);
+    const int64_t delay = Faulty()
+                              ? (rng_.Chance(50) ? rng_.Between(100, 3000) : rng_.Between(1, 60))
+                              : rng_.Between(1, 5);
     At(delay, [this, from, to, out, theirs = link.theirs, frames, incarnation, own] {
       Peer& target = peer(to);
       Peer& source = peer(from);
@@ -330,7 +342,8 @@ void World::Arrive(int to, node::ConnectionId connection, const CurveKey& curve,
                    const node::Frames& frames) {
   auto opened = node::OpenMessage(frames);
   if (!opened) {
-    return Tell(to, node::MessageRefused{connection, curve, opened.error().code, opened.error().sentence});
+    return Tell(
+        to, node::MessageRefused{connection, curve, opened.error().code, opened.error().sentence});
   }
   Tell(to, node::DocumentArrived{connection, curve, opened->document, std::move(opened->carried),
                                  opened->receipt, opened->chunk});
@@ -406,9 +419,9 @@ Outcome World::Run() {
     if (!one->settings.renter.enabled) continue;
     const PublicKey account = one->identity.AccountKey(peers_[0]->identity.id()).public_key();
     ++open_commands_;
-    Tell(0, node::CommandArrived{next_command_++,
-                                 node::IssueCommand{account, Credits{rng_.Between(100, 2'000'000)},
-                                                    one->name()}});
+    Tell(0, node::CommandArrived{
+                next_command_++,
+                node::IssueCommand{account, Credits{rng_.Between(100, 2'000'000)}, one->name()}});
   }
   At(500, [this] { Mischief(); });
   std::optional<int64_t> healing_since;

@@ -138,7 +138,9 @@ void Peer::Open(const node::Connect& connect) {
   if (other >= 0) links[connect.connection] = {other, 0};
 }
 
-void Peer::Close(const node::Disconnect& disconnect) { links.erase(disconnect.connection); }
+void Peer::Close(const node::Disconnect& disconnect) {
+  links.erase(disconnect.connection);
+}
 
 void Peer::Deliver(node::ConnectionId to, node::Frames frames) {
   if (sends_left) {

@@ -24,11 +24,13 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--verbose") == 0) {
       options.verbose = true;
     } else {
-      std::fprintf(stderr, "usage: souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]\n");
+      std::fprintf(stderr,
+                   "usage: souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]\n");
       return 2;
     }
   }
-  uint64_t steps = 0, crashes = 0, faults = 0, messages = 0, lost = 0, leases = 0, jobs = 0, bad = 0;
+  uint64_t steps = 0, crashes = 0, faults = 0, messages = 0, lost = 0, leases = 0, jobs = 0,
+           bad = 0;
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
     options.seed = seed;
     const souk::sim::Outcome outcome = souk::sim::Run(options);
@@ -40,13 +42,15 @@ int main(int argc, char** argv) {
     leases += outcome.leases;
     jobs += outcome.jobs;
     if (options.verbose) {
-      std::printf("seed %llu: %llu steps, %llu leases, %llu jobs, trace %s\n",
-                  static_cast<unsigned long long>(seed), static_cast<unsigned long long>(outcome.steps),
-                  static_cast<unsigned long long>(outcome.leases),
-                  static_cast<unsigned long long>(outcome.jobs), outcome.trace.Hex().substr(0, 16).c_str());
+      std::printf(
+          "seed %llu: %llu steps, %llu leases, %llu jobs, trace %s\n",
+          static_cast<unsigned long long>(seed), static_cast<unsigned long long>(outcome.steps),
+          static_cast<unsigned long long>(outcome.leases),
+          static_cast<unsigned long long>(outcome.jobs), outcome.trace.Hex().substr(0, 16).c_str());
     }
     for (const std::string& violation : outcome.violations) {
-      std::printf("seed %llu VIOLATION %s\n", static_cast<unsigned long long>(seed), violation.c_str());
+      std::printf("seed %llu VIOLATION %s\n", static_cast<unsigned long long>(seed),
+                  violation.c_str());
     }
     bool failed = !outcome.violations.empty();
     if (!once && !failed && souk::sim::Run(options).trace != outcome.trace) {
@@ -56,12 +60,13 @@ int main(int argc, char** argv) {
     bad += failed ? 1 : 0;
     std::fflush(stdout);
   }
-  std::printf("%llu seeds, %llu steps, %llu crashes, %llu disk faults, %llu messages (%llu lost), "
-              "%llu leases, %llu jobs done, %llu seeds violated\n",
-              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
-              static_cast<unsigned long long>(crashes), static_cast<unsigned long long>(faults),
-              static_cast<unsigned long long>(messages), static_cast<unsigned long long>(lost),
-              static_cast<unsigned long long>(leases), static_cast<unsigned long long>(jobs),
-              static_cast<unsigned long long>(bad));
+  std::printf(
+      "%llu seeds, %llu steps, %llu crashes, %llu disk faults, %llu messages (%llu lost), "
+      "%llu leases, %llu jobs done, %llu seeds violated\n",
+      static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
+      static_cast<unsigned long long>(crashes), static_cast<unsigned long long>(faults),
+      static_cast<unsigned long long>(messages), static_cast<unsigned long long>(lost),
+      static_cast<unsigned long long>(leases), static_cast<unsigned long long>(jobs),
+      static_cast<unsigned long long>(bad));
   return bad == 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
-// The simulator: the real agents, logs and runners of some peers on one thread, in virtual time, over a
-// network that loses, delays, reorders and duplicates, and disks that crash. Everything follows from a
-// seed. What may never happen is in checker.h.
+// The simulator: the real agents, logs and runners of some peers on one thread, in virtual time,
+// over a network that loses, delays, reorders and duplicates, and disks that crash. Everything
+// follows from a seed. What may never happen is in checker.h.
 #pragma once
 
 #include <map>
@@ -22,19 +22,19 @@ struct Options {
   uint64_t steps = 2000;  // agent steps with faults; healing comes after
   int providers = 2;
   int renters = 2;
-  bool faults = true;             // false: a quiet network, whole disks, and nobody's errands
+  bool faults = true;  // false: a quiet network, whole disks, and nobody's errands
   bool verbose = false;
 };
 
 struct Outcome {
-  Digest trace = {};              // of every step of every agent, and of every log's end
-  uint64_t steps = 0;             // with healing
+  Digest trace = {};   // of every step of every agent, and of every log's end
+  uint64_t steps = 0;  // with healing
   uint64_t crashes = 0;
   uint64_t disk_faults = 0;
   uint64_t messages = 0;
   uint64_t lost = 0;
-  uint64_t leases = 0;            // accepted by a provider
-  uint64_t jobs = 0;              // done
+  uint64_t leases = 0;  // accepted by a provider
+  uint64_t jobs = 0;    // done
   std::vector<std::string> violations = {};
 };
 

@@ -51,11 +51,11 @@ Json LeaseJson(const AuditedLease& lease) {
           {"begun", JsonTime(lease.begun)},
           {"closed", JsonTime(lease.closed)},
           {"metered_ms", lease.metered.ms},
-          {"due", JsonCredits(lease.due)},
-          {"vouched", JsonCredits(lease.vouched)},
-          {"most", JsonCredits(lease.most)},
+          {"due_micro", lease.due.micro},
+          {"vouched_micro", lease.vouched.micro},
+          {"most_micro", lease.most.micro},
           {"settled", lease.settled},
-          {"paid", JsonCredits(lease.paid)},
+          {"paid_micro", lease.paid.micro},
           {"jobs", lease.jobs},
           {"first_entry", lease.first_entry},
           {"last_entry", lease.last_entry}};
@@ -165,9 +165,9 @@ int RunBalances(const AuditTarget& target) {
         money.push_back({{"account", one.account.Hex()},
                          {"kind", KindOfAccount(one.kind)},
                          {"owner", one.owner.IsZero() ? Json() : Json(one.owner.ToString())},
-                         {"credits", JsonCredits({one.balance})},
-                         {"held", JsonCredits({one.held})},
-                         {"incoming", JsonCredits({one.incoming})}});
+                         {"credits_micro", one.balance},
+                         {"held_micro", one.held},
+                         {"incoming_micro", one.incoming}});
       } else if (one.kind == AuditedAccount::Kind::kDevice) {
         devices.push_back({{"account", one.account.Hex()},
                            {"device", one.device},
@@ -178,8 +178,8 @@ int RunBalances(const AuditTarget& target) {
     PrintJson({{"name", audited->name},
                {"accounts", std::move(money)},
                {"devices", std::move(devices)},
-               {"debits", JsonCredits(audited->report.debits)},
-               {"credits", JsonCredits(audited->report.credits)}});
+               {"debits_micro", audited->report.debits.micro},
+               {"credits_micro", audited->report.credits.micro}});
     return Verdict(*audited, target);
   }
   if (audited->report.account_list.empty()) Print("this node keeps no book\n");

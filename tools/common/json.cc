@@ -16,8 +16,8 @@ struct Value {
   Json operator()(const PublicKey& v) const { return v.ToString(); }
   Json operator()(Time v) const { return JsonTime(v); }
   Json operator()(Duration v) const { return v.ms; }
-  Json operator()(Credits v) const { return JsonCredits(v); }
-  Json operator()(Rate v) const { return JsonCredits({v.micro_per_hour}); }
+  Json operator()(Credits v) const { return v.micro; }
+  Json operator()(Rate v) const { return v.micro_per_hour; }
   Json operator()(Slices v) const { return v.count; }
 };
 
@@ -26,6 +26,8 @@ std::string NameOf(const Field& field, const Json& so_far) {
   std::string name = field.name;
   std::replace(name.begin(), name.end(), ' ', '_');
   if (std::holds_alternative<Duration>(field.value)) name += "_ms";
+  if (std::holds_alternative<Credits>(field.value)) name += "_micro";
+  if (std::holds_alternative<Rate>(field.value)) name += "_micro";
   std::string unique = name;
   for (int i = 2; so_far.contains(unique); ++i) unique = name + "_" + std::to_string(i);
   return unique;
@@ -38,10 +40,6 @@ Json FieldsJson(const std::vector<Field>& fields) {
 }
 
 }  // namespace
-
-double JsonCredits(Credits amount) {
-  return static_cast<double>(amount.micro) / 1e6;
-}
 
 Json JsonTime(Time time) {
   if (time.ms == 0) return nullptr;

@@ -1,5 +1,5 @@
-// What programs read: one JSON document on stdout. Ids and keys in full, times ISO 8601 in UTC,
-// durations in milliseconds with the unit in the name, money as numbers of credits.
+// What programs read: one JSON document on stdout. Ids and keys in full, times ISO 8601 in UTC; the
+// unit stands in the name: "metered_ms", and "due_micro" for µcredits.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -11,7 +11,6 @@ namespace souk::tools {
 // Keeps the order in which the keys were written.
 using Json = nlohmann::ordered_json;
 
-double JsonCredits(Credits amount);
 Json JsonTime(Time time);  // null where it is zero
 Json ToJson(const RenderedEntry& entry);
 // Ends in a newline. Text that is not UTF-8 is replaced, never an error.

@@ -1,5 +1,5 @@
-// The agent against honest peers on a quiet network, and against strangers who break the rules. Each
-// refusal is typed and changes nothing (R2).
+// The agent against honest peers on a quiet network, and against strangers who break the rules.
+// Each refusal is typed and changes nothing (R2).
 #include <gtest/gtest.h>
 
 #include "sim/engine.h"
@@ -12,7 +12,12 @@ constexpr int kBook = 0, kProvider = 1, kRenter = 2;
 // A clearing peer, one provider with two devices, one renter with a million µcredits.
 class Market : public testing::Test {
  protected:
-  Market() : world({.seed = 7, .providers = 1, .renters = 1, .faults = false, .verbose = std::getenv("SOUK_VERBOSE") != nullptr}) {
+  Market()
+      : world({.seed = 7,
+               .providers = 1,
+               .renters = 1,
+               .faults = false,
+               .verbose = std::getenv("SOUK_VERBOSE") != nullptr}) {
     world.Boot();
     world.RunFor(1000);
     Issue(1'000'000);
@@ -26,13 +31,13 @@ class Market : public testing::Test {
   Peer& renter() { return world.peer(kRenter); }
   void Command(int peer, auto what) { world.Tell(peer, node::CommandArrived{++commands, what}); }
   void Issue(int64_t amount) {
-    Command(kBook, node::IssueCommand{
-                       renter().identity.AccountKey(book().identity.id()).public_key(),
-                       Credits{amount}, "paid outside " + std::to_string(commands)});
+    Command(kBook,
+            node::IssueCommand{renter().identity.AccountKey(book().identity.id()).public_key(),
+                               Credits{amount}, "paid outside " + std::to_string(commands)});
   }
   OfferView Offer() {
-    const auto offers = renter().agent->directory().LiveOffers(renter().agent->LogTime(
-        {.wall = {}, .monotonic = Millis(world.now())}));
+    const auto offers = renter().agent->directory().LiveOffers(
+        renter().agent->LogTime({.wall = {}, .monotonic = Millis(world.now())}));
     EXPECT_EQ(offers.size(), 1u);
     return offers.at(0);
   }
@@ -53,8 +58,11 @@ class Market : public testing::Test {
     return provider().agent->provider().leases().at(id);
   }
   Credits Balance() {
-    return {book().agent->clearing().book()
-                .Find(ledger::AccountId(renter().identity.AccountKey(book().identity.id()).public_key()))
+    return {book()
+                .agent->clearing()
+                .book()
+                .Find(ledger::AccountId(
+                    renter().identity.AccountKey(book().identity.id()).public_key()))
                 .Balance()};
   }
 
@@ -71,14 +79,15 @@ class Stranger {
     if (hello) Hello(identity_.Curve().public_key());
   }
   void Hello(const CurveKey& curve_on_card) {
-    const DocumentRef card = SignMessage(Card{.name = "stranger",
-                                              .curve = curve_on_card,
-                                              .checkpoint_key = identity_.CheckpointKey().public_key(),
-                                              .log_name = LogName(identity_.id()),
-                                              .sequence = 1,
-                                              .issued = Wall(),
-                                              .expires = Wall() + Hours(1)},
-                                         identity_.key());
+    const DocumentRef card =
+        SignMessage(Card{.name = "stranger",
+                         .curve = curve_on_card,
+                         .checkpoint_key = identity_.CheckpointKey().public_key(),
+                         .log_name = LogName(identity_.id()),
+                         .sequence = 1,
+                         .issued = Wall(),
+                         .expires = Wall() + Hours(1)},
+                    identity_.key());
     Send({SignMessage(souk::Hello{.card = card->id(), .sent = Wall()}, identity_.key()), card});
   }
   Time Wall() const { return Time{1'700'000'000'000 + world_.now()}; }
@@ -89,7 +98,9 @@ class Stranger {
     }
     world_.Say(peer_, connection_, frames);
   }
-  void SendRaw(Bytes bytes) { world_.Say(peer_, connection_, {std::make_shared<const Bytes>(std::move(bytes))}); }
+  void SendRaw(Bytes bytes) {
+    world_.Say(peer_, connection_, {std::make_shared<const Bytes>(std::move(bytes))});
+  }
   template <typename Message>
   DocumentRef Sign(const Message& message) const {
     return SignMessage(message, identity_.key());
@@ -117,7 +128,9 @@ class Stranger {
 
 // ---- The whole way ---------------------------------------------------------------------------
 
-TEST_F(Market, OffersArriveByGossip) { EXPECT_EQ(Offer().provider, provider().identity.id()); }
+TEST_F(Market, OffersArriveByGossip) {
+  EXPECT_EQ(Offer().provider, provider().identity.id());
+}
 
 TEST_F(Market, ALeaseIsRentedPaidReleasedAndSettled) {
   Rent(Seconds(60));
@@ -196,7 +209,9 @@ TEST_F(Market, ARenterThatFallsSilentIsPausedAndClosed) {
 TEST_F(Market, AProviderThatVanishesCostsTheRenterAtMostItsVouchers) {
   Rent(Seconds(10));
   world.RunFor(4000);
-  world.tap = [](int from, int to, const node::Frames&) { return from != kProvider && to != kProvider; };
+  world.tap = [](int from, int to, const node::Frames&) {
+    return from != kProvider && to != kProvider;
+  };
   world.RunFor(10 * 60'000);
   EXPECT_EQ(LastLease().phase, node::Renter::Phase::kClosed);
   EXPECT_EQ(LastLease().paid, Credits{});
@@ -213,7 +228,8 @@ TEST_F(Market, EachPeerFindsItsLeaseAgainAfterARestart) {
     ASSERT_EQ(LastLease().phase, node::Renter::Phase::kMetering) << peer;
     world.Restart(peer);
     world.RunFor(6000);
-    EXPECT_EQ(renter().agent->renter().leases().at(id).phase, node::Renter::Phase::kMetering) << peer;
+    EXPECT_EQ(renter().agent->renter().leases().at(id).phase, node::Renter::Phase::kMetering)
+        << peer;
     Command(kRenter, node::ReleaseCommand{id});
     world.RunFor(8000);
     EXPECT_EQ(renter().agent->renter().leases().at(id).phase, node::Renter::Phase::kClosed) << peer;
@@ -244,15 +260,17 @@ TEST_F(Market, AnEmptyAccountCannotRent) {
   world.RunFor(3000);
   if (LastLease().order.max_cost > Credits{1'000'000} - first) {
     EXPECT_EQ(LastLease().phase, node::Renter::Phase::kClosed);
-    EXPECT_NE(LastLease().sentence.find("exceeds_credits"), std::string::npos) << LastLease().sentence;
+    EXPECT_NE(LastLease().sentence.find("exceeds_credits"), std::string::npos)
+        << LastLease().sentence;
   }
 }
 
 TEST_F(Market, AReferenceIsIssuedForOnce) {
   const Credits before = Balance();
   const auto again = [&] {
-    Command(kBook, node::IssueCommand{renter().identity.AccountKey(book().identity.id()).public_key(),
-                                      Credits{5}, "receipt 17"});
+    Command(kBook,
+            node::IssueCommand{renter().identity.AccountKey(book().identity.id()).public_key(),
+                               Credits{5}, "receipt 17"});
   };
   again();
   again();
@@ -441,8 +459,8 @@ TEST_F(HostileLeases, NobodyElseCommitsReleasesSubmitsOrPays) {
   expect_unknown(stranger.Sign(Release{.lease = id, .number = 9}));
   expect_unknown(stranger.Sign(Job{.lease = id, .number = 9, .workload = {Sha256({}), 1}}));
   expect_unknown(stranger.Sign(LeaseQuery{.lease = id}));
-  const DocumentRef voucher = stranger.Sign(
-      Voucher{.lease = id, .book = book().identity.id(), .amount = Credits{999}});
+  const DocumentRef voucher =
+      stranger.Sign(Voucher{.lease = id, .book = book().identity.id(), .amount = Credits{999}});
   expect_unknown(stranger.Sign(Carry{.documents = {voucher->envelope()}}));
   ExpectUnchanged(size);
 }
@@ -489,9 +507,9 @@ TEST_F(HostileLeases, TheBookPaysNobodyElse) {
   Stranger stranger(world, kBook, 1);
   const uint64_t size = book().log->size();
   const auto& lease = LastLease();
-  const DocumentRef voucher = SignMessage(
-      Voucher{.lease = id, .book = book().identity.id(), .amount = Credits{1}},
-      renter().identity.VoucherKey(lease.order.nonce));
+  const DocumentRef voucher =
+      SignMessage(Voucher{.lease = id, .book = book().identity.id(), .amount = Credits{1}},
+                  renter().identity.VoucherKey(lease.order.nonce));
   stranger.Send({stranger.Sign(Post{.escrow = lease.order.escrow,
                                     .amount = Credits{1},
                                     .voucher = voucher->envelope(),

@@ -1,7 +1,6 @@
 #include "unit/gpu/ptx/sample.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -10,6 +9,7 @@
 #include <sstream>
 
 #include "gpu/ptx/forms_table.h"
+#include "gpu/ptx/nvrtc.h"
 #include "gpu/ptx/operands.h"
 
 namespace souk::ptx {
@@ -113,6 +113,25 @@ std::string Run(const std::string& command) {
   return status != 0 && out.empty() ? "ptxas failed without a word" : out;
 }
 
+// The path of one of the toolkit's programs; empty where it is not there.
+std::string Tool(const std::string& name) {
+  const std::filesystem::path path = FindToolkit() / "bin" / name;
+  return std::filesystem::exists(path) ? path.string() : "";
+}
+
+struct TemporaryFile {
+  explicit TemporaryFile(const std::string& text) {
+    static int serial = 0;
+    path =
+        std::filesystem::temp_directory_path() / fmt::format("souk_ptx_{}_{}", getpid(), serial++);
+    std::ofstream(path) << text;
+  }
+  ~TemporaryFile() { std::filesystem::remove(path); }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  std::filesystem::path path;
+};
+
 std::vector<std::string> SplitAt(const std::string& text, char separator) {
   std::vector<std::string> parts;
   std::stringstream stream(text);
@@ -201,18 +220,30 @@ std::vector<std::string> SpellingsOf(const std::string& form, size_t most) {
 }
 
 bool HavePtxas() {
-  return std::system("command -v ptxas >/dev/null 2>&1") == 0;
+  return !Tool("ptxas").empty();
+}
+bool HaveDisassembler() {
+  return !Tool("cuobjdump").empty() && !Tool("nvdisasm").empty();
 }
 
 std::string PtxasErrors(const std::string& text, const std::string& target) {
-  static int serial = 0;
-  const std::filesystem::path path = std::filesystem::temp_directory_path() /
-                                     fmt::format("souk_ptxas_{}_{}.ptx", getpid(), serial++);
-  std::ofstream(path) << text;
-  const std::string out =
-      Run(fmt::format("ptxas -O0 -w -arch={} {} -o /dev/null 2>&1", target, path.string()));
-  std::filesystem::remove(path);
-  return out;
+  const TemporaryFile ptx(text);
+  return Run(fmt::format("{} -O0 -w -arch={} {} -o /dev/null 2>&1", Tool("ptxas"), target,
+                         ptx.path.string()));
+}
+
+std::string PtxasSass(const std::string& text, const std::string& target) {
+  const TemporaryFile ptx(text);
+  const TemporaryFile cubin("");
+  Run(fmt::format("{} -w -arch={} {} -o {} 2>&1", Tool("ptxas"), target, ptx.path.string(),
+                  cubin.path.string()));
+  return Run(fmt::format("{} --dump-sass {} 2>&1", Tool("cuobjdump"), cubin.path.string()));
+}
+
+size_t CountIn(const std::string& text, const std::string& word) {
+  size_t count = 0;
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
+  return count;
 }
 
 }  // namespace souk::ptx

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "gpu/ptx/module.h"
+#include "gpu/ptx/nvrtc.h"
 #include "gpu/workload/manifest_values.h"
 #include "gpu/workload/npy.h"
 #include "gpu/workload/schedule.h"
@@ -311,6 +312,26 @@ TEST_F(ManifestTest, RefusesDeepNestingWithoutOverflowingTheStack) {
   for (int i = 0; i < 60; ++i) nested += "[[" + (header += ".do") + "]]\n";
   EXPECT_NE(Failure(nested).find("nested too deeply"), std::string::npos);
   EXPECT_FALSE(Parse(std::string(kMaxManifestBytes + 1, '#')));
+}
+
+TEST_F(ManifestTest, CompilesCudaSourcesAndNamesTheirErrors) {
+  if (const Result<std::string> nvrtc = ptx::NvrtcVersion(); !nvrtc) {
+    GTEST_SKIP() << nvrtc.error().message;
+  }
+  Put("k.cu", AsBytes("extern \"C\" __global__ void zero(float* x) { x[threadIdx.x] = 0; }"));
+  Put("bad.cu", AsBytes("extern \"C\" __global__ void zero(float* x) { y = 0; }"));
+  const std::string rest =
+      "[[buffer]]\nname = \"b\"\ndtype = \"f32\"\nshape = [32]\n"
+      "[[launch]]\nkernel = \"zero\"\ngrid = 1\nblock = 32\nargs = [\"b\"]\n";
+  const Result<Manifest> manifest = Parse("[[module]]\npath = \"k.cu\"\narch = 80\n" + rest);
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  MemoryBlobs blobs = manifest->blobs;
+  const Bytes text = *blobs.Read(manifest->workload.modules[0]);
+  EXPECT_NE(AsText(text).find(".target sm_80"), std::string_view::npos);
+  const std::string message = Failure("[[module]]\npath = \"bad.cu\"\n" + rest);
+  EXPECT_EQ(message.find("workload.toml:2: module[1].path: bad.cu does not compile"), 0u)
+      << message;
+  EXPECT_NE(message.find("identifier \"y\" is undefined"), std::string::npos) << message;
 }
 
 TEST_F(ManifestTest, RefusesBytesThatAreNoToml) {

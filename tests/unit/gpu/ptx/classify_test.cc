@@ -1,0 +1,184 @@
+#include "gpu/ptx/classify.h"
+
+#include <gtest/gtest.h>
+
+namespace souk::ptx {
+namespace {
+
+const SupportCheck kAll = [](const Module&, const Function&, const Instruction&) {
+  return std::optional<std::string>();
+};
+
+// Declarations on line 4, the body from line 5 on.
+Module ModuleOf(const std::string& body, const std::string& more = "") {
+  auto module = Parse(
+      ".version 9.0\n.target sm_90\n.address_size 64\n" + more +
+      ".extern .func (.param .b32 r) vprintf(.param .b64 a, .param .b64 b); .extern .func "
+      "__assertfail(.param .b64 a); .shared .align 16 .b8 sh[64]; .entry k(.param .u64 p) { .reg "
+      ".b32 %r<9>; .reg .b64 %l<9>; .reg .f32 %f<9>; .reg .f64 %d<9>; .reg .pred %p<9>; "
+      "ld.param.u64 %l0, [p]; cvta.to.global.u64 %l1, %l0;\n" +
+      body + "\nret; }");
+  EXPECT_TRUE(module) << (module ? "" : module.error().message) << "\n" << body;
+  return module ? std::move(*module) : Module{};
+}
+
+Verdict VerdictOf(const std::string& body, const std::string& more = "") {
+  const Module module = ModuleOf(body, more);
+  const Function* const kernel = module.FindKernel("k");
+  return kernel != nullptr ? Classify(module, *kernel, kAll) : Verdict{};
+}
+
+TEST(PtxClassify, CallsExactWhatTheIsaFixes) {
+  for (const char* body :
+       {"add.f32 %f0, %f1, %f2; st.global.f32 [%l1], %f0;", "sqrt.rn.f32 %f0, %f1;",
+        "bar.sync 0; ld.shared.f32 %f0, [sh]; ld.volatile.shared.f32 %f1, [sh];",
+        "shfl.sync.down.b32 %r0, %r1, 1, 31, -1; vote.sync.ballot.b32 %r2, %p0, -1;",
+        "membar.cta; fence.acq_rel.cta;", "mov.u32 %r0, %tid.x; mov.u32 %r1, %laneid;",
+        "red.shared.add.u32 [sh], 1; atom.shared.add.s32 %r0, [sh], %r1;",
+        "atom.shared.max.s32 _, [sh], %r1;", "ld.global.nc.f32 %f0, [%l1]; trap;",
+        "cvt.rzi.s32.f32 %r0, %f0; div.rn.f64 %d0, %d1, %d2; fma.rz.f64 %d0, %d1, %d2, %d0;"}) {
+    const Verdict verdict = VerdictOf(body);
+    EXPECT_EQ(verdict.cls, Class::kExact) << body << ": " << verdict.why;
+    EXPECT_EQ(verdict.line, 0u);
+  }
+}
+
+TEST(PtxClassify, CallsOrderedWhatShowsAnOrderOrAPlace) {
+  for (const char* body : {"atom.global.add.u32 %r0, [%l1], 1;",
+                           "red.global.add.f32 [%l1], %f0;",
+                           "atom.add.u32 %r0, [%l0], 1;",
+                           "red.shared.add.f32 [sh], %f0;",
+                           "atom.shared.add.u32 %r0, [sh], 1; st.global.u32 [%l1], %r0;",
+                           "red.shared.add.u32 [sh], 1; red.shared.max.u32 [sh], 5;",
+                           "red.shared.min.u32 [sh], 1; red.shared.min.s32 [sh], 5;",
+                           "red.shared.add.u32 [sh], 1; red.shared.add.u64 [sh], 5;",
+                           "atom.shared.exch.b32 %r0, [sh], 1;",
+                           "atom.shared.cas.b32 %r0, [sh], 1, 2;",
+                           "red.shared.inc.u32 [sh], 7;",
+                           "ld.volatile.global.u32 %r0, [%l1];",
+                           "st.volatile.u32 [%l0], 1;",
+                           "ld.acquire.gpu.u32 %r0, [%l0];",
+                           "membar.gl;",
+                           "membar.sys;",
+                           "st.relaxed.cta.global.u32 [%l1], 1;",
+                           "fence.sc.gpu;",
+                           "mov.u32 %r0, %clock;",
+                           "mov.u64 %l2, %globaltimer;",
+                           "mov.u32 %r0, %smid;",
+                           "mov.u32 %r0, %warpid;",
+                           "mov.u64 %l2, %gridid;",
+                           "activemask.b32 %r0;",
+                           "mov.u32 %r0, %envreg2;",
+                           "ld.global.cv.u32 %r0, [%l1];",
+                           "barrier.cluster.arrive;",
+                           "mapa.shared::cluster.u32 %r0, %r1, %r2;",
+                           "ld.shared::cluster.u32 %r0, [%r1];",
+                           "elect.sync %r0|%p0, -1;",
+                           "add.s32 %r0, %r1, %nsmid;"}) {
+    const Verdict verdict = VerdictOf(body);
+    EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
+    EXPECT_EQ(verdict.line, 5u) << body;
+  }
+}
+
+TEST(PtxClassify, CallsOrderedAKernelWhoseResultHoldsAnAddress) {
+  for (const char* body :
+       {"st.global.u64 [%l1], %l0;", "add.s64 %l2, %l1, 8; st.global.u64 [%l1], %l2;",
+        "mov.u64 %l2, sh; cvt.u32.u64 %r0, %l2; st.global.u32 [%l1], %r0;",
+        "cvta.shared.u64 %l2, 0; mov.b64 {%r0, %r1}, %l2; st.global.v2.u32 [%l1], {%r1, 5};",
+        "mov.u64 %l3, k; st.u64 [%l0], %l3;"}) {
+    const Verdict verdict = VerdictOf(body);
+    EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
+    EXPECT_NE(verdict.why.find("stores an address"), std::string::npos) << verdict.why;
+  }
+  EXPECT_EQ(VerdictOf("ld.global.u64 %l2, [%l1]; st.global.u64 [%l1+8], %l2;").cls, Class::kExact);
+  EXPECT_EQ(
+      VerdictOf("setp.eq.s64 %p0, %l1, 0; selp.u32 %r0, 1, 2, %p0; st.global.u32 [%l1], %r0;").cls,
+      Class::kExact);
+}
+
+TEST(PtxClassify, CallsTolerantWhatIsApproximate) {
+  for (const char* body :
+       {"sin.approx.f32 %f0, %f1;", "div.full.f32 %f0, %f1, %f2;", "rsqrt.approx.f64 %d0, %d1;",
+        "rcp.approx.ftz.f64 %d0, %d1; atom.global.add.u32 %r0, [%l1], 1;",
+        "tanh.approx.f32 %f0, %f1;",
+        "wmma.mma.sync.aligned.row.col.m16n16k16.f32.f32 {%f0, %f1, %f2, %f3, %f4, %f5, %f6, %f7}, "
+        "{%r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7}, {%r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7}, {%f0, "
+        "%f1, %f2, %f3, %f4, %f5, %f6, %f7};"}) {
+    const Verdict verdict = VerdictOf(body);
+    EXPECT_EQ(verdict.cls, Class::kTolerant) << body << ": " << verdict.why;
+  }
+}
+
+TEST(PtxClassify, NamesTheLineAndTheInstructionThatDecide) {
+  const Verdict verdict = VerdictOf("add.s32 %r0, %r1, %r2;\natom.global.add.u32 %r0, [%l1+4], 1;");
+  EXPECT_EQ(verdict.line, 6u);
+  EXPECT_EQ(verdict.why,
+            "line 6: atom.global.add.u32 %r0, [%l1+4], 1: atomics on memory that blocks share");
+}
+
+TEST(PtxClassify, FollowsCallsAndFunctionPointers) {
+  const std::string leaf =
+      ".func clocked() { .reg .b32 %x; mov.u32 %x, %clock; ret; } .func idle() { ret; } "
+      ".func middle() { call clocked; ret; } .global .u64 table = clocked; ";
+  EXPECT_EQ(VerdictOf("call idle;", leaf).cls, Class::kExact);
+  EXPECT_EQ(VerdictOf("call middle;", leaf).cls, Class::kExactOrdered);
+  EXPECT_EQ(VerdictOf("pr: .callprototype _ (); call %l2, (), pr;", leaf).cls,
+            Class::kExactOrdered);
+  EXPECT_EQ(VerdictOf("{ .param .b64 a; .param .b64 b; .param .b32 r; st.param.b64 [a], 0; "
+                      "st.param.b64 [b], 0; call (r), vprintf, (a, b); }")
+                .cls,
+            Class::kExactOrdered);
+  EXPECT_EQ(VerdictOf("{ .param .b64 a; st.param.b64 [a], 0; call __assertfail, (a); }").cls,
+            Class::kExact);
+}
+
+TEST(PtxClassify, CallsOpaqueWhatTheDeviceRefusesWhateverElseIsThere) {
+  const Module module =
+      ModuleOf("sin.approx.f32 %f0, %f1;\nfrob.f32 %f0;\ndp4a.s32.s32 %r0, %r1, %r2, %r3;");
+  const SupportCheck no_dp4a = [](const Module& m, const Function&, const Instruction& i) {
+    return m.OperationOf(i).opcode == Opcode::kDp4a ? std::optional<std::string>("no dot products")
+                                                    : std::nullopt;
+  };
+  const Verdict verdict = Classify(module, *module.FindKernel("k"), no_dp4a);
+  EXPECT_EQ(verdict.cls, Class::kOpaque);
+  EXPECT_EQ(verdict.why, "line 6: frob.f32: instruction 'frob' is not known");
+  const KernelReport report = Report(module, *module.FindKernel("k"), no_dp4a);
+  ASSERT_EQ(report.unsupported.size(), 2u);
+  EXPECT_EQ(report.unsupported[0].line, 6u);
+  EXPECT_EQ(report.unsupported[1].line, 7u);
+  EXPECT_EQ(report.unsupported[1].instruction, "dp4a.s32.s32 %r0, %r1, %r2, %r3");
+  EXPECT_EQ(report.unsupported[1].reason, "no dot products");
+}
+
+TEST(PtxReport, CountsWhatAKernelHoldsAndReaches) {
+  auto module = Parse(
+      ".version 9.0\n.target sm_75\n.address_size 64\n.shared .align 16 .b8 used[20]; .shared .b64 "
+      "unused[9]; .extern .shared .align 16 .b8 dyn[]; .func leaf() { .local .align 8 .b8 buf[24]; "
+      "ret; }\n.entry a(.param .u32 n, .param .align 8 .b8 s[12]) { .reg .b32 %r<9>; .reg .pred "
+      "%p; "
+      ".shared .b32 own[3]; .local .b16 tmp; mov.u32 %r1, used; mov.u32 %r2, dyn; @%p mov.u32 %r3, "
+      "own; call leaf; ret; }\n.entry b() { ret; }");
+  ASSERT_TRUE(module) << module.error().message;
+  const std::vector<KernelReport> reports = ReportAll(*module, kAll);
+  ASSERT_EQ(reports.size(), 2u);
+  const KernelReport& a = reports[0];
+  EXPECT_EQ(a.name, "a");
+  EXPECT_EQ(a.instructions, 6u);
+  ASSERT_EQ(a.parameters.size(), 2u);
+  EXPECT_EQ(a.parameters[1].type, "b8[12]");
+  EXPECT_EQ(a.parameters[1].offset, 8u);
+  EXPECT_EQ(a.parameter_bytes, 20u);
+  EXPECT_EQ(a.shared_bytes, 16u + 20u);  // own (12 bytes), then used at 16
+  EXPECT_TRUE(a.dynamic_shared);
+  EXPECT_EQ(a.local_bytes, 8u + 24u);
+  EXPECT_EQ(a.calls, std::vector<std::string>{"leaf"});
+  ASSERT_EQ(a.registers.size(), 2u);
+  EXPECT_EQ(a.registers[0].type, "b32");
+  EXPECT_EQ(a.registers[0].count, 3u);
+  EXPECT_EQ(reports[1].shared_bytes, 0u);
+  EXPECT_FALSE(reports[1].dynamic_shared);
+}
+
+}  // namespace
+}  // namespace souk::ptx

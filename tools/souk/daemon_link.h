@@ -1,0 +1,54 @@
+// souk's end of the daemon: finds it, or starts it for renting (DESIGN section 1), and asks it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "node/control/client.h"
+#include "node/node_dir.h"
+#include "tools/common/json.h"
+#include "tools/souk/commands.h"
+
+namespace souk::tools {
+
+class DaemonLink {
+ public:
+  // Connects; where no daemon runs, starts `soukd run --roles renter` detached and waits for it.
+  // Errors say what to do. `for_market` waits a moment for peers and offers where the daemon is
+  // young, so that the first answer is not an empty one.
+  static Result<DaemonLink> Reach(const Common& common, bool for_market = false);
+  // The same where the directory is known and a daemon must run already.
+  static Result<DaemonLink> Connect(const std::filesystem::path& dir);
+
+  Result<Json> Ask(const Json& request, Duration timeout = Seconds(15));
+  const std::filesystem::path& dir() const { return dir_; }
+
+  // The one lease or job whose id begins so; the newest first in the lists that are searched.
+  Result<Json> FindLease(const std::string& prefix);
+  Result<Json> FindJob(const std::string& prefix);
+  Result<Json> LeaseById(const std::string& id);
+  Result<Json> JobById(const std::string& id);
+
+ private:
+  DaemonLink(node::control::Client client, std::filesystem::path dir)
+      : client_(std::move(client)), dir_(std::move(dir)) {}
+  void WaitForMarket();
+
+  node::control::Client client_;
+  std::filesystem::path dir_;
+};
+
+// Asks `look` every few milliseconds until it gives true or an error, or time is up (false).
+Result<bool> WaitUntil(Duration at_most, Duration pause, const std::function<Result<bool>()>& look);
+
+// Fields that the protocol promises; a missing one is an error of the program, caught by main.
+std::string TextAt(const Json& json, const char* key);
+int64_t NumberAt(const Json& json, const char* key);  // 0 where it is absent
+bool FlagAt(const Json& json, const char* key);       // false where it is absent
+
+// The shortest unambiguous form of each row's "id".
+std::vector<std::string> ShortIdsOf(const Json& rows);
+std::string ShortIdOf(const Json& row, const Json& rows);
+
+}  // namespace souk::tools

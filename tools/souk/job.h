@@ -1,0 +1,29 @@
+// A workload as a job on a lease: shared by run, fetch and demo.
+#pragma once
+
+#include "gpu/workload/manifest.h"
+#include "tools/souk/market.h"
+#include "tools/souk/results.h"
+
+namespace souk::tools {
+
+// Whether an offer can run the manifest's workload at all: device, memory, PTX, jail.
+Status FitsOffer(const gpu::Manifest& manifest, const Json& offer);
+
+// The newest .version over the workload's modules, × 10.
+Result<uint32_t> NewestPtx(const gpu::Manifest& manifest);
+
+// Puts workload and blobs into the daemon's store and submits the job; its id.
+Result<std::string> SubmitJob(DaemonLink& link, const gpu::Manifest& manifest,
+                              const std::string& lease);
+
+// Waits until the job is over, drawing its progress on stderr. The job's last row. An error where
+// the daemon goes away; a failed job is no error.
+Result<Json> WatchJob(DaemonLink& link, const std::string& job);
+
+// The job's outputs out of the daemon's store, each checked against the receipt's digest, and
+// images where the workload wants them.
+Result<std::vector<ResultFile>> FetchResults(const std::filesystem::path& daemon_dir,
+                                             const Json& job, const std::filesystem::path& into);
+
+}  // namespace souk::tools

@@ -1,0 +1,170 @@
+// souk compile and inspect: CUDA to canonical PTX, and what can be promised of each kernel.
+#include <fmt/format.h>
+
+#include "gpu/cpu/supported.h"
+#include "gpu/ptx/classify.h"
+#include "gpu/ptx/nvrtc.h"
+#include "protocol/base/file.h"
+#include "protocol/base/sha256.h"
+#include "protocol/text.h"
+#include "tools/common/json.h"
+#include "tools/common/terminal.h"
+#include "tools/souk/commands.h"
+
+namespace souk::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kSourceBytes = 64u << 20;
+
+Result<std::string> ReadText(const fs::path& path) {
+  ASSIGN_OR_RETURN(const Bytes bytes, ReadFile(path, kSourceBytes));
+  return std::string(AsText(bytes));
+}
+
+Result<ptx::Module> Canonical(const std::string& text, const fs::path& path) {
+  auto module = ptx::Parse(text);
+  if (!module) return module.error().Within(path.string());
+  auto canonical = ptx::Canonicalize(std::move(*module));
+  if (!canonical) return canonical.error().Within(path.string());
+  return canonical;
+}
+
+Result<std::string> CompileFile(const CompileOptions& options) {
+  ASSIGN_OR_RETURN(const std::string text, ReadText(options.source));
+  return gpu::CompileCuda({.text = text,
+                           .name = options.source.filename().string(),
+                           .arch = options.arch,
+                           .fmad = options.fmad});
+}
+
+std::string DottedVersion(uint32_t times_ten) {
+  return fmt::format("{}.{}", times_ten / 10, times_ten % 10);
+}
+
+uint64_t RegistersOf(const ptx::KernelReport& kernel) {
+  uint64_t sum = 0;
+  for (const ptx::RegisterCount& count : kernel.registers) sum += count.count;
+  return sum;
+}
+
+Json KernelJson(const ptx::KernelReport& kernel) {
+  Json parameters = Json::array();
+  for (const ptx::ParameterReport& one : kernel.parameters) {
+    parameters.push_back(
+        {{"name", one.name}, {"type", one.type}, {"size", one.size}, {"offset", one.offset}});
+  }
+  Json registers = Json::object();
+  for (const ptx::RegisterCount& one : kernel.registers) registers[one.type] = one.count;
+  Json unsupported = Json::array();
+  for (const ptx::Unsupported& one : kernel.unsupported) {
+    unsupported.push_back(
+        {{"line", one.line}, {"instruction", one.instruction}, {"reason", one.reason}});
+  }
+  return {{"name", kernel.name},
+          {"class", ptx::ClassName(kernel.verdict.cls)},
+          {"why", kernel.verdict.why},
+          {"line", kernel.verdict.line},
+          {"parameters", std::move(parameters)},
+          {"parameter_bytes", kernel.parameter_bytes},
+          {"instructions", kernel.instructions},
+          {"registers", RegistersOf(kernel)},
+          {"registers_by_type", std::move(registers)},
+          {"shared_bytes", kernel.shared_bytes},
+          {"dynamic_shared", kernel.dynamic_shared},
+          {"local_bytes", kernel.local_bytes},
+          {"calls", kernel.calls},
+          {"unsupported", std::move(unsupported)}};
+}
+
+void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
+  Table table({{"KERNEL"},
+               {"CLASS"},
+               {"PARAMETERS"},
+               {"INSTRUCTIONS", Align::kRight},
+               {"REGISTERS", Align::kRight},
+               {"SHARED", Align::kRight}});
+  for (const ptx::KernelReport& kernel : kernels) {
+    std::string parameters;
+    for (const ptx::ParameterReport& one : kernel.parameters) {
+      parameters += (parameters.empty() ? "" : " ") + one.type;
+    }
+    table.Add({kernel.name, ptx::ClassName(kernel.verdict.cls), parameters,
+               std::to_string(kernel.instructions), std::to_string(RegistersOf(kernel)),
+               FormatSize(kernel.shared_bytes) + (kernel.dynamic_shared ? " + dynamic" : "")});
+  }
+  Print(table.ToText());
+  for (const ptx::KernelReport& kernel : kernels) {
+    if (kernel.verdict.cls != ptx::Class::kExact && !kernel.verdict.why.empty()) {
+      Print(fmt::format("{} {} is {}: {}\n", Styled(stdout, Style::kWarn, "?"), kernel.name,
+                        ptx::ClassName(kernel.verdict.cls), kernel.verdict.why));
+    }
+    for (const ptx::Unsupported& one : kernel.unsupported) {
+      Print(fmt::format("{} {} line {}: {}: {}\n", Styled(stdout, Style::kBad, "✗"), kernel.name,
+                        one.line, one.instruction, one.reason));
+    }
+  }
+}
+
+}  // namespace
+
+int RunCompile(const Common& common, const CompileOptions& options) {
+  const auto compiled = CompileFile(options);
+  if (!compiled) return Fail(compiled.error());
+  const auto module = Canonical(*compiled, options.source);
+  if (!module) return Fail(module.error());
+  const std::string text = ptx::Write(*module);
+  if (options.out == "-") {
+    Print(text);
+    return kDone;
+  }
+  if (const Status written = WriteFileAtomic(options.out, AsBytes(text)); !written) {
+    return Fail(written.error());
+  }
+  const auto kernels = ptx::ReportAll(*module, gpu::cpu::WhyUnsupported);
+  const Digest digest = Sha256(AsBytes(text));
+  if (common.json) {
+    Json list = Json::array();
+    for (const ptx::KernelReport& kernel : kernels) list.push_back(KernelJson(kernel));
+    PrintJson({{"out", options.out.string()},
+               {"digest", digest.ToString()},
+               {"version", DottedVersion(module->version)},
+               {"target", fmt::format("sm_{}", module->target)},
+               {"kernels", std::move(list)}});
+    return kDone;
+  }
+  Print(fmt::format("{} → {}: {} kernel{}, .version {}, sm_{}, {}\n", options.source.string(),
+                    options.out.string(), kernels.size(), kernels.size() == 1 ? "" : "s",
+                    DottedVersion(module->version), module->target,
+                    digest.ToString().substr(0, 15)));
+  return kDone;
+}
+
+int RunInspect(const Common& common, const fs::path& file) {
+  const auto text = file.extension() == ".cu" ? CompileFile({.source = file}) : ReadText(file);
+  if (!text) return Fail(text.error());
+  const auto module = Canonical(*text, file);
+  if (!module) return Fail(module.error());
+  const auto kernels = ptx::ReportAll(*module, gpu::cpu::WhyUnsupported);
+  const std::string canonical = ptx::Write(*module);
+  const bool already = canonical == *text;
+  if (common.json) {
+    Json list = Json::array();
+    for (const ptx::KernelReport& kernel : kernels) list.push_back(KernelJson(kernel));
+    PrintJson({{"file", file.string()},
+               {"canonical", already},
+               {"digest", Sha256(AsBytes(canonical)).ToString()},
+               {"version", DottedVersion(module->version)},
+               {"target", fmt::format("sm_{}{}", module->target, module->target_suffix)},
+               {"kernels", std::move(list)}});
+    return kDone;
+  }
+  Print(fmt::format("{}  .version {}  sm_{}{}  {}\n", file.string(), DottedVersion(module->version),
+                    module->target, module->target_suffix,
+                    already ? "canonical" : "not canonical (souk run rewrites it)"));
+  PrintKernels(kernels);
+  return kDone;
+}
+
+}  // namespace souk::tools

@@ -1,0 +1,155 @@
+// souk rent, leases and release.
+#include <fmt/format.h>
+
+#include "protocol/limits.h"
+#include "protocol/text.h"
+#include "tools/souk/market.h"
+
+namespace souk::tools {
+namespace {
+
+Duration LeftUntil(const Json& lease) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  return Duration{NumberAt(lease, "ends_ms") - now};
+}
+
+std::string PaidText(const Json& lease) {
+  const bool settled = FlagAt(lease, "settled");
+  const Credits paid{NumberAt(lease, settled ? "paid_micro" : "best_micro")};
+  return fmt::format("paid {} of {} cr", FormatCredits(paid),
+                     FormatCredits({NumberAt(lease, "max_micro")}));
+}
+
+std::string EndText(const Json& lease) {
+  if (FlagAt(lease, "over")) {
+    const std::string sentence = TextAt(lease, "sentence");
+    return sentence.empty() ? TextAt(lease, "reason") : sentence;
+  }
+  if (NumberAt(lease, "ends_ms") == 0) return "";
+  return "ends in " + RoughDuration(LeftUntil(lease));
+}
+
+void PrintOne(const Json& lease, const std::string& id) {
+  Print(fmt::format("{}  {}  {}  {}×{}  {}  {}\n", id, TextAt(lease, "phase"),
+                    TextAt(lease, "peer_name"), NumberAt(lease, "slices"), TextAt(lease, "model"),
+                    PaidText(lease), EndText(lease)));
+  Table table({{"TIME"}, {"WHO"}, {"WHAT"}, {"ENTRY"}});
+  for (const Json& row : lease["story"]) {
+    table.Add({LocalClockMillis({NumberAt(row, "time_ms")}), TextAt(row, "who"),
+               TextAt(row, "what"), TextAt(row, "entry")});
+  }
+  Print(table.ToText());
+}
+
+void PrintAll(const Json& leases) {
+  Table table({{"LEASE"},
+               {"SIDE"},
+               {"WITH"},
+               {"GPU"},
+               {"CR/H", Align::kRight},
+               {"PAID", Align::kRight},
+               {"OF", Align::kRight},
+               {"PHASE"},
+               {"END"}});
+  const std::vector<std::string> ids = ShortIdsOf(leases);
+  for (size_t i = 0; i < leases.size(); ++i) {
+    const Json& lease = leases[i];
+    const bool settled = FlagAt(lease, "settled");
+    table.Add({ids[i], TextAt(lease, "side"), TextAt(lease, "peer_name"),
+               fmt::format("{}×{}", NumberAt(lease, "slices"), TextAt(lease, "model")),
+               FormatRate({NumberAt(lease, "price_micro")}),
+               FormatCredits({NumberAt(lease, settled ? "paid_micro" : "best_micro")}),
+               FormatCredits({NumberAt(lease, "max_micro")}), TextAt(lease, "phase"),
+               EndText(lease)});
+  }
+  Print(table.rows() > 0 ? table.ToText() : "no leases\n");
+}
+
+}  // namespace
+
+int RunRent(const Common& common, const RentOptions& options) {
+  const auto duration = ParseDuration(options.duration);
+  if (!duration) return Misuse("--for: " + duration.error().message);
+  std::optional<Credits> max_cost;
+  if (!options.max_cost.empty()) {
+    const auto parsed = ParseCredits(options.max_cost);
+    if (!parsed) return Misuse("--max-cost: " + parsed.error().message);
+    max_cost = *parsed;
+  }
+  auto link = DaemonLink::Reach(common, /*for_market=*/true);
+  if (!link) return Fail(link.error());
+  const auto offer = ChooseOffer(*link, options.query, [](const Json&) { return Ok(); });
+  if (!offer) return Fail(offer.error());
+  const auto plan = PlanRent(*offer, *duration, options.slices, options.book);
+  if (!plan) return Fail(plan.error());
+  if (max_cost && plan->at_most > *max_cost) {
+    return Fail(fmt::format("it may cost {} cr, more than --max-cost {}",
+                            FormatCredits(plan->at_most), FormatCredits(*max_cost)));
+  }
+  fmt::print(stderr, "{}", PlanText(*plan));
+  if (!options.yes) {
+    if (!IsTerminal(stdin)) return Misuse("nobody is here to be asked: say --yes to rent");
+    if (!Ask("Rent?")) return Fail("not rented");
+  }
+  bool any = false;
+  const auto lease = Rent(*link, *plan, max_cost, [&](const std::string& phase, Duration took) {
+    const bool last = phase == "ready";
+    fmt::print(stderr, "{}{} {} {}{}", any ? "   " : "", Styled(stderr, Style::kGood, "✓"), phase,
+               FormatElapsed(static_cast<double>(took.ms) / 1000),
+               last ? ", paying from now\n" : "");
+    any = !last;
+  });
+  if (any) fmt::print(stderr, "\n");
+  if (!lease) return Fail(lease.error());
+  if (common.json) {
+    PrintJson(*lease);
+    return kDone;
+  }
+  const auto all = link->Ask({{"do", "leases"}});
+  const std::string id = all ? ShortIdOf(*lease, (*all)["leases"]) : TextAt(*lease, "id");
+  Print(fmt::format("Lease {} until {}.  Next: souk run workload.toml --lease {}\n", id,
+                    LocalClock({NumberAt(*lease, "ends_ms")}), id));
+  return kDone;
+}
+
+int RunLeaseList(const Common& common, const std::string& id, bool open) {
+  auto link = DaemonLink::Reach(common);
+  if (!link) return Fail(link.error());
+  const auto all = link->Ask({{"do", "leases"}, {"open", open}});
+  if (!all) return Fail(all.error());
+  if (id.empty()) {
+    if (common.json) {
+      PrintJson(*all);
+    } else {
+      PrintAll((*all)["leases"]);
+    }
+    return kDone;
+  }
+  const auto lease = link->FindLease(id);
+  if (!lease) return Fail(lease.error());
+  if (common.json) {
+    PrintJson(*lease);
+  } else {
+    PrintOne(*lease, ShortIdOf(*lease, (*all)["leases"]));
+  }
+  return kDone;
+}
+
+int RunRelease(const Common& common, const std::string& id) {
+  auto link = DaemonLink::Reach(common);
+  if (!link) return Fail(link.error());
+  const auto lease = link->FindLease(id);
+  if (!lease) return Fail(lease.error());
+  const auto settled = Release(*link, TextAt(*lease, "id"));
+  if (!settled) return Fail(settled.error());
+  if (common.json) {
+    PrintJson(*settled);
+  } else {
+    Print(fmt::format("released {}\n", SettledText(*settled)));
+  }
+  return kDone;
+}
+
+}  // namespace souk::tools

@@ -1,0 +1,240 @@
+#include "tools/souk/market.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "protocol/text.h"
+
+namespace souk::tools {
+namespace {
+
+// The rent command's own deadlines end a lease that does not come about; this is beyond them.
+constexpr Duration kRentWait = Minutes(3);
+constexpr Duration kSettleWait = Seconds(60);
+
+std::string MaxDuration(int64_t ms) {
+  return RoughDuration(Millis(ms));
+}
+
+std::string Dashed(std::string text) {
+  return text.empty() ? "–" : text;
+}
+
+Time TimeAt(const Json& json, const char* key) {
+  return Time{NumberAt(json, key)};
+}
+
+// When something happened, by the lease's own story; zero where it did not yet.
+Time WhenStory(const Json& lease, const char* what) {
+  for (const Json& row : lease["story"]) {
+    if (TextAt(row, "what").rfind(what, 0) == 0) return TimeAt(row, "time_ms");
+  }
+  return {};
+}
+
+Time NowWall() {
+  return Time{std::chrono::duration_cast<std::chrono::milliseconds>(
+                  std::chrono::system_clock::now().time_since_epoch())
+                  .count()};
+}
+
+bool LooksLikeId(const std::string& text) {
+  return text.size() >= 4 && text.size() <= 64 &&
+         text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+std::string CountedModel(const Json& offer) {
+  return fmt::format("{}×{}", NumberAt(offer, "count"), TextAt(offer, "model"));
+}
+
+std::string OffersTable(const Json& offers) {
+  Table table({{"OFFER"},
+               {"PROVIDER"},
+               {"GPU"},
+               {"MEM"},
+               {"CR/H", Align::kRight},
+               {"GRADE"},
+               {"MAX", Align::kRight},
+               {"REGION"},
+               {"YOU KEPT"},
+               {"EXPIRES", Align::kRight}});
+  const std::vector<std::string> ids = ShortIdsOf(offers);
+  const Time now = NowWall();
+  for (size_t i = 0; i < offers.size(); ++i) {
+    const Json& offer = offers[i];
+    const Json& kept = offer["kept"];
+    table.Add({ids[i], TextAt(offer, "name"), CountedModel(offer),
+               FormatSize(static_cast<uint64_t>(NumberAt(offer, "memory_bytes"))),
+               FormatRate({NumberAt(offer, "price_micro")}), TextAt(offer, "grade"),
+               MaxDuration(NumberAt(offer, "max_duration_in_ms")), Dashed(TextAt(offer, "region")),
+               NumberAt(kept, "of") == 0
+                   ? "–"
+                   : fmt::format("{}/{}", NumberAt(kept, "good"), NumberAt(kept, "of")),
+               RoughDuration(TimeAt(offer, "expires_ms") - now)});
+  }
+  return table.ToText();
+}
+
+std::string DeviceLine(const Json& offer, uint32_t slices) {
+  std::string out = fmt::format("{} × {}", slices, TextAt(offer, "model"));
+  const std::string driver = TextAt(offer, "driver");
+  if (!driver.empty()) out += ", driver " + driver;
+  const int64_t ptx = NumberAt(offer, "newest_ptx");
+  if (ptx != 0) out += fmt::format(" (PTX ≤ {}.{})", ptx / 10, ptx % 10);
+  return out;
+}
+
+Result<RentPlan> PlanRent(const Json& offer, Duration duration, uint32_t slices,
+                          const std::string& book) {
+  RentPlan plan{.offer = offer, .duration = duration, .slices = slices};
+  const Duration least = Millis(NumberAt(offer, "min_duration_in_ms"));
+  const Duration most = Millis(NumberAt(offer, "max_duration_in_ms"));
+  if (duration < least || duration > most) {
+    return Error(
+        Code::kInvalidArgument,
+        fmt::format("{} rents for {} to {}, not for {}", TextAt(offer, "name"),
+                    FormatDuration(least), FormatDuration(most), FormatDuration(duration)));
+  }
+  if (slices == 0 || slices > NumberAt(offer, "slices")) {
+    return Error(Code::kInvalidArgument,
+                 fmt::format("the offer has {} slices", NumberAt(offer, "slices")));
+  }
+  std::string known;
+  for (const Json& peer : offer["clearing_peers"]) {
+    const std::string id = TextAt(peer, "id");
+    const std::string name = TextAt(peer, "name");
+    known += (known.empty() ? "" : ", ") + name;
+    if (!plan.book.empty() || (!book.empty() && book != id && book != name)) continue;
+    plan.book = id;
+    plan.book_name = name;
+  }
+  if (plan.book.empty()) {
+    return Error(Code::kInvalidArgument, book.empty()
+                                             ? "the offer names no clearing peer"
+                                             : fmt::format("{} does not settle in {}, but in {}",
+                                                           TextAt(offer, "name"), book, known));
+  }
+  const Rate price{NumberAt(offer, "price_micro")};
+  ASSIGN_OR_RETURN(plan.at_most, AmountDue(price, slices, duration));
+  const Duration longest = Millis(NumberAt(offer, "longest_interval_in_ms"));
+  ASSIGN_OR_RETURN(plan.at_risk, AmountDue(price, slices, std::min(duration, Seconds(1))));
+  ASSIGN_OR_RETURN(plan.later_at_risk, AmountDue(price, slices, std::min(duration, longest)));
+  return plan;
+}
+
+std::string PlanText(const RentPlan& plan) {
+  const Json& offer = plan.offer;
+  const int64_t bond = NumberAt(offer, "bond_share_micro");
+  std::string out = fmt::format("  device   {}\n", DeviceLine(offer, plan.slices));
+  out += fmt::format("  price    {} cr/h, at most {} cr for {}, held in book {}\n",
+                     FormatRate({NumberAt(offer, "price_micro")}), FormatCredits(plan.at_most),
+                     FormatDuration(plan.duration), plan.book_name);
+  out +=
+      fmt::format("  at risk  {} cr (one interval; it grows to {} cr){}\n",
+                  FormatCredits(plan.at_risk), FormatCredits(plan.later_at_risk),
+                  bond == 0 ? "; no bond stands behind it"
+                            : fmt::format("; bond share behind it {} cr", FormatCredits({bond})));
+  out += fmt::format("  note     {} can read what you compute on\n", TextAt(offer, "name"));
+  return out;
+}
+
+Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
+                         const std::function<Status(const Json&)>& fits) {
+  if (LooksLikeId(query)) {
+    ASSIGN_OR_RETURN(const Json all, link.Ask({{"do", "offers"}}));
+    std::vector<Digest> ids;
+    for (const Json& offer : all["offers"]) {
+      ids.push_back(Digest::Parse(TextAt(offer, "id")).value_or(Digest{}));
+    }
+    const auto id = ResolveId(query, ids);
+    if (!id && id.error().code == Code::kNotFound) {
+      return Error(Code::kNotFound, "there is no live offer " + query + "; see: souk offers");
+    }
+    if (!id) return id.error();
+    for (const Json& offer : all["offers"]) {
+      if (TextAt(offer, "id") != id->Hex()) continue;
+      RETURN_IF_ERROR(fits(offer));
+      return offer;
+    }
+  }
+  ASSIGN_OR_RETURN(const Json found, link.Ask({{"do", "offers"}, {"query", query}}));
+  if (found["offers"].empty()) {
+    return Error(Code::kNotFound, fmt::format("no offer of {} matches; see: souk why '{}'",
+                                              NumberAt(found, "total"), query));
+  }
+  Status first = Ok();
+  for (const Json& offer : found["offers"]) {
+    const Status status = fits(offer);
+    if (status) return offer;
+    if (first) first = status.error().Within("offer of " + TextAt(offer, "name"));
+  }
+  return first.error();
+}
+
+Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits> max_cost,
+                  const std::function<void(const std::string&, Duration)>& step) {
+  Json request = {{"do", "rent"},
+                  {"offer", TextAt(plan.offer, "id")},
+                  {"book", plan.book},
+                  {"slices", plan.slices},
+                  {"duration_in_ms", plan.duration.ms}};
+  if (max_cost) request["max_cost_micro"] = max_cost->micro;
+  ASSIGN_OR_RETURN(const Json begun, link.Ask(request));
+  const std::string id = TextAt(begun, "lease");
+  Json lease;
+  std::set<std::string> told;
+  const auto tell = [&](const char* phase, const char* from, const char* what) {
+    const Time at = WhenStory(lease, what);
+    if (at.ms == 0 || !told.insert(phase).second) return;
+    step(phase, at - WhenStory(lease, from));
+  };
+  const auto done = WaitUntil(kRentWait, Millis(5), [&]() -> Result<bool> {
+    ASSIGN_OR_RETURN(lease, link.LeaseById(id));
+    tell("reserved", "order", "accepted");
+    tell("committed", "accepted", "committed");
+    tell("ready", "committed", "ready");
+    const std::string state = TextAt(lease, "state");
+    if (state == "Metering") return true;
+    const std::string why = TextAt(lease, "sentence");
+    if (!why.empty() || FlagAt(lease, "over") || state == "Closing" || state == "Closed") {
+      return Error(Code::kUnavailable, fmt::format("{} did not lease: {}; what was held comes back",
+                                                   TextAt(lease, "peer_name"),
+                                                   why.empty() ? TextAt(lease, "reason") : why));
+    }
+    return false;
+  });
+  if (!done) return done.error();
+  if (!*done) {
+    return Error(Code::kUnavailable, "the lease did not begin in time; see: souk leases " + id);
+  }
+  return lease;
+}
+
+Result<Json> Release(DaemonLink& link, const std::string& id) {
+  ASSIGN_OR_RETURN(const Json asked, link.Ask({{"do", "release"}, {"lease", id}}));
+  Json lease;
+  const auto done = WaitUntil(kSettleWait, Millis(10), [&]() -> Result<bool> {
+    ASSIGN_OR_RETURN(lease, link.LeaseById(id));
+    return FlagAt(lease, "over");
+  });
+  if (!done) return done.error();
+  if (!*done) {
+    return Error(Code::kUnavailable, fmt::format("released, but not settled yet; see: souk leases "
+                                                 "{}",
+                                                 id.substr(0, 8)));
+  }
+  return lease;
+}
+
+std::string SettledText(const Json& lease) {
+  const Credits paid{NumberAt(lease, "paid_micro")};
+  const Credits held{NumberAt(lease, "max_micro")};
+  return fmt::format("{}: {} cr paid, {} cr returned", TextAt(lease, "peer_name"),
+                     FormatCredits(paid), FormatCredits(held - paid));
+}
+
+}  // namespace souk::tools

@@ -1,0 +1,50 @@
+// Offers as tables, and renting one: shared by offers, rent, run and demo.
+#pragma once
+
+#include "tools/common/terminal.h"
+#include "tools/souk/daemon_link.h"
+
+namespace souk::tools {
+
+// The table of DESIGN's command page; every line ends in a newline.
+std::string OffersTable(const Json& offers);
+
+// "1 × RTX 4090, driver 550 (PTX ≤ 8.4)".
+std::string DeviceLine(const Json& offer, uint32_t slices);
+// "2×RTX 4090".
+std::string CountedModel(const Json& offer);
+
+struct RentPlan {
+  Json offer = {};
+  Duration duration = {};
+  uint32_t slices = 1;
+  std::string book = {};  // souk1…
+  std::string book_name = {};
+  Credits at_most = {};        // AmountDue over the whole duration
+  Credits at_risk = {};        // one interval, as it begins
+  Credits later_at_risk = {};  // one interval, as it ends up
+};
+// What renting that offer would mean. `book`: a name, or souk1…, or empty for the first.
+// kInvalidArgument where the duration or the book is outside the offer's.
+Result<RentPlan> PlanRent(const Json& offer, Duration duration, uint32_t slices,
+                          const std::string& book);
+// What is at risk, before money moves; four lines.
+std::string PlanText(const RentPlan& plan);
+
+// The best offer for a query, or the offer whose id begins so. `fits` may refuse an offer and say
+// why; kNotFound names the nearest.
+Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
+                         const std::function<Status(const Json&)>& fits);
+
+// Rents, and waits until the lease is metering. `step` hears of each phase: its name and how long
+// it took. An error says why it was lost; nothing is held then, or it comes back by itself.
+Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits> max_cost,
+                  const std::function<void(const std::string& phase, Duration took)>& step);
+
+// Asks for the release and waits until the book has settled it.
+Result<Json> Release(DaemonLink& link, const std::string& lease);
+
+// "kite: 5.0 s metered, 0.000583 cr paid, 0.069417 cr returned".
+std::string SettledText(const Json& lease);
+
+}  // namespace souk::tools

@@ -1,0 +1,80 @@
+// souk offers, why and balance.
+#include <fmt/format.h>
+
+#include "protocol/text.h"
+#include "tools/souk/market.h"
+
+namespace souk::tools {
+
+int RunOffers(const Common& common, const std::string& query, size_t limit) {
+  auto link = DaemonLink::Reach(common, /*for_market=*/true);
+  if (!link) return Fail(link.error());
+  const auto found = link->Ask({{"do", "offers"}, {"query", query}, {"limit", limit}});
+  if (!found) return Fail(found.error());
+  if (common.json) {
+    PrintJson(*found);
+    return kDone;
+  }
+  const int64_t matches = NumberAt(*found, "matches");
+  const int64_t total = NumberAt(*found, "total");
+  if (matches > 0) Print(OffersTable((*found)["offers"]));
+  std::string line = fmt::format("{} of {} match", matches, total);
+  if (total == 0) line = "no offers known; see: souk doctor";
+  if (matches < total) line += fmt::format("; for the rest: souk why '{}'", query);
+  Print(line + "\n");
+  return kDone;
+}
+
+int RunWhy(const Common& common, const std::string& query) {
+  auto link = DaemonLink::Reach(common, /*for_market=*/true);
+  if (!link) return Fail(link.error());
+  const auto found = link->Ask({{"do", "why"}, {"query", query}});
+  if (!found) return Fail(found.error());
+  if (common.json) {
+    PrintJson(*found);
+    return kDone;
+  }
+  const Json& nearest = (*found)["nearest"];
+  const int64_t matches = NumberAt(*found, "matches");
+  const int64_t total = NumberAt(*found, "total");
+  Print(fmt::format("{} of {} match.{}\n", matches, total, nearest.empty() ? "" : " Nearest:"));
+  Table table({{"OFFER"}, {"PROVIDER"}, {"FAILS ON"}, {"HAS"}, {"WANTED"}, {"OFF BY"}});
+  const std::vector<std::string> ids = ShortIdsOf(nearest);
+  for (size_t i = 0; i < nearest.size(); ++i) {
+    const Json& row = nearest[i];
+    const double off = row.value("off_by", 0.0);
+    table.Add({ids[i], TextAt(row, "name"), TextAt(row, "field"), TextAt(row, "has"),
+               TextAt(row, "wanted"), fmt::format("{:+.0f} %", off * 100)});
+  }
+  if (table.rows() > 0) Print(table.ToText());
+  for (const Json& row : (*found)["fails"]) {
+    Print(fmt::format("{} fail{} {}\n", NumberAt(row, "offers"),
+                      NumberAt(row, "offers") == 1 ? "s" : "", TextAt(row, "field")));
+  }
+  return kDone;
+}
+
+int RunBalance(const Common& common, const std::string& book) {
+  auto link = DaemonLink::Reach(common, /*for_market=*/true);
+  if (!link) return Fail(link.error());
+  Json request = {{"do", "balance"}};
+  if (!book.empty()) request["book"] = book;
+  const auto balance = link->Ask(request, Seconds(20));
+  if (!balance) return Fail(balance.error());
+  if (common.json) {
+    PrintJson(*balance);
+    return kDone;
+  }
+  Table table({{"BOOK"},
+               {"CREDITS", Align::kRight},
+               {"HELD", Align::kRight},
+               {"INCOMING", Align::kRight},
+               {"ACCOUNT"}});
+  table.Add({TextAt(*balance, "book_name"), FormatCredits({NumberAt(*balance, "posted_micro")}),
+             FormatCredits({NumberAt(*balance, "held_micro")}),
+             FormatCredits({NumberAt(*balance, "incoming_micro")}), TextAt(*balance, "account")});
+  Print(table.ToText());
+  return kDone;
+}
+
+}  // namespace souk::tools

@@ -1,0 +1,118 @@
+#include "tools/souk/results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <set>
+
+#include "gpu/cpu/supported.h"
+#include "gpu/ptx/classify.h"
+#include "gpu/workload/npy.h"
+#include "gpu/workload/png.h"
+#include "protocol/base/file.h"
+
+namespace souk::tools {
+namespace fs = std::filesystem;
+namespace {
+
+template <typename T>
+std::string NumberAt(const uint8_t* at) {
+  T value;
+  std::memcpy(&value, at, sizeof(value));
+  return fmt::format("{}", value);
+}
+
+Result<ResultFile> WriteResult(const fs::path& path, ByteView bytes) {
+  RETURN_IF_ERROR(WriteFileAtomic(path, bytes));
+  return ResultFile{.path = path, .digest = Sha256(bytes), .bytes = bytes.size()};
+}
+
+// Every kernel that some launch names, by module.
+void CollectKernels(const std::vector<gpu::Step>& steps,
+                    std::set<std::pair<uint32_t, std::string>>& out) {
+  for (const gpu::Step& step : steps) {
+    if (step.launch) out.insert({step.launch->module, step.launch->kernel});
+    if (step.loop) CollectKernels(step.loop->body, out);  // CheckWorkload bounds the depth
+  }
+}
+
+}  // namespace
+
+std::string ScalarOf(ByteView npy) {
+  const auto header = gpu::ParseNpy(npy);
+  if (!header || header->data_bytes != gpu::DTypeBytes(header->dtype)) return "";
+  const uint8_t* at = npy.data() + header->data_offset;
+  switch (header->dtype) {
+    case gpu::DType::kBool:
+      return *at != 0 ? "true" : "false";
+    case gpu::DType::kI8:
+      return fmt::format("{}", static_cast<int>(static_cast<int8_t>(*at)));
+    case gpu::DType::kU8:
+      return fmt::format("{}", static_cast<unsigned>(*at));
+    case gpu::DType::kI16:
+      return NumberAt<int16_t>(at);
+    case gpu::DType::kI32:
+      return NumberAt<int32_t>(at);
+    case gpu::DType::kI64:
+      return NumberAt<int64_t>(at);
+    case gpu::DType::kU16:
+      return NumberAt<uint16_t>(at);
+    case gpu::DType::kU32:
+      return NumberAt<uint32_t>(at);
+    case gpu::DType::kU64:
+      return NumberAt<uint64_t>(at);
+    case gpu::DType::kF32:
+      return NumberAt<float>(at);
+    case gpu::DType::kF64:
+      return NumberAt<double>(at);
+    case gpu::DType::kF16:
+      return "";
+  }
+  return "";
+}
+
+Result<std::vector<ResultFile>> SaveResults(const fs::path& dir, const gpu::Workload& workload,
+                                            const std::vector<ResultBytes>& outputs) {
+  std::error_code error;
+  fs::create_directories(dir, error);
+  if (error) return Error(Code::kIo, "making " + dir.string() + ": " + error.message());
+  std::vector<ResultFile> files;
+  for (const ResultBytes& output : outputs) {
+    if (!gpu::IsPlainFileName(output.file)) {
+      return Error(Code::kMalformed, "an output is named \"" + output.file + "\", no file name");
+    }
+    ASSIGN_OR_RETURN(ResultFile file, WriteResult(dir / output.file, output.npy));
+    file.scalar = ScalarOf(output.npy);
+    files.push_back(std::move(file));
+    const auto wanted =
+        std::find_if(workload.outputs.begin(), workload.outputs.end(),
+                     [&](const gpu::Output& one) { return one.file == output.file; });
+    if (wanted == workload.outputs.end() || wanted->image.empty()) continue;
+    ASSIGN_OR_RETURN(const Bytes png, gpu::PngFromNpy(output.npy));
+    ASSIGN_OR_RETURN(ResultFile image, WriteResult(dir / wanted->image, png));
+    files.push_back(std::move(image));
+  }
+  return files;
+}
+
+Result<std::string> ClassOf(const gpu::Workload& workload,
+                            const std::vector<std::string>& module_texts) {
+  std::set<std::pair<uint32_t, std::string>> kernels;
+  CollectKernels(workload.steps, kernels);
+  ptx::Class weakest = ptx::Class::kExact;
+  for (uint32_t i = 0; i < module_texts.size(); ++i) {
+    auto module = ptx::Parse(module_texts[i]);
+    if (!module) return module.error().Within(fmt::format("module {}", i));
+    ASSIGN_OR_RETURN(const ptx::Module canonical, ptx::Canonicalize(std::move(*module)));
+    for (const auto& [of_module, name] : kernels) {
+      const ptx::Function* kernel = of_module == i ? canonical.FindKernel(name) : nullptr;
+      if (kernel == nullptr) continue;
+      weakest = std::max(weakest, ptx::Classify(canonical, *kernel, gpu::cpu::WhyUnsupported).cls);
+    }
+  }
+  return std::string(ptx::ClassName(weakest));
+}
+
+}  // namespace souk::tools

@@ -1,0 +1,133 @@
+// souk run --local: a workload on this machine's device, without a market.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "gpu/cuda/open_device.h"
+#include "gpu/workload/manifest.h"
+#include "gpu/workload/workload_codec.h"
+#include "protocol/base/file.h"
+#include "tools/common/json.h"
+#include "tools/common/terminal.h"
+#include "tools/souk/commands.h"
+#include "tools/souk/results.h"
+
+namespace souk::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct LocalRun {
+  gpu::Manifest manifest = {};
+  Digest workload = {};
+  std::string result_class = {};
+  gpu::DeviceInfo device = {};
+  gpu::RunResult result = {};
+  std::vector<ResultFile> files = {};
+  fs::path dir = {};
+  double seconds = 0;
+};
+
+std::function<Status(const gpu::RunProgress&)> Drawing(ProgressLine& line,
+                                                       Clock::time_point start) {
+  return [&line, start](const gpu::RunProgress& progress) {
+    const double share = progress.launches_total == 0
+                             ? 1
+                             : static_cast<double>(progress.launches_done) /
+                                   static_cast<double>(progress.launches_total);
+    const double spent = std::chrono::duration<double>(Clock::now() - start).count();
+    std::string tail = FormatElapsed(spent);
+    if (share > 0.02 && share < 1 && spent > 0.5) {
+      tail = FormatElapsed(spent * (1 - share) / share) + " left";
+    }
+    line.Show("run", fmt::format("launch {}/{}", progress.launches_done, progress.launches_total),
+              share, tail);
+    return Ok();
+  };
+}
+
+Result<LocalRun> RunOnce(const RunOptions& options) {
+  LocalRun run;
+  ASSIGN_OR_RETURN(run.manifest, gpu::LoadManifest(options.manifest));
+  const gpu::Workload& workload = run.manifest.workload;
+  ASSIGN_OR_RETURN(const Bytes encoded, gpu::EncodeWorkload(workload));
+  run.workload = Sha256(encoded);
+  std::vector<std::string> modules;
+  for (const gpu::BlobRef& module : workload.modules) {
+    ASSIGN_OR_RETURN(const Bytes text, run.manifest.blobs.Read(module));
+    modules.emplace_back(AsText(text));
+  }
+  ASSIGN_OR_RETURN(run.result_class, ClassOf(workload, modules));
+  ASSIGN_OR_RETURN(const auto device, gpu::OpenDevice(options.device));
+  run.device = device->info();
+  ProgressLine line;
+  const auto start = Clock::now();
+  auto result =
+      gpu::RunWorkload(workload, run.manifest.blobs, *device, {.progress = Drawing(line, start)});
+  if (!result) return result.error().Within(options.manifest.string());
+  run.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  line.Finish();
+  run.result = std::move(*result);
+  run.dir =
+      options.out.empty() ? fs::path("results") / run.workload.Hex().substr(0, 8) : options.out;
+  std::vector<ResultBytes> outputs;
+  for (gpu::RunOutput& output : run.result.outputs) {
+    outputs.push_back({output.file, std::move(output.npy)});
+  }
+  ASSIGN_OR_RETURN(run.files, SaveResults(run.dir, workload, outputs));
+  return run;
+}
+
+Json RunJson(const LocalRun& run) {
+  Json files = Json::array();
+  for (const ResultFile& file : run.files) {
+    Json one = {
+        {"file", file.path.string()}, {"digest", file.digest.ToString()}, {"bytes", file.bytes}};
+    if (!file.scalar.empty()) one["value"] = file.scalar;
+    files.push_back(std::move(one));
+  }
+  return {{"workload", run.workload.ToString()},
+          {"name", run.manifest.workload.name},
+          {"class", run.result_class},
+          {"device", run.device.name},
+          {"launches", run.result.stats.launches},
+          {"thread_instructions", run.result.stats.thread_instructions},
+          {"states_root", run.result.commitments_root.ToString()},
+          {"seconds", run.seconds},
+          {"dir", run.dir.string()},
+          {"files", std::move(files)}};
+}
+
+}  // namespace
+
+int RunLocally(const Common& common, const RunOptions& options) {
+  const auto run = RunOnce(options);
+  if (!run) return Fail(run.error());
+  const Json json = RunJson(*run);
+  // Beside the outputs, so that they can be compared with another run's later.
+  const Status noted = WriteFileAtomic(run->dir / "run.json", AsBytes(JsonText(json)));
+  if (!noted) return Fail(noted.error());
+  if (common.json) {
+    PrintJson(json);
+    return kDone;
+  }
+  Print(fmt::format("done  {}, {}, {} launches on {}, {} → {}/ ({} file{})\n",
+                    run->manifest.workload.name, run->result_class, run->result.stats.launches,
+                    run->device.name, FormatElapsed(run->seconds), run->dir.string(),
+                    run->files.size(), run->files.size() == 1 ? "" : "s"));
+  for (const ResultFile& file : run->files) {
+    if (file.scalar.empty()) continue;
+    Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));
+  }
+  return kDone;
+}
+
+int RunRun(const Common& common, const RunOptions& options) {
+  if (options.local && !options.lease.empty()) {
+    return Misuse("--local needs no lease; leave one of them out");
+  }
+  return options.local ? RunLocally(common, options) : RunRemotely(common, options);
+}
+
+}  // namespace souk::tools
