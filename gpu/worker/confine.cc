@@ -69,6 +69,7 @@ Status Limit(__rlimit_resource what, rlim_t value, const char* name) {
 
 // A no-op for who has none. In this order, as each step needs what the next takes away.
 Status DropPrivileges() {
+  PreferWhenMemoryRunsOut(::getpid());
   for (int capability = 0; capability < 64; ++capability) {
     // EPERM: it has none to drop. EINVAL: past the last that this kernel knows.
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;

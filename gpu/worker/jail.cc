@@ -144,7 +144,9 @@ void AppendGpu(std::vector<std::string>& out) {
   }
   for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64",
                              "/usr/lib", "/usr/local/nvidia/lib64"}) {
-    for (const char* name : {"/libcuda.so*", "/libnvidia-*.so*"}) {
+    // And the parts of the C library that ours was not linked with.
+    for (const char* name : {"/libcuda.so*", "/libnvidia-*.so*", "/libdl.so.*", "/librt.so.*",
+                             "/libpthread.so.*", "/libm.so.*"}) {
       for (const std::string& library : Matching(std::string(folder) + name)) {
         AppendAll(out, {"--ro-bind-try", library, library});
       }

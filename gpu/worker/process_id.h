@@ -28,6 +28,10 @@ bool HasEnded(const Descriptor& pidfd);
 // pidfd_send_signal(2) with SIGKILL; nothing where it is gone.
 void KillByPidfd(const Descriptor& pidfd);
 
+// Where memory runs out the kernel shall end this process before others (oom_score_adj), as far as
+// we may say so.
+void PreferWhenMemoryRunsOut(pid_t pid);
+
 // "SIGSEGV"; "signal 77" where it has no name.
 std::string SignalName(int signal);
 

@@ -148,12 +148,18 @@ constexpr const char* kAllowed[] = {
 // again (the mount namespace or Landlock says which), and maps memory that it then runs code from.
 constexpr const char* kAllowedForGpu[] = {
     "access",
+    "dup",
+    "dup3",
+    "epoll_pwait2",
     "faccessat",
     "faccessat2",
+    "fadvise64",
     "fcntl",
+    "fstatfs",
     "get_mempolicy",
     "getdents64",
     "ioctl",
+    "lstat",
     "mbind",
     "memfd_create",
     "mlock",
@@ -173,12 +179,13 @@ constexpr const char* kAllowedForGpu[] = {
     "sched_getparam",
     "sched_getscheduler",
     "sched_setaffinity",
+    "sched_setscheduler",
     "set_mempolicy",
     "socketpair",
     "stat",
+    "statfs",
     "statx",
     "timerfd_gettime",
-    "epoll_pwait2",
 };
 
 struct FilterRelease {

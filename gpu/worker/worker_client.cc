@@ -249,6 +249,7 @@ void Worker::Impl::NoteSender(pid_t sender) {
   Descriptor pidfd = OpenPidfd(sender);
   if (!pidfd || !IsOpen(socket_.get())) return;
   inner_ = std::move(pidfd);
+  PreferWhenMemoryRunsOut(sender);
   if (watched_) return;
   watched_ = OpenPidfd(sender);
   if (watched_ && !Watch(watched_.get())) watched_.Close();

@@ -75,6 +75,8 @@ Error DescribeSignal(int number) {
   switch (number) {
     case SIGXCPU:
       return Error(Code::kExhausted, name + ": its processor time is used up");
+    case SIGALRM:
+      return Error(Code::kExpired, name + ": its time is over");
     case SIGKILL:
       return Error(Code::kFault, name + ": by hand, or by the kernel for want of memory");
     case SIGSYS:

@@ -855,6 +855,63 @@ TEST(Worker, ServesAnOrdinaryUserToo) {
       << "see above what failed as nobody";
 }
 
+// rogue_worker in the place of souk-worker; the number says what it does to us.
+class RogueWorkerTest : public testing::Test {
+ protected:
+  std::unique_ptr<Worker> Start(uint32_t how) {
+    const Result<Jail> jail = DetectJail(ProgramPath("rogue_worker"));
+    EXPECT_TRUE(jail) << (jail ? "" : jail.error().message);
+    if (!jail) return nullptr;
+    WorkerSpec spec;
+    spec.folder = store_.Make("job");
+    spec.program = ProgramPath("rogue_worker");
+    spec.at_least = jail->grade;
+    spec.threads = how;
+    Result<std::unique_ptr<Worker>> worker = Worker::Start(spec, *jail);
+    EXPECT_TRUE(worker) << (worker ? "" : worker.error().message);
+    if (worker) Backlog(**worker).clear();
+    return worker ? std::move(*worker) : nullptr;
+  }
+  void TearDown() override { static_cast<void>(KillStray(store_.Make("job"))); }
+
+  Folder store_;
+};
+
+TEST_F(RogueWorkerTest, IsKilledForSpeakingNonsense) {
+  for (const uint32_t how : {1u, 2u, 3u}) {
+    auto worker = Start(how);
+    ASSERT_TRUE(worker);
+    const auto exited = Await<WorkerExited>(*worker, Others::kSkip);
+    ASSERT_TRUE(exited) << how;
+    EXPECT_FALSE(exited->expected);
+    EXPECT_EQ(exited->failure.code, Code::kFault);
+    EXPECT_THAT(exited->failure.message, HasSubstr("taken over")) << how;
+  }
+}
+
+TEST_F(RogueWorkerTest, HoldsNobodyUpByTalkingWithoutEnd) {
+  auto worker = Start(4);
+  ASSERT_TRUE(worker);
+  ASSERT_TRUE(Await<WorkerReady>(*worker));
+  for (int i = 0; i < 100; ++i) EXPECT_LE(worker->Receive().size(), 64u);
+  ASSERT_TRUE(worker->Kill());
+  EXPECT_TRUE(Await<WorkerExited>(*worker, Others::kSkip));
+}
+
+TEST_F(RogueWorkerTest, IsNotBelievedAResultThatIsNotThere) {
+  auto worker = Start(5);
+  ASSERT_TRUE(worker);
+  const auto finished = Await<WorkerFinished>(*worker);
+  ASSERT_TRUE(finished);
+  EXPECT_TRUE(finished->result.failure);
+}
+
+TEST_F(RogueWorkerTest, ThatLeavesAtOnceIsGone) {
+  auto worker = Start(6);
+  ASSERT_TRUE(worker);
+  EXPECT_TRUE(Await<WorkerExited>(*worker));
+}
+
 TEST(Worker, SaysWhichDeviceItCannotOpen) {
   const Result<Jail> jail = DetectJail(Program());
   ASSERT_TRUE(jail) << jail.error().message;
