@@ -31,12 +31,12 @@ SOUK_KIND(Ty::kF64, double, double, true);
 
 template <typename V>
 struct Range;
-#define SOUK_RANGE(type, low, high)              \
-  template <>                                    \
-  struct Range<type> {                           \
-    static constexpr type kLow = low;            \
-    static constexpr type kHigh = high;          \
-    static constexpr bool kSigned = (low) < 0;   \
+#define SOUK_RANGE(type, low, high)            \
+  template <>                                  \
+  struct Range<type> {                         \
+    static constexpr type kLow = low;          \
+    static constexpr type kHigh = high;        \
+    static constexpr bool kSigned = (low) < 0; \
   }
 SOUK_RANGE(uint8_t, 0, UINT8_MAX);
 SOUK_RANGE(int8_t, INT8_MIN, INT8_MAX);
