@@ -21,6 +21,14 @@ if(SOUK_WERROR)
   target_compile_options(souk_options INTERFACE -Werror)
 endif()
 
+# Every target with its layer, for tests/layers: the folder it is declared under.
+function(souk_record name)
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REGEX REPLACE "/.*" "" layer ${folder})
+  set_property(GLOBAL APPEND PROPERTY SOUK_TARGETS ${name})
+  set_property(TARGET ${name} PROPERTY SOUK_LAYER ${layer})
+endfunction()
+
 # One include root per layer: ${binary}/include/LAYER/ holds one link named LAYER to the sources.
 function(souk_include_root layer out)
   set(root ${CMAKE_BINARY_DIR}/include/${layer})
@@ -38,6 +46,7 @@ function(souk_library name)
   souk_include_root(${A_LAYER} root)
   target_include_directories(${name} PUBLIC ${root})
   target_link_libraries(${name} PUBLIC ${A_PUBLIC} PRIVATE souk_options ${A_PRIVATE})
+  souk_record(${name})
 endfunction()
 
 # souk_program(NAME SOURCES ... LINK targets...)
@@ -46,12 +55,16 @@ function(souk_program name)
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE souk_options ${A_LINK})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  souk_record(${name})
 endfunction()
 
-# souk_test(NAME SOURCES ... LINK targets... [LABELS labels...] [TIMEOUT seconds])
-# One GoogleTest program, registered with CTest as one unit.
+# souk_test(NAME SOURCES ... LINK targets... [LABELS labels...] [TIMEOUT seconds] [LONG])
+# One GoogleTest program, registered with CTest as one unit. The target tests-LABEL builds all tests
+# of a label. The labels: unit (the default), integration, sim, bench; threads marks those that the
+# thread sanitizer can judge. LONG runs the program a second time as NAME_long, label long, with
+# SOUK_LONG=1 in its environment: for `tools/check --long` it then takes more points.
 function(souk_test name)
-  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(A "LONG" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE souk_options ${A_LINK} GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
@@ -65,4 +78,14 @@ function(souk_test name)
     set(A_TIMEOUT 120)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT})
+  foreach(label IN LISTS A_LABELS)
+    if(NOT TARGET tests-${label})
+      add_custom_target(tests-${label})
+    endif()
+    add_dependencies(tests-${label} ${name})
+  endforeach()
+  if(A_LONG)
+    add_test(NAME ${name}_long COMMAND ${name})
+    set_tests_properties(${name}_long PROPERTIES LABELS long TIMEOUT 14400 ENVIRONMENT SOUK_LONG=1)
+  endif()
 endfunction()

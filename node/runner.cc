@@ -40,6 +40,11 @@ Status Runner::Commit(const Effects& effects) {
   return Ok();
 }
 
+void Runner::Forget(ConnectionId connection) {
+  shown_.erase(connection);
+  greeted_.erase(connection);
+}
+
 uint64_t Runner::Served(const Digest& job) const {
   const auto it = served_.find(job);
   return it == served_.end() ? 0 : it->second;
@@ -83,6 +88,7 @@ Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
 
 Status Runner::SendOne(const Send& send) {
   if (const auto* document = std::get_if<DocumentRef>(&send.what)) {
+    if ((*document)->kind() == Kind::kHello) NoteGreeting(send.to, **document);
     Frames frames = {Envelope(*document)};
     for (const DocumentRef& attached : send.attached) frames.push_back(Envelope(attached));
     parts_.network.Deliver(send.to, std::move(frames));
@@ -99,9 +105,22 @@ Status Runner::SendOne(const Send& send) {
   return Ok();
 }
 
+// The first checkpoint of ours that a peer sees, in a hello, it takes on its signature alone.
+void Runner::NoteGreeting(ConnectionId to, const Document& document) {
+  const auto hello = Decode<Hello>(document);
+  if (!hello || hello->my_checkpoint.empty()) return;
+  const auto head = ledger::OpenCheckpoint(hello->my_checkpoint, parts_.log.signer().Verifier());
+  if (head) greeted_[to] = head->size;
+}
+
 Status Runner::Confirm(const ConfirmLog& confirm, std::vector<Event>& follow) {
   shown_[confirm.connection] = 0;
-  if (confirm.note.empty()) return Ok();
+  if (confirm.note.empty()) {
+    // It held nothing, so what our hello brought is what it holds now.
+    const auto greeted = greeted_.find(confirm.connection);
+    if (greeted != greeted_.end()) shown_[confirm.connection] = greeted->second;
+    return Ok();
+  }
   const Status fits = parts_.log.Confirm(confirm.note);
   if (!fits) {
     // Not signed by this log's key: the other side's mistake, and nothing to us.
@@ -119,7 +138,7 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
   if (const auto* connect = std::get_if<Connect>(&work)) {
     parts_.network.Open(*connect);
   } else if (const auto* disconnect = std::get_if<Disconnect>(&work)) {
-    shown_.erase(disconnect->connection);
+    Forget(disconnect->connection);
     parts_.network.Close(*disconnect);
   } else if (const auto* start = std::get_if<StartWorker>(&work)) {
     parts_.workshop.Start(*start);

@@ -60,7 +60,7 @@ class Runner {
   Status Run(Effects effects, std::vector<Event>& follow);
 
   // The connection is gone; its number does not come again.
-  void Forget(ConnectionId connection) { shown_.erase(connection); }
+  void Forget(ConnectionId connection);
   // Bytes of blobs that were sent out for a job, in this run of the node.
   uint64_t Served(const Digest& job) const;
 
@@ -74,12 +74,15 @@ class Runner {
   Result<Frames> MakeReply(ConnectionId to, const ReplyParts& parts);
   Result<Frames> MakeChunk(const ChunkParts& parts);
   Status DoWork(const Work& work, std::vector<Event>& follow);
+  void NoteGreeting(ConnectionId to, const Document& hello);
   Status Confirm(const ConfirmLog& confirm, std::vector<Event>& follow);
 
   Parts parts_;
   Answered answered_;
   // Size of this node's log that each connection was last shown, and holds.
   std::map<ConnectionId, uint64_t> shown_ = {};
+  // Size of this node's log that the last hello on a connection told.
+  std::map<ConnectionId, uint64_t> greeted_ = {};
   std::map<Digest, uint64_t> served_ = {};
 };
 

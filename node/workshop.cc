@@ -14,6 +14,7 @@
 #include "gpu/worker/worker_folder.h"
 #include "gpu/workload/workload_codec.h"
 #include "node/blob_store.h"
+#include "node/workload_class.h"
 #include "protocol/base/check.h"
 #include "protocol/base/file.h"
 #include "protocol/text.h"
@@ -64,6 +65,16 @@ std::string Hex8(const Digest& id) {
   return id.Hex().substr(0, 8);
 }
 
+// The worker has run it, so it decodes and its modules parse.
+Result<std::string> ClassOf(const std::filesystem::path& dir, const StartJob& job) {
+  const auto read = [&](const Digest& blob) {
+    return ReadFile(FileBlobStore::PathOf(dir, blob), gpu::kMaxModuleBytes);
+  };
+  ASSIGN_OR_RETURN(const Bytes encoding, read(job.workload.digest));
+  ASSIGN_OR_RETURN(const gpu::Workload workload, gpu::DecodeWorkload(encoding));
+  return ClassOfWorkload(workload, read);
+}
+
 // Moves the outputs into the blob store, on the errands' thread.
 JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
                      const gpu::WorkerResult& result) {
@@ -87,6 +98,7 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
     }
     ended.outputs.push_back({output.file, {output.digest, output.bytes}});
   }
+  ended.result_class = ClassOf(dir, job).value_or("");
   return ended;
 }
 

@@ -153,6 +153,7 @@ TEST_F(MarketTest, TakesALeaseFromItsOfferToItsSettlement) {
   EXPECT_EQ(ann_.BlobBytes(result["outputs"][0]["digest"].get<std::string>()), work.expected);
   EXPECT_EQ(result["receipt"]["launches"], 50);
   EXPECT_EQ(result["receipt"]["device_name"], offer["model"]);
+  EXPECT_EQ(result["receipt"]["class"], "exact");
 
   const json closed = Release(lease);
   EXPECT_TRUE(closed["settled"].get<bool>());

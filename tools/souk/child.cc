@@ -44,8 +44,7 @@ Result<Child> Child::Start(const std::filesystem::path& program,
   return Child(pid);
 }
 
-Child::Child(Child&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), code_(other.code_) {}
+Child::Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, 0)), code_(other.code_) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   if (this != &other) {

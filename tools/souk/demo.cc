@@ -79,8 +79,8 @@ Result<fs::path> DemoFolder(const DemoOptions& options) {
   std::error_code error;
   if (!options.dir.empty()) {
     if (fs::exists(options.dir, error) && !fs::is_empty(options.dir, error)) {
-      return Error(Code::kDuplicate, options.dir.string() +
-                                         " is not empty: name another --dir, or remove it");
+      return Error(Code::kDuplicate,
+                   options.dir.string() + " is not empty: name another --dir, or remove it");
     }
     return fs::absolute(options.dir, error);
   }
@@ -105,8 +105,8 @@ Status Demo::Open() {
                   FormatElapsed(std::chrono::duration<double>(Clock::now() - start_).count())));
   RETURN_IF_ERROR(market_->IssueToRenter(kIssued, "demo"));
   Say(fmt::format("{} coop issued {} cr to ann\n", GoodMark(), FormatCredits(kIssued)));
-  ASSIGN_OR_RETURN(const Json found, market_->renter().link->Ask(
-                                         {{"do", "offers"}, {"query", "order by price"}}));
+  ASSIGN_OR_RETURN(const Json found,
+                   market_->renter().link->Ask({{"do", "offers"}, {"query", "order by price"}}));
   story_.offers = found["offers"];
   Say("$ souk offers 'order by price'\n" + OffersTable(story_.offers));
   ASSIGN_OR_RETURN(story_.before, market_->Balances());
@@ -123,22 +123,19 @@ Status Demo::RentAndRun() {
   Say(fmt::format("$ souk rent {} --for {}\n{}", offer_id, FormatDuration(duration),
                   PlanText(plan).substr(0, PlanText(plan).size() - 1)));
   std::string phases;
-  ASSIGN_OR_RETURN(story_.lease, Rent(link, plan, plan.at_most,
-                                      [&](const std::string& phase, Duration took) {
-                                        phases += fmt::format(
-                                            "{}{} {} {}", phases.empty() ? "" : "   ", GoodMark(),
-                                            phase,
-                                            FormatElapsed(static_cast<double>(took.ms) / 1000));
-                                      }));
+  ASSIGN_OR_RETURN(
+      story_.lease, Rent(link, plan, plan.at_most, [&](const std::string& phase, Duration took) {
+        phases += fmt::format("{}{} {} {}", phases.empty() ? "" : "   ", GoodMark(), phase,
+                              FormatElapsed(static_cast<double>(took.ms) / 1000));
+      }));
   const std::string lease = TextAt(story_.lease, "id").substr(0, 4);
   Say(phases + ", paying from now\n");
   Say(fmt::format("$ souk run {} --lease {}", manifest_.path.string(), lease));
   ASSIGN_OR_RETURN(const std::string id, SubmitJob(link, manifest_, TextAt(story_.lease, "id")));
   ASSIGN_OR_RETURN(story_.job, WatchJob(link, id));
   if (TextAt(story_.job, "state") != "done") {
-    return Error(Code::kFault,
-                 fmt::format("the job {}: {}", TextAt(story_.job, "state"),
-                             TextAt(story_.job, "sentence")));
+    return Error(Code::kFault, fmt::format("the job {}: {}", TextAt(story_.job, "state"),
+                                           TextAt(story_.job, "sentence")));
   }
   const fs::path results = story_.dir / "results" / id.substr(0, 4);
   ASSIGN_OR_RETURN(story_.files, FetchResults(link.dir(), story_.job, results));
@@ -247,9 +244,8 @@ Json StoryJson(const Story& story) {
   for (const Audited& one : story.audits) {
     Json findings = Json::array();
     for (const ledger::Finding& finding : one.report.findings) {
-      findings.push_back(
-          fmt::format("entry {}: {} {}: {}", finding.entry, finding.rule, finding.name,
-                      finding.what));
+      findings.push_back(fmt::format("entry {}: {} {}: {}", finding.entry, finding.rule,
+                                     finding.name, finding.what));
     }
     audits.push_back({{"peer", one.report.peer.ToString()},
                       {"name", one.name},

@@ -24,9 +24,9 @@ Result<uint16_t> FreePort() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof(address);
-  const bool bound =
-      fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
-      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  const bool bound = fd >= 0 &&
+                     ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
   if (fd >= 0) ::close(fd);
   if (!bound) return Error(Code::kIo, "no free port on 127.0.0.1");
   return ntohs(address.sin_port);
@@ -38,8 +38,8 @@ Result<std::string> ListenAddress() {
 }
 
 Error Died(const DemoNode& node) {
-  return Error(Code::kUnavailable, node.name + " did not come up; see " +
-                                       (node.dir / "soukd.log").string());
+  return Error(Code::kUnavailable,
+               node.name + " did not come up; see " + (node.dir / "soukd.log").string());
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <chrono>
 
-#include "gpu/cuda/nvrtc.h"
 #include "gpu/cuda/open_device.h"
+#include "gpu/ptx/nvrtc.h"
 #include "gpu/worker/jail.h"
 #include "node/control/client.h"
 #include "node/node_dir.h"

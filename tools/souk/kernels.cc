@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include "gpu/cpu/supported.h"
-#include "gpu/cuda/nvrtc.h"
 #include "gpu/ptx/classify.h"
+#include "gpu/ptx/nvrtc.h"
 #include "protocol/base/file.h"
 #include "protocol/base/sha256.h"
 #include "protocol/text.h"

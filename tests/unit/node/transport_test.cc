@@ -63,8 +63,8 @@ class Node {
 
 // Lets the nodes work until the condition holds; five seconds are for ever.
 template <typename Condition>
-bool Until(const std::vector<Node*>& nodes, const Condition& condition) {
-  const auto give_up = steady_clock::now() + milliseconds(5'000);
+bool Until(const std::vector<Node*>& nodes, const Condition& condition, int limit_ms = 5'000) {
+  const auto give_up = steady_clock::now() + milliseconds(limit_ms);
   while (steady_clock::now() < give_up) {
     for (Node* node : nodes) {
       node->now = node->now + Millis(2);
@@ -189,7 +189,8 @@ TEST_F(TransportTest, ServesNobodyButTheKeyThatWasMeant) {
   // Somebody else answers at the endpoint: nothing that was meant for key 3 is readable to it.
   Connect(2, /*server_seed=*/3);
   client_->Deliver(2, {Frame("secret")});
-  EXPECT_FALSE(Until({&server_, &client_}, [&] { return !server_.Of<MessageArrived>().empty(); }));
+  EXPECT_FALSE(Until(
+      {&server_, &client_}, [&] { return !server_.Of<MessageArrived>().empty(); }, 700));
 }
 
 TEST_F(TransportTest, CutsABannedConnectionAndRefusesItsKey) {
@@ -333,7 +334,8 @@ class RawClient {
 TEST_F(TransportTest, CutsWhoChoosesItsOwnRoutingId) {
   RawClient chooser(server_->listening(), 5, "mine");
   chooser.Say("hello");
-  EXPECT_FALSE(Until({&server_}, [&] { return !server_.all.empty(); }));
+  EXPECT_FALSE(Until(
+      {&server_}, [&] { return !server_.all.empty(); }, 700));
   RawClient plain(server_->listening(), 5, nullptr);
   plain.Say("hello");
   EXPECT_TRUE(Until({&server_}, [&] { return !server_.Of<MessageArrived>().empty(); }));

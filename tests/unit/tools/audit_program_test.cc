@@ -1,0 +1,206 @@
+// souk-audit as a program: its output, its exit codes, and the formats that it hands to others.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ledger/rocksdb_ledger.h"
+#include "unit/ledger/audit_world.h"
+#include "unit/tools/run_program.h"
+
+namespace souk::tools {
+namespace {
+
+using ledger::AuditWorld;
+using nlohmann::json;
+
+// Ledgers on disk, as a node leaves them.
+class AuditProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    Make("kite", world_.provider, world_.ProviderLog());
+    Make("coop", world_.book, world_.BookLog());
+  }
+  std::string Make(const std::string& name, const Identity& owner,
+                   const std::vector<Entry>& entries) {
+    const std::filesystem::path dir = folder_.path() / name;
+    std::filesystem::create_directories(dir);
+    ledger::NoteSigner signer{.name = LogName(owner.id()),
+                              .key = owner.CheckpointKey().public_key().bytes};
+    signer.sign = [&owner](ByteView bytes) -> Result<ledger::Ed25519Signature> {
+      return owner.CheckpointKey().Sign(bytes).bytes;
+    };
+    keys_[name] = signer.Verifier().ToVkey();
+    auto opened = ledger::Ledger::Open(dir, signer);
+    EXPECT_TRUE(opened.has_value());
+    std::vector<ledger::Draft> drafts;
+    for (const Entry& entry : entries) drafts.push_back({*EncodeEntry(entry), {}});
+    EXPECT_TRUE((*opened)->log().Commit(drafts).has_value());
+    return name;
+  }
+  Ran Audit(const std::string& arguments) { return Run("souk-audit " + arguments, folder_.path()); }
+  std::string Key(const std::string& name) const { return " --key '" + keys_.at(name) + "'"; }
+
+  AuditWorld world_;
+  TestFolder folder_;
+  std::map<std::string, std::string> keys_;
+};
+
+// The clock's share of the output differs from run to run.
+std::string WithoutTime(std::string text) {
+  const size_t at = text.find("VALID ");
+  return at == std::string::npos ? text : text.substr(0, at + 6);
+}
+
+TEST_F(AuditProgram, VerifiesASoundLedger) {
+  const Ran ran = Audit("verify kite" + Key("kite"));
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_EQ(WithoutTime(ran.out),
+            "kite, 17 entries, checkpoint signed (key from --key)\n" +
+                world_.provider.id().ToString() +
+                "\n✓ 12 signatures  ✓ tree  ✓ times  ✓ 1 lease  ✓ 1 job  ✓ debits = credits\n"
+                "? omissions: no counterparty's receipts were at hand\n"
+                "VALID ");
+  EXPECT_EQ(ran.err, "");
+  const Ran inner = Audit("verify kite/ledger" + Key("kite"));
+  EXPECT_EQ(inner.code, 0) << inner.err;
+}
+
+TEST_F(AuditProgram, NamesTheBreachAndWhereToLook) {
+  auto log = world_.BookLog();
+  log.insert(log.begin() + AuditWorld::kPosted + 1, log[AuditWorld::kPosted]);
+  ledger::Renumber(log);
+  Make("bad", world_.book, log);
+  const Ran ran = Audit("verify bad" + Key("bad"));
+  EXPECT_EQ(ran.code, 1);
+  const std::string escrow = world_.order.escrow.Hex().substr(0, 8);
+  EXPECT_NE(ran.out.find("✗ entry 5 breaks R6 \"one resolution per pending\": a post of escrow " +
+                         escrow + ", which was resolved in 4\n" +
+                         "  see: souk-audit show bad 5, souk-audit show bad 4\n"),
+            std::string::npos)
+      << ran.out;
+  EXPECT_NE(ran.out.find("INVALID "), std::string::npos);
+  const Ran as_json = Audit("verify bad --json" + Key("bad"));
+  EXPECT_EQ(as_json.code, 1);
+  const json report = json::parse(as_json.out);
+  EXPECT_EQ(report["verdict"], "INVALID");
+  EXPECT_EQ(report["ok"], false);
+  EXPECT_EQ(report["findings"][0]["entry"], 5);
+  EXPECT_EQ(report["findings"][0]["rule"], "R6");
+  EXPECT_EQ(report["findings"][0]["see"], json::array({4}));
+}
+
+TEST_F(AuditProgram, RefusesALedgerUnderAnothersKey) {
+  const Ran ran = Audit("verify kite" + Key("coop"));
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.out.find("INVALID"), std::string::npos) << ran.out << ran.err;
+}
+
+TEST_F(AuditProgram, FindsAFlippedBitInTheDatabase) {
+  for (const auto& item : std::filesystem::directory_iterator(folder_.path() / "kite/ledger")) {
+    if (item.path().extension() != ".log" || item.file_size() < 100) continue;
+    std::string bytes = ReadAll(item.path());
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
+    std::ofstream(item.path(), std::ios::binary) << bytes;
+  }
+  const Ran ran = Audit("verify kite" + Key("kite"));
+  EXPECT_EQ(ran.code, 1) << ran.out;
+}
+
+TEST_F(AuditProgram, AsksForAKeyWhereNoneIsFound) {
+  const Ran ran = Audit("verify kite");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_TRUE(IsOneLine(ran.err, "souk-audit"));
+  EXPECT_NE(ran.err.find("--key"), std::string::npos);
+}
+
+TEST_F(AuditProgram, SaysWhereThereIsNoLedger) {
+  const Ran ran = Audit("verify nowhere");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err, "souk-audit: there is no directory nowhere\n");
+}
+
+TEST_F(AuditProgram, ShowsTheExactBytesOfALeaf) {
+  const Ran ran = Audit("show kite 4 --raw" + Key("kite"));
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, AsText(*EncodeEntry(world_.ProviderLog()[4])));
+  const Ran beyond = Audit("show kite 17" + Key("kite"));
+  EXPECT_EQ(beyond.code, 1);
+  EXPECT_EQ(beyond.err, "souk-audit: there is no entry 17: the log has 17\n");
+}
+
+TEST_F(AuditProgram, ListsEntriesAndTheirDocuments) {
+  const Ran ran = Audit("show kite --from 4 --count 2" + Key("kite"));
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const std::string lease = world_.order_document->id().Hex().substr(0, 8);
+  EXPECT_EQ(ran.out,
+            "ENTRY  TIME          KIND        WHAT                                 "
+            "DOCUMENTS\n"
+            "    4  08:00:03.000  lease-step  lease " +
+                lease +
+                ": accepted → Reserved   order, acceptance\n"
+                "    5  08:00:04.000  lease-step  lease " +
+                lease + ": committed → Active    commit\n");
+  const json list = json::parse(Audit("show kite --json" + Key("kite")).out);
+  EXPECT_EQ(list.size(), 17u);
+  EXPECT_EQ(list[6]["documents"][0]["kind"], "ready");
+}
+
+TEST_F(AuditProgram, ProvesAnEntryToWhoeverHasTheKey) {
+  ASSERT_EQ(Audit("prove coop --entry 4 --out P" + Key("coop")).code, 0);
+  ASSERT_EQ(Audit("show coop 4 --raw" + Key("coop") + " > E").code, 0);
+  const Ran raw = Audit("show coop 4 --raw" + Key("coop"));
+  std::ofstream(folder_ / "E", std::ios::binary) << raw.out;
+  const Ran good = Audit("check-proof E P" + Key("coop"));
+  EXPECT_EQ(good.code, 0) << good.out << good.err;
+  EXPECT_EQ(good.out.rfind("✓ these ", 0), 0u) << good.out;
+  std::ofstream(folder_ / "F", std::ios::binary) << raw.out << "x";
+  const Ran bad = Audit("check-proof F P --json" + Key("coop"));
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_EQ(json::parse(bad.out)["ok"], false);
+  EXPECT_EQ(Audit("check-proof E P" + Key("kite")).code, 1);
+  const Ran beyond = Audit("prove coop --entry 9 --out P" + Key("coop"));
+  EXPECT_EQ(beyond.code, 1);
+  EXPECT_TRUE(IsOneLine(beyond.err, "souk-audit"));
+}
+
+TEST_F(AuditProgram, PrintsTheKeyThatVerifiersTake) {
+  const Ran ran = Audit("key kite" + Key("kite"));
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(ran.out, keys_.at("kite") + "\n");
+}
+
+TEST_F(AuditProgram, ListsLeasesAndBalances) {
+  const json leases = json::parse(Audit("leases kite --json" + Key("kite")).out);
+  ASSERT_EQ(leases["leases"].size(), 1u);
+  EXPECT_EQ(leases["leases"][0]["state"], "Closed");
+  EXPECT_EQ(leases["leases"][0]["due_micro"], 5000);
+  const Ran text = Audit("leases kite" + Key("kite"));
+  EXPECT_EQ(text.code, 0);
+  EXPECT_NE(text.out.find("Closed, released"), std::string::npos) << text.out;
+  const Ran balances = Audit("balances coop" + Key("coop"));
+  EXPECT_EQ(balances.code, 0) << balances.err;
+  EXPECT_NE(balances.out.find("(issued by the operator)  -1.000000"), std::string::npos)
+      << balances.out;
+  EXPECT_NE(balances.out.find("sum 0.000000: debits = credits = 1.005000 cr\n"), std::string::npos)
+      << balances.out;
+  const Ran slices = Audit("balances kite" + Key("kite"));
+  EXPECT_NE(slices.out.find("CPU-1      1       0\n"), std::string::npos) << slices.out;
+}
+
+TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
+  for (const char* line : {"", "verfy kite", "verify", "show kite --raw", "prove kite --out P",
+                           "verify kite --no-such", "verify kite --threads many"}) {
+    const Ran ran = Audit(line);
+    EXPECT_EQ(ran.code, 2) << line;
+    EXPECT_TRUE(IsOneLine(ran.err, "souk-audit")) << line;
+    EXPECT_EQ(ran.out, "") << line;
+  }
+}
+
+TEST_F(AuditProgram, FailsWhereItsOutputCannotBeWritten) {
+  const Ran ran = Run("sh -c 'souk-audit show kite" + Key("kite") + " >/dev/full'", folder_.path());
+  EXPECT_NE(ran.code, 0);
+}
+
+}  // namespace
+}  // namespace souk::tools

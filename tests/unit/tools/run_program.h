@@ -1,0 +1,74 @@
+// Runs Souk's own programs as people do.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace souk::tools {
+
+// A folder that goes with its test.
+class TestFolder {
+ public:
+  TestFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "souk-tools-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+    path_ = pattern;
+  }
+  ~TestFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string ReadAll(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+struct Ran {
+  int code = -1;
+  std::string out = {};
+  std::string err = {};
+};
+
+// `line` is a shell command line whose first word is a program of this build. Without a terminal,
+// in an empty folder of its own unless `folder` is given.
+inline Ran Run(const std::string& line, const std::filesystem::path& folder = {}) {
+  const TestFolder own;
+  const std::filesystem::path in = folder.empty() ? own.path() : folder;
+  const std::string out = own / "stdout";
+  const std::string err = own / "stderr";
+  const std::string command = "cd '" + in.string() +
+                              "' && PATH='" SOUK_BINARY_DIR "/bin':\"$PATH\" TZ=UTC " + line +
+                              " >'" + out + "' 2>'" + err + "' </dev/null";
+  const int status = std::system(command.c_str());
+  Ran ran;
+  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  ran.out = ReadAll(out);
+  ran.err = ReadAll(err);
+  return ran;
+}
+
+// Errors are one line that begins with the program's name.
+inline testing::AssertionResult IsOneLine(const std::string& text, const std::string& program) {
+  const bool one = !text.empty() && text.find('\n') == text.size() - 1;
+  if (one && text.rfind(program + ": ", 0) == 0) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "not one line of " << program << ": " << text;
+}
+
+}  // namespace souk::tools

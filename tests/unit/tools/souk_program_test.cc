@@ -1,0 +1,227 @@
+// souk as a program, for what needs no market: help, exit codes, kernels, local runs.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "unit/tools/run_program.h"
+
+namespace souk::tools {
+namespace {
+
+using nlohmann::json;
+
+const std::string kWorkloads = SOUK_SOURCE_DIR "/workloads/";
+
+struct Program {
+  const char* name;
+  std::vector<const char*> commands;
+};
+
+const Program kPrograms[] = {
+    {"souk",
+     {"demo", "init", "id", "doctor", "compile", "inspect", "offers", "why", "balance", "rent",
+      "leases", "release", "run", "jobs", "logs", "fetch"}},
+    {"souk-audit", {"verify", "show", "leases", "balances", "key", "prove", "check-proof"}},
+};
+
+TEST(Programs, ExplainEveryCommand) {
+  for (const Program& program : kPrograms) {
+    const Ran help = Run(std::string(program.name) + " --help");
+    EXPECT_EQ(help.code, 0);
+    EXPECT_NE(help.out.find("Examples:"), std::string::npos) << program.name;
+    for (const char* command : program.commands) {
+      EXPECT_NE(help.out.find("\n  " + std::string(command) + " "), std::string::npos)
+          << program.name << " --help lacks " << command;
+      const Ran one = Run(std::string(program.name) + " " + command + " --help");
+      EXPECT_EQ(one.code, 0) << command;
+      EXPECT_NE(one.out.find("--json"), std::string::npos) << command;
+      EXPECT_EQ(one.err, "") << command;
+    }
+    EXPECT_EQ(help.out.find("generate"), std::string::npos) << "hidden commands stay hidden";
+  }
+}
+
+TEST(Programs, WriteTheirManPagesAndCompletions) {
+  for (const Program& program : kPrograms) {
+    const std::string name = program.name;
+    const Ran man = Run(name + " generate man");
+    EXPECT_EQ(man.code, 0);
+    EXPECT_EQ(man.out.rfind(".TH ", 0), 0u);
+    for (const char* command : program.commands) {
+      std::string heading = ".SS " + name + " " + command;
+      for (size_t at = heading.find('-'); at != std::string::npos; at = heading.find('-', at + 2)) {
+        heading.insert(at, "\\");
+      }
+      EXPECT_NE(man.out.find(heading), std::string::npos) << heading;
+    }
+    const Ran completion = Run(name + " generate completion");
+    EXPECT_EQ(completion.code, 0);
+    const TestFolder folder;
+    std::ofstream(folder / "completion") << completion.out;
+    EXPECT_EQ(Run("bash -n completion", folder.path()).code, 0);
+    const Ran completed = Run("bash -c '. ./completion; COMP_WORDS=(" + name +
+                                  " ver le); "
+                                  "COMP_CWORD=1; COMP_WORDS=(" +
+                                  name + " le); _" + (name == "souk" ? "souk" : "souk_audit") +
+                                  "; echo ${COMPREPLY[@]}'",
+                              folder.path());
+    EXPECT_EQ(completed.out, "leases\n") << completed.err;
+  }
+}
+
+TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
+  for (const char* line :
+       {"", "ofers", "rent", "rent b071", "rent b071 --for", "compile K.cu", "inspect", "run",
+        "run W.toml --local --lease 9d24", "rent b071 --for soon",
+        "rent b071 --for 10m --max-cost lots", "init --bootstrap nonsense"}) {
+    const Ran ran = Run(std::string("souk ") + line);
+    EXPECT_EQ(ran.code, 2) << line << ran.err;
+    EXPECT_TRUE(IsOneLine(ran.err, "souk")) << line;
+    EXPECT_EQ(ran.out, "") << line;
+  }
+}
+
+TEST(Souk, SaysHowToBeginWhereThereIsNoIdentity) {
+  for (const char* line : {"offers", "leases", "rent b071 --for 10m --yes", "balance", "jobs"}) {
+    const Ran ran = Run(std::string("souk ") + line + " --dir nowhere");
+    EXPECT_EQ(ran.code, 1) << line;
+    EXPECT_TRUE(IsOneLine(ran.err, "souk")) << line;
+    EXPECT_NE(ran.err.find("souk init"), std::string::npos) << ran.err;
+  }
+}
+
+TEST(Souk, MakesAnIdentityOnce) {
+  const TestFolder folder;
+  const Ran made = Run("souk init --dir node --name ann --json", folder.path());
+  ASSERT_EQ(made.code, 0) << made.err;
+  const json node = json::parse(made.out);
+  EXPECT_EQ(node["name"], "ann");
+  const Ran id = Run("souk id --dir node", folder.path());
+  EXPECT_EQ(id.code, 0);
+  EXPECT_EQ(id.out, node["id"].get<std::string>() + "\n");
+  const Ran again = Run("souk init --dir node", folder.path());
+  EXPECT_EQ(again.code, 1);
+  EXPECT_TRUE(IsOneLine(again.err, "souk"));
+}
+
+TEST(Inspect, ReportsEachKernelOfTheSamples) {
+  const Ran ran = Run("souk inspect " + kWorkloads + "digits/digits.ptx --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const json report = json::parse(ran.out);
+  EXPECT_EQ(report["canonical"], true);
+  EXPECT_GE(report["kernels"].size(), 8u);
+  for (const json& kernel : report["kernels"]) {
+    EXPECT_EQ(kernel["class"], "exact") << kernel["name"] << kernel["why"];
+    EXPECT_GT(kernel["instructions"], 0);
+    EXPECT_GT(kernel["registers"], 0);
+    EXPECT_TRUE(kernel["unsupported"].empty());
+    EXPECT_FALSE(kernel["parameters"].empty());
+    EXPECT_TRUE(kernel.contains("shared_bytes"));
+  }
+}
+
+TEST(Inspect, SaysWhyAKernelIsNotExact) {
+  const Ran ran = Run("souk inspect " + kWorkloads + "histogram/histogram.ptx");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("exact-ordered"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("line "), std::string::npos) << ran.out;
+}
+
+TEST(Inspect, NamesTheLineThatDoesNotParse) {
+  const TestFolder folder;
+  std::ofstream(folder / "bad.ptx") << ".version 8.0\n.target sm_80\n.address_size 64\n"
+                                       ".visible .entry k() {\n  mov.u32 %r1\n}\n";
+  const Ran ran = Run("souk inspect bad.ptx", folder.path());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_TRUE(IsOneLine(ran.err, "souk"));
+  EXPECT_NE(ran.err.find("bad.ptx: line "), std::string::npos) << ran.err;
+}
+
+TEST(RunLocal, DrawsTheMandelbrotSet) {
+  const TestFolder folder;
+  const Ran ran =
+      Run("souk run " + kWorkloads + "mandelbrot/workload.toml --local --device cpu -o out --json",
+          folder.path());
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const json run = json::parse(ran.out);
+  EXPECT_EQ(run["class"], "exact");
+  EXPECT_EQ(run["launches"], 1);
+  EXPECT_EQ(ReadAll(folder.path() / "out" / "mandelbrot.png").substr(1, 3), "PNG");
+  EXPECT_EQ(ReadAll(folder.path() / "out" / "mandelbrot.npy").substr(1, 5), "NUMPY");
+  EXPECT_EQ(json::parse(ReadAll(folder.path() / "out" / "run.json"))["states_root"],
+            run["states_root"]);
+}
+
+TEST(RunLocal, PutsResultsUnderTheWorkloadsOwnId) {
+  const TestFolder folder;
+  const std::string line =
+      "souk run " + kWorkloads + "reduction/workload.toml --local --device cpu";
+  const Ran ran = Run(line, folder.path());
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("done  reduction, exact, "), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find(" → results/"), std::string::npos) << ran.out;
+  const Ran again = Run(line + " --json", folder.path());
+  EXPECT_EQ(json::parse(again.out)["dir"].get<std::string>().rfind("results/", 0), 0u);
+  size_t folders = 0;
+  for (const auto& item : std::filesystem::directory_iterator(folder.path() / "results")) {
+    folders += item.is_directory() ? 1 : 0;
+  }
+  EXPECT_EQ(folders, 1u);
+}
+
+TEST(RunLocal, NamesWhatIsWrongWithAManifest) {
+  const TestFolder folder;
+  std::ofstream(folder / "w.toml") << "name = \"x\"\n[[module]]\npath = \"missing.ptx\"\n";
+  const Ran ran = Run("souk run w.toml --local", folder.path());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_TRUE(IsOneLine(ran.err, "souk"));
+  EXPECT_NE(ran.err.find("missing.ptx"), std::string::npos) << ran.err;
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "results"));
+}
+
+TEST(Compile, WritesCanonicalPtxWhereTheToolkitIs) {
+  const TestFolder folder;
+  std::ofstream(folder / "k.cu") << "extern \"C\" __global__ void k(float* x) {\n"
+                                    "  x[threadIdx.x] = x[threadIdx.x] * 2.0f + 1.0f;\n}\n";
+  const Ran ran = Run("souk compile k.cu -o k.ptx --json", folder.path());
+  if (ran.code == 1 && ran.err.find("NVRTC") != std::string::npos) {
+    GTEST_SKIP() << "no CUDA Toolkit: " << ran.err;
+  }
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(json::parse(ran.out)["kernels"][0]["name"], "k");
+  const json inspected = json::parse(Run("souk inspect k.ptx --json", folder.path()).out);
+  EXPECT_EQ(inspected["canonical"], true);
+  if (Run("sh -c 'command -v ptxas'").code == 0) {
+    EXPECT_EQ(Run("ptxas -arch=sm_75 k.ptx -o k.cubin", folder.path()).code, 0);
+  }
+  std::ofstream(folder / "bad.cu") << "__global__ void k() { undeclared = 1; }\n";
+  const Ran bad = Run("souk compile bad.cu -o bad.ptx", folder.path());
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_NE(bad.err.find("undeclared"), std::string::npos) << bad.err;
+}
+
+TEST(Doctor, FindsTheMissingIdentityAndSaysWhatToDo) {
+  const Ran ran = Run("souk doctor --dir nowhere --json");
+  EXPECT_EQ(ran.code, 1);
+  const json report = json::parse(ran.out);
+  EXPECT_EQ(report["ok"], false);
+  EXPECT_EQ(report["checks"][0]["name"], "identity");
+  EXPECT_EQ(report["checks"][0]["mark"], "problem");
+  EXPECT_NE(report["checks"][0]["what"].get<std::string>().find("souk init"), std::string::npos);
+}
+
+TEST(Doctor, FindsAPeerThatRefuses) {
+  const TestFolder folder;
+  ASSERT_EQ(Run("souk init --dir peer --name peer", folder.path()).code, 0);
+  const json id = json::parse(Run("souk id --dir peer --json", folder.path()).out);
+  const std::string address =
+      id["id"].get<std::string>() + "@127.0.0.1:1/" + id["curve"].get<std::string>();
+  ASSERT_EQ(Run("souk init --dir node --bootstrap " + address, folder.path()).code, 0);
+  const Ran ran = Run("souk doctor --dir node", folder.path());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.out.find("✓ identity"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("✗ peers     127.0.0.1:1 refused"), std::string::npos) << ran.out;
+}
+
+}  // namespace
+}  // namespace souk::tools

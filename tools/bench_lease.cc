@@ -1,0 +1,216 @@
+#include "tools/bench_lease.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+
+#include "protocol/document.h"
+#include "tools/souk/demo_market.h"
+#include "tools/souk/market.h"
+
+namespace souk::bench {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using tools::DaemonLink;
+using tools::DemoMarket;
+using tools::Json;
+using tools::NumberAt;
+using tools::TextAt;
+
+constexpr double kMedianTarget = 2;
+constexpr double kTailTarget = 4;
+
+double MillisSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+double Median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2),
+                   values.end());
+  return values[values.size() / 2];
+}
+
+// What one step costs, in milliseconds.
+struct Floors {
+  double sign = 0;
+  double verify = 0;
+  double sync = 0;
+  double round_trip = 0;
+
+  // The path, step by step. A commit is two syncs (batch, checkpoint slot) and one signature (the
+  // checkpoint); a message in is one verification, its receipt's checkpoint one more.
+  //   renter    signs escrow, order and carry; commits
+  //   book      verifies carry and escrow; commits; signs its reply             round trip
+  //   renter    verifies reply and checkpoint; commits
+  //   provider  verifies the order; signs the fetch
+  //   book      verifies the fetch; signs its reply                             round trip
+  //   provider  verifies reply, checkpoint and escrow; signs the acceptance; commits; signs its
+  //             reply                                                           round trip
+  //   renter    verifies reply, acceptance and checkpoint; commits
+  double Path() const {
+    constexpr double kCommits = 5;
+    constexpr double kSigned = 3 + 1 + 1 + 1 + 1 + 1;
+    constexpr double kVerified = 2 + 2 + 1 + 1 + 3 + 3;
+    return sign * (kSigned + kCommits) + verify * kVerified + sync * 2 * kCommits + round_trip * 3;
+  }
+};
+
+void MeasureSignatures(Floors& floors) {
+  const SigningKey key = SigningKey::Generate();
+  const Bytes message(600, 7);
+  constexpr int kRounds = 400;
+  Signature signature = {};
+  auto start = Clock::now();
+  for (int i = 0; i < kRounds; ++i) signature = key.Sign(message);
+  floors.sign = MillisSince(start) / kRounds;
+  start = Clock::now();
+  int good = 0;
+  for (int i = 0; i < kRounds; ++i) good += VerifySignature(key.public_key(), message, signature);
+  floors.verify = MillisSince(start) / good;
+}
+
+Status MeasureSync(const fs::path& dir, Floors& floors) {
+  const fs::path path = dir / "sync-floor";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return Error(Code::kIo, "no file can be made in " + dir.string());
+  std::vector<double> times;
+  const Bytes block(4096, 1);
+  bool good = true;
+  for (int i = 0; i < 100 && good; ++i) {
+    const auto start = Clock::now();
+    good = ::pwrite(fd, block.data(), block.size(), i % 2 * 4096) == 4096 && ::fdatasync(fd) == 0;
+    times.push_back(MillisSince(start));
+  }
+  ::close(fd);
+  if (!good) return Error(Code::kIo, "writing in " + dir.string() + " failed");
+  floors.sync = Median(times);
+  return Ok();
+}
+
+void Echo(void* server, int rounds) {
+  std::array<char, 2048> buffer = {};
+  for (int i = 0; i < rounds; ++i) {
+    const int size = zmq_recv(server, buffer.data(), buffer.size(), 0);
+    zmq_send(server, buffer.data(), size > 0 ? static_cast<size_t>(size) : 0, 0);
+  }
+}
+
+// A kilobyte there and back over CURVE on loopback, between two threads.
+Status MeasureRoundTrip(Floors& floors) {
+  void* context = zmq_ctx_new();
+  void* server = zmq_socket(context, ZMQ_REP);
+  void* client = zmq_socket(context, ZMQ_REQ);
+  std::array<char, 41> server_public = {}, server_secret = {}, own_public = {}, own_secret = {};
+  zmq_curve_keypair(server_public.data(), server_secret.data());
+  zmq_curve_keypair(own_public.data(), own_secret.data());
+  const int on = 1;
+  const int timeout_ms = 5000;
+  zmq_setsockopt(server, ZMQ_CURVE_SERVER, &on, sizeof(on));
+  zmq_setsockopt(server, ZMQ_CURVE_SECRETKEY, server_secret.data(), 41);
+  zmq_setsockopt(client, ZMQ_CURVE_SERVERKEY, server_public.data(), 41);
+  zmq_setsockopt(client, ZMQ_CURVE_PUBLICKEY, own_public.data(), 41);
+  zmq_setsockopt(client, ZMQ_CURVE_SECRETKEY, own_secret.data(), 41);
+  for (void* socket : {server, client}) {
+    zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout_ms, sizeof(timeout_ms));
+  }
+  std::array<char, 256> endpoint = {};
+  size_t size = endpoint.size();
+  const bool bound = zmq_bind(server, "tcp://127.0.0.1:*") == 0 &&
+                     zmq_getsockopt(server, ZMQ_LAST_ENDPOINT, endpoint.data(), &size) == 0 &&
+                     zmq_connect(client, endpoint.data()) == 0;
+  std::vector<double> times;
+  if (bound) {
+    constexpr int kRounds = 300;
+    std::thread echo(Echo, server, kRounds);
+    const std::array<char, 1024> message = {};
+    std::array<char, 1024> answer = {};
+    for (int i = 0; i < kRounds; ++i) {
+      const auto start = Clock::now();
+      zmq_send(client, message.data(), message.size(), 0);
+      if (zmq_recv(client, answer.data(), answer.size(), 0) > 0) {
+        times.push_back(MillisSince(start));
+      }
+    }
+    echo.join();
+  }
+  zmq_close(client);
+  zmq_close(server);
+  zmq_ctx_term(context);
+  if (times.empty()) return Error(Code::kIo, "no CURVE round trip on loopback");
+  floors.round_trip = Median(times);
+  return Ok();
+}
+
+Result<Floors> MeasureFloors(const fs::path& dir) {
+  Floors floors;
+  MeasureSignatures(floors);
+  RETURN_IF_ERROR(MeasureSync(dir, floors));
+  RETURN_IF_ERROR(MeasureRoundTrip(floors));
+  return floors;
+}
+
+// From the request to the moment at which the renter's daemon holds the acceptance.
+Result<double> TimeOne(DemoMarket& market, const Json& offer) {
+  DaemonLink& link = *market.renter().link;
+  ASSIGN_OR_RETURN(const tools::RentPlan plan, tools::PlanRent(offer, Seconds(60), 1, ""));
+  const auto start = Clock::now();
+  ASSIGN_OR_RETURN(const Json begun, link.Ask({{"do", "rent"},
+                                               {"offer", TextAt(offer, "id")},
+                                               {"book", plan.book},
+                                               {"duration_in_ms", plan.duration.ms}}));
+  const std::string id = TextAt(begun, "lease");
+  double took = 0;
+  while (took == 0) {
+    ASSIGN_OR_RETURN(const Json lease, link.LeaseById(id));
+    if (lease.contains("accepted_ms")) took = MillisSince(start);
+    if (tools::FlagAt(lease, "over") || MillisSince(start) > 20'000) {
+      return Error(Code::kFault, "the lease was lost: " + TextAt(lease, "sentence"));
+    }
+    if (took == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  // Out of the way before the next one: there is one device and one open reservation.
+  const auto working = tools::WaitUntil(Seconds(30), Millis(5), [&]() -> Result<bool> {
+    ASSIGN_OR_RETURN(const Json lease, link.LeaseById(id));
+    return TextAt(lease, "state") == "Metering";
+  });
+  if (!working) return working.error();
+  ASSIGN_OR_RETURN(const Json released, tools::Release(link, id));
+  RETURN_IF_ERROR(market.WaitUntilQuiet());
+  return took;
+}
+
+}  // namespace
+
+Result<std::vector<BenchRow>> RunLeaseBench(const LeaseBench& options) {
+  ASSIGN_OR_RETURN(const Floors before, MeasureFloors(options.dir));
+  ASSIGN_OR_RETURN(const auto market, DemoMarket::Start(options.dir));
+  RETURN_IF_ERROR(market->IssueToRenter({1'000'000'000}, "bench"));
+  ASSIGN_OR_RETURN(const Json offers,
+                   market->renter().link->Ask({{"do", "offers"}, {"query", "order by price"}}));
+  std::vector<double> times;
+  for (size_t i = 0; i < options.leases + 2; ++i) {
+    ASSIGN_OR_RETURN(const double took, TimeOne(*market, offers["offers"][0]));
+    if (i >= 2) times.push_back(took);  // the first ones open connections and warm caches
+  }
+  RETURN_IF_ERROR(market->Stop());
+  ASSIGN_OR_RETURN(const Floors after, MeasureFloors(options.dir));
+  // On both sides of the figure, since a shared machine's pace drifts.
+  const double floor = (before.Path() + after.Path()) / 2;
+  std::sort(times.begin(), times.end());
+  const double median = times[times.size() / 2];
+  const double tail = times[std::min(times.size() - 1, times.size() * 99 / 100)];
+  return std::vector<BenchRow>{
+      {"lease, median", median, "ms", floor, median / floor, kMedianTarget,
+       median / floor <= kMedianTarget},
+      {"lease, p99", tail, "ms", floor, tail / floor, kTailTarget, tail / floor <= kTailTarget}};
+}
+
+}  // namespace souk::bench
