@@ -335,7 +335,7 @@ void ReportMemory(const Module& module, const std::vector<const Function*>& func
   std::vector<bool> used(module.variables.size(), false);
   const auto add = [&](const Variable& v) {
     if (v.space == Space::kShared && v.size == 0) report.dynamic_shared = true;
-    if (v.space == Space::kShared) {
+    if (v.space == Space::kShared && v.size != 0) {
       report.shared_bytes = AlignUp(report.shared_bytes, v.align) + v.size;
     }
     if (v.space == Space::kLocal) {

@@ -272,7 +272,7 @@ class OperandChecker {
       case OperandKind::kRegister:
         return IsRegister(o, wanted) && (!o.negated || wanted == Type::kPred || video_);
       case OperandKind::kInteger:
-        return !IsFloat(wanted) || wanted > Type::kF64 || TypeBits(wanted) == 16;
+        return !IsFloat(wanted);
       case OperandKind::kFloat32:
       case OperandKind::kFloat64:
         return wanted == Type::kF32 || wanted == Type::kF64 || wanted == Type::kNone ||

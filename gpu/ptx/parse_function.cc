@@ -83,17 +83,19 @@ Status Parser::FunctionDirective(bool& known) {
   if (AcceptDot("maxntid")) return Dimensions3(d.maxntid);
   if (AcceptDot("reqntid")) return Dimensions3(d.reqntid);
   if (AcceptDot("reqnctapercluster")) return Dimensions3(d.reqnctapercluster);
-  for (auto [name, field] : {std::pair{"minnctapersm", &d.minnctapersm},
-                             {"maxnctapersm", &d.maxnctapersm},
-                             {"maxnreg", &d.maxnreg},
-                             {"maxclusterrank", &d.maxclusterrank}}) {
+  const std::pair<const char*, uint32_t*> numbers[] = {{"minnctapersm", &d.minnctapersm},
+                                                       {"maxnctapersm", &d.maxnctapersm},
+                                                       {"maxnreg", &d.maxnreg},
+                                                       {"maxclusterrank", &d.maxclusterrank}};
+  for (const auto& [name, field] : numbers) {
     if (!AcceptDot(name)) continue;
     ASSIGN_OR_RETURN(*field, ExpectCount("a number", INT32_MAX));
     return Ok();
   }
-  for (auto [name, field] : {std::pair{"explicitcluster", &d.explicitcluster},
-                             {"blocksareclusters", &d.blocksareclusters},
-                             {"noreturn", &d.noreturn}}) {
+  const std::pair<const char*, bool*> flags[] = {{"explicitcluster", &d.explicitcluster},
+                                                 {"blocksareclusters", &d.blocksareclusters},
+                                                 {"noreturn", &d.noreturn}};
+  for (const auto& [name, field] : flags) {
     if (!AcceptDot(name)) continue;
     *field = true;
     return Ok();

@@ -178,7 +178,7 @@ Result<uint32_t> Parser::AddModuleVariable(Variable variable) {
 Status Parser::ModuleVariables(Space space, Linkage linkage) {
   ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(space));
   do {
-    const bool may_be_empty = linkage == Linkage::kExtern || space == Space::kShared;
+    const bool may_be_empty = linkage == Linkage::kExtern;
     ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, may_be_empty));
     variable.linkage = linkage;
     if (variable.initialised && space != Space::kGlobal && space != Space::kConst) {
@@ -219,7 +219,7 @@ Status Parser::Initialiser(Variable& variable, std::vector<uint64_t>& dimensions
   const bool open = !dimensions.empty() && dimensions[0] == 0;
   std::vector<uint64_t> shape = dimensions;
   if (variable.vector > 1) shape.push_back(variable.vector);
-  if (shape.empty()) shape.push_back(1);
+  if (shape.empty()) return Unexpected("a value");
   // While the size is open any count may follow; it is counted afterwards.
   if (open) shape[0] = kMaxVariableBytes;
   RETURN_IF_ERROR(InitialiserList(variable, shape, 0, 0, scalars));
@@ -247,9 +247,7 @@ Status Parser::InitialiserList(Variable& variable, const std::vector<uint64_t>& 
   uint64_t at = 0;
   while (!token_.Is("}")) {
     if (at >= span) return At(token_.line, "more initialisers than elements");
-    if (token_.Is("{")) {
-      if (level + 1 >= dimensions.size()) return Unexpected("a value");
-      at = (at + inner - 1) / inner * inner;
+    if (level + 1 < dimensions.size()) {
       RETURN_IF_ERROR(InitialiserList(variable, dimensions, level + 1, first_scalar + at, scalars));
       at += inner;
     } else {
@@ -286,11 +284,11 @@ Status Parser::InitialiserValue(Variable& variable, uint64_t scalar) {
 Status Parser::StoreConstant(Variable& variable, uint64_t scalar, const Constant& constant) {
   const uint32_t size = TypeBytes(variable.type);
   uint64_t bits = constant.value;
-  if (variable.type == Type::kF32 || variable.type == Type::kF64) {
+  const bool is_float = variable.type == Type::kF32 || variable.type == Type::kF64;
+  if (is_float && constant.kind != TokenKind::kInteger) {
     Operand literal;
-    literal.kind = constant.kind == TokenKind::kInteger   ? OperandKind::kInteger
-                   : constant.kind == TokenKind::kFloat32 ? OperandKind::kFloat32
-                                                          : OperandKind::kFloat64;
+    literal.kind =
+        constant.kind == TokenKind::kFloat32 ? OperandKind::kFloat32 : OperandKind::kFloat64;
     literal.value = constant.value;
     bits = FloatBits(literal, variable.type);
   } else if (constant.kind != TokenKind::kInteger || IsFloat(variable.type) || size > 8) {

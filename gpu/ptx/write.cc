@@ -146,14 +146,15 @@ void Writer::WriteInitialiser(const Variable& v) {
     WriteScalar(v, 0, relocation);
     return;
   }
-  const uint64_t scalars = (v.bytes.size() + TypeBytes(v.type) - 1) / TypeBytes(v.type);
+  uint64_t scalars = (v.bytes.size() + TypeBytes(v.type) - 1) / TypeBytes(v.type);
+  scalars = (scalars + v.vector - 1) / v.vector * v.vector;  // ptxas wants vectors whole
   const bool nested = v.vector > 1 && v.is_array;
   out_ += '{';
   for (uint64_t i = 0; i < scalars; ++i) {
     if (i > 0) out_ += ", ";
     if (nested && i % v.vector == 0) out_ += '{';
     WriteScalar(v, i, relocation);
-    if (nested && (i % v.vector == v.vector - 1u || i + 1 == scalars)) out_ += '}';
+    if (nested && i % v.vector == v.vector - 1u) out_ += '}';
   }
   out_ += '}';
 }

@@ -223,7 +223,10 @@ TEST(PtxParse, RefusesOperandsOfTheWrongKindOrSize) {
                           "vote.sync.ballot.b32 %r0, %r1, 1",
                           "bar.sync",
                           "bar.sync 0, 32, 3",
-                          "add.s32 _, %r0, %r1"}) {
+                          "add.s32 _, %r0, %r1",
+                          "add.f16 %h0, %h1, 1",
+                          "mov.f32 %f0, 3",
+                          "mov.b32 %r0, 1.5"}) {
     EXPECT_EQ(RefusalCode(Kernel(registers + bad + "; ret;")), Code::kMalformed) << bad;
   }
   for (const char* good :
@@ -286,13 +289,26 @@ TEST(PtxParse, ReadsInitialisersWithAddresses) {
 }
 
 TEST(PtxParse, RefusesInitialisersThatDoNotFit) {
-  for (const char* bad :
-       {".global .u32 a[2] = {1, 2, 3};", ".global .u32 a = {1};", ".global .u32 a[2] = 1;",
-        ".global .u32 a[2] = {{1}, {2}};", ".shared .u32 a = 1;", ".global .u32 a = b;",
-        ".global .u32 b; .global .u32 a = b;", ".global .u32 a = 1.5;", ".global .u32 a[];",
-        ".global .u32 a[99999999999999999];", ".global .u32 a[9999999][9999999][9999999];",
-        ".global .u8 a[3][1099511627776] = {{1}, {2}};", ".global .align 3 .u32 a;",
-        ".global .pred p;", ".global .u32 a; .global .u32 a;", ".global .u32 %a;"}) {
+  for (const char* bad : {".global .u32 a[2] = {1, 2, 3};",
+                          ".global .u32 a = {1};",
+                          ".global .u32 a[2] = 1;",
+                          ".global .u32 a[2] = {{1}, {2}};",
+                          ".shared .u32 a = 1;",
+                          ".global .u32 a = b;",
+                          ".global .u32 b; .global .u32 a = b;",
+                          ".global .u32 a = 1.5;",
+                          ".global .u32 a[];",
+                          ".global .u32 a[99999999999999999];",
+                          ".global .u32 a[9999999][9999999][9999999];",
+                          ".global .u8 a[3][1099511627776] = {{1}, {2}};",
+                          ".global .align 3 .u32 a;",
+                          ".shared .u32 a[];",
+                          ".global .f32 a = 1;",
+                          ".global .u32 a[2][2] = {1, 2, 3, 4};",
+                          ".global .u32 a[2][2] = {{1, 2}, 3};",
+                          ".global .pred p;",
+                          ".global .u32 a; .global .u32 a;",
+                          ".global .u32 %a;"}) {
     EXPECT_FALSE(Parse(std::string(kHeader) + bad)) << bad;
   }
 }

@@ -1,9 +1,11 @@
 #include "unit/gpu/ptx/sample.h"
 
+#include <elf.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -132,6 +134,32 @@ struct TemporaryFile {
   std::filesystem::path path;
 };
 
+std::string ReadText(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A section of a 64-bit ELF file by name; empty where there is none.
+std::string SectionOf(const std::string& elf, const std::string& name) {
+  if (elf.size() < sizeof(Elf64_Ehdr)) return "";
+  Elf64_Ehdr header;
+  std::memcpy(&header, elf.data(), sizeof header);
+  const auto section = [&](size_t i) {
+    Elf64_Shdr row = {};
+    const size_t at = header.e_shoff + i * sizeof row;
+    if (at + sizeof row <= elf.size()) std::memcpy(&row, elf.data() + at, sizeof row);
+    return row;
+  };
+  const Elf64_Shdr names = section(header.e_shstrndx);
+  for (size_t i = 0; i < header.e_shnum; ++i) {
+    const Elf64_Shdr row = section(i);
+    if (name == elf.c_str() + names.sh_offset + row.sh_name) {
+      return elf.substr(row.sh_offset, row.sh_size);
+    }
+  }
+  return "";
+}
+
 std::vector<std::string> SplitAt(const std::string& text, char separator) {
   std::vector<std::string> parts;
   std::stringstream stream(text);
@@ -232,18 +260,12 @@ std::string PtxasErrors(const std::string& text, const std::string& target) {
                          ptx.path.string()));
 }
 
-std::string PtxasSass(const std::string& text, const std::string& target) {
+std::string MachineCode(const std::string& text, const std::string& target) {
   const TemporaryFile ptx(text);
   const TemporaryFile cubin("");
   Run(fmt::format("{} -w -arch={} {} -o {} 2>&1", Tool("ptxas"), target, ptx.path.string(),
                   cubin.path.string()));
-  return Run(fmt::format("{} --dump-sass {} 2>&1", Tool("cuobjdump"), cubin.path.string()));
-}
-
-size_t CountIn(const std::string& text, const std::string& word) {
-  size_t count = 0;
-  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
-  return count;
+  return SectionOf(ReadText(cubin.path), ".text.k");
 }
 
 }  // namespace souk::ptx

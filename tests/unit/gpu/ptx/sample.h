@@ -21,10 +21,8 @@ uint32_t SampleLine(size_t n);
 // Every spelling that a form of the table allows, up to `most` of them, spread evenly.
 std::vector<std::string> SpellingsOf(const std::string& form, size_t most);
 
-// Machine code as cuobjdump shows it; empty where something refuses.
-bool HaveDisassembler();
-std::string PtxasSass(const std::string& text, const std::string& target);
-size_t CountIn(const std::string& text, const std::string& word);
+// The machine code of the kernel named k; empty where ptxas refuses.
+std::string MachineCode(const std::string& text, const std::string& target);
 
 bool HavePtxas();
 // ptxas's messages for text, empty where it accepts.

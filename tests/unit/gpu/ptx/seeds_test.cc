@@ -11,8 +11,8 @@ namespace {
 
 TEST(PtxSeeds, EndInTheSameTextOrAnError) {
   size_t seeds = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(SOUK_SOURCE_DIR) + "/tests/fuzz/ptx/seeds")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(SOUK_SOURCE_DIR) +
+                                                               "/tests/fuzz/ptx/seeds")) {
     const auto bytes = ReadFile(entry.path(), 1u << 20);
     ASSERT_TRUE(bytes) << entry.path();
     const bool accepted = RoundTrip(AsText(*bytes));

@@ -12,6 +12,6 @@ extern "C" __global__ void halves(__half* h, __half2* h2, __nv_bfloat16* b, __nv
   f[i] = __half2float(h[i]) + __bfloat162float(b[i]) + (h[i] < h[i + 1] ? 1.0f : 0.0f);
   h[i] = __float2half_rz(f[i]) + __int2half_rn(i) + hsqrt(h[i]) + hexp(h[i]);
   b[i] = __float2bfloat16(f[i]);
-  f[i] += __half2int_rz(h[i]) + __hmax(h[i], h[i + 1]) + (float)__hisnan(h[i]);
+  f[i] += (float)__half2int_rz(h[i]) + __half2float(__hmax(h[i], h[i + 1])) + (float)__hisnan(h[i]);
   atomicAdd(h2, h2[i]);
 }
