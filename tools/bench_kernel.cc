@@ -59,25 +59,60 @@ Bytes Floats(size_t count) {
 std::vector<Work> Works(uint32_t shrink) {
   std::vector<Work> works;
   const uint32_t adds = (16u << 20) / shrink / 256 * 256;
-  works.push_back(Work{"vectorAdd", "vector_add", {adds / 256, 1, 1}, {256, 1, 1},
+  works.push_back(Work{"vectorAdd",
+                       "vector_add",
+                       {adds / 256, 1, 1},
+                       {256, 1, 1},
                        {Floats(adds), Floats(adds), Bytes(size_t{4} * adds)},
-                       {adds}, 2, static_cast<double>(adds), "elements/s", 0.25});
+                       {adds},
+                       2,
+                       static_cast<double>(adds),
+                       "elements/s",
+                       0.25});
   const uint32_t n = std::max(512 / shrink / 16 * 16, 16u);
-  works.push_back(Work{fmt::format("shared-memory matmul {}", n), "matmul",
-                       {n / 16, n / 16, 1}, {16, 16, 1},
+  works.push_back(Work{fmt::format("shared-memory matmul {}", n),
+                       "matmul",
+                       {n / 16, n / 16, 1},
+                       {16, 16, 1},
                        {Floats(size_t{n} * n), Floats(size_t{n} * n), Bytes(size_t{4} * n * n)},
-                       {n}, 2, 2.0 * n * n * n, "flop/s", 0.25});
+                       {n},
+                       2,
+                       2.0 * n * n * n,
+                       "flop/s",
+                       0.25});
   const uint32_t hashes = (1u << 20) / shrink / 256 * 256;
-  works.push_back(Work{"integer hash", "integer_hash", {hashes / 256, 1, 1}, {256, 1, 1},
-                       {Bytes(size_t{4} * hashes)}, {64}, 0, 64.0 * hashes, "rounds/s", 1});
+  works.push_back(Work{"integer hash",
+                       "integer_hash",
+                       {hashes / 256, 1, 1},
+                       {256, 1, 1},
+                       {Bytes(size_t{4} * hashes)},
+                       {64},
+                       0,
+                       64.0 * hashes,
+                       "rounds/s",
+                       1});
   const uint32_t sums = (4u << 20) / shrink / 256 * 256;
-  works.push_back(Work{"shuffle reduction", "shuffle_reduce", {sums / 256, 1, 1}, {256, 1, 1},
-                       {Words(sums), Bytes(size_t{4} * (sums / 256))}, {sums}, 1,
-                       static_cast<double>(sums), "elements/s", 1});
+  works.push_back(Work{"shuffle reduction",
+                       "shuffle_reduce",
+                       {sums / 256, 1, 1},
+                       {256, 1, 1},
+                       {Words(sums), Bytes(size_t{4} * (sums / 256))},
+                       {sums},
+                       1,
+                       static_cast<double>(sums),
+                       "elements/s",
+                       1});
   const uint32_t side = std::max(512 / shrink, 32u);
-  works.push_back(Work{"Mandelbrot", "mandelbrot", {(side + 15) / 16, (side + 15) / 16, 1},
-                       {16, 16, 1}, {Bytes(size_t{4} * side * side)}, {side, side, 256}, 0,
-                       static_cast<double>(side) * side, "pixels/s", 1});
+  works.push_back(Work{"Mandelbrot",
+                       "mandelbrot",
+                       {(side + 15) / 16, (side + 15) / 16, 1},
+                       {16, 16, 1},
+                       {Bytes(size_t{4} * side * side)},
+                       {side, side, 256},
+                       0,
+                       static_cast<double>(side) * side,
+                       "pixels/s",
+                       1});
   return works;
 }
 

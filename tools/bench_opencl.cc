@@ -57,8 +57,8 @@ struct OpenClDevice::State {
   Status Load() {
     library = dlopen("libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) return Error(Code::kUnavailable, "no libOpenCL.so.1 here");
-#define X(name)                                                              \
-  cl.name = reinterpret_cast<decltype(cl.name)>(dlsym(library, #name));      \
+#define X(name)                                                         \
+  cl.name = reinterpret_cast<decltype(cl.name)>(dlsym(library, #name)); \
   if (cl.name == nullptr) return Error(Code::kUnavailable, "OpenCL has no " #name);
     SOUK_CL_FUNCTIONS(X)
 #undef X
@@ -114,18 +114,18 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::Open(const std::string& sour
 Result<int> OpenClDevice::Allocate(ByteView contents) {
   cl_int code = 0;
   // COPY_HOST_PTR only reads what it is given.
-  cl_mem buffer = state_->cl.clCreateBuffer(
-      state_->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, contents.size(),
-      const_cast<uint8_t*>(contents.data()), &code);
+  cl_mem buffer =
+      state_->cl.clCreateBuffer(state_->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
+                                contents.size(), const_cast<uint8_t*>(contents.data()), &code);
   if (code != CL_SUCCESS) return Failed("clCreateBuffer", code);
   state_->buffers.push_back(buffer);
   return static_cast<int>(state_->buffers.size() - 1);
 }
 
 Status OpenClDevice::Read(int buffer, std::span<uint8_t> to) {
-  const cl_int code = state_->cl.clEnqueueReadBuffer(
-      state_->queue, state_->buffers.at(static_cast<size_t>(buffer)), CL_TRUE, 0, to.size(),
-      to.data(), 0, nullptr, nullptr);
+  const cl_int code =
+      state_->cl.clEnqueueReadBuffer(state_->queue, state_->buffers.at(static_cast<size_t>(buffer)),
+                                     CL_TRUE, 0, to.size(), to.data(), 0, nullptr, nullptr);
   return code == CL_SUCCESS ? Ok() : Status(Failed("clEnqueueReadBuffer", code));
 }
 
@@ -166,7 +166,9 @@ struct OpenClDevice::State {
 Result<std::unique_ptr<OpenClDevice>> OpenClDevice::Open(const std::string&) {
   return Error(Code::kUnavailable, "built without OpenCL's headers");
 }
-Result<int> OpenClDevice::Allocate(ByteView) { return Error(Code::kUnavailable, "no OpenCL"); }
+Result<int> OpenClDevice::Allocate(ByteView) {
+  return Error(Code::kUnavailable, "no OpenCL");
+}
 Status OpenClDevice::Read(int, std::span<uint8_t>) {
   return Error(Code::kUnavailable, "no OpenCL");
 }
@@ -179,6 +181,8 @@ Result<double> OpenClDevice::Run(const std::string&, const std::vector<Argument>
 
 OpenClDevice::OpenClDevice(std::unique_ptr<State> state) : state_(std::move(state)) {}
 OpenClDevice::~OpenClDevice() = default;
-const std::string& OpenClDevice::name() const { return state_->name; }
+const std::string& OpenClDevice::name() const {
+  return state_->name;
+}
 
 }  // namespace souk::bench

@@ -12,7 +12,9 @@ struct LaneF32 {
   using B = float;
 };
 
-SOUK_INLINE float In(float v, uint64_t imm) { return imm & kFtz ? Flush(v) : v; }
+SOUK_INLINE float In(float v, uint64_t imm) {
+  return imm & kFtz ? Flush(v) : v;
+}
 SOUK_INLINE float Out(float v, uint64_t imm) {
   return Canonical(imm & kFtz ? Flush(v) : v);
 }
@@ -65,8 +67,7 @@ struct Lg2 : LaneF32 {
     // Where the mantissa is above sqrt(2), the next power of two is nearer.
     const uint64_t up = (bits & 0x000fffffffffffff) > 0x6a09e667f3bccull ? 1 : 0;
     const uint64_t exponent = (bits >> 52) + up;
-    const double m =
-        Bits<double>((bits & 0x000fffffffffffff) | (uint64_t{1023} - up) << 52);
+    const double m = Bits<double>((bits & 0x000fffffffffffff) | (uint64_t{1023} - up) << 52);
     const double e = Bits<double>(exponent | 0x4330000000000000) - (0x1p52 + 1023);
     const double t = (m - 1.0) / (m + 1.0);
     const double t2 = t * t;
@@ -79,7 +80,9 @@ struct Lg2 : LaneF32 {
     p = p * t2 + 1.0 / 3;
     p = p * t2 + 1.0;
     const float r = static_cast<float>(e + p * t * (2 * 0x1.71547652b82fep+0));
-    const float special = x == 0 ? -__builtin_inff() : x > 0 ? __builtin_inff() : __builtin_nanf("");
+    const float special = x == 0  ? -__builtin_inff()
+                          : x > 0 ? __builtin_inff()
+                                  : __builtin_nanf("");
     return Out(regular ? r : special, imm);
   }
 };
@@ -139,9 +142,7 @@ struct Tanh : LaneF32 {
 };
 
 struct Rcp : LaneF32 {
-  static float Do(float v, uint64_t imm) {
-    return Out(static_cast<float>(1.0 / In(v, imm)), imm);
-  }
+  static float Do(float v, uint64_t imm) { return Out(static_cast<float>(1.0 / In(v, imm)), imm); }
 };
 struct Sqrt : LaneF32 {
   static float Do(float v, uint64_t imm) {

@@ -40,8 +40,8 @@ Status Arena::Reserve() {
 Result<uint64_t> Arena::Allocate(uint64_t bytes) {
   if (bytes == 0) return Error(Code::kInvalidArgument, "an allocation of no bytes");
   if (bytes > memory_bytes_ - used_ || used_ > memory_bytes_) {
-    return Error(Code::kExhausted, "allocating " + std::to_string(bytes) + " bytes: " +
-                                       std::to_string(memory_bytes_ - used_) + " of " +
+    return Error(Code::kExhausted, "allocating " + std::to_string(bytes) +
+                                       " bytes: " + std::to_string(memory_bytes_ - used_) + " of " +
                                        std::to_string(memory_bytes_) + " are left");
   }
   if (allocations_.size() >= kMostAllocations) {
@@ -67,9 +67,8 @@ Result<uint64_t> Arena::Allocate(uint64_t bytes) {
 }
 
 Status Arena::Free(uint64_t address) {
-  const auto found =
-      std::lower_bound(allocations_.begin(), allocations_.end(), address,
-                       [](const Allocation& a, uint64_t x) { return a.begin < x; });
+  const auto found = std::lower_bound(allocations_.begin(), allocations_.end(), address,
+                                      [](const Allocation& a, uint64_t x) { return a.begin < x; });
   if (found == allocations_.end() || found->begin != address) {
     return Error(Code::kNotFound, "no allocation begins there");
   }
@@ -93,9 +92,8 @@ void Arena::Seal(uint64_t address) {
 }
 
 Result<uint8_t*> Arena::Host(uint64_t address, uint64_t bytes) {
-  const auto after =
-      std::upper_bound(allocations_.begin(), allocations_.end(), address,
-                       [](uint64_t x, const Allocation& a) { return x < a.begin; });
+  const auto after = std::upper_bound(allocations_.begin(), allocations_.end(), address,
+                                      [](uint64_t x, const Allocation& a) { return x < a.begin; });
   if (after == allocations_.begin()) return Error(Code::kInvalidArgument, "not device memory");
   const Allocation& a = *(after - 1);
   if (address > a.end || bytes > a.end - address) {

@@ -75,7 +75,9 @@ struct SqrtF64 : Lane1<double> {
 };
 
 // With modifiers.
-SOUK_INLINE float In(float v, uint64_t imm) { return imm & kFtz ? Flush(v) : v; }
+SOUK_INLINE float In(float v, uint64_t imm) {
+  return imm & kFtz ? Flush(v) : v;
+}
 SOUK_INLINE float Out(float v, uint64_t imm) {
   const float r = imm & kFtz ? Flush(v) : v;
   return Canonical(imm & kSat ? Saturate(r) : r);
@@ -112,9 +114,7 @@ struct DivMod : Lane2<float> {
 };
 template <Round kRound>
 struct RcpMod : Lane1<float> {
-  static float Do(float a, uint64_t imm) {
-    return Out(DivRounded<kRound>(1.0f, In(a, imm)), imm);
-  }
+  static float Do(float a, uint64_t imm) { return Out(DivRounded<kRound>(1.0f, In(a, imm)), imm); }
 };
 template <Round kRound>
 struct SqrtMod : Lane1<float> {

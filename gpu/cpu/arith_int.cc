@@ -63,15 +63,21 @@ struct Lane3 : Lane2<T> {
 
 template <typename T>
 struct Add : Lane2<T> {
-  static T Do(T a, T b) { return static_cast<T>(static_cast<Wide<T>>(a) + static_cast<Wide<T>>(b)); }
+  static T Do(T a, T b) {
+    return static_cast<T>(static_cast<Wide<T>>(a) + static_cast<Wide<T>>(b));
+  }
 };
 template <typename T>
 struct Sub : Lane2<T> {
-  static T Do(T a, T b) { return static_cast<T>(static_cast<Wide<T>>(a) - static_cast<Wide<T>>(b)); }
+  static T Do(T a, T b) {
+    return static_cast<T>(static_cast<Wide<T>>(a) - static_cast<Wide<T>>(b));
+  }
 };
 template <typename T>
 struct MulLo : Lane2<T> {
-  static T Do(T a, T b) { return static_cast<T>(static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b)); }
+  static T Do(T a, T b) {
+    return static_cast<T>(static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b));
+  }
 };
 template <typename T>
 struct MulHi : Lane2<T> {
@@ -209,9 +215,7 @@ struct MaxRelu : Lane2<T> {
 };
 template <typename T>
 struct Sad : Lane3<T> {
-  static T Do(T a, T b, T c) {
-    return Add<T>::Do(c, a < b ? Sub<T>::Do(b, a) : Sub<T>::Do(a, b));
-  }
+  static T Do(T a, T b, T c) { return Add<T>::Do(c, a < b ? Sub<T>::Do(b, a) : Sub<T>::Do(a, b)); }
 };
 
 // d = a ± b ± carry; the flag is a mask with a bit per lane (ISA "Extended-Precision Integer

@@ -45,8 +45,8 @@ SOUK_INLINE uint16_t AddHalf(uint16_t x, uint16_t y, bool bfloat) {
 }
 
 SOUK_INLINE uint8_t* Locate(Warp& w, const Op* op, uint32_t lane, uint32_t bytes) {
-  const uint64_t base = op->flags & kNarrowAddress ? w.Lanes<uint32_t>(op->a)[lane]
-                                                   : w.Lanes<uint64_t>(op->a)[lane];
+  const uint64_t base =
+      op->flags & kNarrowAddress ? w.Lanes<uint32_t>(op->a)[lane] : w.Lanes<uint64_t>(op->a)[lane];
   const auto window = static_cast<Window>(op->flags >> kWindowShift);
   const uint64_t address = base + op->imm;
   if (window != Window::kShared) {
@@ -112,9 +112,8 @@ const Op* AtomDouble(Warp& w, const Op* op) {
 template <bool kBfloat>
 const Op* AtomHalf(Warp& w, const Op* op) {
   const uint16_t* b = w.Lanes<uint16_t>(op->b);
-  return EachLane<uint16_t>(w, op, [&](uint16_t old, uint32_t lane, uint8_t*) {
-    return AddHalf(old, b[lane], kBfloat);
-  });
+  return EachLane<uint16_t>(
+      w, op, [&](uint16_t old, uint32_t lane, uint8_t*) { return AddHalf(old, b[lane], kBfloat); });
 }
 template <bool kBfloat>
 const Op* AtomHalfPair(Warp& w, const Op* op) {

@@ -164,8 +164,12 @@ const Op* Bfi(Warp& w, const Op* op) {
   return op + 1;
 }
 
-inline uint32_t LeadingZeros(uint32_t v) { return v == 0 ? 32 : __builtin_clz(v); }
-inline uint32_t LeadingZeros(uint64_t v) { return v == 0 ? 64 : __builtin_clzll(v); }
+inline uint32_t LeadingZeros(uint32_t v) {
+  return v == 0 ? 32 : __builtin_clz(v);
+}
+inline uint32_t LeadingZeros(uint64_t v) {
+  return v == 0 ? 64 : __builtin_clzll(v);
+}
 template <typename T>
 struct Clz {
   using D = uint32_t;
@@ -266,10 +270,14 @@ const Op* Pack(Warp& w, const Op* op) {
   T r[kLanes] = {};
   for (uint32_t e = 0; e < op->count; ++e) {
     const E* part = w.Lanes<E>(w.extra[op->extra + e]);
-    SOUK_LANES(i) { r[i] = static_cast<T>(r[i] | static_cast<T>(T{part[i]} << (kBits<E> * e))); }
+    SOUK_LANES(i) {
+      r[i] = static_cast<T>(r[i] | static_cast<T>(T{part[i]} << (kBits<E> * e)));
+    }
   }
   T* d = w.Lanes<T>(op->dst);
-  SOUK_LANES(i) { d[i] = Blend(mask, i, r[i], d[i]); }
+  SOUK_LANES(i) {
+    d[i] = Blend(mask, i, r[i], d[i]);
+  }
   return op + 1;
 }
 template <typename T, typename E>
@@ -277,7 +285,9 @@ const Op* Unpack(Warp& w, const Op* op) {
   const uint32_t mask = w.Mask(op);
   T a[kLanes];
   const T* from = w.Lanes<T>(op->a);
-  SOUK_LANES(i) { a[i] = from[i]; }
+  SOUK_LANES(i) {
+    a[i] = from[i];
+  }
   for (uint32_t e = 0; e < op->count; ++e) {
     E* part = w.Lanes<E>(w.extra[op->extra + e]);
     SOUK_LANES(i) {
@@ -307,7 +317,9 @@ struct Selp {
     T* d = w.Lanes<T>(op->dst);
     const T* a = w.Lanes<T>(op->a);
     const T* b = w.Lanes<T>(op->b);
-    SOUK_LANES(i) { d[i] = Blend(p, i, a[i], b[i]); }
+    SOUK_LANES(i) {
+      d[i] = Blend(p, i, a[i], b[i]);
+    }
     return op + 1;
   }
 };

@@ -433,10 +433,10 @@ std::string Describe(const Fault& f) {
 
 Error BlockRunner::FaultError(uint64_t block) const {
   const uint64_t thread = uint64_t{fault_.warp} * kLanes + fault_.lane;
-  return Error(Code::kFault,
-               "kernel " + program_->name + ", line " + std::to_string(program_->lines[fault_.pc]) +
-                   ", block " + Coordinates(block, shape_.grid) + ", thread " +
-                   Coordinates(thread, shape_.block) + ": " + Describe(fault_));
+  return Error(Code::kFault, "kernel " + program_->name + ", line " +
+                                 std::to_string(program_->lines[fault_.pc]) + ", block " +
+                                 Coordinates(block, shape_.grid) + ", thread " +
+                                 Coordinates(thread, shape_.block) + ": " + Describe(fault_));
 }
 
 }  // namespace souk::gpu::cpu

@@ -44,7 +44,9 @@ Round RoundOf(Rounding rounding) {
       return Round::kNearest;
   }
 }
-uint32_t RoundIndex(const Operation& o) { return static_cast<uint32_t>(RoundOf(o.rounding)); }
+uint32_t RoundIndex(const Operation& o) {
+  return static_cast<uint32_t>(RoundOf(o.rounding));
+}
 
 bool IsHalf(Type t) {
   return t == Type::kF16 || t == Type::kF16x2 || t == Type::kBf16 || t == Type::kBf16x2;
@@ -53,7 +55,9 @@ bool IsInt(Type t) {
   const Ty ty = TyOf(t);
   return ty >= Ty::kU16 && ty <= Ty::kS64;
 }
-bool Is32(Type t) { return t == Type::kU32 || t == Type::kS32 || t == Type::kB32; }
+bool Is32(Type t) {
+  return t == Type::kU32 || t == Type::kS32 || t == Type::kB32;
+}
 // The unsigned lane type of the same width.
 Ty Untyped(Type t) {
   switch (ptx::TypeBits(t)) {

@@ -39,8 +39,12 @@ inline uint32_t Gather(const int32_t* flags) {
 
 #if defined(__AVX512DQ__)
 inline constexpr int kVectorBytes = 64;
-SOUK_INLINE uint32_t Signs32(__m512i v) { return _mm512_movepi32_mask(v); }
-SOUK_INLINE uint32_t Signs64(__m512i v) { return _mm512_movepi64_mask(v); }
+SOUK_INLINE uint32_t Signs32(__m512i v) {
+  return _mm512_movepi32_mask(v);
+}
+SOUK_INLINE uint32_t Signs64(__m512i v) {
+  return _mm512_movepi64_mask(v);
+}
 using Raw = __m512i;
 #elif defined(__AVX2__)
 inline constexpr int kVectorBytes = 32;
@@ -76,7 +80,9 @@ SOUK_INLINE uint32_t CompareLanes(Warp& w, const Op* op) {
   }
 #endif
   alignas(64) int32_t flags[kLanes];
-  SOUK_LANES(i) { flags[i] = Holds<kCompare, T>(a[i], b[i]) ? -1 : 0; }
+  SOUK_LANES(i) {
+    flags[i] = Holds<kCompare, T>(a[i], b[i]) ? -1 : 0;
+  }
   return Gather(flags);
 }
 

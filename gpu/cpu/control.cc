@@ -5,7 +5,9 @@
 namespace souk::gpu::cpu {
 namespace {
 
-void Count(Warp& w, const Op* op) { w.executed += uint64_t{op->cost} * w.lanes; }
+void Count(Warp& w, const Op* op) {
+  w.executed += uint64_t{op->cost} * w.lanes;
+}
 
 const Op* Jump(Warp& w, const Op* op) {
   Count(w, op);

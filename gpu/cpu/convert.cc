@@ -8,35 +8,34 @@ namespace {
 // How a PTX type is stored and what it holds.
 template <Ty kTy>
 struct Kind;
-#define SOUK_KIND(ty, storage, value, is_float) \
-  template <>                                   \
-  struct Kind<ty> {                             \
-    using Storage = storage;                    \
-    using Value = value;                        \
-    static constexpr bool kFloat = is_float;    \
+#define SOUK_KIND(ty, storage, value) \
+  template <>                         \
+  struct Kind<ty> {                   \
+    using Storage = storage;          \
+    using Value = value;              \
   }
-SOUK_KIND(Ty::kU8, uint16_t, uint8_t, false);
-SOUK_KIND(Ty::kS8, uint16_t, int8_t, false);
-SOUK_KIND(Ty::kU16, uint16_t, uint16_t, false);
-SOUK_KIND(Ty::kS16, uint16_t, int16_t, false);
-SOUK_KIND(Ty::kU32, uint32_t, uint32_t, false);
-SOUK_KIND(Ty::kS32, uint32_t, int32_t, false);
-SOUK_KIND(Ty::kU64, uint64_t, uint64_t, false);
-SOUK_KIND(Ty::kS64, uint64_t, int64_t, false);
-SOUK_KIND(Ty::kF16, uint16_t, uint16_t, true);
-SOUK_KIND(Ty::kBf16, uint16_t, uint16_t, true);
-SOUK_KIND(Ty::kF32, float, float, true);
-SOUK_KIND(Ty::kF64, double, double, true);
+SOUK_KIND(Ty::kU8, uint16_t, uint8_t);
+SOUK_KIND(Ty::kS8, uint16_t, int8_t);
+SOUK_KIND(Ty::kU16, uint16_t, uint16_t);
+SOUK_KIND(Ty::kS16, uint16_t, int16_t);
+SOUK_KIND(Ty::kU32, uint32_t, uint32_t);
+SOUK_KIND(Ty::kS32, uint32_t, int32_t);
+SOUK_KIND(Ty::kU64, uint64_t, uint64_t);
+SOUK_KIND(Ty::kS64, uint64_t, int64_t);
+SOUK_KIND(Ty::kF16, uint16_t, uint16_t);
+SOUK_KIND(Ty::kBf16, uint16_t, uint16_t);
+SOUK_KIND(Ty::kF32, float, float);
+SOUK_KIND(Ty::kF64, double, double);
 #undef SOUK_KIND
 
 template <typename V>
 struct Range;
-#define SOUK_RANGE(type, low, high)              \
-  template <>                                    \
-  struct Range<type> {                           \
-    static constexpr type kLow = low;            \
-    static constexpr type kHigh = high;          \
-    static constexpr bool kSigned = (low) < 0;   \
+#define SOUK_RANGE(type, low, high)            \
+  template <>                                  \
+  struct Range<type> {                         \
+    static constexpr type kLow = low;          \
+    static constexpr type kHigh = high;        \
+    static constexpr bool kSigned = (low) < 0; \
   }
 SOUK_RANGE(uint8_t, 0, UINT8_MAX);
 SOUK_RANGE(int8_t, INT8_MIN, INT8_MAX);

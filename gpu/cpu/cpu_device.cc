@@ -22,6 +22,8 @@ using cpu::Program;
 inline constexpr uint32_t kNewestTarget = 100;
 inline constexpr uint32_t kNewestVersion = 90;
 inline constexpr size_t kMostModules = 4096;
+// Of all modules, 256 MiB: inlined calls make programs longer than their text.
+inline constexpr size_t kMostOps = 1u << 22;
 // PTX ISA "Kernel function parameters": 32,764 bytes.
 inline constexpr uint64_t kMostParamBytes = 32764;
 
@@ -86,15 +88,15 @@ class CpuDevice : public Device {
   DeviceInfo info_ = {};
   Arena arena_;
   std::vector<LoadedModule> modules_ = {};
+  size_t ops_ = 0;  // of everything ever compiled
   cpu::Launcher launcher_ = {};
   bool broken_ = false;
   std::string fault_ = {};
 };
 
 // .global and .const variables get memory of their own, so that running over one's end is seen.
-Status CpuDevice::PlaceVariables(
-    const ptx::Module& module,
-    std::map<std::pair<uint32_t, uint32_t>, uint64_t>& addresses) {
+Status CpuDevice::PlaceVariables(const ptx::Module& module,
+                                 std::map<std::pair<uint32_t, uint32_t>, uint64_t>& addresses) {
   struct Item {
     uint32_t function;
     uint32_t index;
@@ -164,8 +166,12 @@ Result<ModuleHandle> CpuDevice::Load(const ptx::Module& module) {
       give_back();
       return program.error().Within("kernel " + kernel.name);
     }
-    program->exact =
-        ptx::Classify(module, kernel, cpu::WhyUnsupported).cls == ptx::Class::kExact;
+    ops_ += program->ops.size();
+    if (ops_ > kMostOps) {
+      give_back();
+      return Error(Code::kTooLarge, "the modules have more than 4,194,304 instructions in all");
+    }
+    program->exact = ptx::Classify(module, kernel, cpu::WhyUnsupported).cls == ptx::Class::kExact;
     loaded.kernels.emplace(kernel.name, std::move(*program));
   }
   modules_.push_back(std::move(loaded));
@@ -188,22 +194,22 @@ Status CheckShape(const Program& program, const LaunchRequest& request) {
   }
   const uint32_t threads = b.x * b.y * b.z;
   const uint32_t* req = program.directives.reqntid;
-  if (req[0] != 0 && (b.x != req[0] || b.y != std::max(req[1], 1u) || b.z != std::max(req[2], 1u))) {
+  if (req[0] != 0 &&
+      (b.x != req[0] || b.y != std::max(req[1], 1u) || b.z != std::max(req[2], 1u))) {
     return wrong("the kernel requires another block size (.reqntid)");
   }
   const uint32_t* max = program.directives.maxntid;
-  if (max[0] != 0 &&
-      threads > uint64_t{max[0]} * std::max(max[1], 1u) * std::max(max[2], 1u)) {
+  if (max[0] != 0 && threads > uint64_t{max[0]} * std::max(max[1], 1u) * std::max(max[2], 1u)) {
     return wrong("more threads than the kernel allows (.maxntid)");
   }
   if (request.params.size() != program.param_bytes) {
-    return wrong(std::to_string(request.params.size()) + " bytes of parameters given, the kernel has " +
+    return wrong(std::to_string(request.params.size()) +
+                 " bytes of parameters given, the kernel has " +
                  std::to_string(program.param_bytes));
   }
   if (request.params.size() > kMostParamBytes) return wrong("over 32764 bytes of parameters");
   if (program.dynamic_shared_offset + request.dynamic_shared_bytes > cpu::kMostSharedBytes) {
-    return Error(Code::kTooLarge,
-                 "launching " + program.name + ": shared memory over 227 KiB");
+    return Error(Code::kTooLarge, "launching " + program.name + ": shared memory over 227 KiB");
   }
   return Ok();
 }
@@ -227,8 +233,8 @@ Result<LaunchStats> CpuDevice::Launch(ModuleHandle module, const LaunchRequest& 
   memory.allocations = arena_.allocations().data();
   memory.allocation_count = arena_.allocations().size();
   Result<uint64_t> executed =
-      launcher_.Run(program, shape, memory, request.params,
-                    program.exact ? options_.threads : 1, budget.thread_instructions);
+      launcher_.Run(program, shape, memory, request.params, program.exact ? options_.threads : 1,
+                    budget.thread_instructions);
   if (!executed) {
     if (executed.error().code == Code::kFault) {
       broken_ = true;

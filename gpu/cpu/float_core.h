@@ -7,11 +7,15 @@
 namespace souk::gpu::cpu::SOUK_SIMD {
 
 // Results that are NaN have no payload in single precision (ISA 9.7.3: canonical NaN 0x7fffffff).
-SOUK_INLINE float Canonical(float r) { return r != r ? Bits<float>(0x7fffffffu) : r; }
+SOUK_INLINE float Canonical(float r) {
+  return r != r ? Bits<float>(0x7fffffffu) : r;
+}
 
 // Double precision keeps the payload of the first NaN operand; an operation that makes one gives
 // CUDA's own, 0xfff8000000000000.
-SOUK_INLINE double Quiet(double v) { return Bits<double>(Bits<uint64_t>(v) | 0x0008000000000000); }
+SOUK_INLINE double Quiet(double v) {
+  return Bits<double>(Bits<uint64_t>(v) | 0x0008000000000000);
+}
 SOUK_INLINE double Canonical(double r, double a) {
   const double nan = a != a ? Quiet(a) : Bits<double>(0xfff8000000000000);
   return r != r ? nan : r;
@@ -34,8 +38,12 @@ SOUK_INLINE float Flush(float v) {
   return Bits<float>((bits & 0x7f800000) == 0 ? bits & 0x80000000 : bits);
 }
 // To [0, 1]; NaN to +0 (.sat).
-SOUK_INLINE float Saturate(float v) { return v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f; }
-SOUK_INLINE double Saturate(double v) { return v > 0.0 ? (v < 1.0 ? v : 1.0) : 0.0; }
+SOUK_INLINE float Saturate(float v) {
+  return v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
+}
+SOUK_INLINE double Saturate(double v) {
+  return v > 0.0 ? (v < 1.0 ? v : 1.0) : 0.0;
+}
 
 SOUK_INLINE float NextDown(float f) {
   const uint32_t bits = Bits<uint32_t>(f);
@@ -60,7 +68,9 @@ SOUK_INLINE Inexact AddExactly(double a, double b) {
   const double t = s - a;
   return Inexact{s, (a - (s - t)) + (b - t)};
 }
-SOUK_INLINE double Fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+SOUK_INLINE double Fma(double a, double b, double c) {
+  return __builtin_fma(a, b, c);
+}
 
 // The double whose last bit says that something was lost ("round to odd"): rounding it again to a
 // narrower type gives what rounding the exact value once would.
@@ -137,7 +147,9 @@ SOUK_INLINE float HalfToFloat(uint16_t h) {
   const uint32_t normal = (rest << 13) + (rest >= 0x7c00 ? 0x70000000u : 0x38000000u);
   return Bits<float>(sign | (rest < 0x0400 ? Bits<uint32_t>(tiny) : normal));
 }
-SOUK_INLINE float Bf16ToFloat(uint16_t h) { return Bits<float>(static_cast<uint32_t>(h) << 16); }
+SOUK_INLINE float Bf16ToFloat(uint16_t h) {
+  return Bits<float>(static_cast<uint32_t>(h) << 16);
+}
 
 // A double rounded once to a 16-bit format with kMantissa explicit bits and the exponent's bias;
 // NaN to the canonical 0x7fff. rounding: Round.
@@ -169,8 +181,7 @@ SOUK_INLINE uint16_t RoundToSixteen(double v, uint64_t rounding) {
   }
   // A subnormal that rounds up to 2^kMantissa becomes the least normal by itself.
   const int64_t biased = exponent < 1 - kBias ? 0 : exponent + kBias - 1;
-  const int64_t whole =
-      (biased << kMantissa) + static_cast<int64_t>(kept) + (up ? 1 : 0);
+  const int64_t whole = (biased << kMantissa) + static_cast<int64_t>(kept) + (up ? 1 : 0);
   const bool toward_zero = rounding == static_cast<uint64_t>(Round::kZero) ||
                            (rounding == static_cast<uint64_t>(Round::kUp) && sign != 0) ||
                            (rounding == static_cast<uint64_t>(Round::kDown) && sign == 0);

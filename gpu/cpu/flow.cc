@@ -54,9 +54,7 @@ void FindEdges(const Ir& ir, Flow& flow) {
     Block& block = flow.blocks[b];
     const Inst& last = ir.insts[block.end - 1];
     // Lowering ends every path in an exit, so that a label never stands behind the last inst.
-    const auto to = [&](uint32_t label) {
-      block.succ.push_back(flow.block_of[ir.labels[label]]);
-    };
+    const auto to = [&](uint32_t label) { block.succ.push_back(flow.block_of[ir.labels[label]]); };
     switch (last.fn) {
       case Fn::kJump:
         to(last.target);

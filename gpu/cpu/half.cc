@@ -128,8 +128,8 @@ struct Spread3 {
   using B = T;
   using C = T;
   static T Do(T a, T b, T c, uint64_t imm) {
-    const uint32_t low = F::Do(static_cast<uint16_t>(a), static_cast<uint16_t>(b),
-                               static_cast<uint16_t>(c), imm);
+    const uint32_t low =
+        F::Do(static_cast<uint16_t>(a), static_cast<uint16_t>(b), static_cast<uint16_t>(c), imm);
     if constexpr (sizeof(T) == 2) return static_cast<T>(low);
     const uint32_t high = F::Do(static_cast<uint16_t>(a >> 16), static_cast<uint16_t>(b >> 16),
                                 static_cast<uint16_t>(c >> 16), imm);

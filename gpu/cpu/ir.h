@@ -41,7 +41,7 @@ struct Inst {
   uint16_t extra_count = 0;
   uint16_t count = 0;  // Op::count
   uint16_t flags = 0;
-  bool memory = false;       // has a site
+  bool memory = false;         // has a site
   uint32_t target = kNoLabel;  // label; kBranchIndexed: first in Ir::tables
   uint32_t line = 0;
   uint32_t cost = 0;  // thread-instructions: 1 on the first of a PTX instruction's

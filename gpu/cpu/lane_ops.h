@@ -71,7 +71,9 @@ struct Map1 {
   static const Op* Full(Warp& w, const Op* op) {
     D* d = w.Lanes<D>(op->dst);
     const A* a = w.Lanes<A>(op->a);
-    SOUK_LANES(i) { d[i] = F::Do(a[i]); }
+    SOUK_LANES(i) {
+      d[i] = F::Do(a[i]);
+    }
     return op + 1;
   }
   static const Op* Some(Warp& w, const Op* op) {
@@ -96,7 +98,9 @@ struct Map2 {
     D* d = w.Lanes<D>(op->dst);
     const A* a = w.Lanes<A>(op->a);
     const B* b = w.Lanes<B>(op->b);
-    SOUK_LANES(i) { d[i] = F::Do(a[i], b[i]); }
+    SOUK_LANES(i) {
+      d[i] = F::Do(a[i], b[i]);
+    }
     return op + 1;
   }
   static const Op* Some(Warp& w, const Op* op) {
@@ -124,7 +128,9 @@ struct Map3 {
     const A* a = w.Lanes<A>(op->a);
     const B* b = w.Lanes<B>(op->b);
     const C* c = w.Lanes<C>(op->c);
-    SOUK_LANES(i) { d[i] = F::Do(a[i], b[i], c[i]); }
+    SOUK_LANES(i) {
+      d[i] = F::Do(a[i], b[i], c[i]);
+    }
     return op + 1;
   }
   static const Op* Some(Warp& w, const Op* op) {

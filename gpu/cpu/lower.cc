@@ -245,8 +245,8 @@ Status Lowering::PairDest(const Operand& operand, Type type, uint32_t* dst, uint
 
 // ---- Variables ----
 
-Result<Lowering::Place> Lowering::AllocateVariable(const ptx::Variable& variable,
-                                                   uint32_t function, uint32_t index) {
+Result<Lowering::Place> Lowering::AllocateVariable(const ptx::Variable& variable, uint32_t function,
+                                                   uint32_t index) {
   Place place;
   place.known = true;
   const auto align = [](uint64_t at, uint64_t to) { return (at + to - 1) / to * to; };
@@ -386,8 +386,7 @@ Status Lowering::BindParams(Instance& callee, const std::vector<ptx::Param>& for
     if (given.space != ptx::Space::kParam || given.size < want.size) {
       return Refuse(returns ? "the return value does not fit" : "an argument does not fit");
     }
-    ASSIGN_OR_RETURN(callee.places[formal[i].index],
-                     PlaceOf(elements[i].scope, elements[i].index));
+    ASSIGN_OR_RETURN(callee.places[formal[i].index], PlaceOf(elements[i].scope, elements[i].index));
   }
   return Ok();
 }
@@ -508,9 +507,9 @@ Status Lowering::LayOutShared(const ptx::Function& kernel) {
         const ptx::Function* callee = &module_.functions[operand.index];
         if (seen.insert(callee).second) reached.push_back(callee);
       }
-      const bool names = operand.kind == OperandKind::kVariable ||
-                         (operand.kind == OperandKind::kAddress &&
-                          operand.base == ptx::BaseKind::kVariable);
+      const bool names =
+          operand.kind == OperandKind::kVariable ||
+          (operand.kind == OperandKind::kAddress && operand.base == ptx::BaseKind::kVariable);
       if (!names) continue;
       const bool of_module = operand.scope == ptx::VariableScope::kModule;
       const ptx::Variable& variable =
@@ -532,7 +531,8 @@ Status Lowering::LayOutShared(const ptx::Function& kernel) {
       ir_.shared_bytes = address + variable.size;
     }
   }
-  ir_.dynamic_shared_offset = (ir_.shared_bytes + dynamic_align - 1) / dynamic_align * dynamic_align;
+  ir_.dynamic_shared_offset =
+      (ir_.shared_bytes + dynamic_align - 1) / dynamic_align * dynamic_align;
   return Ok();
 }
 

@@ -1,6 +1,6 @@
-// Loads and stores: PTX ISA 9.7.9 (ld, ld.global.nc, st), 5.1 (state spaces). An access of a warp is
-// checked as a whole against the allocation that the instruction met last; only where that fails are
-// the lanes looked at one by one (Resolve).
+// Loads and stores: PTX ISA 9.7.9 (ld, ld.global.nc, st), 5.1 (state spaces). An access of a warp
+// is checked as a whole against the allocation that the instruction met last; only where that fails
+// are the lanes looked at one by one (Resolve).
 #include "gpu/cpu/lane_ops.h"
 
 namespace souk::gpu::cpu::SOUK_SIMD {
@@ -29,7 +29,9 @@ struct View {
   bool writable;
 };
 
-SOUK_INLINE Window WindowOf(const Op* op) { return static_cast<Window>(op->flags >> kWindowShift); }
+SOUK_INLINE Window WindowOf(const Op* op) {
+  return static_cast<Window>(op->flags >> kWindowShift);
+}
 
 template <Kind kKind>
 SOUK_INLINE View ViewOf(Warp& w, const Op* op) {
@@ -51,12 +53,16 @@ SOUK_INLINE void FindOffsets(Warp& w, const Op* op, const View& v, Offset<kKind>
   if (op->flags & kNarrowAddress) {
     const uint32_t* a = w.Lanes<uint32_t>(op->a);
     const auto d = static_cast<Offset<kKind>>(delta);
-    SOUK_LANES(i) { off[i] = a[i] + d; }
+    SOUK_LANES(i) {
+      off[i] = a[i] + d;
+    }
     return;
   }
   const uint64_t* a = w.Lanes<uint64_t>(op->a);
   if constexpr (kKind == Kind::kOpen) {
-    SOUK_LANES(i) { off[i] = a[i] + delta; }
+    SOUK_LANES(i) {
+      off[i] = a[i] + delta;
+    }
   } else {
     SOUK_LANES(i) {
       const uint64_t at = a[i] + delta;
@@ -78,7 +84,9 @@ SOUK_INLINE Shape Measure(const View& v, uint32_t mask, uint32_t shift, O* off) 
   const O bytes = O{1} << shift;
   if constexpr (!kFull) {
     const O first = off[__builtin_ctz(mask)];
-    SOUK_LANES(i) { off[i] = Blend(mask, i, off[i], first); }
+    SOUK_LANES(i) {
+      off[i] = Blend(mask, i, off[i], first);
+    }
   }
   const O zero = off[0];
   const O limit = static_cast<O>(v.size) - bytes;  // wraps where the view is too small: top bit set
@@ -138,17 +146,24 @@ const Op* Load(Warp& w, const Op* op) {
   FindOffsets<kKind>(w, op, v, off);
   if (count == 1) [[likely]] {
     const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, kShift, off);
-    if (shape.bad) [[unlikely]] return LoadSlowly<M, R>(w, op, mask);
+    if (shape.bad) [[unlikely]]
+      return LoadSlowly<M, R>(w, op, mask);
     R* d = w.Lanes<R>(op->dst);
     if (kKind == Kind::kOther && v.stride != 0) {
-      SOUK_LANES(i) { off[i] += static_cast<uint32_t>(i) * v.stride; }
+      SOUK_LANES(i) {
+        off[i] += static_cast<uint32_t>(i) * v.stride;
+      }
     } else if (shape.same) {
       const R r = static_cast<R>(*reinterpret_cast<const M*>(v.host + off[0]));
-      SOUK_LANES(i) { d[i] = kFull ? r : Blend(mask, i, r, d[i]); }
+      SOUK_LANES(i) {
+        d[i] = kFull ? r : Blend(mask, i, r, d[i]);
+      }
       return op + 1;
     } else if (kFull && shape.step) {
       const M* from = reinterpret_cast<const M*>(v.host + off[0]);
-      SOUK_LANES(i) { d[i] = static_cast<R>(from[i]); }
+      SOUK_LANES(i) {
+        d[i] = static_cast<R>(from[i]);
+      }
       return op + 1;
     }
     Take<M, R, kFull>(d, v.host, off, mask);
@@ -156,9 +171,12 @@ const Op* Load(Warp& w, const Op* op) {
   }
   const uint32_t shift = kShift + static_cast<uint32_t>(__builtin_ctz(count));
   const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, shift, off);
-  if (shape.bad) [[unlikely]] return LoadSlowly<M, R>(w, op, mask);
+  if (shape.bad) [[unlikely]]
+    return LoadSlowly<M, R>(w, op, mask);
   if (kKind == Kind::kOther && v.stride != 0) {
-    SOUK_LANES(i) { off[i] += static_cast<uint32_t>(i) * v.stride; }
+    SOUK_LANES(i) {
+      off[i] += static_cast<uint32_t>(i) * v.stride;
+    }
   }
   for (uint32_t e = 0; e < count; ++e) {
     Take<M, R, kFull>(w.Lanes<R>(w.extra[op->extra + e]), v.host + e * sizeof(M), off, mask);
@@ -195,13 +213,18 @@ const Op* Store(Warp& w, const Op* op) {
   alignas(64) Offset<kKind> off[kLanes];
   FindOffsets<kKind>(w, op, v, off);
   const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, shift, off);
-  if (shape.bad || !v.writable) [[unlikely]] return StoreSlowly<M, R>(w, op, mask);
+  if (shape.bad || !v.writable) [[unlikely]]
+    return StoreSlowly<M, R>(w, op, mask);
   if (kKind == Kind::kOther && v.stride != 0) {
-    SOUK_LANES(i) { off[i] += static_cast<uint32_t>(i) * v.stride; }
+    SOUK_LANES(i) {
+      off[i] += static_cast<uint32_t>(i) * v.stride;
+    }
   } else if (kFull && shape.step && count == 1) {
     const R* b = w.Lanes<R>(op->b);
     M* to = reinterpret_cast<M*>(v.host + off[0]);
-    SOUK_LANES(i) { to[i] = static_cast<M>(b[i]); }
+    SOUK_LANES(i) {
+      to[i] = static_cast<M>(b[i]);
+    }
     return op + 1;
   }
   for (uint32_t e = 0; e < count; ++e) {
@@ -219,7 +242,9 @@ const Op* Store(Warp& w, const Op* op) {
   return op + 1;
 }
 
-constexpr uint32_t WidthIndex(size_t bytes) { return bytes == 2 ? 0 : bytes == 4 ? 1 : 2; }
+constexpr uint32_t WidthIndex(size_t bytes) {
+  return bytes == 2 ? 0 : bytes == 4 ? 1 : 2;
+}
 
 template <typename M, typename R>
 void PutLoad(HandlerTable& t, Ty ty) {

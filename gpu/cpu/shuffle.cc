@@ -14,12 +14,15 @@ using ptx::Combine;
 
 // All lanes that the active lanes name must have come. A member mask may differ between lanes.
 SOUK_INLINE bool Arrived(Warp& w, const Op* op, const Op** next) {
-  if ((w.live & ~w.active) == 0) return true;  // everyone is here
-  const uint32_t* m = w.Lanes<uint32_t>(w.extra[op->extra]);
-  uint32_t members = 0;
-  for (uint32_t left = w.active; left != 0; left &= left - 1) members |= m[__builtin_ctz(left)];
-  if ((members & w.live & ~w.active) == 0) return true;
-  return w.PassMembers(op, members, next);
+  const uint32_t away = w.live & ~w.active;
+  if (away != 0) [[unlikely]] {
+    const uint32_t* m = w.Lanes<uint32_t>(w.extra[op->extra]);
+    uint32_t members = 0;
+    for (uint32_t left = w.active; left != 0; left &= left - 1) members |= m[__builtin_ctz(left)];
+    if ((members & away) != 0) return w.PassMembers(op, members, next);
+  }
+  w.released &= ~w.active;  // a release holds for one meeting
+  return true;
 }
 
 // r[i] = a[from[i]], 0 <= from < 32.
@@ -78,7 +81,9 @@ const Op* Shuffle(Warp& w, const Op* op) {
   Pick(a, from, r);
   uint32_t* d = w.Lanes<uint32_t>(op->dst);
   const uint32_t active = w.active;
-  SOUK_LANES(i) { d[i] = Blend(active, i, r[i], d[i]); }
+  SOUK_LANES(i) {
+    d[i] = Blend(active, i, r[i], d[i]);
+  }
   if (op->count > 1) {
     uint32_t p = 0;
     for (int i = 0; i < kLanes; ++i) p |= static_cast<uint32_t>(inside[i]) << i;
@@ -96,7 +101,9 @@ SOUK_INLINE void ForGroups(Warp& w, const Op* op, F act) {
   const uint32_t active = w.active;
   const uint32_t usual = m[__builtin_ctz(active)];
   uint32_t differs = 0;
-  SOUK_LANES(i) { differs |= Runs(active, i) ? m[i] ^ usual : 0; }
+  SOUK_LANES(i) {
+    differs |= Runs(active, i) ? m[i] ^ usual : 0;
+  }
   if (differs == 0) return act(active);
   while (left != 0) {
     const uint32_t mask = m[__builtin_ctz(left)];
@@ -122,7 +129,9 @@ const Op* TakeVote(Warp& w, const Op* op) {
     const uint32_t yes = p & group;
     if constexpr (kVote == Vote::kBallot) {
       uint32_t* d = w.Lanes<uint32_t>(op->dst);
-      SOUK_LANES(i) { d[i] = Blend(group, i, yes, d[i]); }
+      SOUK_LANES(i) {
+        d[i] = Blend(group, i, yes, d[i]);
+      }
     } else {
       const bool r = kVote == Vote::kAll   ? yes == group
                      : kVote == Vote::kAny ? yes != 0
@@ -212,7 +221,9 @@ const Op* WarpSync(Warp& w, const Op* op) {
 const Op* Activemask(Warp& w, const Op* op) {
   const uint32_t mask = w.Mask(op);
   uint32_t* d = w.Lanes<uint32_t>(op->dst);
-  SOUK_LANES(i) { d[i] = Blend(mask, i, mask, d[i]); }
+  SOUK_LANES(i) {
+    d[i] = Blend(mask, i, mask, d[i]);
+  }
   return op + 1;
 }
 
@@ -223,7 +234,9 @@ const Op* Elect(Warp& w, const Op* op) {
   ForGroups(w, op, [&](uint32_t group) {
     const uint32_t leader = static_cast<uint32_t>(__builtin_ctz(group));
     uint32_t* d = w.Lanes<uint32_t>(op->dst);
-    SOUK_LANES(i) { d[i] = Blend(group, i, leader, d[i]); }
+    SOUK_LANES(i) {
+      d[i] = Blend(group, i, leader, d[i]);
+    }
     uint32_t& p = w.Predicate(w.extra[op->extra + 1]);
     p = (p & ~group) | (uint32_t{1} << leader);
   });

@@ -29,8 +29,7 @@ class Liveness {
       return Error(Code::kTooLarge, "the kernel has too many registers for its length");
     }
     FindLocals();
-    Iterate();
-    return Ok();
+    return Iterate();
   }
 
   // In the order's numbering: inst k of the order reads at 2k and writes at 2k + 1.
@@ -72,7 +71,8 @@ class Liveness {
         const auto use = [&](uint32_t r) {
           const uint32_t g = global_[r];
           if (g == kNoReg) return;
-          if ((defined_[b][g / 64] >> (g % 64) & 1) == 0) used_[b][g / 64] |= uint64_t{1} << (g % 64);
+          if ((defined_[b][g / 64] >> (g % 64) & 1) == 0)
+            used_[b][g / 64] |= uint64_t{1} << (g % 64);
         };
         ForEachUse(ir_, inst, use);
         ForEachDef(ir_, inst, [&](uint32_t r) {
@@ -89,11 +89,13 @@ class Liveness {
     }
   }
 
-  void Iterate() {
+  Status Iterate() {
     in_ = used_;
     out_.assign(flow_.blocks.size(), Words(words_, 0));
     bool changed = true;
-    while (changed) {
+    for (int passes = 0; changed; ++passes) {
+      // Passes are about as many as loops nest.
+      if (passes > 1000) return Error(Code::kTooLarge, "the kernel's loops nest too deep");
       changed = false;
       for (size_t k = flow_.order.size(); k-- > 0;) {
         const uint32_t b = flow_.order[k];
@@ -107,6 +109,7 @@ class Liveness {
         }
       }
     }
+    return Ok();
   }
 
   const Ir& ir_;
@@ -169,7 +172,9 @@ struct Pool {
   std::vector<uint32_t> free = {};
   uint32_t count = 0;
 };
-size_t PoolOf(uint8_t bytes) { return bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3; }
+size_t PoolOf(uint8_t bytes) {
+  return bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3;
+}
 
 }  // namespace
 
@@ -228,7 +233,8 @@ Result<Slots> AssignSlots(const Ir& ir, const Flow& flow, uint32_t limit) {
     if (index[r] == kNoReg) continue;
     const size_t p = PoolOf(ir.regs[r].bytes);
     slots.offset[r] = static_cast<uint32_t>(start[p] + uint64_t{pools[p].bytes} * index[r]);
-    if (ir.regs[r].kind == RegKind::kVariable && liveness.LiveAtEntry(r)) slots.cleared.push_back(r);
+    if (ir.regs[r].kind == RegKind::kVariable && liveness.LiveAtEntry(r))
+      slots.cleared.push_back(r);
   }
   return slots;
 }

@@ -108,10 +108,10 @@ struct Fragment {
 struct Waiting {
   uint32_t pc = 0;
   uint32_t mask = 0;
-  uint32_t members = 0;     // warp-level: who must come; 0: at a block's barrier
-  uint32_t barrier = 0;     // block-level: which
-  uint32_t expected = 0;    // threads that it waits for; 0: all
-  uint64_t bits = 0;        // kBarrier…
+  uint32_t members = 0;   // warp-level: who must come; 0: at a block's barrier
+  uint32_t barrier = 0;   // block-level: which
+  uint32_t expected = 0;  // threads that it waits for; 0: all
+  uint64_t bits = 0;      // kBarrier…
   // Where every path from the barrier comes to. Lanes that reach it while others of their warp wait
   // have gone around the barrier; where they do not come to it after all, it was divergent.
   uint32_t skip_pc = kNever;
@@ -120,9 +120,9 @@ struct Waiting {
 
 struct Warp {
   uint8_t* regs = nullptr;
-  uint32_t active = 0;  // lanes of the running fragment
-  uint32_t full = 0;    // 1 where active is all lanes
-  uint32_t lanes = 0;   // popcount of active
+  uint32_t active = 0;        // lanes of the running fragment
+  uint32_t full = 0;          // 1 where active is all lanes
+  uint32_t lanes = 0;         // popcount of active
   uint32_t next_pc = kNever;  // lowest pc of the other ready fragments
   uint64_t executed = 0;      // thread-instructions
   uint64_t limit = 0;         // stop there
@@ -146,8 +146,12 @@ struct Warp {
   SOUK_INLINE T* Lanes(uint32_t slot) {
     return reinterpret_cast<T*>(regs + slot);
   }
-  SOUK_INLINE uint32_t& Predicate(uint32_t slot) { return *reinterpret_cast<uint32_t*>(regs + slot); }
-  SOUK_INLINE uint32_t Mask(const Op* op) { return active & (Predicate(op->guard) ^ op->guard_flip); }
+  SOUK_INLINE uint32_t& Predicate(uint32_t slot) {
+    return *reinterpret_cast<uint32_t*>(regs + slot);
+  }
+  SOUK_INLINE uint32_t Mask(const Op* op) {
+    return active & (Predicate(op->guard) ^ op->guard_flip);
+  }
 
   void SetActive(uint32_t mask);
   // Makes lanes ready at pc.
@@ -170,8 +174,8 @@ struct Warp {
 };
 
 // Op::flags of memory instructions.
-inline constexpr uint16_t kNarrowAddress = 1;   // the address register has 32 bits
-inline constexpr uint16_t kWindowShift = 4;     // Window, above
+inline constexpr uint16_t kNarrowAddress = 1;  // the address register has 32 bits
+inline constexpr uint16_t kWindowShift = 4;    // Window, above
 
 // Where the lane's access stands, or nullptr with the fault noted and stop set: out of bounds,
 // misaligned, read-only. Remembers the site.

@@ -14,7 +14,8 @@ std::vector<uint32_t> Threads(const std::string& body, uint32_t threads, uint32_
   for (const SimdLevel level : Levels()) {
     PtxRun run;
     run.level = level;
-    run.text = before + ".visible .entry k(.param .u64 p0) {\n"
+    run.text = before +
+               ".visible .entry k(.param .u64 p0) {\n"
                ".reg .pred %p<10>; .reg .b16 %h<10>; .reg .b32 %r<40>; .reg .b64 %rd<20>; "
                ".reg .f32 %f<10>;\n"
                "mov.u32 %r39, %ctaid.x; mov.u32 %r38, %ntid.x; mov.u32 %r0, %tid.x;\n"
@@ -59,7 +60,7 @@ TEST(Control, LoopsWithDifferentTripCounts) {
   ExpectThreads(
       "mov.u32 %r1, 0; mov.u32 %r2, 0;\n"
       "LOOP: setp.ge.u32 %p1, %r2, %r0; @%p1 bra DONE;\n"
-      "and.b32 %r3, %r2, 3; setp.eq.u32 %p2, %r3, 3; @%p2 bra NEXT;\n"  // continue
+      "and.b32 %r3, %r2, 3; setp.eq.u32 %p2, %r3, 3; @%p2 bra NEXT;\n"      // continue
       "add.u32 %r1, %r1, %r2; setp.gt.u32 %p3, %r1, 300; @%p3 bra DONE;\n"  // break
       "NEXT: add.u32 %r2, %r2, 1; bra LOOP;\n"
       "DONE: activemask.b32 %r4; popc.b32 %r4, %r4; shl.b32 %r4, %r4, 16; or.b32 %r1, %r1, %r4; "
@@ -79,9 +80,8 @@ TEST(Control, EarlyExitLeavesTheOthersRunning) {
   ExpectThreads(
       "setp.lt.u32 %p1, %r0, 20; @%p1 ret; bar.sync 0; mov.u32 %r1, 7; st.global.u32 [%rd0], %r1;",
       96, [](uint32_t t) { return t < 20 ? 0 : 7; });
-  ExpectThreads(
-      "setp.ge.u32 %p1, %r0, 20; @%p1 bra OUT; bar.sync 0; st.global.u32 [%rd0], 7; OUT:", 96,
-      [](uint32_t t) { return t >= 20 ? 0 : 7; });
+  ExpectThreads("setp.ge.u32 %p1, %r0, 20; @%p1 bra OUT; bar.sync 0; st.global.u32 [%rd0], 7; OUT:",
+                96, [](uint32_t t) { return t >= 20 ? 0 : 7; });
   ExpectThreads(
       "setp.eq.u32 %p1, %r0, 5; @%p1 exit; setp.eq.u32 %p2, %r0, 6; @!%p2 st.global.u32 [%rd0], 1;",
       32, [](uint32_t t) { return t == 5 || t == 6 ? 0 : 1; });
@@ -92,7 +92,9 @@ TEST(Control, IndexedBranchesGoWhereTheirLaneSays) {
       "and.b32 %r1, %r0, 3; T: .branchtargets A, B, C, A;\nbrx.idx %r1, T;\n"
       "A: mov.u32 %r2, 1; bra D; B: mov.u32 %r2, 2; bra D; C: mov.u32 %r2, 3;\n"
       "D: st.global.u32 [%rd0], %r2;",
-      40, [](uint32_t t) { return t % 4 == 1 ? 2 : t % 4 == 2 ? 3 : 1; });
+      40, [](uint32_t t) { return t % 4 == 1   ? 2
+                                  : t % 4 == 2 ? 3
+                                               : 1; });
 }
 
 TEST(Control, FunctionsAreCalledWithTheirArguments) {
@@ -123,7 +125,8 @@ TEST(Control, SpecialRegistersNameThreadAndBlock) {
   run.text =
       ".visible .entry k(.param .u64 p0) { .reg .b32 %r<20>; .reg .b64 %rd<4>;\n"
       "mov.u32 %r0, %tid.x; mov.u32 %r1, %tid.y; mov.u32 %r2, %tid.z; mov.u32 %r3, %ntid.x;\n"
-      "mov.u32 %r4, %ntid.y; mov.u32 %r5, %ctaid.x; mov.u32 %r6, %ctaid.y; mov.u32 %r7, %nctaid.x;\n"
+      "mov.u32 %r4, %ntid.y; mov.u32 %r5, %ctaid.x; mov.u32 %r6, %ctaid.y; mov.u32 %r7, "
+      "%nctaid.x;\n"
       "mad.lo.u32 %r8, %r2, %r4, %r1; mad.lo.u32 %r8, %r8, %r3, %r0;\n"  // thread in block
       "mad.lo.u32 %r9, %r6, %r7, %r5; mov.u32 %r10, %ntid.z; mul.lo.u32 %r11, %r3, %r4;\n"
       "mul.lo.u32 %r11, %r11, %r10; mad.lo.u32 %r12, %r9, %r11, %r8;\n"
@@ -189,10 +192,31 @@ TEST(Warp, MembersThatCameByDifferentPathsMeet) {
       32, [](uint32_t t) { return t < 16 ? 0 : 1u << 20; });
 }
 
-TEST(Warp, MatchReduxAndElect) {
+TEST(Warp, EveryMeetingIsWaitedForAnew) {
+  // Three times over: the upper half arrives late, by a place of its own.
   ExpectThreads(
-      "and.b32 %r1, %r0, 3; match.any.sync.b32 %r2, %r1, -1; st.global.u32 [%rd0], %r2;", 32,
-      [](uint32_t t) { return 0x11111111u << (t % 4); });
+      "mov.u32 %r1, %r0; mov.u32 %r7, 0;\nAGAIN: setp.lt.u32 %p1, %r0, 16; @%p1 bra LOW;\n"
+      "mov.u32 %r2, 0; L: add.u32 %r2, %r2, 1; setp.lt.u32 %p2, %r2, 50; @%p2 bra L;\n"
+      "add.u32 %r1, %r1, 100; bar.warp.sync -1; bra J;\nLOW: bar.warp.sync -1;\n"
+      "J: shfl.sync.bfly.b32 %r1, %r1, 31, 31, -1; @!%p1 add.u32 %r1, %r1, 1000;\n"
+      "add.u32 %r7, %r7, 1; setp.lt.u32 %p3, %r7, 3; @%p3 bra AGAIN;\n"
+      "st.global.u32 [%rd0], %r1;",
+      32, [](uint32_t t) {
+        std::vector<uint32_t> v(32);
+        for (uint32_t i = 0; i < 32; ++i) v[i] = i;
+        for (int round = 0; round < 3; ++round) {
+          for (uint32_t i = 16; i < 32; ++i) v[i] += 100;
+          std::vector<uint32_t> w(32);
+          for (uint32_t i = 0; i < 32; ++i) w[i] = v[i ^ 31] + (i >= 16 ? 1000 : 0);
+          v = w;
+        }
+        return v[t];
+      });
+}
+
+TEST(Warp, MatchReduxAndElect) {
+  ExpectThreads("and.b32 %r1, %r0, 3; match.any.sync.b32 %r2, %r1, -1; st.global.u32 [%rd0], %r2;",
+                32, [](uint32_t t) { return 0x11111111u << (t % 4); });
   ExpectThreads(
       "shr.u32 %r1, %r0, 5; match.all.sync.b32 %r2|%p1, %r1, -1; selp.u32 %r2, %r2, 5, %p1; "
       "st.global.u32 [%rd0], %r2;",

@@ -12,7 +12,9 @@ namespace {
 using Row = std::vector<uint64_t>;
 using I128 = __int128;
 
-int BitsOfType(const std::string& type) { return std::stoi(type.substr(1)); }
+int BitsOfType(const std::string& type) {
+  return std::stoi(type.substr(1));
+}
 I128 Value(uint64_t v, const std::string& type) {
   const int bits = BitsOfType(type);
   if (bits < 64) v &= (uint64_t{1} << bits) - 1;
@@ -39,14 +41,14 @@ TEST(Convert, IntegersTruncateExtendOrSaturate) {
     for (const std::string to : kInts) {
       ExpectRows({"cvt." + to + "." + from + " %d, %a;", to, {from}}, Samples({from}, 200),
                  [&](const Row& r) { return Stored(Value(r[0], from), to); });
-      ExpectRows({"cvt.sat." + to + "." + from + " %d, %a;", to, {from}}, Samples({from}, 200),
-                 [&](const Row& r) {
-                   const I128 v = Value(r[0], from);
-                   return Stored(v < Lowest(to)    ? Lowest(to)
-                                 : v > Highest(to) ? Highest(to)
-                                                   : v,
-                                 to);
-                 });
+      // PTX has no .sat where every value fits.
+      if (Lowest(to) <= Lowest(from) && Highest(from) <= Highest(to)) continue;
+      ExpectRows(
+          {"cvt.sat." + to + "." + from + " %d, %a;", to, {from}}, Samples({from}, 200),
+          [&](const Row& r) {
+            const I128 v = Value(r[0], from);
+            return Stored(v < Lowest(to) ? Lowest(to) : v > Highest(to) ? Highest(to) : v, to);
+          });
     }
   }
 }
@@ -147,9 +149,8 @@ TEST(Convert, IntegersToFloatsRoundInEachMode) {
   }
   ExpectRows({"cvt.rn.f64.u32 %d, %a;", "f64", {"u32"}}, Samples({"u32"}, 300),
              [](const Row& r) { return BitsOf(static_cast<double>(r[0])); });
-  ExpectRows({"cvt.rn.f32.s8 %d, %a;", "f32", {"s8"}}, Samples({"s8"}, 300), [](const Row& r) {
-    return BitsOf(static_cast<float>(static_cast<int8_t>(r[0])));
-  });
+  ExpectRows({"cvt.rn.f32.s8 %d, %a;", "f32", {"s8"}}, Samples({"s8"}, 300),
+             [](const Row& r) { return BitsOf(static_cast<float>(static_cast<int8_t>(r[0]))); });
 }
 
 TEST(Convert, FloatsRoundToIntegralFloats) {
@@ -170,11 +171,10 @@ TEST(Convert, FloatsRoundToIntegralFloats) {
 }
 
 TEST(Convert, SatAndFtzOnFloats) {
-  ExpectRows({"cvt.sat.f32.f32 %d, %a;", "f32", {"f32"}}, Samples({"f32"}, 500),
-             [](const Row& r) {
-               const float v = FloatOf(r[0]);
-               return v > 0 ? BitsOf(v < 1 ? v : 1.0f) : 0;
-             });
+  ExpectRows({"cvt.sat.f32.f32 %d, %a;", "f32", {"f32"}}, Samples({"f32"}, 500), [](const Row& r) {
+    const float v = FloatOf(r[0]);
+    return v > 0 ? BitsOf(v < 1 ? v : 1.0f) : 0;
+  });
   ExpectRows({"cvt.ftz.f64.f32 %d, %a;", "f64", {"f32"}}, Samples({"f32"}, 500),
              [](const Row& r) -> uint64_t {
                uint64_t bits = r[0];

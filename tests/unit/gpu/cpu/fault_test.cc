@@ -1,4 +1,5 @@
-// What hostile or broken kernels meet: a typed error that says where, and a device that is done for.
+// What hostile or broken kernels meet: a typed error that says where, and a device that is done
+// for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,9 +71,10 @@ TEST(Fault, WildAccessesInEverySpace) {
             Code::kFault);
   FailureOf(".shared .b32 s[4]; ld.shared.u32 %r1, [s+16]; st.global.u32 [%rd0], %r1;",
             Code::kFault);
-  FailureOf(".shared .b32 s[4]; mov.u32 %r1, -4; ld.shared.u32 %r1, [%r1]; "
-            "st.global.u32 [%rd0], %r1;",
-            Code::kFault);
+  FailureOf(
+      ".shared .b32 s[4]; mov.u32 %r1, -4; ld.shared.u32 %r1, [%r1]; "
+      "st.global.u32 [%rd0], %r1;",
+      Code::kFault);
   FailureOf(".shared .b32 s[4]; atom.shared.add.u32 %r1, [s+2], 1;", Code::kFault);
   FailureOf(".local .b32 l[4]; mov.u64 %rd1, l; st.local.u32 [%rd1+16], %r0;", Code::kFault);
   FailureOf(".local .b32 l[4]; mov.u64 %rd1, l; cvta.local.u64 %rd1, %rd1; st.u32 [%rd1+16], %r0;",
@@ -80,9 +82,10 @@ TEST(Fault, WildAccessesInEverySpace) {
   FailureOf("ld.param.u32 %r1, [p0+8]; st.global.u32 [%rd0], %r1;", Code::kFault);
   FailureOf("cvta.param.u64 %rd1, 0; st.u32 [%rd1], %r0;", Code::kFault);
   // A shared address is no global one, nor the other way round.
-  FailureOf(".shared .b32 s[4]; mov.u64 %rd1, s; cvta.shared.u64 %rd1, %rd1; "
-            "st.global.u32 [%rd1], %r0;",
-            Code::kFault);
+  FailureOf(
+      ".shared .b32 s[4]; mov.u64 %rd1, s; cvta.shared.u64 %rd1, %rd1; "
+      "st.global.u32 [%rd1], %r0;",
+      Code::kFault);
   FailureOf(".shared .b32 s[4]; cvt.u32.u64 %r1, %rd0; st.shared.u32 [%r1+1024], %r0;",
             Code::kFault);
 }
@@ -126,9 +129,10 @@ TEST(Fault, BarriersThatCannotComplete) {
   FailureOf("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bar.sync 0;\nA: st.global.u32 [%rd0], %r0;",
             Code::kFault);
   // Lanes leave the loop at different times, the barrier is in the loop.
-  FailureOf("mov.u32 %r1, 0;\nL: bar.sync 0; add.u32 %r1, %r1, 1; setp.le.u32 %p1, %r1, %r0; "
-            "@%p1 bra L;\nst.global.u32 [%rd0], %r1;",
-            Code::kFault);
+  FailureOf(
+      "mov.u32 %r1, 0;\nL: bar.sync 0; add.u32 %r1, %r1, 1; setp.le.u32 %p1, %r1, %r0; "
+      "@%p1 bra L;\nst.global.u32 [%rd0], %r1;",
+      Code::kFault);
   FailureOf("bar.sync 16;", Code::kFault);
   FailureOf("bar.sync 1, 33;", Code::kFault);
   FailureOf("bar.sync 1, 128;", Code::kFault);

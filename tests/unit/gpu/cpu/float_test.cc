@@ -11,7 +11,9 @@ namespace {
 
 using Row = std::vector<uint64_t>;
 
-uint64_t F32(float v) { return std::isnan(v) ? 0x7fffffff : BitsOf(v); }
+uint64_t F32(float v) {
+  return std::isnan(v) ? 0x7fffffff : BitsOf(v);
+}
 
 struct Mode {
   const char* name;
@@ -58,12 +60,13 @@ TEST(Float, SinglePrecisionRoundsAsIeeeInEachMode) {
     for (const Mode& mode : kModes) {
       const std::vector<std::string> types(o.sources, "f32");
       const char* const operands[] = {"", " %d, %a;", " %d, %a, %b;", " %d, %a, %b, %c;"};
-      ExpectRows({std::string(o.name) + "." + mode.name + ".f32" + operands[o.sources], "f32", types},
-                 Samples(types, 4000), [&](const Row& r) {
-                   const float b = o.sources > 1 ? FloatOf(r[1]) : 0;
-                   const float c = o.sources > 2 ? FloatOf(r[2]) : 0;
-                   return F32(Rounded<float>(mode.host, o.f, FloatOf(r[0]), b, c));
-                 });
+      ExpectRows(
+          {std::string(o.name) + "." + mode.name + ".f32" + operands[o.sources], "f32", types},
+          Samples(types, 4000), [&](const Row& r) {
+            const float b = o.sources > 1 ? FloatOf(r[1]) : 0;
+            const float c = o.sources > 2 ? FloatOf(r[2]) : 0;
+            return F32(Rounded<float>(mode.host, o.f, FloatOf(r[0]), b, c));
+          });
     }
   }
 }
@@ -73,36 +76,39 @@ TEST(Float, DoublePrecisionRoundsAsIeeeInEachMode) {
     for (const Mode& mode : kModes) {
       const std::vector<std::string> types(o.sources, "f64");
       const char* const operands[] = {"", " %d, %a;", " %d, %a, %b;", " %d, %a, %b, %c;"};
-      ExpectRows({std::string(o.name) + "." + mode.name + ".f64" + operands[o.sources], "f64", types},
-                 Samples(types, 3000), [&](const Row& r) -> uint64_t {
-                   const double a = DoubleOf(r[0]);
-                   const double b = o.sources > 1 ? DoubleOf(r[1]) : 0;
-                   const double c = o.sources > 2 ? DoubleOf(r[2]) : 0;
-                   const double v = Rounded<double>(mode.host, o.f, a, b, c);
-                   if (!std::isnan(v)) return BitsOf(v);
-                   // The first NaN operand, quiet; else CUDA's own.
-                   for (size_t i = 0; i < o.sources; ++i) {
-                     if (std::isnan(DoubleOf(r[i]))) return r[i] | 0x0008000000000000;
-                   }
-                   return 0xfff8000000000000;
-                 });
+      ExpectRows(
+          {std::string(o.name) + "." + mode.name + ".f64" + operands[o.sources], "f64", types},
+          Samples(types, 3000), [&](const Row& r) -> uint64_t {
+            const double a = DoubleOf(r[0]);
+            const double b = o.sources > 1 ? DoubleOf(r[1]) : 0;
+            const double c = o.sources > 2 ? DoubleOf(r[2]) : 0;
+            const double v = Rounded<double>(mode.host, o.f, a, b, c);
+            if (!std::isnan(v)) return BitsOf(v);
+            // The first NaN operand, quiet; else CUDA's own.
+            for (size_t i = 0; i < o.sources; ++i) {
+              if (std::isnan(DoubleOf(r[i]))) return r[i] | 0x0008000000000000;
+            }
+            return 0xfff8000000000000;
+          });
     }
   }
 }
 
-uint64_t FlushBits(uint64_t v) { return (v & 0x7f800000) == 0 ? v & 0x80000000 : v; }
+uint64_t FlushBits(uint64_t v) {
+  return (v & 0x7f800000) == 0 ? v & 0x80000000 : v;
+}
 
 TEST(Float, FtzMakesSubnormalOperandsAndResultsZero) {
   for (const auto& o : Operations<float>()) {
     const std::vector<std::string> types(o.sources, "f32");
     const char* const operands[] = {"", " %d, %a;", " %d, %a, %b;", " %d, %a, %b, %c;"};
-    ExpectRows({std::string(o.name) + ".rn.ftz.f32" + operands[o.sources], "f32", types},
-               Samples(types, 2500), [&](const Row& r) {
-                 const float b = o.sources > 1 ? FloatOf(FlushBits(r[1])) : 0;
-                 const float c = o.sources > 2 ? FloatOf(FlushBits(r[2])) : 0;
-                 return FlushBits(F32(
-                     Rounded<float>(FE_TONEAREST, o.f, FloatOf(FlushBits(r[0])), b, c)));
-               });
+    ExpectRows(
+        {std::string(o.name) + ".rn.ftz.f32" + operands[o.sources], "f32", types},
+        Samples(types, 2500), [&](const Row& r) {
+          const float b = o.sources > 1 ? FloatOf(FlushBits(r[1])) : 0;
+          const float c = o.sources > 2 ? FloatOf(FlushBits(r[2])) : 0;
+          return FlushBits(F32(Rounded<float>(FE_TONEAREST, o.f, FloatOf(FlushBits(r[0])), b, c)));
+        });
   }
 }
 
@@ -150,10 +156,9 @@ TEST(Float, SignsAreBits) {
              [](const Row& r) { return r[0] ^ 0x80000000; });
   ExpectRows({"abs.ftz.f32 %d, %a;", "f32", {"f32"}}, Samples({"f32"}, 100),
              [](const Row& r) { return FlushBits(r[0]) & 0x7fffffff; });
-  ExpectRows({"copysign.f64 %d, %a, %b;", "f64", {"f64", "f64"}}, Samples({"f64", "f64"}, 600),
-             [](const Row& r) {
-               return (r[0] & 0x8000000000000000) | (r[1] & 0x7fffffffffffffff);
-             });
+  ExpectRows(
+      {"copysign.f64 %d, %a, %b;", "f64", {"f64", "f64"}}, Samples({"f64", "f64"}, 600),
+      [](const Row& r) { return (r[0] & 0x8000000000000000) | (r[1] & 0x7fffffffffffffff); });
 }
 
 TEST(Float, ComparisonsTreatNanAsTheirNameSays) {
@@ -251,7 +256,8 @@ TEST(Half, ArithmeticRoundsTheExactResultOnce) {
              });
   ExpectRows({"add.rn.f16x2 %d, %a, %b;", "f16x2", {"f16x2", "f16x2"}},
              Samples({"f16x2", "f16x2"}, 1000), [](const Row& r) {
-               const uint64_t low = NearestHalf(HalfValue(r[0] & 0xffff) + HalfValue(r[1] & 0xffff));
+               const uint64_t low =
+                   NearestHalf(HalfValue(r[0] & 0xffff) + HalfValue(r[1] & 0xffff));
                const uint64_t high = NearestHalf(HalfValue(r[0] >> 16) + HalfValue(r[1] >> 16));
                return high << 16 | low;
              });
@@ -280,10 +286,9 @@ TEST(Half, BfloatConversionRoundsToNearestEven) {
                const uint64_t rounded = r[0] + 0x7fff + ((r[0] >> 16) & 1);
                return (rounded >> 16) & 0xffff;
              });
-  ExpectRows({"cvt.rn.f16x2.f32 %d, %a, %b;", "f16x2", {"f32", "f32"}},
-             Samples({"f32", "f32"}, 2000), [](const Row& r) {
-               return NearestHalf(FloatOf(r[0])) << 16 | NearestHalf(FloatOf(r[1]));
-             });
+  ExpectRows(
+      {"cvt.rn.f16x2.f32 %d, %a, %b;", "f16x2", {"f32", "f32"}}, Samples({"f32", "f32"}, 2000),
+      [](const Row& r) { return NearestHalf(FloatOf(r[0])) << 16 | NearestHalf(FloatOf(r[1])); });
 }
 
 // ---- Approximations: far inside the ISA's bounds. ----

@@ -24,7 +24,9 @@ I128 Value(uint64_t v, const std::string& type) {
 }
 
 const char* const kTypes[] = {"u16", "s16", "u32", "s32", "u64", "s64"};
-int BitsOfType(const std::string& type) { return std::stoi(type.substr(1)); }
+int BitsOfType(const std::string& type) {
+  return std::stoi(type.substr(1));
+}
 
 void Binary(const std::string& name, const std::string& type,
             const std::function<I128(I128, I128)>& f) {
@@ -72,9 +74,8 @@ TEST(Integer, MultiplyAddAndSumOfDifferences) {
   for (const std::string type : {"u32", "s32", "u64", "s16"}) {
     const int bits = BitsOfType(type);
     ExpectRows({"mad.lo." + type + " %d, %a, %b, %c;", type, {type, type, type}},
-               Samples({type, type, type}, 500), [&](const Row& r) {
-                 return Cut(static_cast<I128>(r[0] * r[1] + r[2]), bits);
-               });
+               Samples({type, type, type}, 500),
+               [&](const Row& r) { return Cut(static_cast<I128>(r[0] * r[1] + r[2]), bits); });
     ExpectRows({"sad." + type + " %d, %a, %b, %c;", type, {type, type, type}},
                Samples({type, type, type}, 500), [&](const Row& r) {
                  const I128 a = Value(r[0], type);
@@ -95,10 +96,9 @@ TEST(Integer, TwentyFourBitProducts) {
   };
   for (const std::string type : {"u32", "s32"}) {
     const bool is_signed = type == "s32";
-    ExpectRows({"mul24.lo." + type + " %d, %a, %b;", type, {type, type}},
-               Samples({type, type}, 400), [&](const Row& r) {
-                 return Cut(low24(r[0], is_signed) * low24(r[1], is_signed), 32);
-               });
+    ExpectRows(
+        {"mul24.lo." + type + " %d, %a, %b;", type, {type, type}}, Samples({type, type}, 400),
+        [&](const Row& r) { return Cut(low24(r[0], is_signed) * low24(r[1], is_signed), 32); });
     ExpectRows({"mul24.hi." + type + " %d, %a, %b;", type, {type, type}},
                Samples({type, type}, 400), [&](const Row& r) {
                  return Cut((low24(r[0], is_signed) * low24(r[1], is_signed)) >> 16, 32);
@@ -135,11 +135,10 @@ TEST(Integer, NegAndAbs) {
     const int bits = BitsOfType(type);
     ExpectRows({"neg." + type + " %d, %a;", type, {type}}, Samples({type}, 100),
                [&](const Row& r) { return Cut(-Value(r[0], type), bits); });
-    ExpectRows({"abs." + type + " %d, %a;", type, {type}}, Samples({type}, 100),
-               [&](const Row& r) {
-                 const I128 v = Value(r[0], type);
-                 return Cut(v < 0 ? -v : v, bits);
-               });
+    ExpectRows({"abs." + type + " %d, %a;", type, {type}}, Samples({type}, 100), [&](const Row& r) {
+      const I128 v = Value(r[0], type);
+      return Cut(v < 0 ? -v : v, bits);
+    });
   }
 }
 
@@ -223,18 +222,16 @@ TEST(Bits, FunnelShiftsWrapOrClamp) {
 
 TEST(Bits, Lop3FollowsItsTable) {
   for (const uint32_t table : {0x00u, 0x80u, 0x96u, 0xeau, 0x1bu, 0xffu, 0x3cu}) {
-    ExpectRows({"lop3.b32 %d, %a, %b, %c, " + std::to_string(table) + ";",
-                "b32",
-                {"b32", "b32", "b32"}},
-               Samples({"b32", "b32", "b32"}, 200), [&](const Row& r) {
-                 uint64_t d = 0;
-                 for (int i = 0; i < 32; ++i) {
-                   const uint64_t k =
-                       ((r[0] >> i) & 1) * 4 + ((r[1] >> i) & 1) * 2 + ((r[2] >> i) & 1);
-                   d |= static_cast<uint64_t>((table >> k) & 1) << i;
-                 }
-                 return d;
-               });
+    ExpectRows(
+        {"lop3.b32 %d, %a, %b, %c, " + std::to_string(table) + ";", "b32", {"b32", "b32", "b32"}},
+        Samples({"b32", "b32", "b32"}, 200), [&](const Row& r) {
+          uint64_t d = 0;
+          for (int i = 0; i < 32; ++i) {
+            const uint64_t k = ((r[0] >> i) & 1) * 4 + ((r[1] >> i) & 1) * 2 + ((r[2] >> i) & 1);
+            d |= static_cast<uint64_t>((table >> k) & 1) << i;
+          }
+          return d;
+        });
   }
 }
 
@@ -264,17 +261,16 @@ TEST(Bits, PermutesBytes) {
       {"rc16", {{1, 0, 1, 0}, {3, 2, 3, 2}, {1, 0, 1, 0}, {3, 2, 3, 2}}},
   };
   for (const auto& mode : kModes) {
-    ExpectRows({std::string("prmt.b32.") + mode.mode + " %d, %a, %b, %c;",
-                "b32",
-                {"b32", "b32", "b32"}},
-               Samples({"b32", "b32", "b32"}, 200), [&](const Row& r) {
-                 const uint64_t both = r[1] << 32 | r[0];
-                 uint64_t d = 0;
-                 for (int i = 0; i < 4; ++i) {
-                   d = d << 8 | ((both >> (8 * mode.bytes[r[2] & 3][i])) & 0xff);
-                 }
-                 return d;
-               });
+    ExpectRows(
+        {std::string("prmt.b32.") + mode.mode + " %d, %a, %b, %c;", "b32", {"b32", "b32", "b32"}},
+        Samples({"b32", "b32", "b32"}, 200), [&](const Row& r) {
+          const uint64_t both = r[1] << 32 | r[0];
+          uint64_t d = 0;
+          for (int i = 0; i < 4; ++i) {
+            d = d << 8 | ((both >> (8 * mode.bytes[r[2] & 3][i])) & 0xff);
+          }
+          return d;
+        });
   }
 }
 
@@ -333,18 +329,17 @@ TEST(Bits, CountsFindsAndReverses) {
   for (const std::string type : {"u32", "s32", "u64", "s64"}) {
     const int bits = BitsOfType(type);
     for (const bool shift : {false, true}) {
-      ExpectRows({std::string("bfind.") + (shift ? "shiftamt." : "") + type + " %d, %a;",
-                  "u32",
-                  {type}},
-                 Samples({type}, 200), [&](const Row& r) -> uint64_t {
-                   const bool negative = type[0] == 's' && ((r[0] >> (bits - 1)) & 1);
-                   for (int i = bits - 1; i >= 0; --i) {
-                     if (((r[0] >> i) & 1) != (negative ? 1u : 0u)) {
-                       return static_cast<uint64_t>(shift ? bits - 1 - i : i);
-                     }
-                   }
-                   return 0xffffffff;
-                 });
+      ExpectRows(
+          {std::string("bfind.") + (shift ? "shiftamt." : "") + type + " %d, %a;", "u32", {type}},
+          Samples({type}, 200), [&](const Row& r) -> uint64_t {
+            const bool negative = type[0] == 's' && ((r[0] >> (bits - 1)) & 1);
+            for (int i = bits - 1; i >= 0; --i) {
+              if (((r[0] >> i) & 1) != (negative ? 1u : 0u)) {
+                return static_cast<uint64_t>(shift ? bits - 1 - i : i);
+              }
+            }
+            return 0xffffffff;
+          });
     }
   }
 }
@@ -363,8 +358,7 @@ TEST(Bits, DotProductsOfBytes) {
 
 TEST(Bits, SelectsAndCompares) {
   ExpectRows({"selp.b32 %d, %a, %b, %c;", "b32", {"b32", "b32", "pred"}},
-             Samples({"b32", "b32", "pred"}, 200),
-             [](const Row& r) { return r[2] ? r[0] : r[1]; });
+             Samples({"b32", "b32", "pred"}, 200), [](const Row& r) { return r[2] ? r[0] : r[1]; });
   ExpectRows({"slct.u64.s32 %d, %a, %b, %c;", "u64", {"u64", "u64", "s32"}},
              Samples({"u64", "u64", "s32"}, 600),
              [](const Row& r) { return Sign(r[2], 32) >= 0 ? r[0] : r[1]; });
@@ -378,24 +372,21 @@ TEST(Bits, SelectsAndCompares) {
   };
   for (const std::string type : kTypes) {
     for (const auto& compare : kCompares) {
-      ExpectRows({std::string("setp.") + compare.name + "." + type + " %d, %a, %b;",
-                  "pred",
-                  {type, type}},
-                 Samples({type, type}, 300), [&](const Row& r) -> uint64_t {
-                   return compare.holds(Value(r[0], type), Value(r[1], type)) ? 1 : 0;
-                 });
+      ExpectRows(
+          {std::string("setp.") + compare.name + "." + type + " %d, %a, %b;", "pred", {type, type}},
+          Samples({type, type}, 300), [&](const Row& r) -> uint64_t {
+            return compare.holds(Value(r[0], type), Value(r[1], type)) ? 1 : 0;
+          });
     }
   }
   ExpectRows({"setp.lt.and.s32 %d, %a, %b, !%c;", "pred", {"s32", "s32", "pred"}},
              Samples({"s32", "s32", "pred"}, 600), [](const Row& r) -> uint64_t {
                return Value(r[0], "s32") < Value(r[1], "s32") && r[2] == 0 ? 1 : 0;
              });
-  ExpectRows({"{ .reg .pred %q; setp.gt.or.u32 %q|%d, %a, %b, %c; }",
-              "pred",
-              {"u32", "u32", "pred"}},
-             Samples({"u32", "u32", "pred"}, 600), [](const Row& r) -> uint64_t {
-               return !(r[0] > r[1]) || r[2] != 0 ? 1 : 0;
-             });
+  ExpectRows(
+      {"{ .reg .pred %q; setp.gt.or.u32 %q|%d, %a, %b, %c; }", "pred", {"u32", "u32", "pred"}},
+      Samples({"u32", "u32", "pred"}, 600),
+      [](const Row& r) -> uint64_t { return !(r[0] > r[1]) || r[2] != 0 ? 1 : 0; });
   ExpectRows({"set.lt.u32.s32 %d, %a, %b;", "u32", {"s32", "s32"}}, Samples({"s32", "s32"}, 300),
              [](const Row& r) -> uint64_t {
                return Value(r[0], "s32") < Value(r[1], "s32") ? 0xffffffff : 0;

@@ -62,7 +62,8 @@ std::string KernelFor(const Instruction& instruction, bool guarded) {
   for (size_t i = 0; i <= instruction.sources.size(); ++i) {
     text += ".param .u64 p" + std::to_string(i) + ", ";
   }
-  text += ".param .u32 n)\n{\n.reg .pred %p<4>; .reg .b16 %h<3>; .reg .b32 %r<8>; .reg .b64 %rd<12>;\n";
+  text +=
+      ".param .u32 n)\n{\n.reg .pred %p<4>; .reg .b16 %h<3>; .reg .b32 %r<8>; .reg .b64 %rd<12>;\n";
   text += ".reg ." + RegisterType(instruction.result) + " %d;\n";
   for (size_t i = 0; i < instruction.sources.size(); ++i) {
     text += ".reg ." + RegisterType(instruction.sources[i]) + " " + names[i] + ";\n";
@@ -76,8 +77,8 @@ std::string KernelFor(const Instruction& instruction, bool guarded) {
   }
   if (guarded) {
     // Odd rows run it in one guarded copy, even rows in another.
-    text += "and.b32 %r6, %r1, 1; setp.eq.u32 %p2, %r6, 1;\n" +
-            Guarded(instruction.code, "@%p2 ") + Guarded(instruction.code, "@!%p2 ");
+    text += "and.b32 %r6, %r1, 1; setp.eq.u32 %p2, %r6, 1;\n" + Guarded(instruction.code, "@%p2 ") +
+            Guarded(instruction.code, "@!%p2 ");
   } else {
     text += instruction.code + "\n";
   }
@@ -149,8 +150,9 @@ std::vector<uint64_t> Corners(const std::string& type) {
   const uint32_t bits = BytesOf(type) * 8;
   const uint64_t all = bits == 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
   const uint64_t top = uint64_t{1} << (bits - 1);
-  return {0, 1, 2, 3, all, all - 1, top, top - 1, top + 1, 31 & all, 32 & all, 33 & all, 63 & all,
-          64 & all, 0x55, 0x123456789abcdef0 & all};
+  return {
+      0,       1,        2,        3,        all,      all - 1,  top,  top - 1,
+      top + 1, 31 & all, 32 & all, 33 & all, 63 & all, 64 & all, 0x55, 0x123456789abcdef0 & all};
 }
 
 }  // namespace
@@ -181,7 +183,9 @@ Result<ModuleHandle> LoadText(Device& device, const std::string& text) {
   return device.Load(module);
 }
 
-Params& Params::F32(float v) { return U32(BitsOf(v)); }
+Params& Params::F32(float v) {
+  return U32(BitsOf(v));
+}
 Params& Params::Put(uint64_t v, size_t size) {
   while (bytes_.size() % size != 0) bytes_.push_back(0);
   for (size_t i = 0; i < size; ++i) bytes_.push_back(static_cast<uint8_t>(v >> (8 * i)));
@@ -242,8 +246,8 @@ std::vector<uint64_t> Apply(const Instruction& instruction,
         std::memcpy(&results[i], run.buffers[0].data() + i * out_bytes, out_bytes);
       }
       if (expected.empty()) expected = results;
-      EXPECT_EQ(results, expected) << instruction.code << " at " << SimdLevelName(level)
-                                   << (guarded ? ", guarded" : "");
+      EXPECT_EQ(results, expected)
+          << instruction.code << " at " << SimdLevelName(level) << (guarded ? ", guarded" : "");
     }
   }
   return expected;
