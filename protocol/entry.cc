@@ -16,6 +16,8 @@ const char* OutcomeName(const Outcome& outcome) {
   return kOutcomeNames[outcome.index()];
 }
 
-std::string LogName(const PeerId& peer) { return "souk/" + peer.ToString(); }
+std::string LogName(const PeerId& peer) {
+  return "souk/" + peer.ToString();
+}
 
 }  // namespace souk
