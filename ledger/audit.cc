@@ -172,6 +172,11 @@ void Fold::OnOpened(EntryCheck& check, const Opened& opened) {
   check.That(opened.peer == self_, rules::kOpened,
              "it names another peer than the checkpoint's name does");
   report_.name = opened.name;
+  if (check.documents() == 0) return;
+  const auto card = check.Take<Card>(0);
+  if (!check.ExpectDocuments(1) || !card) return;
+  check.That(check.DocumentAt(0)->signer() == self_ && card->log_name == LogName(self_),
+             rules::kSigner, "the card beside it is not this peer's own");
 }
 
 void Fold::OnOutcome(EntryCheck& check) {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "protocol/base/file.h"
@@ -18,6 +19,8 @@ extern char** environ;  // NOLINT: POSIX names it so
 namespace souk::tools {
 namespace fs = std::filesystem;
 namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
 
 constexpr Duration kStartWait = Seconds(15);
 constexpr Duration kMarketWait = Seconds(5);
@@ -83,12 +86,36 @@ Result<node::control::Client> StartAndConnect(const fs::path& dir) {
 
 }  // namespace
 
+InterruptGuard::InterruptGuard() {
+  Forget();
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one acts as it always does
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+InterruptGuard::~InterruptGuard() {
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGTERM, SIG_DFL);
+  Forget();
+}
+
+bool InterruptGuard::Interrupted() {
+  return interrupted != 0;
+}
+
+void InterruptGuard::Forget() {
+  interrupted = 0;
+}
+
 Result<bool> WaitUntil(Duration at_most, Duration pause,
                        const std::function<Result<bool>()>& look) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(at_most.ms);
   while (true) {
     ASSIGN_OR_RETURN(const bool done, look());
     if (done) return true;
+    if (InterruptGuard::Interrupted()) return Error(Code::kExhausted, "interrupted");
     if (std::chrono::steady_clock::now() >= until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(pause.ms));
   }

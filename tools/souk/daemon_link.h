@@ -39,7 +39,21 @@ class DaemonLink {
   std::filesystem::path dir_;
 };
 
+// While one lives, Ctrl-C and SIGTERM end what is being waited for instead of the program, so that
+// a lease can be given back; a second one ends the program. One at a time.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  static bool Interrupted();
+  // What follows is to be waited for again.
+  static void Forget();
+};
+
 // Asks `look` every few milliseconds until it gives true or an error, or time is up (false).
+// kExhausted, "interrupted", where an InterruptGuard heard so.
 Result<bool> WaitUntil(Duration at_most, Duration pause, const std::function<Result<bool>()>& look);
 
 // Fields that the protocol promises; a missing one is an error of the program, caught by main.

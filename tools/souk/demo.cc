@@ -179,7 +179,8 @@ Status Demo::CheckBalances() {
     changes = changes + change;
     sum = sum + story_.after[i].second;
     table.Add({story_.after[i].first, FormatCredits(story_.before[i].second),
-               FormatCredits(story_.after[i].second), FormatCredits(change)});
+               FormatCredits(story_.after[i].second),
+               (change.micro > 0 ? "+" : "") + FormatCredits(change)});
   }
   Say(table.ToText().substr(0, table.ToText().size() - 1));
   const Credits paid{NumberAt(story_.lease, "paid_micro")};

@@ -43,8 +43,12 @@ Check Bad(const char* name, std::string what) {
 }
 
 Check CheckIdentity(const node::NodeDir& dir) {
+  std::error_code error;
+  if (!std::filesystem::exists(dir.identity(), error)) {
+    return Bad("identity", "none in " + dir.path.string() + " → souk init");
+  }
   const auto identity = node::LoadIdentity(dir);
-  if (!identity) return Bad("identity", identity.error().message + " → souk init");
+  if (!identity) return Bad("identity", identity.error().message);
   return Good("identity", "keys 0600, " + identity->id().ToString().substr(0, 13) + "…");
 }
 

@@ -153,6 +153,7 @@ Result<Json> WatchJob(DaemonLink& link, const std::string& id) {
     ASSIGN_OR_RETURN(job, link.JobById(id));
     lines.Show(job);
     if (FlagAt(job, "over")) break;
+    if (InterruptGuard::Interrupted()) return Error(Code::kExhausted, "interrupted");
     std::this_thread::sleep_for(std::chrono::milliseconds(25));
   }
   lines.End(job);

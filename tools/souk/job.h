@@ -18,7 +18,7 @@ Result<std::string> SubmitJob(DaemonLink& link, const gpu::Manifest& manifest,
                               const std::string& lease);
 
 // Waits until the job is over, drawing its progress on stderr. The job's last row. An error where
-// the daemon goes away; a failed job is no error.
+// the daemon goes away, and kExhausted where an InterruptGuard heard so; a failed job is none.
 Result<Json> WatchJob(DaemonLink& link, const std::string& job);
 
 // The job's outputs out of the daemon's store, each checked against the receipt's digest, and

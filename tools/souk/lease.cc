@@ -94,6 +94,7 @@ int RunRent(const Common& common, const RentOptions& options) {
     if (!Ask("Rent?")) return Fail("not rented");
   }
   bool any = false;
+  const InterruptGuard guard;
   const auto lease = Rent(*link, *plan, max_cost, [&](const std::string& phase, Duration took) {
     const bool last = phase == "ready";
     fmt::print(stderr, "{}{} {} {}{}", any ? "   " : "", Styled(stderr, Style::kGood, "✓"), phase,
@@ -142,12 +143,13 @@ int RunRelease(const Common& common, const std::string& id) {
   if (!link) return Fail(link.error());
   const auto lease = link->FindLease(id);
   if (!lease) return Fail(lease.error());
-  const auto settled = Release(*link, TextAt(*lease, "id"));
+  const bool over = FlagAt(*lease, "over");
+  const auto settled = over ? *lease : Release(*link, TextAt(*lease, "id"));
   if (!settled) return Fail(settled.error());
   if (common.json) {
     PrintJson(*settled);
   } else {
-    Print(fmt::format("released {}\n", SettledText(*settled)));
+    Print(fmt::format("{} {}\n", over ? "was over already," : "released", SettledText(*settled)));
   }
   return kDone;
 }

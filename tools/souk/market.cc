@@ -18,8 +18,9 @@ std::string MaxDuration(int64_t ms) {
   return RoughDuration(Millis(ms));
 }
 
-std::string Dashed(std::string text) {
-  return text.empty() ? "–" : text;
+// "ZZ" is ISO 3166's own word for a place that is not said.
+std::string RegionText(const std::string& region) {
+  return region.empty() || region == "ZZ" ? "–" : region;
 }
 
 Time TimeAt(const Json& json, const char* key) {
@@ -70,7 +71,8 @@ std::string OffersTable(const Json& offers) {
     table.Add({ids[i], TextAt(offer, "name"), CountedModel(offer),
                FormatSize(static_cast<uint64_t>(NumberAt(offer, "memory_bytes"))),
                FormatRate({NumberAt(offer, "price_micro")}), TextAt(offer, "grade"),
-               MaxDuration(NumberAt(offer, "max_duration_in_ms")), Dashed(TextAt(offer, "region")),
+               MaxDuration(NumberAt(offer, "max_duration_in_ms")),
+               RegionText(TextAt(offer, "region")),
                NumberAt(kept, "of") == 0
                    ? "–"
                    : fmt::format("{}/{}", NumberAt(kept, "good"), NumberAt(kept, "of")),
@@ -207,7 +209,11 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
     }
     return false;
   });
-  if (!done) return done.error();
+  if (!done) {
+    // Given back, or never begun: nobody is there to use it.
+    if (InterruptGuard::Interrupted()) (void)link.Ask({{"do", "release"}, {"lease", id}});
+    return done.error();
+  }
   if (!*done) {
     return Error(Code::kUnavailable, "the lease did not begin in time; see: souk leases " + id);
   }

@@ -5,6 +5,16 @@
 #include "tools/souk/market.h"
 
 namespace souk::tools {
+namespace {
+
+// A distance makes sense between numbers only.
+std::string OffBy(const Json& row) {
+  const std::string has = TextAt(row, "has");
+  if (has.empty() || has.find_first_of("0123456789") != 0) return "–";
+  return fmt::format("{:+.0f} %", row.value("off_by", 0.0) * 100);
+}
+
+}  // namespace
 
 int RunOffers(const Common& common, const std::string& query, size_t limit) {
   auto link = DaemonLink::Reach(common, /*for_market=*/true);
@@ -42,9 +52,8 @@ int RunWhy(const Common& common, const std::string& query) {
   const std::vector<std::string> ids = ShortIdsOf(nearest);
   for (size_t i = 0; i < nearest.size(); ++i) {
     const Json& row = nearest[i];
-    const double off = row.value("off_by", 0.0);
     table.Add({ids[i], TextAt(row, "name"), TextAt(row, "field"), TextAt(row, "has"),
-               TextAt(row, "wanted"), fmt::format("{:+.0f} %", off * 100)});
+               TextAt(row, "wanted"), OffBy(row)});
   }
   if (table.rows() > 0) Print(table.ToText());
   for (const Json& row : (*found)["fails"]) {

@@ -112,10 +112,11 @@ int RunLocally(const Common& common, const RunOptions& options) {
     PrintJson(json);
     return kDone;
   }
-  Print(fmt::format("done  {}, {}, {} launches on {}, {} → {}/ ({} file{})\n",
+  Print(fmt::format("done  {}, {}, {} launch{} on {}, {} → {}/ ({} file{})\n",
                     run->manifest.workload.name, run->result_class, run->result.stats.launches,
-                    run->device.name, FormatElapsed(run->seconds), run->dir.string(),
-                    run->files.size(), run->files.size() == 1 ? "" : "s"));
+                    run->result.stats.launches == 1 ? "" : "es", run->device.name,
+                    FormatElapsed(run->seconds), run->dir.string(), run->files.size(),
+                    run->files.size() == 1 ? "" : "s"));
   for (const ResultFile& file : run->files) {
     if (file.scalar.empty()) continue;
     Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));

@@ -136,6 +136,7 @@ int RunRemotely(const Common& common, const RunOptions& options) {
   auto link = DaemonLink::Reach(common, /*for_market=*/true);
   if (!link) return Fail(link.error());
   const bool own = options.lease.empty();
+  const InterruptGuard guard;
   const auto lease = own ? RentFor(*link, *manifest, options) : link->FindLease(options.lease);
   if (!lease) {
     return own && lease.error().code == Code::kInvalidArgument ? Misuse(lease.error().message)
@@ -143,6 +144,7 @@ int RunRemotely(const Common& common, const RunOptions& options) {
   }
   auto outcome = RunOnLease(*link, *manifest, *lease, options);
   // Rented for this: given back whatever became of the job.
+  InterruptGuard::Forget();
   Result<Json> settled = own ? Release(*link, TextAt(*lease, "id")) : *lease;
   if (!outcome) return Fail(outcome.error());
   if (settled) {

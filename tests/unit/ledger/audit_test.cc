@@ -199,6 +199,25 @@ TEST(Audit, FindsALogThatOpensTwice) {
                      log.size() - 1));
 }
 
+TEST(Audit, FindsAnothersCardBesideTheOpening) {
+  const AuditWorld world;
+  const auto card_of = [](const Identity& whose) {
+    return EnvelopeOf(SignMessage(Card{.name = "kite",
+                                       .checkpoint_key = whose.CheckpointKey().public_key(),
+                                       .log_name = LogName(whose.id()),
+                                       .sequence = 1,
+                                       .issued = Time{1'800'000'000'000},
+                                       .expires = Time{1'800'000'000'000} + Hours(1)},
+                                  whose.key()));
+  };
+  auto log = world.ProviderLog();
+  log[0].documents = {card_of(world.provider)};
+  EXPECT_TRUE(IsValid(AuditEntries(world.provider, log)));
+  log[0].documents = {card_of(world.renter)};
+  EXPECT_TRUE(
+      Breaks(AuditEntries(world.provider, log), "documents are signed by whom they bind", 0));
+}
+
 TEST(Audit, FindsTimeThatRunsBack) {
   const AuditWorld world;
   auto log = world.ProviderLog();

@@ -1,0 +1,146 @@
+// souk on a market of real daemons on loopback: what a renter sees, from offers to evidence.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/souk/demo_market.h"
+#include "unit/tools/run_program.h"
+
+namespace souk::tools {
+namespace {
+
+using Doc = nlohmann::json;
+
+const std::string kWorkloads = SOUK_SOURCE_DIR "/workloads/";
+
+class MarketProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    // The daemons are beside the programs under test, not beside this test.
+    ::setenv("PATH", (std::string(SOUK_BINARY_DIR "/bin:") + std::getenv("PATH")).c_str(), 1);
+    auto market = DemoMarket::Start(folder_.path() / "market");
+    ASSERT_TRUE(market.has_value()) << market.error().message;
+    market_ = std::move(*market);
+    ASSERT_TRUE(market_->IssueToRenter({10'000'000}, "test").has_value());
+  }
+  Ran Souk(const std::string& arguments) {
+    return RunProgram("env SOUK_DIR='" + market_->renter().dir.string() + "' souk " + arguments,
+                      folder_.path());
+  }
+  Doc SoukJson(const std::string& arguments) {
+    const Ran ran = Souk(arguments + " --json");
+    EXPECT_EQ(ran.code, 0) << arguments << ": " << ran.err;
+    return ran.code == 0 ? Doc::parse(ran.out) : Doc();
+  }
+
+  TestFolder folder_;
+  std::unique_ptr<DemoMarket> market_;
+};
+
+TEST_F(MarketProgram, OffersStandInTheQuerysOrderAndWhySaysTheRest) {
+  const Ran ran = Souk("offers 'order by price desc'");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out.rfind("OFFER  PROVIDER  GPU", 0), 0u) << ran.out;
+  EXPECT_LT(ran.out.find("helio"), ran.out.find("kite"));
+  EXPECT_NE(ran.out.find("\n2 of 2 match\n"), std::string::npos) << ran.out;
+  const Ran none = Souk("offers 'price <= 0.1'");
+  EXPECT_EQ(none.code, 0);
+  EXPECT_EQ(none.out, "0 of 2 match; for the rest: souk why 'price <= 0.1'\n");
+  const Doc why = SoukJson("why 'price <= 0.1'");
+  ASSERT_EQ(why["nearest"].size(), 2u);
+  EXPECT_EQ(why["nearest"][0]["name"], "kite");
+  EXPECT_EQ(why["nearest"][0]["field"], "price");
+  const Ran bad = Souk("offers 'prise <= 2'");
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_TRUE(IsOneLine(bad.err, "souk"));
+}
+
+TEST_F(MarketProgram, NothingIsRentedUnasked) {
+  const Ran ran = Souk("rent 'order by price' --for 1m");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("at risk"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("--yes"), std::string::npos) << ran.err;
+  const Ran dear = Souk("rent 'order by price' --for 1h --yes --max-cost 0.1");
+  EXPECT_EQ(dear.code, 1);
+  EXPECT_NE(dear.err.find("0.420000"), std::string::npos) << dear.err;
+  const Ran unknown = Souk("rent ffff --for 1m --yes");
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_TRUE(SoukJson("leases")["leases"].empty());
+}
+
+TEST_F(MarketProgram, ALeaseRunsJobsUntilItIsReleased) {
+  const Ran rented = Souk("rent 'order by price' --for 10m --yes");
+  ASSERT_EQ(rented.code, 0) << rented.err;
+  EXPECT_EQ(rented.out.rfind("Lease ", 0), 0u) << rented.out;
+  EXPECT_NE(rented.err.find("✓ reserved"), std::string::npos) << rented.err;
+  EXPECT_NE(rented.err.find("✓ ready"), std::string::npos) << rented.err;
+  const std::string id = rented.out.substr(6, rented.out.find(' ', 6) - 6);
+  const Doc lease = SoukJson("leases " + id);
+  EXPECT_EQ(lease["state"], "Metering");
+  EXPECT_EQ(lease["peer_name"], "kite");
+  const Ran ran = Souk("run " + kWorkloads + "mandelbrot/workload.toml --lease " + id);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("done  job "), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("digests match"), std::string::npos) << ran.out;
+  const Doc job = SoukJson("jobs")["jobs"][0];
+  EXPECT_EQ(job["state"], "done");
+  const std::string job_id = job["id"].get<std::string>().substr(0, 8);
+  const Doc fetched = SoukJson("fetch " + job_id + " --evidence -o out");
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "out" / "mandelbrot.png"));
+  const Ran proof = RunProgram(
+      "souk-audit check-proof --key \"$(cat out/evidence/key)\" out/evidence/receipt.entry "
+      "out/evidence/receipt.proof",
+      folder_.path());
+  EXPECT_EQ(proof.code, 0) << proof.out << proof.err;
+  const Ran logs = Souk("logs " + job_id);
+  EXPECT_NE(logs.out.find("submitted on lease"), std::string::npos) << logs.out;
+  const Doc released = SoukJson("release " + id);
+  EXPECT_EQ(released["settled"], true);
+  EXPECT_GT(released["paid_micro"], 0);
+  const Doc balance = SoukJson("balance");
+  EXPECT_EQ(balance["posted_micro"].get<int64_t>() + released["paid_micro"].get<int64_t>(),
+            10'000'000);
+  EXPECT_EQ(balance["held_micro"], 0);
+  const Ran late = Souk("run " + kWorkloads + "mandelbrot/workload.toml --lease " + id);
+  EXPECT_EQ(late.code, 1);
+  EXPECT_TRUE(IsOneLine(late.err, "souk")) << late.err;
+}
+
+TEST_F(MarketProgram, ARunWithoutALeaseRentsAndReleases) {
+  const Doc run = SoukJson("run " + kWorkloads + "reduction/workload.toml --yes --for 1m -o out");
+  EXPECT_EQ(run["ok"], true);
+  EXPECT_EQ(run["lease"]["settled"], true);
+  EXPECT_EQ(run["cost_micro"], run["lease"]["paid_micro"]);
+  EXPECT_FALSE(run["files"].empty());
+  const Doc local = Doc::parse(RunProgram("souk run " + kWorkloads +
+                                              "reduction/workload.toml --local --device cpu "
+                                              "-o local --json",
+                                          folder_.path())
+                                   .out);
+  // The same bits here and there.
+  EXPECT_EQ("sha256:" + run["job"]["receipt"]["states_root"].get<std::string>(),
+            local["states_root"]);
+  for (size_t i = 0; i < run["files"].size(); ++i) {
+    EXPECT_EQ(run["files"][i]["digest"], local["files"][i]["digest"]);
+  }
+}
+
+TEST_F(MarketProgram, AJobThatFailsSaysWhyAndItsLeaseIsReleased) {
+  std::ofstream(folder_ / "wild.ptx")
+      << ".version 6.3\n.target sm_75\n.address_size 64\n.visible .entry wild(.param .u64 p)\n{\n"
+         "  .reg .b64 %rd<3>;\n  ld.param.u64 %rd1, [p];\n  add.s64 %rd2, %rd1, 1073741824;\n"
+         "  st.global.u64 [%rd2], %rd1;\n  ret;\n}\n";
+  std::ofstream(folder_ / "wild.toml")
+      << "name = \"wild\"\n[[module]]\npath = \"wild.ptx\"\n[[buffer]]\nname = \"x\"\n"
+         "dtype = \"u64\"\nshape = [4]\noutput = \"x.npy\"\n[[launch]]\nkernel = \"wild\"\n"
+         "grid = 1\nblock = 1\nargs = [\"x\"]\n[limits]\ntime = \"10s\"\n"
+         "instructions = 1_000_000\n";
+  const Ran ran = Souk("run wild.toml --yes --for 1m");
+  EXPECT_EQ(ran.code, 1) << ran.out;
+  EXPECT_NE(ran.err.find("failed"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("wild"), std::string::npos) << ran.err;
+  for (const Doc& lease : SoukJson("leases")["leases"]) EXPECT_EQ(lease["over"], true);
+}
+
+}  // namespace
+}  // namespace souk::tools
