@@ -28,6 +28,7 @@ constexpr size_t kZapAtOnce = 64;
 constexpr size_t kBanned = 65'536;
 // What a dead connection has brought before its end may still be on its way to us.
 constexpr Duration kLastWords = Millis(20);
+constexpr Duration kLongestWake = Seconds(1);
 constexpr Duration kTombstone = Seconds(1);
 // A connection that is told why it is closed needs a moment to read it.
 constexpr Duration kFarewell = Millis(100);
@@ -396,7 +397,9 @@ void Transport::Impl::BuryTheDead(bool router_is_empty, std::vector<Incoming>& o
   std::vector<ConnectionId> dead;
   for (const auto& [id, peer] : peers_) {
     if (!peer.dying || now_ - *peer.dying < kLastWords) continue;
-    if (peer.dealer ? !peer.dealer.HasInput() : router_is_empty) dead.push_back(id);
+    const bool read = peer.dealer ? !peer.dealer.HasInput() : router_is_empty;
+    // Under a flood from others the router is never empty; a tombstone takes what comes late.
+    if (read || now_ - *peer.dying > kLongestWake) dead.push_back(id);
   }
   for (const ConnectionId id : dead) Lose(id, out);
   std::erase_if(tombstones_, [&](const auto& item) { return now_ - item.second > kTombstone; });

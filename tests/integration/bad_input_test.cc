@@ -239,8 +239,8 @@ TEST_F(BadInputTest, ChangesNothingByGarbage) {
     }
     if (i % 3 == 0) bytes.resize(random() % bytes.size());
     stranger_->Say({Share(bytes)});
+    ASSERT_TRUE(stranger_->Hear(Kind::kRefusal)) << i;
   }
-  for (int i = 0; i < 150; ++i) ASSERT_TRUE(stranger_->Hear(Kind::kRefusal)) << i;
 }
 
 }  // namespace

@@ -236,6 +236,26 @@ TEST_F(MarketTest, RefusesASecondDaemonOnTheSameDirectory) {
   EXPECT_EQ(coop_.Ask({{"do", "id"}})["name"], "coop");
 }
 
+TEST_F(MarketTest, NoticesAPeerThatHangsAndTakesItBack) {
+  WaitForOffer();
+  const auto connected = [this](int count) {
+    coop_.AskUntil({{"do", "status"}},
+                   [&](const json& status) { return status["peers_connected"] == count; });
+  };
+  connected(2);
+  kite_.process().Signal(SIGSTOP);
+  connected(1);
+  kite_.process().Signal(SIGCONT);
+  connected(2);
+}
+
+TEST_F(MarketTest, EndsANodeThatOnlyRentsByAStopOverItsSocket) {
+  ann_.Ask({{"do", "stop"}});
+  EXPECT_EQ(ann_.process().Wait(10'000), 0);
+  EXPECT_FALSE(std::filesystem::exists(ann_.dir() / "control.sock"));
+  EXPECT_NE(ann_.ErrorOf({{"do", "status"}}).find("no daemon runs"), std::string::npos);
+}
+
 // kill −9 of each process while a job runs: nothing acknowledged is lost, the job's result is
 // right, and the books add up.
 class KillTest : public MarketTest, public testing::WithParamInterface<std::string> {
@@ -281,7 +301,7 @@ TEST_P(KillTest, LosesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Processes, KillTest,
                          testing::Values("clearing", "provider", "renter", "worker", "everyone"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& process) { return process.param; });
 
 }  // namespace
 }  // namespace souk::integration
