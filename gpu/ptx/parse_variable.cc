@@ -268,9 +268,8 @@ Status Parser::InitialiserValue(Variable& variable, uint64_t scalar) {
     // 0xFF00(x): byte 1 of x's address (PTX 7.1).
     const uint64_t mask = token_.value;
     const int shift = mask == 0 ? 0 : std::countr_zero(mask);
-    if (shift % 8 != 0 || mask >> shift != 0xff || variable.type == Type::kNone ||
-        TypeBytes(variable.type) != 1) {
-      return Unexpected("a mask of one whole byte, for a variable of bytes");
+    if (shift % 8 != 0 || mask >> shift != 0xff || variable.type != Type::kU8) {
+      return Unexpected("a mask of one whole byte, for a variable of .u8");
     }
     Advance();
     Advance();
