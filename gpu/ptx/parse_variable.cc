@@ -313,8 +313,8 @@ Status Parser::InitialiserAddress(Variable& variable, uint64_t scalar, uint8_t s
   relocation.shift = shift;
   relocation.masked = masked;
   relocation.size = static_cast<uint8_t>(TypeBytes(variable.type));
-  if (!masked && (relocation.size != 8 || IsFloat(variable.type))) {
-    return At(token_.line, "an address needs a 64-bit integer variable");
+  if (!masked && variable.type != Type::kU64) {
+    return At(token_.line, "an address needs a variable of .u64");
   }
   relocation.offset = scalar * relocation.size;
   relocation.generic = token_.text == "generic" && next_.Is("(");
