@@ -139,9 +139,9 @@ TEST_F(AuditProgram, ListsEntriesAndTheirDocuments) {
             "DOCUMENTS\n"
             "    4  08:00:03.000  lease-step  lease " +
                 lease +
-                ": accepted → Reserved   order, acceptance\n"
+                ": accepted → Reserved  order, acceptance\n"
                 "    5  08:00:04.000  lease-step  lease " +
-                lease + ": committed → Active    commit\n");
+                lease + ": committed → Active   commit\n");
   const json list = json::parse(Audit("show kite --json" + Key("kite")).out);
   EXPECT_EQ(list.size(), 17u);
   EXPECT_EQ(list[6]["documents"][0]["kind"], "ready");
