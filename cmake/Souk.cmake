@@ -58,13 +58,14 @@ function(souk_program name)
   souk_record(${name})
 endfunction()
 
-# souk_test(NAME SOURCES ... LINK targets... [LABELS labels...] [TIMEOUT seconds] [LONG])
+# souk_test(NAME SOURCES ... LINK targets... [LABELS labels...] [TIMEOUT seconds]
+#           [LONG NAME=VALUE...])
 # One GoogleTest program, registered with CTest as one unit. The target tests-LABEL builds all tests
 # of a label. The labels: unit (the default), integration, sim, bench; threads marks those that the
 # thread sanitizer can judge. LONG runs the program a second time as NAME_long, label long, with
-# SOUK_LONG=1 in its environment: for `tools/check --long` it then takes more points.
+# these in its environment: what tools/check --long adds.
 function(souk_test name)
-  cmake_parse_arguments(A "LONG" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LINK;LABELS;LONG" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE souk_options ${A_LINK} GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
@@ -86,6 +87,7 @@ function(souk_test name)
   endforeach()
   if(A_LONG)
     add_test(NAME ${name}_long COMMAND ${name})
-    set_tests_properties(${name}_long PROPERTIES LABELS long TIMEOUT 14400 ENVIRONMENT SOUK_LONG=1)
+    set_tests_properties(${name}_long PROPERTIES LABELS long TIMEOUT 14400
+      ENVIRONMENT "${A_LONG}")
   endif()
 endfunction()

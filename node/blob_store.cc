@@ -107,10 +107,6 @@ bool FileBlobStore::Indexed(const Digest& id) const {
   return index && index->has_value();
 }
 
-std::string FileBlobStore::OwnCheckpoint() const {
-  return log_.checkpoint();
-}
-
 Result<Bytes> FileBlobStore::Read(const Digest& blob, uint64_t offset, uint32_t length) const {
   const std::filesystem::path path = PathOf(blob);
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));

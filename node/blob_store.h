@@ -18,7 +18,7 @@ class FileBlobStore : public BlobStore {
   // Blobs on their way at once; each costs a descriptor and a hash's state.
   static constexpr size_t kPartials = 64;
 
-  // Makes the folders. `log` outlives the store; it answers OwnCheckpoint.
+  // Makes the folders. `log` outlives the store; it answers Indexed.
   static Result<std::unique_ptr<FileBlobStore>> Open(const std::filesystem::path& dir,
                                                      const ledger::Log& log);
   ~FileBlobStore() override;
@@ -26,7 +26,6 @@ class FileBlobStore : public BlobStore {
   std::optional<uint64_t> BlobSize(const Digest& blob) const override;
   uint64_t PartialBlobSize(const Digest& blob) const override;
   bool Indexed(const Digest& id) const override;
-  std::string OwnCheckpoint() const override;
 
   // kNotFound; kInvalidArgument for a range outside the blob.
   Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;

@@ -75,6 +75,15 @@ Result<Frames> Runner::MakeReply(ConnectionId to, const ReplyParts& parts) {
   return frames;
 }
 
+Frames Runner::MakeHello(const HelloParts& parts) const {
+  const Hello hello{.card = parts.card->id(),
+                    .sent = parts.sent,
+                    .your_checkpoint = parts.your_checkpoint,
+                    .my_checkpoint = parts_.log.checkpoint(),
+                    .answer = parts.answer};
+  return {Envelope(SignMessage(hello, parts_.agent.identity().key())), Envelope(parts.card)};
+}
+
 Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
   ASSIGN_OR_RETURN(Bytes bytes, parts_.blobs.Read(parts.blob, parts.offset, parts.length));
   served_[parts.job] += bytes.size();
@@ -92,6 +101,10 @@ Status Runner::SendOne(const Send& send) {
     Frames frames = {Envelope(*document)};
     for (const DocumentRef& attached : send.attached) frames.push_back(Envelope(attached));
     parts_.network.Deliver(send.to, std::move(frames));
+    return Ok();
+  }
+  if (const auto* hello = std::get_if<HelloParts>(&send.what)) {
+    parts_.network.Deliver(send.to, MakeHello(*hello));
     return Ok();
   }
   if (const auto* chunk = std::get_if<ChunkParts>(&send.what)) {

@@ -72,6 +72,7 @@ class Runner {
   Status Commit(const Effects& effects);
   Status SendOne(const Send& send);
   Result<Frames> MakeReply(ConnectionId to, const ReplyParts& parts);
+  Frames MakeHello(const HelloParts& parts) const;
   Result<Frames> MakeChunk(const ChunkParts& parts);
   Status DoWork(const Work& work, std::vector<Event>& follow);
   void NoteGreeting(ConnectionId to, const Document& hello);

@@ -35,14 +35,13 @@ Result<Entry> DecodeEntry(ByteView leaf);
 Bytes EncodeReceipt(const LogReceipt& receipt);
 Result<LogReceipt> DecodeReceipt(ByteView bytes);
 
-#define SOUK_FOR_EACH_MESSAGE(X)                                                                   \
-  X(Card)                                                                                          \
-  X(Offer)                                                                                         \
-  X(Withdrawal)                                                                                    \
-  X(Hello) X(Have) X(Want) X(Bundle) X(Refusal) X(Carry) X(Reply) X(BlobGet) X(BlobChunk) X(Issue) \
-      X(Escrow) X(EscrowFetch) X(Voucher) X(Post) X(Void) X(Show) X(AccountQuery) X(Statement)     \
-          X(Order) X(Acceptance) X(Commit) X(Ready) X(VoucherAck) X(Job) X(Progress) X(JobReceipt) \
-              X(Release) X(Close) X(LeaseQuery)
+// clang-format off
+#define SOUK_FOR_EACH_MESSAGE(X)                                                                  \
+  X(Card) X(Offer) X(Withdrawal) X(Hello) X(Have) X(Want) X(Bundle) X(Refusal) X(Carry)           \
+  X(Reply) X(BlobGet) X(BlobChunk) X(Issue) X(Escrow) X(EscrowFetch) X(Voucher) X(Post)           \
+  X(Void) X(Show) X(AccountQuery) X(Statement) X(Order) X(Acceptance) X(Commit) X(Ready)          \
+  X(VoucherAck) X(Job) X(Progress) X(JobReceipt) X(Release) X(Close) X(LeaseQuery)
+// clang-format on
 
 #define SOUK_DECLARE_CODEC(Type)                  \
   template <>                                     \

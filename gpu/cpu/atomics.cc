@@ -144,7 +144,9 @@ const Op* CopyAsync(Warp& w, const Op* op) {
       global = Resolve(w, op, lane, Window::kGlobal, from[lane], bytes, /*write=*/false);
       if (global == nullptr) return nullptr;
     }
-    for (uint32_t k = 0; k < bytes; ++k) shared[k] = k < size[lane] ? global[k] : 0;
+    for (uint32_t k = 0; k < bytes; ++k) {
+      shared[k] = global != nullptr && k < size[lane] ? global[k] : 0;
+    }
   }
   return op + 1;
 }

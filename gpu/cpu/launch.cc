@@ -6,6 +6,8 @@
 #include <optional>
 #include <thread>
 
+#include "protocol/base/check.h"
+
 namespace souk::gpu::cpu {
 namespace {
 
@@ -20,6 +22,7 @@ class Schedule {
  public:
   Schedule(const Program& program, uint64_t blocks, uint32_t threads, uint64_t budget)
       : program_(program), blocks_(blocks), budget_(budget) {
+    CHECK(threads > 0);
     chunk_blocks_ = std::clamp<uint64_t>(blocks / (uint64_t{threads} * 16), 1, 64);
     chunks_ = (blocks + chunk_blocks_ - 1) / chunk_blocks_;
     done_.resize(uint64_t{threads} * 64);
@@ -101,7 +104,8 @@ Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
                                const Memory& memory, ByteView params, uint32_t threads,
                                uint64_t budget) {
   const uint64_t blocks = shape.blocks();
-  const uint32_t workers = static_cast<uint32_t>(std::min<uint64_t>(threads, blocks));
+  const uint32_t workers =
+      static_cast<uint32_t>(std::clamp<uint64_t>(threads, 1, std::max<uint64_t>(blocks, 1)));
   while (runners_.size() < workers) runners_.push_back(std::make_unique<BlockRunner>());
   for (uint32_t i = 0; i < workers; ++i) {
     RETURN_IF_ERROR(runners_[i]->Prepare(program, shape, memory, params));

@@ -40,7 +40,7 @@ fs::path LibraryIn(const fs::path& toolkit) {
   std::error_code ignored;
   for (const char* folder : kLibraryFolders) {
     for (const char* name : kLibraries) {
-      const fs::path path = toolkit / folder / name;
+      fs::path path = toolkit / folder / name;
       if (fs::exists(path, ignored)) return path;
     }
   }
@@ -200,6 +200,7 @@ Result<std::string> CompileCuda(std::string_view source, const CompileOptions& o
   const std::unique_ptr<void, decltype(destroy)> owner(program, destroy);
   const std::vector<std::string> arguments = Arguments(options);
   std::vector<const char*> pointers;
+  pointers.reserve(arguments.size());
   for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
   const int failed = api->compile(program, static_cast<int>(pointers.size()), pointers.data());
   if (failed != 0) {

@@ -268,9 +268,8 @@ Status Parser::InitialiserValue(Variable& variable, uint64_t scalar) {
     // 0xFF00(x): byte 1 of x's address (PTX 7.1).
     const uint64_t mask = token_.value;
     const int shift = mask == 0 ? 0 : std::countr_zero(mask);
-    if (shift % 8 != 0 || mask >> shift != 0xff || variable.type == Type::kNone ||
-        TypeBytes(variable.type) != 1) {
-      return Unexpected("a mask of one whole byte, for a variable of bytes");
+    if (shift % 8 != 0 || mask >> shift != 0xff || variable.type != Type::kU8) {
+      return Unexpected("a mask of one whole byte, for a variable of .u8");
     }
     Advance();
     Advance();
@@ -314,8 +313,8 @@ Status Parser::InitialiserAddress(Variable& variable, uint64_t scalar, uint8_t s
   relocation.shift = shift;
   relocation.masked = masked;
   relocation.size = static_cast<uint8_t>(TypeBytes(variable.type));
-  if (!masked && (relocation.size != 8 || IsFloat(variable.type))) {
-    return At(token_.line, "an address needs a 64-bit integer variable");
+  if (!masked && variable.type != Type::kU64) {
+    return At(token_.line, "an address needs a variable of .u64");
   }
   relocation.offset = scalar * relocation.size;
   relocation.generic = token_.text == "generic" && next_.Is("(");

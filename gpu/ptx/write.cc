@@ -132,7 +132,7 @@ void Writer::WriteScalar(const Variable& v, uint64_t scalar, size_t& relocation)
   } else if (v.type == Type::kF64) {
     Print("0d{:016X}", bits);
   } else if (IsSigned(v.type)) {
-    const uint32_t unused = 64 - 8 * size;
+    const uint32_t unused = 64 - 8 * std::max(size, 1u);
     Print("{}", static_cast<int64_t>(bits << unused) >> unused);
   } else {
     Print("{}", bits);

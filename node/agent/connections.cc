@@ -38,14 +38,10 @@ std::optional<ConnectionId> Connections::Reach(Turn& turn, const PeerId& peer) {
 
 void Connections::SayHello(Turn& turn, ConnectionId connection, const std::optional<PeerId>& to,
                            bool answer) {
-  const DocumentRef& card = turn.directory().own_card();
-  turn.TellConnection(connection,
-                      turn.Sign(Hello{.card = card->id(),
-                                      .sent = turn.wall(),
-                                      .your_checkpoint = to ? turn.NoteOf(*to) : "",
-                                      .my_checkpoint = turn.own_checkpoint(),
-                                      .answer = answer}),
-                      {card});
+  turn.SendHello(connection, {.card = turn.directory().own_card(),
+                              .sent = turn.wall(),
+                              .your_checkpoint = to ? turn.NoteOf(*to) : "",
+                              .answer = answer});
 }
 
 void Connections::OnNotBound(Turn& turn, ConnectionId connection) {

@@ -28,6 +28,13 @@ struct ReplyParts {
   // Its log receipt goes along, proven consistent with what this connection was shown before.
   std::optional<uint64_t> entry = {};
 };
+// A hello shows the node's own newest checkpoint, so it is signed after the commit as well.
+struct HelloParts {
+  DocumentRef card = {};
+  Time sent = {};
+  std::string your_checkpoint = {};
+  bool answer = false;
+};
 struct ChunkParts {
   Digest blob = {};
   uint64_t offset = 0;
@@ -36,7 +43,7 @@ struct ChunkParts {
 };
 struct Send {
   ConnectionId to = 0;
-  std::variant<DocumentRef, ReplyParts, ChunkParts> what = {};
+  std::variant<DocumentRef, ReplyParts, HelloParts, ChunkParts> what = {};
   std::vector<DocumentRef> attached = {};
 };
 

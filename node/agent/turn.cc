@@ -92,6 +92,10 @@ void Turn::Refuse(const From& from, RefusalCode code, std::string sentence,
                                                .would_accept = std::move(would_accept)}));
 }
 
+void Turn::SendHello(ConnectionId connection, HelloParts hello) {
+  effects_.sends.push_back({connection, std::move(hello), {}});
+}
+
 void Turn::SendChunk(ConnectionId connection, ChunkParts chunk) {
   effects_.sends.push_back({connection, chunk, {}});
 }

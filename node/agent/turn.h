@@ -70,9 +70,8 @@ class Turn {
   void Do(Work work) { effects_.work.push_back(std::move(work)); }
   void Answer(CommandAnswer answer) { effects_.answers.push_back(std::move(answer)); }
 
-  // Newest checkpoint held of the peer's log, and of one's own.
+  // Newest checkpoint held of the peer's log, or "".
   const std::string& NoteOf(const PeerId& peer) const;
-  std::string own_checkpoint() const { return parts_.view.OwnCheckpoint(); }
   void OfferNote(const PeerId& peer, const Card& card, const std::string& note);
   // The entry that a reply's receipt proves to stand in the peer's log; see Counterparties::Check.
   // Where it is not proven consistent with what was seen (an answer between was lost), the peer is
@@ -97,6 +96,7 @@ class Turn {
              std::optional<uint64_t> entry = {});
   void Refuse(const From& from, RefusalCode code, std::string sentence,
               std::string would_accept = "");
+  void SendHello(ConnectionId connection, HelloParts hello);
   void SendChunk(ConnectionId connection, ChunkParts chunk);
 
   Effects TakeEffects() { return std::move(effects_); }

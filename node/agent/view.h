@@ -17,8 +17,6 @@ class View {
   virtual uint64_t PartialBlobSize(const Digest& blob) const = 0;
   // Whether an entry of this node's log is found by this id already.
   virtual bool Indexed(const Digest& id) const = 0;
-  // The newest signed checkpoint of this node's own log.
-  virtual std::string OwnCheckpoint() const = 0;
 };
 
 }  // namespace souk::node

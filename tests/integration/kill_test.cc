@@ -2,7 +2,8 @@
 // Nothing that was acknowledged may be lost, every ledger verifies, and the renter finishes or is
 // refunded.
 //
-// SOUK_KILL_POINTS says how many moments (8; tools/check --long takes 60), SOUK_KILL_SEED which.
+// SOUK_KILL_POINTS says how many moments (8, or 60 with SOUK_LONG as tools/check --long sets it),
+// SOUK_KILL_SEED which.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -167,7 +168,8 @@ class KillTest : public testing::Test {
 };
 
 TEST_F(KillTest, NothingAcknowledgedIsLostAndTheRenterFinishesOrIsRefunded) {
-  const uint64_t points = FromEnvironment("SOUK_KILL_POINTS", 8);
+  const uint64_t points =
+      FromEnvironment("SOUK_KILL_POINTS", std::getenv("SOUK_LONG") != nullptr ? 60 : 8);
   uint64_t finished = 0, refunded = 0;
   for (uint64_t point = 0; point < points && !HasFailure(); ++point) {
     SCOPED_TRACE("point " + std::to_string(point) + " of seed " + std::to_string(seed_));

@@ -118,7 +118,8 @@ class MarketTest : public testing::Test {
     const json own = coop_.Ask({{"do", "balance"}});
     EXPECT_EQ(own["issued_micro"], kIssued);
     int64_t sum = 0, kites = 0;
-    for (const json& row : coop_.Ask({{"do", "accounts"}})["accounts"]) {
+    const json accounts = coop_.Ask({{"do", "accounts"}});
+    for (const json& row : accounts["accounts"]) {
       sum += row["posted_micro"].get<int64_t>();
       EXPECT_EQ(row["held_micro"], 0);
       if (row.value("key", "") == kite_.peer_id()) kites = row["posted_micro"].get<int64_t>();

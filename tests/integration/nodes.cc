@@ -228,6 +228,7 @@ CongruenceWork::CongruenceWork(uint64_t launches) {
   launch.block = {kElements, 1, 1};
   gpu::Argument pointer;
   pointer.buffer = 0;
+  pointer.value = gpu::Expression::Integer(0);
   launch.arguments = {pointer};
   gpu::Step step;
   step.launch = launch;

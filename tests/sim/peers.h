@@ -25,7 +25,6 @@ class SimBlobs : public node::BlobStore {
     const auto index = log != nullptr ? log->FindById(id) : std::optional<uint64_t>();
     return index && index->has_value();
   }
-  std::string OwnCheckpoint() const override { return log != nullptr ? log->checkpoint() : ""; }
   Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;
   Result<bool> Write(const node::WriteChunk& chunk) override;
   BlobRef Put(Bytes bytes);

@@ -272,7 +272,7 @@ TEST(PtxParse, ReadsInitialisersWithAddresses) {
              ".func f() { ret; }\n.global .u32 a = 7;\n"
              ".const .align 8 .u64 t[4] = {f, generic(a), a+4, 9};\n"
              ".global .s16 m[2][3] = {{1, -2}, {3}};\n.global .f32 x[] = {1.5, 0f3F800000};\n"
-             ".global .b8 b[2] = {0xFF(a), 0xFF00(generic(a))};");
+             ".global .u8 b[2] = {0xFF(a), 0xFF00(generic(a))};");
   const Variable& t = *module.FindVariable("t");
   ASSERT_EQ(t.relocations.size(), 3u);
   EXPECT_TRUE(t.relocations[0].is_function);
