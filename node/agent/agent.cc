@@ -139,13 +139,15 @@ void Agent::On(Turn& turn, const Event& event) {
     if (!may_sign_) Open(turn);
     return;
   }
+  if (const auto* command = std::get_if<CommandArrived>(&event)) return OnCommand(turn, *command);
+  // What workers and blobs do is asked for again once the log may sign (Provider::Start).
+  if (!may_sign_) return;
   if (const auto* landed = std::get_if<BlobLanded>(&event)) {
     blobs_.OnLanded(turn, *landed);
     provider_.OnBlobLanded(turn, blobs_, *landed);
     renter_.OnBlobLanded(turn, *landed);
     return;
   }
-  if (const auto* command = std::get_if<CommandArrived>(&event)) return OnCommand(turn, *command);
   if (const auto* ready = std::get_if<WorkerReady>(&event))
     return provider_.OnWorkerReady(turn, *ready);
   if (const auto* gone = std::get_if<WorkerGone>(&event))
