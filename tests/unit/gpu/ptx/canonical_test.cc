@@ -161,7 +161,11 @@ TEST(PtxCanonical, WritesEveryKindOfVariableSoThatItReadsBackTheSame) {
     EXPECT_NE(canonical.find(part), std::string::npos) << part << "\n" << canonical;
   }
   if (HavePtxas()) {
-    EXPECT_EQ(PtxasErrors(canonical, "sm_75"), "") << canonical;
+    // ptxas also links, and nothing here defines e.
+    const std::string external = ".extern .global .u32 e[];\n";
+    std::string whole = canonical;
+    whole.erase(whole.find(external), external.size());
+    EXPECT_EQ(PtxasErrors(whole, "sm_75"), "") << whole;
   }
 }
 
