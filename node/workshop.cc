@@ -14,7 +14,6 @@
 #include "gpu/worker/worker_folder.h"
 #include "gpu/workload/workload_codec.h"
 #include "node/blob_store.h"
-#include "node/workload_class.h"
 #include "protocol/base/check.h"
 #include "protocol/base/file.h"
 #include "protocol/text.h"
@@ -65,16 +64,6 @@ std::string Hex8(const Digest& id) {
   return id.Hex().substr(0, 8);
 }
 
-// The worker has run it, so it decodes and its modules parse.
-Result<std::string> ClassOf(const std::filesystem::path& dir, const StartJob& job) {
-  const auto read = [&](const Digest& blob) {
-    return ReadFile(FileBlobStore::PathOf(dir, blob), gpu::kMaxModuleBytes);
-  };
-  ASSIGN_OR_RETURN(const Bytes encoding, read(job.workload.digest));
-  ASSIGN_OR_RETURN(const gpu::Workload workload, gpu::DecodeWorkload(encoding));
-  return ClassOfWorkload(workload, read);
-}
-
 // Moves the outputs into the blob store, on the errands' thread.
 JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
                      const gpu::WorkerResult& result) {
@@ -82,7 +71,8 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
                  .status = JobStatus::kDone,
                  .states_root = result.commitments_root,
                  .launches = result.stats.launches,
-                 .thread_instructions = result.stats.thread_instructions};
+                 .thread_instructions = result.stats.thread_instructions,
+                 .result_class = ptx::ClassName(result.result_class)};
   const std::filesystem::path folder = JailedWorkshop::JobFolder(dir, job.job);
   for (size_t i = 0; i < result.outputs.size(); ++i) {
     const gpu::OutputFile& output = result.outputs[i];
@@ -98,7 +88,6 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
     }
     ended.outputs.push_back({output.file, {output.digest, output.bytes}});
   }
-  ended.result_class = ClassOf(dir, job).value_or("");
   return ended;
 }
 

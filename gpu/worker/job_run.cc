@@ -190,6 +190,7 @@ Result<WorkerResult> JobRun::RunToResult() {
   ASSIGN_OR_RETURN(result.outputs, WriteOutputs(run.outputs));
   result.commitments = std::move(run.commitments);
   result.commitments_root = run.commitments_root;
+  result.result_class = run.result_class;
   result.stats = run.stats;
   return result;
 }

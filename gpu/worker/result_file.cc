@@ -6,7 +6,7 @@
 namespace souk::gpu {
 namespace {
 
-constexpr std::string_view kMagic = "soukres1";
+constexpr std::string_view kMagic = "soukres2";
 constexpr size_t kHeaderBytes = 8 + 8 + 32;
 constexpr uint8_t kDone = 1;
 constexpr uint8_t kFailed = 2;
@@ -27,6 +27,7 @@ void PutDone(Bytes& out, const WorkerResult& result) {
     Append(out, commitment.state_root.view());
   }
   Append(out, result.commitments_root.view());
+  PutLe(out, static_cast<uint8_t>(result.result_class));
   const RunStats& stats = result.stats;
   for (const uint64_t figure : {stats.launches, stats.thread_instructions, stats.load_us,
                                 stats.launch_us, stats.commit_us, stats.read_us}) {
@@ -47,6 +48,9 @@ void GetDone(ByteReader& in, WorkerResult& result) {
     commitment.state_root = in.ReadDigest();
   }
   result.commitments_root = in.ReadDigest();
+  const uint8_t result_class = in.Int<uint8_t>();
+  in.Require(result_class <= static_cast<uint8_t>(ptx::Class::kOpaque));
+  result.result_class = static_cast<ptx::Class>(result_class);
   RunStats& stats = result.stats;
   for (uint64_t* figure : {&stats.launches, &stats.thread_instructions, &stats.load_us,
                            &stats.launch_us, &stats.commit_us, &stats.read_us}) {

@@ -3,11 +3,11 @@
 // The jailed worker cannot rename, so the file proves itself instead: a file whose length or digest
 // does not fit was cut off by a crash, and counts as absent.
 //
-//   result = "soukres1" length:u64 SHA-256(body):32 body
+//   result = "soukres2" length:u64 SHA-256(body):32 body
 //   body   = fence:u64 job:32 workload:32 outcome:u8 (1 done | 2 failed)
 //            done:   outputs (u32 × (file:str16 digest:32 bytes:u64))
 //                    commitments (u32 × (launch:u64 root:32)) commitments_root:32
-//                    stats (u64 × 6)
+//                    class:u8 (0 exact | 1 exact-ordered | 2 tolerant | 3 opaque) stats (u64 × 6)
 //            failed: code:u16 message:str16
 #pragma once
 
@@ -38,6 +38,7 @@ struct WorkerResult {
   std::vector<OutputFile> outputs = {};
   std::vector<Commitment> commitments = {};
   Digest commitments_root = {};
+  ptx::Class result_class = ptx::Class::kOpaque;
   RunStats stats = {};
 };
 

@@ -8,6 +8,7 @@
 #include "gpu/workload/npy.h"
 #include "gpu/workload/schedule.h"
 #include "gpu/workload/state_root.h"
+#include "gpu/workload/workload_class.h"
 
 namespace souk::gpu {
 namespace {
@@ -68,6 +69,7 @@ class Run {
     const Clock::time_point start = Clock::now();
     RETURN_IF_ERROR(LoadModules());
     RETURN_IF_ERROR(CheckKernels(workload_, modules_));
+    result_.result_class = ClassOfWorkload(workload_, modules_);
     RETURN_IF_ERROR(LoadBuffers());
     result_.stats.load_us = MicrosecondsSince(start);
     RETURN_IF_ERROR(Commit(0));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "gpu/ptx/classify.h"
 #include "gpu/workload/workload.h"
 
 namespace souk::gpu {
@@ -63,9 +64,10 @@ struct RunStats {
 };
 
 struct RunResult {
-  std::vector<RunOutput> outputs = {};       // in the workload's order
-  std::vector<Commitment> commitments = {};  // S0, every commit_interval launches, the end
-  Digest commitments_root = {};              // CommitmentsRoot(commitments)
+  std::vector<RunOutput> outputs = {};            // in the workload's order
+  std::vector<Commitment> commitments = {};       // S0, every commit_interval launches, the end
+  Digest commitments_root = {};                   // CommitmentsRoot(commitments)
+  ptx::Class result_class = ptx::Class::kOpaque;  // ClassOfWorkload
   RunStats stats = {};
 };
 

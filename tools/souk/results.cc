@@ -4,11 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
-#include <set>
 
-#include "gpu/cpu/supported.h"
-#include "gpu/ptx/classify.h"
 #include "gpu/workload/npy.h"
 #include "gpu/workload/png.h"
 #include "protocol/base/file.h"
@@ -27,15 +23,6 @@ std::string NumberAt(const uint8_t* at) {
 Result<ResultFile> WriteResult(const fs::path& path, ByteView bytes) {
   RETURN_IF_ERROR(WriteFileAtomic(path, bytes));
   return ResultFile{.path = path, .digest = Sha256(bytes), .bytes = bytes.size()};
-}
-
-// Every kernel that some launch names, by module.
-void CollectKernels(const std::vector<gpu::Step>& steps,
-                    std::set<std::pair<uint32_t, std::string>>& out) {
-  for (const gpu::Step& step : steps) {
-    if (step.launch) out.insert({step.launch->module, step.launch->kernel});
-    if (step.loop) CollectKernels(step.loop->body, out);  // CheckWorkload bounds the depth
-  }
 }
 
 }  // namespace
@@ -95,24 +82,6 @@ Result<std::vector<ResultFile>> SaveResults(const fs::path& dir, const gpu::Work
     files.push_back(std::move(image));
   }
   return files;
-}
-
-Result<std::string> ClassOf(const gpu::Workload& workload,
-                            const std::vector<std::string>& module_texts) {
-  std::set<std::pair<uint32_t, std::string>> kernels;
-  CollectKernels(workload.steps, kernels);
-  ptx::Class weakest = ptx::Class::kExact;
-  for (uint32_t i = 0; i < module_texts.size(); ++i) {
-    auto module = ptx::Parse(module_texts[i]);
-    if (!module) return module.error().Within(fmt::format("module {}", i));
-    ASSIGN_OR_RETURN(const ptx::Module canonical, ptx::Canonicalize(std::move(*module)));
-    for (const auto& [of_module, name] : kernels) {
-      const ptx::Function* kernel = of_module == i ? canonical.FindKernel(name) : nullptr;
-      if (kernel == nullptr) continue;
-      weakest = std::max(weakest, ptx::Classify(canonical, *kernel, gpu::cpu::WhyUnsupported).cls);
-    }
-  }
-  return std::string(ptx::ClassName(weakest));
 }
 
 }  // namespace souk::tools

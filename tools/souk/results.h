@@ -31,9 +31,4 @@ Result<std::vector<ResultFile>> SaveResults(const std::filesystem::path& dir,
 // The number in a .npy of one element; empty where it holds more.
 std::string ScalarOf(ByteView npy);
 
-// The weakest class over all kernels that a workload launches: "exact".
-// The blobs must be canonical PTX. Errors name the module.
-Result<std::string> ClassOf(const gpu::Workload& workload,
-                            const std::vector<std::string>& module_texts);
-
 }  // namespace souk::tools

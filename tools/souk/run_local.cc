@@ -21,7 +21,6 @@ using Clock = std::chrono::steady_clock;
 struct LocalRun {
   gpu::Manifest manifest = {};
   Digest workload = {};
-  std::string result_class = {};
   gpu::DeviceInfo device = {};
   gpu::RunResult result = {};
   std::vector<ResultFile> files = {};
@@ -53,12 +52,6 @@ Result<LocalRun> RunOnce(const RunOptions& options) {
   const gpu::Workload& workload = run.manifest.workload;
   ASSIGN_OR_RETURN(const Bytes encoded, gpu::EncodeWorkload(workload));
   run.workload = Sha256(encoded);
-  std::vector<std::string> modules;
-  for (const gpu::BlobRef& module : workload.modules) {
-    ASSIGN_OR_RETURN(const Bytes text, run.manifest.blobs.Read(module));
-    modules.emplace_back(AsText(text));
-  }
-  ASSIGN_OR_RETURN(run.result_class, ClassOf(workload, modules));
   ASSIGN_OR_RETURN(const auto device, gpu::OpenDevice(options.device));
   run.device = device->info();
   ProgressLine line;
@@ -89,7 +82,7 @@ Json RunJson(const LocalRun& run) {
   }
   return {{"workload", run.workload.ToString()},
           {"name", run.manifest.workload.name},
-          {"class", run.result_class},
+          {"class", ptx::ClassName(run.result.result_class)},
           {"device", run.device.name},
           {"launches", run.result.stats.launches},
           {"thread_instructions", run.result.stats.thread_instructions},
@@ -113,10 +106,10 @@ int RunLocally(const Common& common, const RunOptions& options) {
     return kDone;
   }
   Print(fmt::format("done  {}, {}, {} launch{} on {}, {} → {}/ ({} file{})\n",
-                    run->manifest.workload.name, run->result_class, run->result.stats.launches,
-                    run->result.stats.launches == 1 ? "" : "es", run->device.name,
-                    FormatElapsed(run->seconds), run->dir.string(), run->files.size(),
-                    run->files.size() == 1 ? "" : "s"));
+                    run->manifest.workload.name, ptx::ClassName(run->result.result_class),
+                    run->result.stats.launches, run->result.stats.launches == 1 ? "" : "es",
+                    run->device.name, FormatElapsed(run->seconds), run->dir.string(),
+                    run->files.size(), run->files.size() == 1 ? "" : "s"));
   for (const ResultFile& file : run->files) {
     if (file.scalar.empty()) continue;
     Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));

@@ -137,6 +137,7 @@ WorkerResult SomeResult() {
   result.outputs = {{"a.npy", Sha256(AsBytes("a")), 128}, {"b.npy", Sha256(AsBytes("b")), 0}};
   result.commitments = {{0, Sha256(AsBytes("s0"))}, {5, Sha256(AsBytes("s5"))}};
   result.commitments_root = Sha256(AsBytes("root"));
+  result.result_class = ptx::Class::kTolerant;
   result.stats.launches = 5;
   result.stats.read_us = 17;
   return result;
@@ -150,6 +151,7 @@ TEST(ResultFile, GivesBackWhatWasWritten) {
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(back->outputs, result.outputs);
   EXPECT_EQ(back->commitments, result.commitments);
+  EXPECT_EQ(back->result_class, ptx::Class::kTolerant);
   EXPECT_EQ(back->stats.launches, 5u);
   EXPECT_EQ(back->stats.read_us, 17u);
   EXPECT_FALSE(back->failure);

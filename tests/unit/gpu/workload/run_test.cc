@@ -10,7 +10,8 @@
 namespace souk::gpu {
 namespace {
 
-// add: to[i] = from[i] + by for 32 words. wild: writes far outside. spin: never ends.
+// add: to[i] = from[i] + by for 32 words. wild: writes far outside. spin: never ends. invert: the
+// reciprocal of the first word, approximately.
 constexpr std::string_view kPtx = R"(
 .version 6.3
 .target sm_75
@@ -42,6 +43,15 @@ constexpr std::string_view kPtx = R"(
 {
 again:
   bra again;
+}
+.visible .entry invert(.param .u64 to)
+{
+  .reg .f32 %f; .reg .b64 %d;
+  ld.param.u64 %d, [to];
+  ld.global.f32 %f, [%d];
+  rcp.approx.f32 %f, %f;
+  st.global.f32 [%d], %f;
+  ret;
 }
 )";
 
@@ -135,6 +145,17 @@ TEST(RunWorkload, HandsBackTheOutputsUnderTheNamesThatSwapsLeave) {
   EXPECT_EQ(result->outputs[1].digest, Sha256(result->outputs[1].npy));
   EXPECT_EQ(result->stats.launches, 5u);
   EXPECT_GT(result->stats.thread_instructions, 5 * 32 * 5u);
+}
+
+TEST(RunWorkload, ClaimsTheWeakestClassOfTheKernelsThatItLaunches) {
+  Job job = Rounds();
+  const Result<RunResult> exact = RunWorkload(job.workload, job.blobs, *Cpu());
+  ASSERT_TRUE(exact) << exact.error().message;
+  EXPECT_EQ(exact->result_class, ptx::Class::kExact) << "invert stands there and is not launched";
+  job.workload.steps.push_back(Launch("invert", {Pointer(0)}));
+  const Result<RunResult> tolerant = RunWorkload(job.workload, job.blobs, *Cpu());
+  ASSERT_TRUE(tolerant) << tolerant.error().message;
+  EXPECT_EQ(tolerant->result_class, ptx::Class::kTolerant);
 }
 
 TEST(RunWorkload, CommitsToMemoryAtTheStartAtEachIntervalAndAtTheEnd) {
