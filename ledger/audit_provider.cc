@@ -57,6 +57,8 @@ void ProviderAudit::OnEscrowSeen(EntryCheck& check, const EscrowSeen& seen) {
              "the escrow is not signed by its account");
   check.That(seen.escrow == EscrowId(escrow->account, escrow->nonce) && escrow->payee == self_,
              rules::kEscrow, "the escrow is another's, or not for this provider");
+  check.That(seen.book_size > 0 && !seen.book_root.IsZero(), rules::kEscrow,
+             "the book's checkpoint that proved the escrow is missing");
   seen_[seen.lease] = {*escrow, check.index()};
 }
 

@@ -63,6 +63,8 @@ void RenterAudit::OnEscrowSeen(EntryCheck& check, const EscrowSeen& seen) {
   check.That(seen.escrow == lease->order.escrow && lease->state == LeaseState::kNone,
              rules::kEscrow, "the escrow is not this order's, or came after the acceptance",
              {lease->first_entry});
+  check.That(seen.book_size > 0 && !seen.book_root.IsZero(), rules::kEscrow,
+             "the book's checkpoint that proved the escrow is missing");
   lease->escrow_seen = true;
   lease->last_entry = check.index();
 }

@@ -30,6 +30,7 @@ Status Agent::Restore(uint64_t index, ByteView leaf) {
 
 void Agent::RestoreFact(std::string_view key, ByteView value) {
   counterparties_.Restore(key, value);
+  provider_.Restore(key, value);
   if (key.substr(0, 5) == Counterparties::kCardKey) {
     const auto card = Document::Open(value);
     if (card) (void)directory_.Accept(*card, Time{});

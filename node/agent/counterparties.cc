@@ -59,8 +59,8 @@ Status Counterparties::CheckConsistent(const Seen& seen, const ledger::Checkpoin
                                    receipt.consistency);
 }
 
-Result<Entry> Counterparties::Check(Turn& turn, const PeerId& peer, const Card& card,
-                                    ByteView receipt_bytes) {
+Result<ProvenEntry> Counterparties::Check(Turn& turn, const PeerId& peer, const Card& card,
+                                          ByteView receipt_bytes) {
   ASSIGN_OR_RETURN(const LogReceipt receipt, DecodeReceipt(receipt_bytes));
   ASSIGN_OR_RETURN(const ledger::Checkpoint head, OpenNote(card, receipt.note));
   RETURN_IF_ERROR(ledger::VerifyInclusion(receipt.index, head.size, ledger::LeafHash(receipt.leaf),
@@ -73,7 +73,7 @@ Result<Entry> Counterparties::Check(Turn& turn, const PeerId& peer, const Card& 
     return Error(Code::kMismatch, "the entry's sequence is not its index");
   }
   if (newer) Keep(turn, peer, receipt.note, head);
-  return entry;
+  return ProvenEntry{std::move(entry), head.size, head.root};
 }
 
 }  // namespace souk::node

@@ -29,7 +29,7 @@ class Counterparties {
   // consistent with what was seen of this log before. kBadSignature, kMismatch, kMalformed;
   // kUnavailable where consistency is not shown; kConflict where two signed roots contradict each
   // other.
-  Result<Entry> Check(Turn& turn, const PeerId& peer, const Card& card, ByteView receipt);
+  Result<ProvenEntry> Check(Turn& turn, const PeerId& peer, const Card& card, ByteView receipt);
 
  private:
   // Heads that were proven consistent with each other; a late answer shows an older one again.

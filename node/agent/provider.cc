@@ -115,6 +115,8 @@ void Provider::PublishOffers(Turn& turn) {
 
 void Provider::Start(Turn& turn) {
   FundDevices(turn);
+  // Nobody may have heard of it before this node went down.
+  if (withdrawal_) turn.Publish(withdrawal_);
   PublishOffers(turn);
   const std::set<Digest> open = open_leases_;
   for (const Digest& id : open) {
@@ -142,8 +144,13 @@ void Provider::Start(Turn& turn) {
   }
 }
 
+void Provider::Restore(std::string_view key, ByteView value) {
+  if (key == kDrainingKey) draining_ = value.size() == 1 && value[0] != 0;
+}
+
 void Provider::OnDrain(Turn& turn, bool drain) {
   draining_ = drain;
+  turn.Remember(kDrainingKey, Bytes{static_cast<uint8_t>(drain)});
   PublishOffers(turn);
 }
 
@@ -271,18 +278,18 @@ bool Provider::OnReply(Turn& turn, const From& from, const Reply& reply) {
   if (fetch != fetches_.end()) {
     const auto open = orders_.find(fetch->second);
     if (open == orders_.end() || open->second.order.book != from.peer) return true;
-    const auto entry = turn.CheckReceipt(from, from.event->receipt);
-    if (!entry && entry.error().code == Code::kUnavailable) return true;  // asked again
+    const auto proven = turn.CheckReceipt(from, from.event->receipt);
+    if (!proven && proven.error().code == Code::kUnavailable) return true;  // asked again
     const OpenOrder order = open->second;
     turn.Settle(reply.re);
     orders_.erase(open);
     fetches_.erase(fetch);
-    if (entry) {
-      OnEscrowProven(turn, order, *entry);
+    if (proven) {
+      OnEscrowProven(turn, order, *proven);
     } else {
       const From asker{order.event.connection, order.event.document->signer(), &order.event};
       turn.Refuse(asker, RefusalCode::kEscrowMismatch,
-                  "the book's proof does not hold: " + entry.error().message);
+                  "the book's proof does not hold: " + proven.error().message);
     }
     return true;
   }
@@ -290,11 +297,11 @@ bool Provider::OnReply(Turn& turn, const From& from, const Reply& reply) {
   if (ask == book_asks_.end()) return false;
   const Digest lease = ask->second;
   if (leases_.at(lease).order.book != from.peer) return true;
-  const auto entry = turn.CheckReceipt(from, from.event->receipt);
-  if (!entry) return true;  // asked again
+  const auto proven = turn.CheckReceipt(from, from.event->receipt);
+  if (!proven) return true;  // asked again
   turn.Settle(reply.re);
   book_asks_.erase(ask);
-  OnBookReply(turn, from, lease, *entry);
+  OnBookReply(turn, from, lease, proven->entry);
   return true;
 }
 

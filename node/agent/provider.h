@@ -59,6 +59,8 @@ class Provider {
   };
 
   void Fold(const Entry& entry);
+  // What an earlier run remembered beside its log.
+  void Restore(std::string_view key, ByteView value);
   // After a restart, and once when the log opens: publishes offers, asks what is open.
   void Start(Turn& turn);
   void RunTimers(Turn& turn);
@@ -108,8 +110,9 @@ class Provider {
   bool CheckOrder(Turn& turn, const From& from, const Order& order) const;
   const DeviceForRent* FreeDevice(const Settings& settings, const Offer& offer,
                                   uint32_t slices) const;
-  void OnEscrowProven(Turn& turn, const OpenOrder& open, const Entry& entry);
-  void Accept(Turn& turn, const OpenOrder& open, const DocumentRef& escrow_document);
+  void OnEscrowProven(Turn& turn, const OpenOrder& open, const ProvenEntry& proven);
+  void Accept(Turn& turn, const OpenOrder& open, const DocumentRef& escrow_document,
+              const ProvenEntry& proven);
   void OnBookReply(Turn& turn, const From& from, const Digest& lease, const Entry& entry);
   void LoseEscrow(Turn& turn, const Digest& lease);
   Lease* FindFor(Turn& turn, const From& from, const Digest& lease);
@@ -132,7 +135,6 @@ class Provider {
   std::map<Digest, JobState> jobs_ = {};
   std::set<Digest> open_jobs_ = {};        // not finished
   std::map<Digest, Digest> escrows_ = {};  // escrow, lease
-  std::set<std::string> funded_devices_ = {};
   uint64_t offer_sequence_ = 0;
   struct OwnOffer {
     Offer offer = {};
@@ -140,13 +142,15 @@ class Provider {
   };
   std::map<Digest, OwnOffer> own_offers_ = {};  // not withdrawn; expired ones are dropped
   std::set<Digest> withdrawn_ = {};
+  DocumentRef withdrawal_ = {};  // the newest
   // Not in the ledger.
+  static constexpr const char* kDrainingKey = "draining";
   std::map<Digest, OpenOrder> orders_ = {};  // by order id
   std::map<Digest, Digest> fetches_ = {};    // fetch document, order
   std::map<Digest, Digest> book_asks_ = {};  // show, post or void document, lease
   // What this role has published in this run; gossip starts empty.
   Time republish_at_ = {};
-  bool draining_ = false;
+  bool draining_ = false;  // remembered: drained nodes stay so over a restart
 };
 
 }  // namespace souk::node

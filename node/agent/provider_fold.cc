@@ -57,6 +57,7 @@ void Provider::Fold(const Entry& entry) {
       own_offers_[document->id()] = {offer, document};
     } else {
       const Withdrawal withdrawal = Content<Withdrawal>(document);
+      withdrawal_ = document;
       for (const auto& [id, own] : own_offers_) {
         if (own.offer.sequence <= withdrawal.sequence) withdrawn_.insert(id);
       }

@@ -101,7 +101,8 @@ void Provider::OnOrder(Turn& turn, const From& from) {
   turn.Ask(order->book, fetch);
 }
 
-void Provider::OnEscrowProven(Turn& turn, const OpenOrder& open, const Entry& entry) {
+void Provider::OnEscrowProven(Turn& turn, const OpenOrder& open, const ProvenEntry& proven) {
+  const Entry& entry = proven.entry;
   const From from{open.event.connection, open.event.document->signer(), &open.event};
   const Order& order = open.order;
   const auto mismatch = [&](const char* sentence) {
@@ -136,17 +137,22 @@ void Provider::OnEscrowProven(Turn& turn, const OpenOrder& open, const Entry& en
                        "a timeout after settle_by + window + 2 max_skew");
   }
   if (escrow->accept_by <= turn.now()) return mismatch("the escrow's accept_by has passed");
-  Accept(turn, open, *document);
+  Accept(turn, open, *document, proven);
 }
 
-void Provider::Accept(Turn& turn, const OpenOrder& open, const DocumentRef& escrow_document) {
+void Provider::Accept(Turn& turn, const OpenOrder& open, const DocumentRef& escrow_document,
+                      const ProvenEntry& proven) {
   const From from{open.event.connection, open.event.document->signer(), &open.event};
   const Order& order = open.order;
   const Digest lease = open.event.document->id();
   const Offer& offer = own_offers_.at(order.offer).offer;
   const DeviceForRent* device = FreeDevice(turn.settings(), offer, order.slices);
   CHECK(device != nullptr);
-  turn.Append(EscrowSeen{.lease = lease, .escrow = order.escrow}, {escrow_document});
+  turn.Append(EscrowSeen{.lease = lease,
+                         .escrow = order.escrow,
+                         .book_size = proven.log_size,
+                         .book_root = proven.log_root},
+              {escrow_document});
   const DocumentRef acceptance =
       turn.Sign(Acceptance{.order = lease,
                            .fence = turn.log_size(),

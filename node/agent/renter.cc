@@ -115,14 +115,18 @@ void Renter::Lose(Turn& turn, Lease& lease, std::string sentence) {
   if (lease.voucher_carry) turn.Settle(lease.voucher_carry->id());
 }
 
-void Renter::OnEscrowEntry(Turn& turn, Lease& lease, const Entry& entry) {
-  const auto* booked = std::get_if<Booked>(&entry.outcome);
+void Renter::OnEscrowEntry(Turn& turn, Lease& lease, const ProvenEntry& proven) {
+  const auto* booked = std::get_if<Booked>(&proven.entry.outcome);
   if (booked == nullptr) return;
   for (const TransferRecord& record : booked->transfers) {
     if (record.kind == TransferRecord::Kind::kPending && record.id == lease.order.escrow) {
       if (lease.phase != Phase::kEscrowing) return;
       if (record.amount != lease.order.max_cost.micro) return;
-      turn.Append(EscrowSeen{.lease = lease.id, .escrow = record.id}, {});
+      turn.Append(EscrowSeen{.lease = lease.id,
+                             .escrow = record.id,
+                             .book_size = proven.log_size,
+                             .book_root = proven.log_root},
+                  {});
       return Pursue(turn, lease.id);
     }
     if (record.pending != lease.order.escrow || lease.settled) continue;
@@ -144,11 +148,12 @@ void Renter::OnAcceptance(Turn& turn, const From& from, Lease& lease, const Docu
       acceptance->commit_by <= acceptance->accepted || acceptance->accepted > lease.order.expires) {
     return Lose(turn, lease, "the acceptance's times do not fit the order");
   }
-  const auto entry = turn.CheckReceipt(from, from.event->receipt);
-  if (!entry) return;  // asked again
-  const auto* step = std::get_if<LeaseStep>(&entry->outcome);
+  const auto proven = turn.CheckReceipt(from, from.event->receipt);
+  if (!proven) return;  // asked again
+  const Entry& entry = proven->entry;
+  const auto* step = std::get_if<LeaseStep>(&entry.outcome);
   if (step == nullptr || step->event != LeaseEvent::kAccepted || step->lease != lease.id ||
-      entry->sequence != acceptance->fence) {
+      entry.sequence != acceptance->fence) {
     return Lose(turn, lease, "the provider's log does not hold the acceptance");
   }
   turn.Append(
@@ -330,17 +335,17 @@ bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
   if (it == leases_.end()) return true;
   Lease& lease = it->second;
   if (from.peer == lease.order.book) {
-    const auto entry = turn.CheckReceipt(from, from.event->receipt);
-    if (!entry) return true;  // asked again
+    const auto proven = turn.CheckReceipt(from, from.event->receipt);
+    if (!proven) return true;  // asked again
     turn.Settle(reply.re);
-    OnEscrowEntry(turn, lease, *entry);
+    OnEscrowEntry(turn, lease, *proven);
   } else if (from.peer == lease.order.provider) {
     if (lease.phase == Phase::kCommitting && reply.receipt) {
-      const auto entry = turn.CheckReceipt(from, from.event->receipt);
-      const auto* step = entry ? std::get_if<LeaseStep>(&entry->outcome) : nullptr;
+      const auto proven = turn.CheckReceipt(from, from.event->receipt);
+      const auto* step = proven ? std::get_if<LeaseStep>(&proven->entry.outcome) : nullptr;
       if (step != nullptr && step->lease == lease.id && step->event == LeaseEvent::kCommitted &&
-          entry->documents.size() == 1) {
-        const auto commit = Document::Open(entry->documents[0]);
+          proven->entry.documents.size() == 1) {
+        const auto commit = Document::Open(proven->entry.documents[0]);
         if (commit && (*commit)->signer() == turn.self()) {
           turn.Settle(reply.re);
           turn.Append(

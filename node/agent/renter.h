@@ -106,7 +106,7 @@ class Renter {
   void Query(Turn& turn, Lease& lease, Duration every);
   Digest CommitNonce(Turn& turn, const Lease& lease) const;
   void Lose(Turn& turn, Lease& lease, std::string sentence);
-  void OnEscrowEntry(Turn& turn, Lease& lease, const Entry& entry);
+  void OnEscrowEntry(Turn& turn, Lease& lease, const ProvenEntry& proven);
   void OnAcceptance(Turn& turn, const From& from, Lease& lease, const DocumentRef& document);
   void OnReady(Turn& turn, Lease& lease, const DocumentRef& document);
   void OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document);

@@ -40,15 +40,15 @@ void Turn::OfferNote(const PeerId& peer, const Card& card, const std::string& no
   if (!note.empty()) parts_.counterparties.Offer(*this, peer, card, note);
 }
 
-Result<Entry> Turn::CheckReceipt(const From& from, const SharedBytes& receipt) {
+Result<ProvenEntry> Turn::CheckReceipt(const From& from, const SharedBytes& receipt) {
   const Directory::KnownCard* known = directory().FindCard(from.peer);
   if (known == nullptr) return Error(Code::kNotFound, "the peer's card is not known");
   if (!receipt) return Error(Code::kNotFound, "the answer came without a log receipt");
-  Result<Entry> entry = parts_.counterparties.Check(*this, from.peer, known->card, *receipt);
-  if (!entry && entry.error().code == Code::kUnavailable) {
+  Result<ProvenEntry> proven = parts_.counterparties.Check(*this, from.peer, known->card, *receipt);
+  if (!proven && proven.error().code == Code::kUnavailable) {
     parts_.connections.SayHello(*this, from.connection, from.peer, /*answer=*/false);
   }
-  return entry;
+  return proven;
 }
 
 void Turn::Remember(std::string key, Bytes value) {

@@ -33,6 +33,13 @@ class Folder {
   virtual void Fold(const Entry& entry) = 0;
 };
 
+// An entry of another's log, and the signed head of that log under which it was proven.
+struct ProvenEntry {
+  Entry entry = {};
+  uint64_t log_size = 0;
+  Digest log_root = {};
+};
+
 // Loop thread only; lives for one step.
 class Turn {
  public:
@@ -76,7 +83,7 @@ class Turn {
   // The entry that a reply's receipt proves to stand in the peer's log; see Counterparties::Check.
   // Where it is not proven consistent with what was seen (an answer between was lost), the peer is
   // told anew what was seen, and the caller keeps asking.
-  Result<Entry> CheckReceipt(const From& from, const SharedBytes& receipt);
+  Result<ProvenEntry> CheckReceipt(const From& from, const SharedBytes& receipt);
 
   template <typename Message>
   DocumentRef Sign(const Message& message) const {

@@ -489,6 +489,20 @@ TEST(Audit, FindsAnEscrowThatEndsBeforeItsLease) {
   EXPECT_TRUE(Breaks(AuditEntries(world.renter, world.RenterLog()), rule, W::kAcceptance));
 }
 
+TEST(Audit, FindsAnEscrowSeenWithoutTheBooksCheckpoint) {
+  const AuditWorld world;
+  const char* rule = "one escrow backs one lease and outlives it";
+  auto provider = world.ProviderLog();
+  std::get<EscrowSeen>(provider[W::kEscrowSeen].outcome).book_size = 0;
+  EXPECT_TRUE(Breaks(AuditEntries(world.provider, provider), rule, W::kEscrowSeen));
+  auto renter = world.RenterLog();
+  const auto seen = std::find_if(renter.begin(), renter.end(), [](const Entry& entry) {
+    return std::holds_alternative<EscrowSeen>(entry.outcome);
+  });
+  std::get<EscrowSeen>(seen->outcome).book_root = {};
+  EXPECT_TRUE(Breaks(AuditEntries(world.renter, renter), rule, seen->sequence));
+}
+
 TEST(Audit, FindsARenterWhoGrantsMoreThanTheClaim) {
   const AuditWorld world;
   auto log = world.RenterLog();

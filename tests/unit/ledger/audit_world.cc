@@ -139,6 +139,13 @@ souk::TransferRecord AuditWorld::PendingOf(const Escrow& what) {
           .timeout = what.timeout};
 }
 
+EscrowSeen AuditWorld::EscrowWasSeen() const {
+  return {.lease = order_document->id(),
+          .escrow = order.escrow,
+          .book_size = 3,
+          .book_root = Sha256(AsBytes("book"))};
+}
+
 std::vector<Entry> AuditWorld::ProviderLog() const {
   const Digest lease = order_document->id();
   const Digest device = DeviceAccountId("CPU-1");
@@ -157,7 +164,7 @@ std::vector<Entry> AuditWorld::ProviderLog() const {
                                   .credit = device,
                                   .amount = 1}}});
   add(0, Published{}, {offer_document});
-  add(3000, EscrowSeen{.lease = lease, .escrow = order.escrow}, {escrow_document});
+  add(3000, EscrowWasSeen(), {escrow_document});
   add(3000,
       LeaseStep{.lease = lease,
                 .event = LeaseEvent::kAccepted,
@@ -260,7 +267,7 @@ std::vector<Entry> AuditWorld::RenterLog() const {
   const Digest job_id = job_document->id();
   add(0, Opened{.name = "ann", .peer = renter.id()});
   add(1000, Ordered{.lease = lease}, {escrow_document, order_document});
-  add(2500, EscrowSeen{.lease = lease, .escrow = order.escrow});
+  add(2500, EscrowWasSeen());
   add(3100, LeaseStep{.lease = lease, .event = LeaseEvent::kAccepted, .to = LeaseState::kReserved},
       {acceptance_document});
   add(4100, LeaseStep{.lease = lease, .event = LeaseEvent::kCommitted, .to = LeaseState::kActive},

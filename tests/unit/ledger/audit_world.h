@@ -91,6 +91,7 @@ struct AuditWorld {
   SigningKey Account() const { return renter.AccountKey(book.id()); }
   SigningKey VoucherKey() const { return renter.VoucherKey(nonce); }
   DocumentRef VoucherOf(Credits amount) const;
+  EscrowSeen EscrowWasSeen() const;
   // Another escrow of the renter's account for the provider.
   Escrow OtherEscrow(const char* label) const;
   DocumentRef SignEscrow(const Escrow& what) const;

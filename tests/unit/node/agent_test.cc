@@ -389,6 +389,20 @@ TEST_F(HostileOrders, OnADrainingProvider) {
   EXPECT_EQ(Try(stranger, order), RefusalCode::kDraining);
 }
 
+TEST_F(Market, ADrainedProviderStaysSoOverARestart) {
+  Command(kProvider, node::DrainCommand{true});
+  world.Restart(kProvider);
+  world.RunFor(5000);
+  EXPECT_TRUE(provider().agent->provider().draining());
+  EXPECT_TRUE(
+      renter().agent->directory().LiveOffers(Time{1'700'000'000'000 + world.now()}).empty());
+  Command(kProvider, node::DrainCommand{false});
+  world.Restart(kProvider);
+  world.RunFor(5000);
+  EXPECT_FALSE(provider().agent->provider().draining());
+  EXPECT_EQ(Offer().provider, provider().identity.id());
+}
+
 TEST_F(HostileOrders, AtAnotherPriceOrOutsideTheBounds) {
   Stranger stranger(world, kProvider, 1);
   Order order = GoodOrder(stranger);
