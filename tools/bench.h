@@ -1,6 +1,7 @@
 // One figure of souk-bench (DESIGN section 9): what was measured beside its floor in the same run.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace souk::bench {
@@ -9,10 +10,10 @@ struct BenchRow {
   std::string name;
   double value = 0;
   std::string unit;
-  double floor = 0;
-  double ratio = 0;
+  double floor = 0;  // 0: none could be measured here, and nothing is judged
+  double ratio = 0;  // value / floor
   double target = 0;
-  bool ok = false;
+  std::optional<bool> ok = {};  // the ratio meets the target
 };
 
 }  // namespace souk::bench

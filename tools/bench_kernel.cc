@@ -205,7 +205,7 @@ BenchRow Row(const std::string& name, double value, const std::string& unit, dou
   row.floor = floor;
   row.ratio = floor > 0 ? value / floor : 0;
   row.target = floor > 0 ? target : 0;
-  row.ok = row.ratio >= row.target;
+  if (floor > 0) row.ok = row.ratio >= row.target;
   return row;
 }
 

@@ -31,13 +31,14 @@ int Report(const Result<std::vector<BenchRow>>& rows, bool json, const std::stri
   if (json) {
     Json list = Json::array();
     for (const BenchRow& row : *rows) {
+      const bool judged = row.ok.has_value();
       list.push_back({{"name", row.name},
                       {"value", row.value},
                       {"unit", row.unit},
-                      {"floor", row.floor},
-                      {"ratio", row.ratio},
-                      {"target", row.target},
-                      {"ok", row.ok}});
+                      {"floor", judged ? Json(row.floor) : Json()},
+                      {"ratio", judged ? Json(row.ratio) : Json()},
+                      {"target", judged ? Json(row.target) : Json()},
+                      {"ok", judged ? Json(*row.ok) : Json()}});
     }
     tools::PrintJson(list);
     return tools::kDone;
@@ -52,7 +53,10 @@ int Report(const Result<std::vector<BenchRow>>& rows, bool json, const std::stri
   for (const BenchRow& row : *rows) {
     table.Add({row.name, Number(row.value), row.floor == 0 ? "–" : Number(row.floor), row.unit,
                row.ratio == 0 ? "–" : fmt::format("{:.2f}", row.ratio),
-               row.target == 0 ? "–" : fmt::format("{:.2f}", row.target), row.ok ? "✓" : "✗"});
+               row.target == 0 ? "–" : fmt::format("{:.2f}", row.target),
+               !row.ok   ? "–"
+               : *row.ok ? "✓"
+                         : "✗"});
   }
   tools::Print(table.ToText());
   if (!note.empty()) tools::Print(note + "\n");
@@ -114,8 +118,12 @@ int Main(int argc, char** argv) {
   };
   AppendBench append;
   CLI::App* append_command = add("append", "Whole appends with verification, by group size", true);
-  append_command->add_option("--groups", append.groups, "Group sizes")->capture_default_str();
-  append_command->add_option("--seconds", append.seconds, "Per group")->capture_default_str();
+  append_command->add_option("--groups", append.groups, "Group sizes")
+      ->check(CLI::Range(1, 65'536))
+      ->capture_default_str();
+  append_command->add_option("--seconds", append.seconds, "Per group")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->capture_default_str();
   append_command->callback([&] {
     action = [&] {
       return InScratch(dir, json, [&](const fs::path& scratch) {
@@ -126,11 +134,15 @@ int Main(int argc, char** argv) {
   });
   uint64_t entries = 100'000;
   CLI::App* verify = add("verify", "souk-audit verify beside bare libsodium on all cores", true);
-  verify->add_option("--entries", entries, "How long a ledger")->capture_default_str();
+  verify->add_option("--entries", entries, "How long a ledger")
+      ->check(CLI::Range(100, 100'000'000))
+      ->capture_default_str();
   verify->callback([&] { action = [&] { return RunVerify(dir, json, entries); }; });
   LeaseBench lease;
   CLI::App* lease_command = add("lease", "From the order to the acceptance in hand", true);
-  lease_command->add_option("--leases", lease.leases, "How many")->capture_default_str();
+  lease_command->add_option("--leases", lease.leases, "How many")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
   lease_command->callback([&] {
     action = [&] {
       return InScratch(dir, json, [&](const fs::path& scratch) {
@@ -141,8 +153,12 @@ int Main(int argc, char** argv) {
   });
   KernelBench kernel;
   CLI::App* kernel_command = add("kernel", "Kernels on the cpu device beside PoCL", false);
-  kernel_command->add_option("--seconds", kernel.seconds, "Per kernel")->capture_default_str();
-  kernel_command->add_option("--shrink", kernel.shrink, "Divides the sizes")->capture_default_str();
+  kernel_command->add_option("--seconds", kernel.seconds, "Per kernel")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->capture_default_str();
+  kernel_command->add_option("--shrink", kernel.shrink, "Divides the sizes")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   kernel_command->callback([&] {
     action = [&] {
       std::string note;

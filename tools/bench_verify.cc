@@ -128,8 +128,11 @@ Status LeaseWriter::AddLease(uint64_t number) {
   const DocumentRef accepted = SignMessage(acceptance, provider_.key());
   const DocumentRef commit = SignMessage(
       Commit{.lease = lease_, .number = 1, .acceptance = accepted->id()}, renter_.key());
-  RETURN_IF_ERROR(
-      Add(EscrowSeen{.lease = lease_, .escrow = order.escrow}, {SignMessage(escrow, account_)}));
+  RETURN_IF_ERROR(Add(EscrowSeen{.lease = lease_,
+                                 .escrow = order.escrow,
+                                 .book_size = 3,
+                                 .book_root = Sha256(AsBytes("the book's log at size 3"))},
+                      {SignMessage(escrow, account_)}));
   LeaseStep reserved = Step(LeaseEvent::kAccepted, LeaseState::kReserved);
   reserved.transfers = {{.id = lease_,
                          .kind = TransferRecord::Kind::kPending,
