@@ -82,6 +82,9 @@ Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived&
     return refuse(RefusalCode::kBusy, "too many connections");
   }
   Link& link = links_[event.connection];
+  if (link.peer && *link.peer != peer) {
+    return refuse(RefusalCode::kWrongSigner, "this connection is bound to another identity");
+  }
   const bool news = link.peer != peer;
   link.peer = peer;
   link.curve = event.curve;

@@ -38,9 +38,11 @@ void Counterparties::Keep(Turn& turn, const PeerId& peer, std::string note,
 
 void Counterparties::Offer(Turn& turn, const PeerId& peer, const Card& card,
                            const std::string& note) {
-  auto head = OpenNote(card, note);
+  // Strangers fill no disk by saying hello; those whom this node asks are always kept (Check).
+  if (seen_.contains(peer) || seen_.size() >= limits::kPeers) return;
+  const auto head = OpenNote(card, note);
   // Only the first one is taken on its signature alone: later ones come with consistency proofs.
-  if (head && head->size > 0 && !seen_.contains(peer)) Keep(turn, peer, note, *head);
+  if (head && head->size > 0) Keep(turn, peer, note, *head);
 }
 
 Status Counterparties::CheckConsistent(const Seen& seen, const ledger::Checkpoint& head,

@@ -78,17 +78,18 @@ class Stranger {
     connection_ = world.Knock(peer, identity_.Curve().public_key());
     if (hello) Hello(identity_.Curve().public_key());
   }
-  void Hello(const CurveKey& curve_on_card) {
+  void Hello(const CurveKey& curve_on_card) { HelloAs(identity_, curve_on_card); }
+  void HelloAs(const Identity& who, const CurveKey& curve_on_card) {
     const DocumentRef card =
         SignMessage(Card{.name = "stranger",
                          .curve = curve_on_card,
-                         .checkpoint_key = identity_.CheckpointKey().public_key(),
-                         .log_name = LogName(identity_.id()),
+                         .checkpoint_key = who.CheckpointKey().public_key(),
+                         .log_name = LogName(who.id()),
                          .sequence = 1,
                          .issued = Wall(),
                          .expires = Wall() + Hours(1)},
-                    identity_.key());
-    Send({SignMessage(souk::Hello{.card = card->id(), .sent = Wall()}, identity_.key()), card});
+                    who.key());
+    Send({SignMessage(souk::Hello{.card = card->id(), .sent = Wall()}, who.key()), card});
   }
   Time Wall() const { return Time{1'700'000'000'000 + world_.now()}; }
   void Send(const std::vector<DocumentRef>& documents) {
@@ -299,6 +300,15 @@ TEST_F(Hostile, ACardWithAnotherCurveKeyDoesNotBind) {
   EXPECT_EQ(stranger.Code(), RefusalCode::kWrongSigner);
   stranger.Send({stranger.Sign(LeaseQuery{})});
   EXPECT_EQ(stranger.Code(), RefusalCode::kNotBound);
+}
+
+// Else one connection could make this node remember any number of peers.
+TEST_F(Hostile, AConnectionIsBoundToOneIdentityForItsLife) {
+  Stranger stranger(world, kProvider, 1);
+  const Identity other = Identity::FromSeed({2, 1, 2, 3});
+  stranger.HelloAs(other, stranger.identity().Curve().public_key());
+  EXPECT_EQ(stranger.Code(), RefusalCode::kWrongSigner);
+  EXPECT_EQ(provider().agent->directory().FindCard(other.id()), nullptr);
 }
 
 TEST_F(Hostile, AMessageByAnotherThanTheConnectionsIdentityIsRefused) {
