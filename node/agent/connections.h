@@ -16,7 +16,8 @@ class Connections {
  public:
   static constexpr Duration kFirstRetry = Millis(200);
   static constexpr Duration kLongestRetry = Seconds(5);
-  // An outgoing connection that has not been bound by then is given up.
+  // An outgoing connection that has not been bound by then is given up; longer than the transport's
+  // own patience with a handshake, so that one that stalls has a second chance.
   static constexpr Duration kHelloWait = Seconds(3);
   static constexpr int kStrikesToBan = 100;
 

@@ -21,7 +21,6 @@ constexpr size_t kMessageBytes = 2 * limits::kBlobChunkBytes + limits::kDocument
 constexpr int kSendQueue = 128;
 constexpr int kReceiveQueue = 64;
 constexpr int kLingerMs = 500;
-constexpr int kHandshakeMs = 3'000;
 constexpr int kReconnectMs = 100;
 constexpr int kLongestReconnectMs = 500;
 constexpr size_t kZapAtOnce = 64;
@@ -61,8 +60,8 @@ struct Peer {
   Bytes routing = {};
   int fd = -1;
   // Outgoing.
+  zmq::Socket monitor = {};  // outlives the dealer
   zmq::Socket dealer = {};
-  zmq::Socket monitor = {};
   int dealer_fd = -1, monitor_fd = -1;
   bool established = false;
 };
@@ -107,7 +106,7 @@ class Transport::Impl {
   const CurveKeyPair& keys_;
   const TransportOptions options_;
   zmq::Context context_;
-  zmq::Socket zap_, router_, router_monitor_;
+  zmq::Socket zap_, router_monitor_, router_;  // the monitor outlives the router
   std::string listening_ = {};
   int epoll_ = -1;
 
@@ -161,7 +160,7 @@ void Transport::Impl::SetCommon(zmq::Socket& socket) const {
   socket.Set(ZMQ_SNDHWM, kSendQueue);
   socket.Set(ZMQ_RCVHWM, kReceiveQueue);
   socket.Set(ZMQ_LINGER, kLingerMs);
-  socket.Set(ZMQ_HANDSHAKE_IVL, kHandshakeMs);
+  socket.Set(ZMQ_HANDSHAKE_IVL, static_cast<int>(options_.handshake.ms));
   socket.Set(ZMQ_HEARTBEAT_IVL, static_cast<int>(options_.heartbeat.ms));
   socket.Set(ZMQ_HEARTBEAT_TIMEOUT, static_cast<int>(options_.heartbeat_timeout.ms));
   socket.SetKey(ZMQ_CURVE_SECRETKEY, keys_.secret());

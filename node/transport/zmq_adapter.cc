@@ -74,7 +74,11 @@ Socket::Socket(const Context& context, int type) : socket_(zmq_socket(context.ge
   CHECK(socket_ != nullptr);
 }
 Socket::~Socket() {
-  if (socket_ != nullptr) zmq_close(socket_);
+  if (socket_ == nullptr) return;
+  // libzmq keeps a closed socket for as long as it lingers. An event then would be sent to a PAIR
+  // that nobody reads, which blocks the I/O thread of all connections for ever.
+  CHECK(zmq_socket_monitor(socket_, nullptr, 0) == 0);
+  zmq_close(socket_);
 }
 Socket::Socket(Socket&& other) noexcept : socket_(std::exchange(other.socket_, nullptr)) {}
 Socket& Socket::operator=(Socket&& other) noexcept {

@@ -60,7 +60,8 @@ class Socket {
   Status Connect(const std::string& endpoint);
   // "tcp://0.0.0.0:45123": the endpoint bound last, with its port.
   std::string LastEndpoint() const;
-  // Events of this socket go to a PAIR that is connected to the returned one.
+  // Events of this socket go to a PAIR that is connected to the returned one, which must outlive
+  // this socket.
   Socket Monitor(const Context& context, const std::string& name, int events);
 
   // Becomes readable when something may have changed; then HasInput is asked. Any call on the

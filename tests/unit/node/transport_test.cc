@@ -1,7 +1,10 @@
 // Real sockets on loopback: who is told apart, what is bounded, how connections end.
 #include "node/transport/transport.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include <chrono>
@@ -301,6 +304,55 @@ TEST_F(TransportTest, TreatsAnEndpointThatIsNoneAsOneWhereNobodyAnswers) {
   client_->Open({2, "tcp://no port here", KeysOf(1).public_key()});
   client_->Deliver(2, {Frame("hello")});
   EXPECT_TRUE(Until({&client_}, [&] { return !client_.Of<ConnectionLost>().empty(); }));
+}
+
+// Takes TCP connections and never says a word.
+class SilentServer {
+ public:
+  SilentServer() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(fd_, 64), 0);
+    EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    endpoint_ = "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~SilentServer() { ::close(fd_); }
+  const std::string& endpoint() const { return endpoint_; }
+
+ private:
+  const int fd_;
+  std::string endpoint_ = {};
+};
+
+// libzmq tells of a failed handshake from its only I/O thread, which must find somebody to tell or
+// nobody at all, whenever we close the connection.
+TEST_F(TransportTest, ASilentServerStopsNoOtherConnection) {
+  TransportOptions options;
+  options.handshake = Millis(200);
+  Node client(2, options);
+  client->Open({2, server_->listening(), KeysOf(1).public_key()});
+  client->Deliver(2, {Frame("hello")});
+  ASSERT_TRUE(Until({&server_, &client}, [&] { return !server_.Of<MessageArrived>().empty(); }));
+
+  const SilentServer silent;
+  for (ConnectionId id = 4; id <= 40; id += 2) {
+    client->Open({id, silent.endpoint(), KeysOf(3).public_key()});
+    client->Deliver(id, {Frame("hello")});
+  }
+  // Some before their handshake's end, some about then, some after it.
+  for (ConnectionId id = 4; id <= 40; id += 2) {
+    (void)Until(
+        {&client}, [] { return false; }, 20);
+    client->Close({id, false});
+  }
+  (void)Until(
+      {&client}, [] { return false; }, 500);
+
+  client->Deliver(2, {Frame("still there")});
+  EXPECT_TRUE(Until({&server_, &client}, [&] { return server_.Of<MessageArrived>().size() == 2; }));
 }
 
 // libzmq's own client, to do what ours never would.
