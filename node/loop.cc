@@ -35,10 +35,17 @@ void Merge(Effects more, Effects& into) {
 }
 
 // What a peer said it holds of our log must be known to the runner before it makes that peer's next
-// receipt.
-bool Confirms(const Effects& effects) {
-  return std::any_of(effects.work.begin(), effects.work.end(),
-                     [](const Work& work) { return std::holds_alternative<ConfirmLog>(work); });
+// receipt; and what waits of a connection that was closed must not reach the agent any more.
+bool EndsBatch(const Effects& effects) {
+  return std::any_of(effects.work.begin(), effects.work.end(), [](const Work& work) {
+    return std::holds_alternative<ConfirmLog>(work) || std::holds_alternative<Disconnect>(work);
+  });
+}
+
+std::optional<ConnectionId> ConnectionOf(const Event& event) {
+  if (const auto* arrived = std::get_if<DocumentArrived>(&event)) return arrived->connection;
+  if (const auto* refused = std::get_if<MessageRefused>(&event)) return refused->connection;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -122,14 +129,25 @@ Effects Loop::StepBatch() {
     const Event event = std::move(waiting_.front());
     waiting_.pop_front();
     Effects effects = parts_.agent.Step(event, now_);
-    const bool confirms = Confirms(effects);
+    const bool ends = EndsBatch(effects);
     Merge(std::move(effects), sum);
-    if (confirms) break;
+    if (ends) break;
   }
   return sum;
 }
 
+void Loop::ForgetClosed(const Effects& effects) {
+  for (const Work& work : effects.work) {
+    const auto* closed = std::get_if<Disconnect>(&work);
+    if (closed == nullptr) continue;
+    parts_.pool.Forget(closed->connection);
+    std::erase_if(waiting_,
+                  [&](const Event& event) { return ConnectionOf(event) == closed->connection; });
+  }
+}
+
 Status Loop::Carry(Effects effects) {
+  ForgetClosed(effects);
   std::vector<Event> follow;
   RETURN_IF_ERROR(parts_.runner.Run(std::move(effects), follow));
   // What the effects led to comes before what was waiting: it happened first.

@@ -51,6 +51,7 @@ class Loop {
   void Gather();
   void GatherFromNetwork();
   Effects StepBatch();
+  void ForgetClosed(const Effects& effects);
   Status Carry(Effects effects);
   bool ShouldEnd();
 

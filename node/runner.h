@@ -12,7 +12,7 @@
 
 namespace souk::node {
 
-// Where messages go. Sends to connections that are gone are lost.
+// Where messages go. Sends to connections that are gone lead to ConnectionLost.
 class Network {
  public:
   virtual ~Network() = default;

@@ -369,7 +369,13 @@ void Transport::Impl::Receive(size_t max, Duration monotonic,
   AnswerZap();
   ReadRouterMonitor();
   const std::vector<ConnectionId> failed = std::exchange(failed_, {});
-  for (const ConnectionId id : failed) Lose(id, out);
+  for (const ConnectionId id : failed) {
+    if (peers_.contains(id)) {
+      Lose(id, out);
+    } else {
+      out.push_back(ConnectionLost{id});
+    }
+  }
   // Half for the router, the rest for what this node opened, beginning where the last turn ended.
   const size_t share = std::max<size_t>(1, max / 2);
   const size_t got = ReadRouter(share, is_bound, out);
@@ -495,13 +501,14 @@ void Transport::Impl::Close(const Disconnect& disconnect) {
 
 void Transport::Impl::Deliver(ConnectionId to, const Frames& frames) {
   const auto it = peers_.find(to);
-  if (it == peers_.end()) return;
+  if (std::find(failed_.begin(), failed_.end(), to) != failed_.end()) return;
+  // Whoever still sends to it has not heard, or has forgotten, that it is gone.
+  if (it == peers_.end()) return failed_.push_back(to);
   Peer& peer = it->second;
   const zmq::Sent sent =
       peer.dealer ? peer.dealer.Send({}, frames) : router_.Send(peer.routing, frames);
   // One that does not read is as good as gone: what was promised to it is asked for again.
   if (sent == zmq::Sent::kQueued || closing_.contains(to)) return;
-  if (std::find(failed_.begin(), failed_.end(), to) != failed_.end()) return;
   if (!peer.dealer && sent == zmq::Sent::kFull) Cut(peer.fd);
   if (!peer.dealer && !peer.dying) ++untold_ends_[peer.fd];
   failed_.push_back(to);

@@ -42,7 +42,8 @@ struct TransportOptions {
 
 // Loop thread only.
 // Invariants: (1) a connection's CURVE key never changes, and its number is never used again;
-// (2) after ConnectionLost nothing more comes from a connection.
+// (2) after ConnectionLost nothing more comes from a connection, and each message to it leads to
+// another ConnectionLost.
 class Transport : public Network {
  public:
   using Incoming = std::variant<MessageArrived, MessageRefused, ConnectionLost>;

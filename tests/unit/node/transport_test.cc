@@ -134,8 +134,10 @@ TEST_F(TransportTest, TellsTheServerThatAClientIsGone) {
   client_->Close({2, false});
   ASSERT_TRUE(Until({&server_, &client_}, [&] { return !server_.Of<ConnectionLost>().empty(); }));
   EXPECT_EQ(server_.Of<ConnectionLost>()[0].connection, id);
-  // And nobody wonders about a message to it.
+  // A message to it, now or later, is answered by its end again: nobody talks to it for ever.
   server_->Deliver(id, {Frame("too late")});
+  EXPECT_TRUE(
+      Until({&server_, &client_}, [&] { return server_.Of<ConnectionLost>().size() == 2; }));
 }
 
 TEST_F(TransportTest, ReadsAClientsLastWordsBeforeItsEnd) {
