@@ -7,6 +7,14 @@
 
 namespace souk::node {
 
+namespace {
+
+bool IsOutgoing(ConnectionId connection) {
+  return connection % 2 == 0;
+}
+
+}  // namespace
+
 std::optional<PeerId> Connections::Bound(ConnectionId connection) const {
   const auto it = links_.find(connection);
   if (it == links_.end()) return std::nullopt;
@@ -78,6 +86,10 @@ Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived&
   if (card->expires <= turn.now()) return refuse(RefusalCode::kExpired, "the card has expired");
 
   const PeerId peer = event.document->signer();
+  // The answer to an attempt that was given up meanwhile: the connection is closed.
+  if (IsOutgoing(event.connection) && !links_.contains(event.connection)) {
+    return HelloResult::kKnown;
+  }
   if (links_.size() >= limits::kConnections && !links_.contains(event.connection)) {
     return refuse(RefusalCode::kBusy, "too many connections");
   }
@@ -117,7 +129,11 @@ void Connections::Strike(Turn& turn, ConnectionId connection) {
   const auto it = links_.find(connection);
   // An unbound incoming connection has no link: the transport bounds what those may send.
   if (it == links_.end()) return;
-  if (++it->second.strikes < kStrikesToBan) return;
+  Link& link = it->second;
+  const Duration quiet = turn.monotonic() - link.strikes_counted;
+  link.strikes -= static_cast<int>(std::min<int64_t>(link.strikes, quiet.ms / kStrikeLife.ms));
+  if (quiet >= kStrikeLife) link.strikes_counted = turn.monotonic();
+  if (++link.strikes < kStrikesToBan) return;
   turn.Do(Disconnect{connection, /*ban=*/!it->second.outgoing});
   OnLost(turn, connection);
 }

@@ -19,7 +19,9 @@ class Connections {
   // An outgoing connection that has not been bound by then is given up; longer than the transport's
   // own patience with a handshake, so that one that stalls has a second chance.
   static constexpr Duration kHelloWait = Seconds(3);
+  // Strikes are forgotten one by one: over months every peer makes a mistake now and then.
   static constexpr int kStrikesToBan = 100;
+  static constexpr Duration kStrikeLife = Seconds(1);
 
   // The peer that the connection is bound to.
   std::optional<PeerId> Bound(ConnectionId connection) const;
@@ -51,6 +53,7 @@ class Connections {
     bool outgoing = false;
     Duration opened = {};
     int strikes = 0;
+    Duration strikes_counted = {};  // when the last one was forgotten
   };
   struct Attempt {
     std::optional<ConnectionId> connection = {};
