@@ -132,7 +132,9 @@ void Agent::On(Turn& turn, const Event& event) {
   if (const auto* refused = std::get_if<MessageRefused>(&event)) {
     turn.TellConnection(refused->connection,
                         turn.Sign(Refusal{.code = refused->code, .sentence = refused->sentence}));
-    return connections_.Strike(turn, refused->connection);
+    // Too fast is no nonsense: honest peers are, where others make them answer.
+    if (refused->code != RefusalCode::kRateLimited) connections_.Strike(turn, refused->connection);
+    return;
   }
   if (const auto* lost = std::get_if<ConnectionLost>(&event))
     return connections_.OnLost(turn, lost->connection);
@@ -175,6 +177,7 @@ void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
     const DocumentRef card = event.carried[0];
     if (directory_.Accept(card, turn.now()).value_or(false)) {
       turn.Remember(Counterparties::kCardKey + from.peer.ToString(), card->envelope());
+      Directory::Announce(turn, {card->id()}, event.connection, connections_.AllBound());
     }
     directory_.OnBound(turn, event.connection);
     asks_.OnBound(turn, from.peer);

@@ -180,15 +180,19 @@ void Directory::OnWant(Turn& turn, ConnectionId connection, const Want& want) co
 
 void Directory::OnBundle(Turn& turn, ConnectionId connection,
                          const std::vector<DocumentRef>& documents,
-                         const std::vector<ConnectionId>& others) {
+                         const std::vector<ConnectionId>& everyone) {
   std::vector<Digest> news;
   for (const DocumentRef& document : documents) {
     const Result<bool> accepted = Accept(document, turn.now());
     if (accepted && *accepted) news.push_back(document->id());
   }
-  if (news.empty()) return;
-  for (const ConnectionId other : others) {
-    if (other != connection) TellHave(turn, other, news);
+  Announce(turn, news, connection, everyone);
+}
+
+void Directory::Announce(Turn& turn, const std::vector<Digest>& news, ConnectionId from,
+                         const std::vector<ConnectionId>& everyone) {
+  for (const ConnectionId other : everyone) {
+    if (other != from) TellHave(turn, other, news);
   }
 }
 

@@ -46,7 +46,10 @@ class Directory {
   void OnHave(Turn& turn, ConnectionId connection, const Have& have) const;
   void OnWant(Turn& turn, ConnectionId connection, const Want& want) const;
   void OnBundle(Turn& turn, ConnectionId connection, const std::vector<DocumentRef>& documents,
-                const std::vector<ConnectionId>& others);
+                const std::vector<ConnectionId>& everyone);
+  // To all but the connection that brought it.
+  static void Announce(Turn& turn, const std::vector<Digest>& news, ConnectionId from,
+                       const std::vector<ConnectionId>& everyone);
   // This node's own news.
   void Publish(Turn& turn, const DocumentRef& document, const std::vector<ConnectionId>& everyone);
   void RunTimers(Turn& turn);

@@ -80,15 +80,14 @@ class Stranger {
   }
   void Hello(const CurveKey& curve_on_card) { HelloAs(identity_, curve_on_card); }
   void HelloAs(const Identity& who, const CurveKey& curve_on_card) {
-    const DocumentRef card =
-        SignMessage(Card{.name = "stranger",
-                         .curve = curve_on_card,
-                         .checkpoint_key = who.CheckpointKey().public_key(),
-                         .log_name = LogName(who.id()),
-                         .sequence = 1,
-                         .issued = Wall(),
-                         .expires = Wall() + Hours(1)},
-                    who.key());
+    const DocumentRef card = SignMessage(Card{.name = "stranger",
+                                              .curve = curve_on_card,
+                                              .checkpoint_key = who.CheckpointKey().public_key(),
+                                              .log_name = LogName(who.id()),
+                                              .sequence = 1,
+                                              .issued = Wall(),
+                                              .expires = Wall() + Hours(1)},
+                                         who.key());
     Send({SignMessage(souk::Hello{.card = card->id(), .sent = Wall()}, who.key()), card});
   }
   Time Wall() const { return Time{1'700'000'000'000 + world_.now()}; }
@@ -276,6 +275,55 @@ TEST_F(Market, AReferenceIsIssuedForOnce) {
   again();
   again();
   EXPECT_EQ(Balance(), before + Credits{5});
+}
+
+TEST_F(Market, AHelloAfterItsConnectionWasGivenUpBindsNothing) {
+  node::Frames answer;
+  world.tap = [&](int from, int to, const node::Frames& frames) {
+    if (from == kBook && to == kRenter && answer.empty()) answer = frames;
+    return from != kBook || to != kRenter;
+  };
+  world.Restart(kRenter);
+  ASSERT_FALSE(answer.empty());
+  node::DocumentArrived late{.connection = 2, .curve = book().curve};
+  late.document = *Document::Open(*answer.at(0));
+  late.carried = {*Document::Open(*answer.at(1))};
+  ASSERT_EQ(late.document->kind(), Kind::kHello);
+  world.Tell(kRenter, late);
+  EXPECT_FALSE(renter().agent->connections().Bound(late.connection));
+  // The book is reached by another attempt.
+  world.tap = {};
+  world.RunFor(10'000);
+  EXPECT_EQ(renter().agent->connections().AllBound().size(), 1u);
+}
+
+TEST_F(Market, ATooFastPeerIsNotBanned) {
+  const auto bound = provider().agent->connections().AllBound();
+  ASSERT_EQ(bound.size(), 1u);
+  for (int i = 0; i < 200; ++i) {
+    world.Tell(kProvider, node::MessageRefused{.connection = bound[0],
+                                               .curve = book().curve,
+                                               .code = RefusalCode::kRateLimited});
+  }
+  EXPECT_EQ(provider().agent->connections().AllBound(), bound);
+}
+
+TEST_F(Market, StrikesAreForgottenWithTime) {
+  const auto bound = provider().agent->connections().AllBound();
+  ASSERT_EQ(bound.size(), 1u);
+  const node::MessageRefused nonsense{.connection = bound[0], .curve = book().curve};
+  for (int i = 0; i < 60; ++i) world.Tell(kProvider, nonsense);
+  world.RunFor(60'000);
+  for (int i = 0; i < 60; ++i) world.Tell(kProvider, nonsense);
+  EXPECT_EQ(provider().agent->connections().AllBound(), bound);
+  for (int i = 0; i < 60; ++i) world.Tell(kProvider, nonsense);
+  EXPECT_TRUE(provider().agent->connections().AllBound().empty());
+}
+
+TEST_F(Market, WhoWasThereBeforeHearsOfANewcomersCard) {
+  const Stranger newcomer(world, kBook, 9);
+  world.RunFor(1000);
+  EXPECT_NE(renter().agent->directory().FindCard(newcomer.identity().id()), nullptr);
 }
 
 // ---- Hostile messages ------------------------------------------------------------------------
