@@ -205,6 +205,9 @@ void Renter::PayUpTo(Turn& turn, Lease& lease, Credits amount) {
 
 // One interval ahead (R6): the first covers 1 s, each next one twice the last, up to the offer's.
 void Renter::PayInterval(Turn& turn, Lease& lease) {
+  // A provider that is silent, or down, gets one interval and no more. After a restart the last
+  // voucher was sent again (Start).
+  if (lease.acknowledged < lease.best) return;
   const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
   const Duration elapsed = std::max(Duration{}, turn.now() - lease.ready);
   // Half of the last interval is left for the voucher to arrive.
@@ -225,6 +228,7 @@ void Renter::PayInterval(Turn& turn, Lease& lease) {
 void Renter::OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document) {
   const auto ack = Decode<VoucherAck>(*document);
   if (!ack || ack->lease != lease.id || document->signer() != lease.order.provider) return;
+  lease.acknowledged = std::max(lease.acknowledged, std::min(ack->best, lease.best));
   if (lease.voucher_carry && ack->best >= lease.best) turn.Settle(lease.voucher_carry->id());
   if (lease.phase == Phase::kPaying && ack->best >= lease.best && ack->metered_from.ms != 0) {
     turn.Append(
@@ -238,10 +242,12 @@ void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
   const auto close = Decode<Close>(*document);
   if (!close || close->lease != lease.id || document->signer() != lease.order.provider) return;
   if (lease.close_document || lease.phase == Phase::kClosed || lease.phase == Phase::kLost) return;
-  // The claim is paid up to our own clock; the rest is for the provider to prove.
+  // The claim is paid up to our own clock, which stopped where we let go: however late the close
+  // comes, nobody computed for us since.
   Credits most = {};
   if (lease.ready.ms != 0) {
-    const Duration own = std::max(Duration{}, turn.now() - lease.ready);
+    const Time until = lease.released.ms != 0 ? lease.released : turn.now();
+    const Duration own = std::max(Duration{}, until - lease.ready);
     most = OwnDue(lease, lease.ready, Tolerated(own));
   }
   const Credits due = std::min(close->due, most);

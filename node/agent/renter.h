@@ -13,8 +13,8 @@ namespace souk::node {
 
 // Loop thread only.
 // Invariants: (1) the state is the fold of this log; (2) a voucher is in this log before it is
-// sent, and never above what the renter's own clock says, one interval ahead; (3) no job is sent
-// before the lease is metering.
+// sent, never above what the renter's own clock says, one interval ahead, and follows the last one
+// only once the provider has acknowledged that; (3) no job is sent before the lease is metering.
 class Renter {
  public:
   enum class Phase : uint8_t {
@@ -47,7 +47,7 @@ class Renter {
     Duration interval = {};  // the last one paid for
     Time ready = {};         // our log time when it was
     Time end = {};
-    bool acknowledged = false;  // the provider has the first voucher
+    Time released = {};         // our log time when we let it go
     Credits due = {};           // as the close says, or less where we dispute it
     CloseReason reason = CloseReason::kNone;
     std::string sentence = {};  // why it was lost
@@ -58,6 +58,7 @@ class Renter {
     DocumentRef asking = {};
     Phase asked_in = Phase::kClosed;
     DocumentRef voucher_carry = {};
+    Credits acknowledged = {};  // what the provider says it has, since this node started
     Duration next_query = {};  // monotonic
   };
   struct JobState {

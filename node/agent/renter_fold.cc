@@ -107,6 +107,7 @@ void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {
       lease.end = Content<Ready>(document).end;
     } else if (document->kind() == Kind::kRelease) {
       lease.release_document = document;
+      lease.released = entry.time;
       lease.number = Content<souk::Release>(document).number;
     } else if (document->kind() == Kind::kClose) {
       lease.close_document = document;
@@ -127,7 +128,6 @@ void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {
       return;
     case LeaseEvent::kFirstVoucher:
       lease.phase = Phase::kMetering;
-      lease.acknowledged = true;
       return;
     case LeaseEvent::kReleased:
       // Ours: the close is awaited. With a close in hand, it is the close that came first.
