@@ -19,6 +19,11 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
   };
   const Directory::KnownOffer* known = turn.directory().FindOffer(rent.offer, turn.now());
   if (known == nullptr) return refuse(Code::kNotFound, "no such live offer; see: souk offers");
+  // One log holds one side of a lease: its steps name the lease, not the side.
+  if (known->provider == turn.self()) {
+    return refuse(Code::kInvalidArgument,
+                  "the offer is this node's own: nobody rents from himself");
+  }
   const Offer& offer = known->offer;
   if (std::find(offer.clearing_peers.begin(), offer.clearing_peers.end(), rent.book) ==
       offer.clearing_peers.end()) {
