@@ -32,6 +32,12 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
   if (rent.duration < offer.min_duration || rent.duration > offer.max_duration) {
     return refuse(Code::kInvalidArgument, "the duration is outside the offer's bounds");
   }
+  if (offer.notice > limits::kLongestNotice) {
+    return refuse(
+        Code::kInvalidArgument,
+        "the offer's notice is more than an hour: a provider that vanishes would keep the "
+        "escrow held for as long");
+  }
   if (rent.slices == 0 || rent.slices > offer.slices) {
     return refuse(Code::kInvalidArgument, "the offer has not that many slices");
   }
