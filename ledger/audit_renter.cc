@@ -78,7 +78,10 @@ void RenterAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
   if (first && first->kind() == Kind::kClose) {
     OnClose(check, *lease, step);
   } else {
-    const auto next = NextLeaseState(lease->state, step.event);
+    // R5's table begins with the acceptance; before it an order may be withdrawn.
+    const bool withdrawn = lease->state == LeaseState::kNone && step.event == LeaseEvent::kReleased;
+    const auto next = withdrawn ? Result<LeaseState>(LeaseState::kClosed)
+                                : NextLeaseState(lease->state, step.event);
     if (!next || *next != step.to) {
       check.Fail(
           rules::kTable,

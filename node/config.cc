@@ -218,6 +218,9 @@ Status CheckProvider(const Section& section, const Config& config) {
   if (!section.Has("price"))
     return section.At("price", "is missing, in credits per slice and hour");
   if (provider.price > limits::kPrice) return section.At("price", "is out of bounds");
+  if (provider.notice > limits::kLongestNotice) {
+    return section.At("notice", "must be at most 1h: no renter takes more");
+  }
   if (provider.devices.empty()) return section.At("device", "names no device");
   if (provider.devices.size() > 1 && std::find(provider.devices.begin(), provider.devices.end(),
                                                "auto") != provider.devices.end()) {

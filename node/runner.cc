@@ -1,5 +1,7 @@
 #include "node/runner.h"
 
+#include <set>
+
 #include "protocol/limits.h"
 
 namespace souk::node {
@@ -34,7 +36,16 @@ Status Runner::Commit(const Effects& effects) {
   }
   std::vector<ledger::Draft> drafts;
   drafts.reserve(effects.appends.size());
-  for (const AppendEntry& append : effects.appends) drafts.push_back({append.leaf, append.ids});
+  // Several steps make one batch, and each knows only its own: a document that two of them record
+  // is found in the first.
+  std::set<Digest> named;
+  for (const AppendEntry& append : effects.appends) {
+    std::vector<Digest> ids;
+    for (const Digest& id : append.ids) {
+      if (named.insert(id).second) ids.push_back(id);
+    }
+    drafts.push_back({append.leaf, std::move(ids)});
+  }
   const auto committed = parts_.log.Commit(drafts, facts);
   if (!committed) return committed.error();
   return Ok();

@@ -56,6 +56,10 @@ inline constexpr Duration kReadyWindow = Seconds(60);
 inline constexpr Duration kWindow = Seconds(10);
 // R6: intervals start here and double up to the offer's.
 inline constexpr Duration kFirstInterval = Seconds(1);
+// The longest notice that a renter takes: it goes into the escrow's timeout, so a provider that
+// accepts and vanishes keeps the renter's maximum held for that long. To save one's work takes
+// less.
+inline constexpr Duration kLongestNotice = Hours(1);
 // An order is meant for now: a provider refuses one that expires later than this from its own now.
 inline constexpr Duration kOrderLife = Seconds(30);
 // R5: results and receipts outlive the lease.

@@ -169,7 +169,9 @@ void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
       case Connections::HelloResult::kRefused:
         return connections_.Strike(turn, event.connection);
       case Connections::HelloResult::kKnown:
-        return;
+        // The answer to a hello that said again what was seen of its log (Turn::CheckReceipt): the
+        // receipt that was refused can now be proven, and need not wait for its question's pause.
+        return asks_.OnBound(turn, from.peer);
       case Connections::HelloResult::kBound:
         break;
     }

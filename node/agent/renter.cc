@@ -14,6 +14,29 @@ namespace {
 constexpr Duration kQueryEvery = Seconds(1);
 constexpr Duration kQueryWhileMetering = Seconds(3);
 constexpr Duration kAskAgain = Millis(300);
+// The commit is a renter's first document of a lease; what withdraws it is above that, whether or
+// not the commit was sent.
+constexpr uint64_t kCommitNumber = 1;
+
+// The lease has begun and neither side has ended it.
+bool MayRelease(Renter::Phase phase) {
+  switch (phase) {
+    case Renter::Phase::kWaiting:
+    case Renter::Phase::kPaying:
+    case Renter::Phase::kMetering:
+    case Renter::Phase::kPaused:
+      return true;
+    case Renter::Phase::kEscrowing:
+    case Renter::Phase::kOrdering:
+    case Renter::Phase::kLost:
+    case Renter::Phase::kCommitting:
+    case Renter::Phase::kReleasing:
+    case Renter::Phase::kClosing:
+    case Renter::Phase::kClosed:
+      return false;
+  }
+  std::abort();
+}
 
 // R6: a claim is paid up to the renter's own clock + 1 % + 1 s.
 Duration Tolerated(Duration own) {
@@ -31,20 +54,24 @@ bool Renter::Asked(Turn& turn, const Lease& lease) const {
   return turn.Asking(lease.asking->id()) || turn.monotonic() < lease.next_query;
 }
 
-void Renter::AskNow(Turn& turn, Lease& lease, const PeerId& peer, DocumentRef document) {
+const PeerId& Renter::AskedOf(const Lease& lease, Ask what) {
+  return what == Ask::kEscrow ? lease.order.book : lease.order.provider;
+}
+
+void Renter::AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document) {
   if (lease.asking && lease.asking->id() != document->id()) turn.Settle(lease.asking->id());
   lease.asking = document;
   lease.asked_in = lease.phase;
   lease.next_query = turn.monotonic() + kAskAgain;
-  asks_[document->id()] = lease.id;
-  turn.Ask(peer, std::move(document));
+  asks_[document->id()] = {lease.id, what};
+  turn.Ask(AskedOf(lease, what), std::move(document));
 }
 
 void Renter::Query(Turn& turn, Lease& lease, Duration every) {
   if (turn.monotonic() < lease.next_query) return;
   lease.next_query = turn.monotonic() + every;
   const DocumentRef query = turn.Sign(LeaseQuery{.lease = lease.id});
-  asks_[query->id()] = lease.id;
+  asks_[query->id()] = {lease.id, Ask::kQuery};
   turn.Tell(lease.order.provider, query);
 }
 
@@ -76,21 +103,29 @@ void Renter::Pursue(Turn& turn, const Digest& id) {
     Lose(turn, lease, "the provider was lost");
   }
   switch (lease.phase) {
-    case Phase::kEscrowing:
     case Phase::kLost:
+      // Withdrawn: a provider that has accepted frees its slices at once.
+      if (lease.release_document && lease.held && !lease.release_answered) {
+        asks_[lease.release_document->id()] = {id, Ask::kRelease};
+        turn.Ask(lease.order.provider, lease.release_document);
+      }
+      // The question is the escrow itself: the book must not hold it because of that.
+      if (!lease.held && now < lease.escrow.accept_by) return;
+      [[fallthrough]];
+    case Phase::kEscrowing:
     case Phase::kClosing:
       if (!Asked(turn, lease)) {
-        AskNow(turn, lease, lease.order.book, CarryOf(turn, lease.escrow_document));
+        AskNow(turn, lease, Ask::kEscrow, CarryOf(turn, lease.escrow_document));
       }
       return;
     case Phase::kOrdering:
-      if (!Asked(turn, lease)) AskNow(turn, lease, lease.order.provider, lease.order_document);
+      if (!Asked(turn, lease)) AskNow(turn, lease, Ask::kOrder, lease.order_document);
       return;
     case Phase::kCommitting:
       if (Asked(turn, lease)) return;
-      return AskNow(turn, lease, lease.order.provider,
+      return AskNow(turn, lease, Ask::kCommit,
                     turn.Sign(Commit{.lease = id,
-                                     .number = 1,
+                                     .number = kCommitNumber,
                                      .acceptance = lease.acceptance_document->id(),
                                      .nonce = CommitNonce(turn, lease)}));
     case Phase::kWaiting:
@@ -101,7 +136,7 @@ void Renter::Pursue(Turn& turn, const Digest& id) {
       PayInterval(turn, lease);
       return Query(turn, lease, kQueryWhileMetering);
     case Phase::kReleasing:
-      if (!Asked(turn, lease)) AskNow(turn, lease, lease.order.provider, lease.release_document);
+      if (!Asked(turn, lease)) AskNow(turn, lease, Ask::kRelease, lease.release_document);
       return;
     case Phase::kClosed:
       return;
@@ -131,12 +166,38 @@ void Renter::OnEscrowEntry(Turn& turn, Lease& lease, const ProvenEntry& proven) 
     }
     if (record.pending != lease.order.escrow || lease.settled) continue;
     const bool paid = record.kind == TransferRecord::Kind::kPost;
-    turn.Append(Settled{.lease = lease.id,
-                        .escrow = lease.order.escrow,
-                        .paid = paid ? Credits{record.amount} : Credits{}},
-                {});
-    return;
+    if (paid && !IsPaid(lease, record, proven.entry)) {
+      lease.sentence = "the book says that it paid, but not by whose voucher";
+      return;
+    }
+    return RecordSettled(turn, lease, paid ? Credits{record.amount} : Credits{});
   }
+}
+
+void Renter::RecordSettled(Turn& turn, Lease& lease, Credits paid) {
+  for (const DocumentRef& asked : {lease.asking, lease.voucher_carry, lease.release_document}) {
+    if (asked) turn.Settle(asked->id());
+  }
+  turn.Append(Settled{.lease = lease.id, .escrow = lease.order.escrow, .paid = paid}, {});
+}
+
+// R6: every debit carries its owner's signature. The book's word that it paid is taken with the
+// provider's post, and the voucher within that.
+bool Renter::IsPaid(const Lease& lease, const TransferRecord& record, const Entry& entry) const {
+  if (entry.documents.size() != 1) return false;
+  const auto document = Document::Open(entry.documents[0]);
+  const auto post = document ? Decode<Post>(**document) : Result<Post>(document.error());
+  if (!post || (*document)->signer() != lease.order.provider || (*document)->id() != record.id ||
+      post->escrow != lease.order.escrow || post->lease != lease.id ||
+      post->amount.micro != record.amount) {
+    return false;
+  }
+  const auto signed_voucher = Document::Open(post->voucher);
+  const auto voucher =
+      signed_voucher ? Decode<Voucher>(**signed_voucher) : Result<Voucher>(signed_voucher.error());
+  return voucher && (*signed_voucher)->signer() == lease.order.voucher_key &&
+         voucher->lease == lease.id && voucher->book == lease.order.book &&
+         voucher->amount <= lease.best && post->amount <= voucher->amount;
 }
 
 void Renter::OnAcceptance(Turn& turn, const From& from, Lease& lease, const DocumentRef& document) {
@@ -162,10 +223,33 @@ void Renter::OnAcceptance(Turn& turn, const From& from, Lease& lease, const Docu
   Pursue(turn, lease.id);
 }
 
+void Renter::OnCommitted(Turn& turn, const From& from, Lease& lease) {
+  const auto proven = turn.CheckReceipt(from, from.event->receipt);
+  if (!proven) return;  // asked again
+  const auto* step = std::get_if<LeaseStep>(&proven->entry.outcome);
+  // The commit that was asked, byte by byte: another lease's is this renter's as well.
+  if (step == nullptr || step->lease != lease.id || step->event != LeaseEvent::kCommitted ||
+      proven->entry.documents.size() != 1 ||
+      proven->entry.documents[0] != lease.asking->envelope()) {
+    return;
+  }
+  turn.Settle(lease.asking->id());
+  turn.Append(
+      LeaseStep{.lease = lease.id, .event = LeaseEvent::kCommitted, .to = LeaseState::kActive},
+      {lease.asking});
+}
+
+// What is recorded here and in OnClose is what RenterAudit takes: a provider's document that breaks
+// its rules must not stand in this log.
 void Renter::OnReady(Turn& turn, Lease& lease, const DocumentRef& document) {
   if (lease.phase != Phase::kWaiting || document->signer() != lease.order.provider) return;
   const auto ready = Decode<Ready>(*document);
   if (!ready || ready->lease != lease.id) return;
+  if (ready->commit != lease.commit || ready->end != ready->ready + lease.order.duration ||
+      ready->number <= lease.provider_number) {
+    lease.sentence = "the provider's word that it is ready does not fit the order";
+    return Release(turn, lease);
+  }
   const Digest nonce = CommitNonce(turn, lease);
   gpu::Nonce asked = {};
   std::copy(nonce.bytes.begin(), nonce.bytes.end(), asked.begin());
@@ -189,7 +273,7 @@ Credits Renter::OwnDue(const Lease& lease, Time now, Duration ahead) const {
 void Renter::SendVoucher(Turn& turn, Lease& lease) {
   if (lease.voucher_carry) turn.Settle(lease.voucher_carry->id());
   lease.voucher_carry = CarryOf(turn, lease.voucher_document);
-  asks_[lease.voucher_carry->id()] = lease.id;
+  asks_[lease.voucher_carry->id()] = {lease.id, Ask::kVoucher};
   turn.Ask(lease.order.provider, lease.voucher_carry);
 }
 
@@ -205,6 +289,9 @@ void Renter::PayUpTo(Turn& turn, Lease& lease, Credits amount) {
 
 // One interval ahead (R6): the first covers 1 s, each next one twice the last, up to the offer's.
 void Renter::PayInterval(Turn& turn, Lease& lease) {
+  // A provider that is silent, or down, gets one interval and no more. After a restart the last
+  // voucher was sent again (Start).
+  if (lease.acknowledged < lease.best) return;
   const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
   const Duration elapsed = std::max(Duration{}, turn.now() - lease.ready);
   // Half of the last interval is left for the voucher to arrive.
@@ -225,6 +312,7 @@ void Renter::PayInterval(Turn& turn, Lease& lease) {
 void Renter::OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document) {
   const auto ack = Decode<VoucherAck>(*document);
   if (!ack || ack->lease != lease.id || document->signer() != lease.order.provider) return;
+  lease.acknowledged = std::max(lease.acknowledged, std::min(ack->best, lease.best));
   if (lease.voucher_carry && ack->best >= lease.best) turn.Settle(lease.voucher_carry->id());
   if (lease.phase == Phase::kPaying && ack->best >= lease.best && ack->metered_from.ms != 0) {
     turn.Append(
@@ -237,14 +325,30 @@ void Renter::OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document)
 void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
   const auto close = Decode<Close>(*document);
   if (!close || close->lease != lease.id || document->signer() != lease.order.provider) return;
+  if (lease.release_document && lease.phase == Phase::kLost) {
+    lease.release_answered = true;
+    return turn.Settle(lease.release_document->id());
+  }
   if (lease.close_document || lease.phase == Phase::kClosed || lease.phase == Phase::kLost) return;
-  // The claim is paid up to our own clock; the rest is for the provider to prove.
+  if (!lease.acceptance_document) {
+    // The acceptance's answer was lost, and commit_by has passed: there was no lease.
+    return Lose(turn, lease, "the provider closed it before its acceptance arrived");
+  }
+  const auto metered = AmountDue(lease.order.price, lease.order.slices, close->metered);
+  if (!metered || close->metered > lease.order.duration || close->number <= lease.provider_number) {
+    lease.sentence = "the provider's close does not fit the order";
+    if (MayRelease(lease.phase)) Release(turn, lease);
+    return;
+  }
+  // The claim is paid up to our own clock, which stopped where we let go: however late the close
+  // comes, nobody computed for us since.
   Credits most = {};
   if (lease.ready.ms != 0) {
-    const Duration own = std::max(Duration{}, turn.now() - lease.ready);
+    const Time until = lease.released.ms != 0 ? lease.released : turn.now();
+    const Duration own = std::max(Duration{}, until - lease.ready);
     most = OwnDue(lease, lease.ready, Tolerated(own));
   }
-  const Credits due = std::min(close->due, most);
+  const Credits due = std::min({close->due, *metered, most});
   LeaseEvent event = LeaseEvent::kEndReached;
   if (close->reason == CloseReason::kReleased || close->reason == CloseReason::kRenterWithdrew) {
     event = LeaseEvent::kReleased;
@@ -275,6 +379,20 @@ void Renter::Release(Turn& turn, Lease& lease) {
   turn.Append(
       LeaseStep{.lease = lease.id, .event = LeaseEvent::kReleased, .to = LeaseState::kClosing},
       {document});
+  Pursue(turn, lease.id);
+}
+
+// Before the commit's receipt: nothing is metered, and the escrow comes back by the book's rules.
+// Recorded, so that a restart neither orders nor commits what was let go.
+void Renter::Withdraw(Turn& turn, Lease& lease) {
+  if (lease.asking) turn.Settle(lease.asking->id());
+  const DocumentRef document =
+      turn.Sign(souk::Release{.lease = lease.id, .number = kCommitNumber + 1});
+  turn.Append(LeaseStep{.lease = lease.id,
+                        .event = LeaseEvent::kReleased,
+                        .to = LeaseState::kClosed,
+                        .reason = CloseReason::kRenterWithdrew},
+              {document});
   Pursue(turn, lease.id);
 }
 
@@ -322,41 +440,23 @@ bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
     balance_asks_.erase(balance);
     return true;
   }
-  const auto job = job_asks_.find(reply.re);
-  if (job != job_asks_.end()) {
-    // The provider has the job; its receipt comes by itself, and is asked for by lease queries.
-    turn.Settle(reply.re);
-    job_asks_.erase(job);
-    return true;
-  }
+  if (job_asks_.contains(reply.re)) return OnJobReply(turn, from, reply.re);
   const auto ask = asks_.find(reply.re);
   if (ask == asks_.end()) return false;
-  const auto it = leases_.find(ask->second);
-  if (it == leases_.end()) return true;
-  Lease& lease = it->second;
-  if (from.peer == lease.order.book) {
+  const Ask what = ask->second.what;
+  Lease& lease = leases_.at(ask->second.lease);
+  if (from.peer != AskedOf(lease, what)) return true;
+  if (what == Ask::kEscrow) {
     const auto proven = turn.CheckReceipt(from, from.event->receipt);
     if (!proven) return true;  // asked again
     turn.Settle(reply.re);
     OnEscrowEntry(turn, lease, *proven);
-  } else if (from.peer == lease.order.provider) {
-    if (lease.phase == Phase::kCommitting && reply.receipt) {
-      const auto proven = turn.CheckReceipt(from, from.event->receipt);
-      const auto* step = proven ? std::get_if<LeaseStep>(&proven->entry.outcome) : nullptr;
-      if (step != nullptr && step->lease == lease.id && step->event == LeaseEvent::kCommitted &&
-          proven->entry.documents.size() == 1) {
-        const auto commit = Document::Open(proven->entry.documents[0]);
-        if (commit && (*commit)->signer() == turn.self()) {
-          turn.Settle(reply.re);
-          turn.Append(
-              LeaseStep{
-                  .lease = lease.id, .event = LeaseEvent::kCommitted, .to = LeaseState::kActive},
-              {*commit});
-        }
-      }
-    }
-    for (const DocumentRef& document : from.event->carried) OnLeaseDocument(turn, from, document);
+    return true;
   }
+  if (what == Ask::kCommit && lease.phase == Phase::kCommitting && lease.asking->id() == reply.re) {
+    OnCommitted(turn, from, lease);
+  }
+  for (const DocumentRef& document : from.event->carried) OnLeaseDocument(turn, from, document);
   return true;
 }
 
@@ -364,43 +464,28 @@ bool Renter::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
   const bool passing = refusal.code == RefusalCode::kNotBound ||
                        refusal.code == RefusalCode::kRateLimited ||
                        refusal.code == RefusalCode::kBusy;
-  const auto job = job_asks_.find(refusal.re);
-  if (job != job_asks_.end()) {
-    if (passing) return true;
-    turn.Settle(refusal.re);
-    const auto it = jobs_.find(job->second);
-    job_asks_.erase(job);
-    if (it == jobs_.end()) return true;
-    it->second.refused = refusal.sentence;
-    turn.Append(JobStep{.job = it->first,
-                        .lease = it->second.lease,
-                        .event = JobStep::Event::kFinished,
-                        .status = JobStatus::kFailed},
-                {});
-    return true;
-  }
+  if (job_asks_.contains(refusal.re)) return OnJobRefusal(turn, from, refusal, passing);
   const auto ask = asks_.find(refusal.re);
   if (ask == asks_.end()) return false;
-  const auto it = leases_.find(ask->second);
-  if (it == leases_.end() || passing) return true;
-  Lease& lease = it->second;
-  const bool by_book = from.peer == lease.order.book;
-  const bool by_provider = from.peer == lease.order.provider;
-  if (!by_book && !by_provider) return true;
+  const Ask what = ask->second.what;
+  Lease& lease = leases_.at(ask->second.lease);
+  if (passing || from.peer != AskedOf(lease, what)) return true;
   turn.Settle(refusal.re);
-  lease.sentence = refusal.sentence;
-  if (by_book && lease.phase == Phase::kEscrowing) {
+  // Why it was lost was said already.
+  if (lease.phase != Phase::kLost) lease.sentence = refusal.sentence;
+  if (what == Ask::kEscrow && lease.phase == Phase::kEscrowing) {
     // Nothing is held, and nothing will be: it was refused by the book itself.
-    turn.Append(Settled{.lease = lease.id, .escrow = lease.order.escrow}, {});
-  } else if (by_book && lease.phase == Phase::kLost) {
+    RecordSettled(turn, lease, Credits{});
+  } else if (what == Ask::kEscrow && lease.phase == Phase::kLost) {
     // The book never held it (it would have answered with its entry), and by now it cannot.
     if (turn.now() >= lease.escrow.accept_by) {
-      turn.Append(Settled{.lease = lease.id, .escrow = lease.order.escrow}, {});
+      RecordSettled(turn, lease, Credits{});
     }
-  } else if (by_provider && lease.phase == Phase::kOrdering) {
+  } else if ((what == Ask::kOrder && lease.phase == Phase::kOrdering) ||
+             (what == Ask::kCommit && lease.phase == Phase::kCommitting)) {
     Lose(turn, lease, refusal.sentence);
-  } else if (by_provider && lease.phase == Phase::kCommitting) {
-    Lose(turn, lease, refusal.sentence);
+  } else if (what == Ask::kRelease) {
+    lease.release_answered = true;
   }
   return true;
 }

@@ -13,8 +13,8 @@ namespace souk::node {
 
 // Loop thread only.
 // Invariants: (1) the state is the fold of this log; (2) a voucher is in this log before it is
-// sent, and never above what the renter's own clock says, one interval ahead; (3) no job is sent
-// before the lease is metering.
+// sent, never above what the renter's own clock says, one interval ahead, and follows the last one
+// only once the provider has acknowledged that; (3) no job is sent before the lease is metering.
 class Renter {
  public:
   enum class Phase : uint8_t {
@@ -42,13 +42,16 @@ class Renter {
                 close_document = {};
     uint64_t accepted_entry = 0;  // in the provider's log
     Acceptance acceptance = {};
-    uint64_t number = 0;     // of our documents, last used
-    Credits best = {};       // highest voucher given
-    Duration interval = {};  // the last one paid for
-    Time ready = {};         // our log time when it was
+    bool held = false;  // the book's word that it holds the escrow was seen
+    Digest commit = {};
+    uint64_t number = 0;           // of our documents, last used
+    uint64_t provider_number = 0;  // of the provider's
+    Credits best = {};             // highest voucher given
+    Duration interval = {};        // the last one paid for
+    Time ready = {};               // our log time when it was
     Time end = {};
-    bool acknowledged = false;  // the provider has the first voucher
-    Credits due = {};           // as the close says, or less where we dispute it
+    Time released = {};  // our log time when we let it go
+    Credits due = {};    // as the close says, or less where we dispute it
     CloseReason reason = CloseReason::kNone;
     std::string sentence = {};  // why it was lost
     bool settled = false;
@@ -57,8 +60,10 @@ class Renter {
     // Not in the ledger: what is being asked in this phase, and the newest voucher's carrier.
     DocumentRef asking = {};
     Phase asked_in = Phase::kClosed;
+    bool release_answered = false;
     DocumentRef voucher_carry = {};
-    Duration next_query = {};  // monotonic
+    Credits acknowledged = {};  // what the provider says it has, since this node started
+    Duration next_query = {};   // monotonic
   };
   struct JobState {
     Digest id = {};
@@ -95,6 +100,15 @@ class Renter {
   bool Idle() const { return open_leases_.empty() && open_jobs_.empty(); }
 
  private:
+  // What was asked decides who may answer and what the answer means: provider and book may be one
+  // node.
+  enum class Ask : uint8_t { kEscrow, kOrder, kCommit, kVoucher, kQuery, kRelease };
+  struct OpenAsk {
+    Digest lease = {};
+    Ask what = Ask::kQuery;
+  };
+  static const PeerId& AskedOf(const Lease& lease, Ask what);
+
   void FoldLease(const Entry& entry, const LeaseStep& step);
   void FoldJob(const Entry& entry, const JobStep& step);
   DocumentRef CarryOf(Turn& turn, const DocumentRef& document) const;
@@ -102,12 +116,15 @@ class Renter {
   void PursueJobs(Turn& turn, Blobs& blobs);
   // True where this phase's question is out, or was answered a moment ago.
   bool Asked(Turn& turn, const Lease& lease) const;
-  void AskNow(Turn& turn, Lease& lease, const PeerId& peer, DocumentRef document);
+  void AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document);
   void Query(Turn& turn, Lease& lease, Duration every);
   Digest CommitNonce(Turn& turn, const Lease& lease) const;
   void Lose(Turn& turn, Lease& lease, std::string sentence);
   void OnEscrowEntry(Turn& turn, Lease& lease, const ProvenEntry& proven);
+  void RecordSettled(Turn& turn, Lease& lease, Credits paid);
+  bool IsPaid(const Lease& lease, const TransferRecord& record, const Entry& entry) const;
   void OnAcceptance(Turn& turn, const From& from, Lease& lease, const DocumentRef& document);
+  void OnCommitted(Turn& turn, const From& from, Lease& lease);
   void OnReady(Turn& turn, Lease& lease, const DocumentRef& document);
   void OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document);
   void OnJobReceipt(Turn& turn, const From& from, const DocumentRef& document);
@@ -117,6 +134,9 @@ class Renter {
   Credits OwnDue(const Lease& lease, Time now, Duration ahead) const;
   void PayInterval(Turn& turn, Lease& lease);
   void Release(Turn& turn, Lease& lease);
+  void Withdraw(Turn& turn, Lease& lease);
+  bool OnJobReply(Turn& turn, const From& from, const Digest& re);
+  bool OnJobRefusal(Turn& turn, const From& from, const Refusal& refusal, bool passing);
 
   std::map<Digest, Lease> leases_ = {};
   std::set<Digest> open_leases_ = {};
@@ -124,7 +144,7 @@ class Renter {
   std::set<Digest> open_jobs_ = {};  // not fetched
   uint64_t orders_made_ = 0;
   // Not in the ledger: what is being asked for, and what the answer is for.
-  std::map<Digest, Digest> asks_ = {};                               // document, lease
+  std::map<Digest, OpenAsk> asks_ = {};                              // document
   std::map<Digest, Digest> job_asks_ = {};                           // document, job
   std::map<Digest, std::pair<uint64_t, PeerId>> balance_asks_ = {};  // document, command
 };

@@ -66,6 +66,7 @@ void Renter::Fold(const Entry& entry) {
     const auto it = leases_.find(seen->lease);
     if (it == leases_.end() || it->second.phase != Phase::kEscrowing) return;
     it->second.phase = Phase::kOrdering;
+    it->second.held = true;
     it->second.story.push_back({entry.time, "escrow held"});
     return;
   }
@@ -102,14 +103,19 @@ void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {
       lease.accepted_entry = lease.acceptance.fence;
     } else if (document->kind() == Kind::kCommit) {
       lease.number = Content<Commit>(document).number;
+      lease.commit = document->id();
     } else if (document->kind() == Kind::kReady) {
       lease.ready_document = document;
-      lease.end = Content<Ready>(document).end;
+      const Ready ready = Content<Ready>(document);
+      lease.end = ready.end;
+      lease.provider_number = ready.number;
     } else if (document->kind() == Kind::kRelease) {
       lease.release_document = document;
+      lease.released = entry.time;
       lease.number = Content<souk::Release>(document).number;
     } else if (document->kind() == Kind::kClose) {
       lease.close_document = document;
+      lease.provider_number = Content<Close>(document).number;
     }
   }
   lease.story.push_back({entry.time, LeaseEventName(step.event)});
@@ -127,12 +133,16 @@ void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {
       return;
     case LeaseEvent::kFirstVoucher:
       lease.phase = Phase::kMetering;
-      lease.acknowledged = true;
       return;
     case LeaseEvent::kReleased:
+      lease.due = step.due;
+      if (step.to == LeaseState::kClosed) {
+        lease.phase = Phase::kLost;
+        lease.sentence = "released before it began";
+        return;
+      }
       // Ours: the close is awaited. With a close in hand, it is the close that came first.
       lease.phase = lease.close_document ? Phase::kClosing : Phase::kReleasing;
-      lease.due = step.due;
       return;
     case LeaseEvent::kEndReached:
     case LeaseEvent::kDeviceLost:

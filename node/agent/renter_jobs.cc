@@ -19,6 +19,11 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
   };
   const Directory::KnownOffer* known = turn.directory().FindOffer(rent.offer, turn.now());
   if (known == nullptr) return refuse(Code::kNotFound, "no such live offer; see: souk offers");
+  // One log holds one side of a lease: its steps name the lease, not the side.
+  if (known->provider == turn.self()) {
+    return refuse(Code::kInvalidArgument,
+                  "the offer is this node's own: nobody rents from himself");
+  }
   const Offer& offer = known->offer;
   if (std::find(offer.clearing_peers.begin(), offer.clearing_peers.end(), rent.book) ==
       offer.clearing_peers.end()) {
@@ -26,6 +31,12 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
   }
   if (rent.duration < offer.min_duration || rent.duration > offer.max_duration) {
     return refuse(Code::kInvalidArgument, "the duration is outside the offer's bounds");
+  }
+  if (offer.notice > limits::kLongestNotice) {
+    return refuse(
+        Code::kInvalidArgument,
+        "the offer's notice is more than an hour: a provider that vanishes would keep the "
+        "escrow held for as long");
   }
   if (rent.slices == 0 || rent.slices > offer.slices) {
     return refuse(Code::kInvalidArgument, "the offer has not that many slices");
@@ -86,11 +97,10 @@ void Renter::OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand
     case Phase::kMetering:
     case Phase::kPaused:
       return Release(turn, lease);
-    case Phase::kCommitting:
-    case Phase::kOrdering:
-      // Not committed: the provider's commit_by, or the book's accept_by, gives the escrow back.
-      return Lose(turn, lease, "released before it began");
     case Phase::kEscrowing:
+    case Phase::kOrdering:
+    case Phase::kCommitting:
+      return Withdraw(turn, lease);
     case Phase::kLost:
     case Phase::kReleasing:
     case Phase::kClosing:
@@ -132,6 +142,31 @@ void Renter::OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand
   turn.Ask(what.book, carry);
 }
 
+bool Renter::OnJobReply(Turn& turn, const From& from, const Digest& re) {
+  const auto ask = job_asks_.find(re);
+  if (from.peer != leases_.at(jobs_.at(ask->second).lease).order.provider) return true;
+  // The provider has the job; its receipt comes by itself, and is asked for by lease queries.
+  turn.Settle(re);
+  job_asks_.erase(ask);
+  return true;
+}
+
+bool Renter::OnJobRefusal(Turn& turn, const From& from, const Refusal& refusal, bool passing) {
+  const auto ask = job_asks_.find(refusal.re);
+  JobState& job = jobs_.at(ask->second);
+  if (passing || from.peer != leases_.at(job.lease).order.provider) return true;
+  turn.Settle(refusal.re);
+  job_asks_.erase(ask);
+  if (job.at != JobStep::Event::kSubmitted) return true;
+  job.refused = refusal.sentence;
+  turn.Append(JobStep{.job = job.id,
+                      .lease = job.lease,
+                      .event = JobStep::Event::kFinished,
+                      .status = JobStatus::kFailed},
+              {});
+  return true;
+}
+
 void Renter::OnJobReceipt(Turn& turn, const From& from, const DocumentRef& document) {
   const auto receipt = Decode<JobReceipt>(*document);
   const auto it = receipt ? jobs_.find(receipt->job) : jobs_.end();
@@ -169,6 +204,7 @@ void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
       const Time closed = lease.story.empty() ? turn.now() : lease.story.back().first;
       if (turn.now() >= closed + kAskForReceipt) {
         turn.Settle(id);
+        job_asks_.erase(id);
         turn.Append(JobStep{.job = id,
                             .lease = job.lease,
                             .event = JobStep::Event::kFinished,

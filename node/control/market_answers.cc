@@ -40,6 +40,7 @@ json OfferRow(const Asked& asked, const OfferView& view) {
   json row = {{"id", view.id.Hex()},
               {"provider", view.provider.ToString()},
               {"name", view.provider_name},
+              {"own", view.provider == asked.agent().identity().id()},
               {"kind", offer.device_kind},
               {"model", offer.model},
               {"architecture", offer.architecture},

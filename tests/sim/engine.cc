@@ -99,6 +99,11 @@ void World::Make() {
       settings.provider.enabled = true;
       settings.provider.price = Rate{rng_.Between(1, 5'000'000)};
       settings.provider.clearing_peers = {identities[0].id()};
+      if (options_.providers_clear) {
+        settings.clearing.enabled = true;
+        settings.provider.clearing_peers.insert(settings.provider.clearing_peers.begin(),
+                                                identities[static_cast<size_t>(i)].id());
+      }
       settings.provider.offer_life = Minutes(5);
       settings.provider.longest_interval = Seconds(8);
       for (int d = 0; d < 2; ++d) {

@@ -24,6 +24,7 @@ struct Options {
   int renters = 2;
   bool faults = true;  // false: a quiet network, whole disks, and nobody's errands
   bool verbose = false;
+  bool providers_clear = false;  // each has a book of its own, and settles in it first
 };
 
 struct Outcome {

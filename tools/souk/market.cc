@@ -168,11 +168,14 @@ Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
     return Error(Code::kNotFound, fmt::format("no offer of {} matches; see: souk why '{}'",
                                               NumberAt(found, "total"), query));
   }
-  Status first = Ok();
+  Status first = Error(Code::kNotFound, "only offers of this node itself match");
+  bool others = false;
   for (const Json& offer : found["offers"]) {
+    if (FlagAt(offer, "own")) continue;
     const Status status = fits(offer);
     if (status) return offer;
-    if (first) first = status.error().Within("offer of " + TextAt(offer, "name"));
+    if (!others) first = status.error().Within("offer of " + TextAt(offer, "name"));
+    others = true;
   }
   return first.error();
 }

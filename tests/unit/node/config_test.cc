@@ -104,6 +104,7 @@ TEST(Config, RefusesKeysThatContradictEachOther) {
   EXPECT_NE(ErrorOf(ProviderText("min_duration = \"2h\"\nmax_duration = \"1h\"\n"))
                 .find("config.toml:8: [provider] min_duration"),
             std::string::npos);
+  EXPECT_NE(ErrorOf(ProviderText("notice = \"61m\"\n")).find("at most 1h"), std::string::npos);
   EXPECT_NE(ErrorOf(ProviderText("device = [\"auto\", \"cpu\"]\n")).find("auto takes every device"),
             std::string::npos);
   EXPECT_NE(ErrorOf("[node]\nname = \"a\"\n[clearing]\nenabled = true\n").find("must be reachable"),
