@@ -1,5 +1,9 @@
 #include "node/runner.h"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 #include "protocol/limits.h"
 
 namespace souk::node {
@@ -32,11 +36,24 @@ Status Runner::Commit(const Effects& effects) {
     // sign.
     return facts.empty() ? Ok() : parts_.store.Write(facts, ledger::Durability::kSynced);
   }
+  // A turn does not see the ids of the steps that are committed with it: the first entry keeps one.
+  std::set<Digest> named;
   std::vector<ledger::Draft> drafts;
-  drafts.reserve(effects.appends.size());
-  for (const AppendEntry& append : effects.appends) drafts.push_back({append.leaf, append.ids});
-  const auto committed = parts_.log.Commit(drafts, facts);
-  if (!committed) return committed.error();
+  for (auto next = effects.appends.begin(); next != effects.appends.end();) {
+    // What fell due at one instant may be more than a commit takes. All parts are on the disk
+    // before anything is sent, and a crash between two of them leaves a log that ends a little
+    // earlier.
+    drafts.clear();
+    for (; next != effects.appends.end() && drafts.size() < ledger::kMaxCommitEntries; ++next) {
+      ledger::Draft& draft = drafts.emplace_back();
+      draft.leaf = next->leaf;
+      std::copy_if(next->ids.begin(), next->ids.end(), std::back_inserter(draft.ids),
+                   [&](const Digest& id) { return named.insert(id).second; });
+    }
+    const auto committed = parts_.log.Commit(drafts, facts);
+    if (!committed) return committed.error();
+    facts = {};
+  }
   return Ok();
 }
 

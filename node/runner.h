@@ -1,5 +1,5 @@
-// Carries out an agent's effects in the order of R3: one synced batch with all appends, checkpoint
-// and slot, then the sends, then the work. The loop and the simulator both drive an agent through
+// Carries out an agent's effects in the order of R3: a synced batch with all appends, checkpoint and
+// slot (several where they are more than a commit takes), then the sends, then the work. The loop and the simulator both drive an agent through
 // this, so that whatever a peer has been told is already on disk in both.
 #pragma once
 

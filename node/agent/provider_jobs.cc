@@ -23,6 +23,13 @@ void Provider::OnJob(Turn& turn, const From& from) {
         std::string("the lease is ") + LeaseStateName(lease->state),
         "a job while the lease is metering");
   }
+  const auto open = std::count_if(open_jobs_.begin(), open_jobs_.end(), [&](const Digest& one) {
+    return jobs_.at(one).lease == lease->id;
+  });
+  if (static_cast<size_t>(open) >= limits::kOpenJobsPerLease) {
+    return turn.Refuse(from, RefusalCode::kBusy, "the lease has as many open jobs as it may have",
+                       "at most " + std::to_string(limits::kOpenJobsPerLease));
+  }
   if (!CheckNumber(turn, from, *lease, job->number)) return;
   uint64_t total = job->workload.size;
   for (const BlobRef& blob : job->blobs) {

@@ -110,6 +110,18 @@ void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) 
                                                       PhaseName(it->second.phase) +
                                                       "; a job needs one that is metering")});
   }
+  // Here rather than by the provider's refusal: a job that is asked for again later would meet the
+  // number of a younger one.
+  const auto waiting = std::count_if(open_jobs_.begin(), open_jobs_.end(), [&](const Digest& id) {
+    const JobState& open = jobs_.at(id);
+    return open.lease == what.lease && open.at == JobStep::Event::kSubmitted;
+  });
+  if (static_cast<size_t>(waiting) >= limits::kOpenJobsPerLease) {
+    return turn.Answer(
+        {.command = command,
+         .status = Error(Code::kExhausted, "the lease has as many open jobs as a provider takes: " +
+                                               std::to_string(limits::kOpenJobsPerLease))});
+  }
   const DocumentRef job = turn.Sign(Job{.lease = what.lease,
                                         .number = it->second.number + 1,
                                         .workload = what.workload,

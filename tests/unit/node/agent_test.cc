@@ -70,6 +70,10 @@ class Market : public testing::Test {
   uint64_t commands = 0;
 };
 
+Bytes LeafAt(uint64_t index) {
+  return *EncodeEntry({.sequence = index, .time = Time{1'700'000'000'000}, .outcome = Published{}});
+}
+
 // Somebody with a key of their own who talks to one peer.
 class Stranger {
  public:
@@ -80,15 +84,14 @@ class Stranger {
   }
   void Hello(const CurveKey& curve_on_card) { HelloAs(identity_, curve_on_card); }
   void HelloAs(const Identity& who, const CurveKey& curve_on_card) {
-    const DocumentRef card =
-        SignMessage(Card{.name = "stranger",
-                         .curve = curve_on_card,
-                         .checkpoint_key = who.CheckpointKey().public_key(),
-                         .log_name = LogName(who.id()),
-                         .sequence = 1,
-                         .issued = Wall(),
-                         .expires = Wall() + Hours(1)},
-                    who.key());
+    const DocumentRef card = SignMessage(Card{.name = "stranger",
+                                              .curve = curve_on_card,
+                                              .checkpoint_key = who.CheckpointKey().public_key(),
+                                              .log_name = LogName(who.id()),
+                                              .sequence = 1,
+                                              .issued = Wall(),
+                                              .expires = Wall() + Hours(1)},
+                                         who.key());
     Send({SignMessage(souk::Hello{.card = card->id(), .sent = Wall()}, who.key()), card});
   }
   Time Wall() const { return Time{1'700'000'000'000 + world_.now()}; }
@@ -126,6 +129,70 @@ class Stranger {
   Identity identity_;
   node::ConnectionId connection_ = 0;
 };
+
+// A renter turned hostile: its own keys, on its own connection to the provider.
+class Insider {
+ public:
+  Insider(World& world, Peer& renter, Peer& provider)
+      : world_(world), renter_(renter), provider_(provider) {
+    world_.tap = [this](int from, int, const node::Frames& frames) {
+      const auto document = Document::Open(*frames[0]);
+      const auto refusal = Decode<Refusal>(**document);
+      if (from == provider_.index && refusal) refusals_.push_back(refusal->code);
+      return true;
+    };
+  }
+  ~Insider() { world_.tap = {}; }
+  template <typename Message>
+  Digest Say(const Message& message) {
+    const DocumentRef document = SignMessage(message, renter_.identity.key());
+    node::DocumentArrived event{.curve = renter_.curve, .document = document};
+    for (const auto& [connection, link] : provider_.links) {
+      if (link.peer == renter_.index) event.connection = connection;
+    }
+    world_.Tell(provider_.index, event);
+    return document->id();
+  }
+  size_t Refusals() const { return refusals_.size(); }
+  RefusalCode LastRefusal() const { return refusals_.empty() ? RefusalCode{} : refusals_.back(); }
+
+ private:
+  World& world_;
+  Peer& renter_;
+  Peer& provider_;
+  std::vector<RefusalCode> refusals_ = {};
+};
+
+// ---- The commit ------------------------------------------------------------------------------
+
+TEST_F(Market, MoreEntriesThanACommitTakesAreCommittedBeforeAnythingIsSent) {
+  const uint64_t first = book().log->size();
+  node::Effects effects;
+  for (uint64_t i = 0; i < 10'000; ++i) effects.appends.push_back({LeafAt(first + i), {}});
+  bool answered = false;
+  std::vector<node::Event> follow;
+  node::Runner runner(
+      {*book().agent, *book().log, book().store, book(), book().workshop, book().blobs},
+      [&](const node::CommandAnswer&) {
+        answered = true;
+        EXPECT_EQ(book().log->size(), first + 10'000);
+      });
+  effects.answers.push_back({});
+  EXPECT_TRUE(runner.Run(std::move(effects), follow));
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(*book().log->Entry(first + 9999), LeafAt(first + 9999));
+}
+
+TEST_F(Market, AnIdThatComesTwiceInABatchNamesTheFirstEntry) {
+  const uint64_t first = book().log->size();
+  const Digest id = Sha256(AsBytes("both answers to one commit"));
+  node::Effects effects;
+  for (uint64_t i = 0; i < 5000; ++i) effects.appends.push_back({LeafAt(first + i), {}});
+  for (const uint64_t i : {3u, 4u, 4999u}) effects.appends[i].ids = {id};
+  std::vector<node::Event> follow;
+  EXPECT_TRUE(book().runner->Run(std::move(effects), follow));
+  EXPECT_EQ(*book().log->FindById(id), first + 3);
+}
 
 // ---- The whole way ---------------------------------------------------------------------------
 
@@ -520,6 +587,16 @@ TEST_F(HostileLeases, AVoucherByAnotherKeyLowerOrAboveTheEscrowIsRefused) {
   EXPECT_EQ(pay(lease.order.max_cost + Credits{1}, key), RefusalCode::kOverEscrow);
 }
 
+TEST_F(HostileLeases, MoreOpenJobsThanALeaseMayHaveAreRefused) {
+  Insider insider(world, renter(), provider());
+  for (uint64_t i = 0; i <= limits::kOpenJobsPerLease; ++i) {
+    EXPECT_EQ(insider.Refusals(), 0u);
+    insider.Say(Job{.lease = id, .number = 100 + i, .workload = {Sha256(AsBytes("never")), 9}});
+  }
+  EXPECT_EQ(insider.LastRefusal(), RefusalCode::kBusy);
+  EXPECT_EQ(provider().agent->provider().jobs().size(), limits::kOpenJobsPerLease);
+}
+
 TEST_F(HostileLeases, BlobsAreReadByTheJobsPartiesOnly) {
   const BlobRef secret = provider().blobs.Put({1, 2, 3});
   Stranger stranger(world, kProvider, 1);
@@ -544,6 +621,35 @@ TEST_F(HostileLeases, TheBookPaysNobodyElse) {
   stranger.Send({stranger.Sign(EscrowFetch{.escrow = lease.order.escrow})});
   EXPECT_EQ(stranger.Code(), RefusalCode::kNotYours);
   EXPECT_EQ(book().log->size(), size);
+}
+
+TEST_F(Hostile, EscrowsThatAllExpireAtOneInstantDoNotStopTheBook) {
+  Stranger stranger(world, kBook, 1);
+  const SigningKey account = stranger.identity().AccountKey(book().identity.id());
+  Command(kBook, node::IssueCommand{account.public_key(), Credits{5000}, "a burst"});
+  const Time accept_by = stranger.Wall() + Seconds(20);
+  for (uint64_t i = 0; i < 5000; ++i) {
+    Bytes nonce;
+    PutLe(nonce, i);
+    const DocumentRef escrow = SignMessage(Escrow{.book = book().identity.id(),
+                                                  .account = account.public_key(),
+                                                  .payee = provider().identity.id(),
+                                                  .nonce = Sha256(nonce),
+                                                  .voucher_key = account.public_key(),
+                                                  .amount = Credits{1},
+                                                  .accept_by = accept_by,
+                                                  .timeout = accept_by + Hours(1)},
+                                           account);
+    stranger.Send({stranger.Sign(Carry{.documents = {escrow->envelope()}})});
+  }
+  const auto balance = [&] {
+    return book().agent->clearing().book().Find(ledger::AccountId(account.public_key()));
+  };
+  ASSERT_EQ(balance().debits_pending, 5000u);
+  world.RunFor(25'000);
+  ASSERT_TRUE(book().up());
+  EXPECT_EQ(balance().debits_pending, 0u);
+  EXPECT_EQ(balance().Balance(), 5000);
 }
 
 TEST_F(HostileLeases, AnAccountIsShownToItsOwnerOnly) {
