@@ -205,7 +205,9 @@ Status FileBlobStore::TakeIn(const std::filesystem::path& dir, const std::filesy
     return Error(Code::kMismatch, path.string() + " has not the digest " + blob.ToString());
   }
   const std::filesystem::path to = PathOf(dir, blob);
-  if (::fsync(file.get()) != 0 || ::rename(path.c_str(), to.c_str()) != 0) {
+  // What is there already was checked when it came, and stays.
+  const auto named = [&] { return ::link(path.c_str(), to.c_str()) == 0 || errno == EEXIST; };
+  if (::fsync(file.get()) != 0 || !named()) {
     return Error(Code::kIo, ErrnoError("keeping " + path.string(), errno).message);
   }
   return SyncFolder(to.parent_path());

@@ -36,8 +36,8 @@ class FileBlobStore : public BlobStore {
   std::filesystem::path PathOf(const Digest& blob) const { return PathOf(dir_, blob); }
   static std::filesystem::path PathOf(const std::filesystem::path& dir, const Digest& blob);
 
-  // Checks a whole file against its digest and moves it into the store, durably. Thread-safe. The
-  // file must be on the same file system. kMismatch leaves it where it is.
+  // Checks a whole file against its digest and gives it a second name in the store, durably.
+  // Thread-safe, and the same again when it is repeated. The file must be on the same file system.
   static Status TakeIn(const std::filesystem::path& dir, const std::filesystem::path& file,
                        const Digest& blob);
 

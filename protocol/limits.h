@@ -11,6 +11,8 @@ namespace souk::limits {
 // R1: a document is at most 16 KiB; larger things are blobs.
 inline constexpr size_t kDocumentBytes = 16 * 1024;
 inline constexpr size_t kKindBytes = 32;
+// What an envelope adds to its payload at most: kind, signer, signature, lengths.
+inline constexpr size_t kEnvelopeBytes = 1 + kKindBytes + 32 + 64 + 4;
 // Payloads of documents that others must hand on inside their own (an order shown to the book with
 // its acceptance): none can be made so large that it cannot be shown.
 inline constexpr size_t kNestedBytes = 4 * 1024;

@@ -4,6 +4,20 @@
 #include "node/agent/provider.h"
 
 namespace souk::node {
+namespace {
+
+// Whether every peer will decode it: a worker's word must not stop the node, nor spoil its log.
+bool Fits(const JobReceipt& receipt) {
+  const auto plain = [](const JobOutput& output) {
+    return !output.name.empty() && output.name.size() <= limits::kNameBytes &&
+           output.blob.size <= limits::kBlobBytes;
+  };
+  return receipt.outputs.size() <= limits::kOutputsPerJob &&
+         std::all_of(receipt.outputs.begin(), receipt.outputs.end(), plain) &&
+         EncodePayload(receipt).size() + limits::kEnvelopeBytes <= limits::kDocumentBytes;
+}
+
+}  // namespace
 
 void Provider::OnJob(Turn& turn, const From& from) {
   const Digest id = from.document()->id();
@@ -137,12 +151,17 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
     receipt.architecture = device->architecture;
     receipt.driver = device->driver;
   }
+  if (!Fits(receipt)) {
+    receipt.status = JobStatus::kFailed;
+    receipt.sentence = "the job's outputs do not fit a receipt";
+    receipt.outputs.clear();
+  }
   const DocumentRef document = turn.Sign(receipt);
   const PeerId renter = lease.renter;
   turn.Append(JobStep{.job = job.id,
                       .lease = job.lease,
                       .event = JobStep::Event::kFinished,
-                      .status = event.status},
+                      .status = receipt.status},
               {document});
   turn.Tell(renter, document);
 }

@@ -266,6 +266,40 @@ TEST_F(WorkshopTest, FindsAResultThatNobodyHasSeen) {
   }
 }
 
+TEST_F(WorkshopTest, BelievesNoResultWithOtherOutputsThanTheWorkloads) {
+  Start(lease_);
+  const integration::CongruenceWork work(10);
+  const StartJob job = JobOf(lease_, "job", work);
+  shop_->Run(job);
+  ASSERT_TRUE(Wait<JobEnded>());
+  const auto honest = gpu::ReadResult(JobFolder("job") / gpu::kResultFile);
+  ASSERT_TRUE(honest);
+  const BlobRef others = Put(Bytes{1, 2, 3});
+  using Change = std::function<void(gpu::WorkerResult&)>;
+  const std::vector<Change> changes = {
+      [&](gpu::WorkerResult& result) {
+        result.outputs[0].digest = others.digest;
+        result.outputs[0].bytes = others.size;
+        std::filesystem::remove(JobFolder("job") / gpu::OutputFileName(0));
+      },
+      [](gpu::WorkerResult& result) { result.outputs.resize(300, result.outputs[0]); },
+      [](gpu::WorkerResult& result) { result.outputs.clear(); },
+      [](gpu::WorkerResult& result) { result.outputs[0].file = "other.npy"; },
+      [](gpu::WorkerResult& result) { result.workload = IdOf("another"); }};
+  for (const Change& change : changes) {
+    gpu::WorkerResult result = *honest;
+    change(result);
+    ASSERT_TRUE(WriteFileAtomic(JobFolder("job") / gpu::kResultFile, *gpu::EncodeResult(result)));
+    Reopen();
+    Start(lease_);
+    shop_->Run(job);
+    const auto ended = Wait<JobEnded>();
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->status, JobStatus::kLost);
+    EXPECT_TRUE(ended->outputs.empty());
+  }
+}
+
 TEST_F(WorkshopTest, StopsWhatAFormerDaemonLeft) {
   Start(lease_);
   shop_->Run(JobOf(lease_, "job", integration::CongruenceWork(500'000)));
