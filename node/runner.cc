@@ -178,10 +178,12 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
     parts_.workshop.Run(*job);
   } else if (const auto* chunk = std::get_if<WriteChunk>(&work)) {
     const auto whole = parts_.blobs.Write(*chunk);
-    if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, true});
+    if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, chunk->from, true});
     if (!whole && whole.error().code == Code::kMismatch)
-      follow.push_back(BlobLanded{chunk->blob, false});
+      follow.push_back(BlobLanded{chunk->blob, chunk->from, false});
     if (!whole && whole.error().code == Code::kIo) return whole.error();
+  } else if (const auto* drop = std::get_if<DropPartial>(&work)) {
+    parts_.blobs.Drop(*drop);
   } else if (const auto* confirm = std::get_if<ConfirmLog>(&work)) {
     return Confirm(*confirm, follow);
   } else if (const auto* halt = std::get_if<Halt>(&work)) {

@@ -79,7 +79,6 @@ class Provider {
   void OnWorkerGone(Turn& turn, const WorkerGone& event);
   void OnJobProgressed(Turn& turn, const JobProgressed& event);
   void OnJobEnded(Turn& turn, const JobEnded& event);
-  void OnBlobLanded(Turn& turn, Blobs& blobs, const BlobLanded& event);
   void OnDrain(Turn& turn, bool drain);
   // Fetches what jobs wait for; called every turn.
   void FetchBlobs(Turn& turn, Blobs& blobs);

@@ -69,42 +69,21 @@ void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
     wanted.push_back(job.job.workload);
     for (const BlobRef& blob : wanted) {
       const auto here = turn.view().BlobSize(blob.digest);
-      if (here && *here != blob.size) {
-        // The digest is right, so the job's word on the size is wrong.
-        FinishJob(
-            turn, job,
-            {.job = id,
-             .status = JobStatus::kFailed,
-             .sentence = "blob " + blob.digest.ToString() + " has not the size that the job says"});
-        complete = false;
-        break;
-      }
-      if (here) continue;
+      if (here == blob.size) continue;
       complete = false;
-      blobs.Fetch(turn, blob, lease.renter, id);
+      // Where it is here the digest is right, so the job's word on the size is wrong.
+      const Status comes = here ? Error(Code::kMismatch, "it has not the size that the job says")
+                                : blobs.Fetch(turn, blob, lease.renter, id);
+      if (comes) continue;
+      FinishJob(turn, job,
+                {.job = id,
+                 .status = JobStatus::kFailed,
+                 .sentence = "blob " + blob.digest.ToString() + ": " + comes.error().message});
+      break;
     }
     if (!complete) continue;
     turn.Append(JobStep{.job = id, .lease = job.lease, .event = JobStep::Event::kStarted}, {});
     turn.Do(StartJob{job.lease, lease.acceptance.fence, id, job.job.workload, job.job.blobs});
-  }
-}
-
-void Provider::OnBlobLanded(Turn& turn, Blobs& blobs, const BlobLanded& event) {
-  if (event.matches) return;
-  const std::set<Digest> open = open_jobs_;
-  for (const Digest& id : open) {
-    const JobState& job = jobs_.at(id);
-    if (job.at != JobStep::Event::kAccepted) continue;
-    const bool names = job.job.workload.digest == event.blob ||
-                       std::any_of(job.job.blobs.begin(), job.job.blobs.end(),
-                                   [&](const BlobRef& blob) { return blob.digest == event.blob; });
-    if (!names) continue;
-    blobs.Forget(event.blob);
-    FinishJob(turn, job,
-              {.job = id,
-               .status = JobStatus::kFailed,
-               .sentence =
-                   "blob " + event.blob.ToString() + " arrived with other bytes than its digest"});
   }
 }
 

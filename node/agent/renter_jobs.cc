@@ -193,7 +193,15 @@ void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
     for (const JobOutput& output : job.receipt->outputs) {
       if (turn.view().BlobSize(output.blob.digest)) continue;
       complete = false;
-      blobs.Fetch(turn, output.blob, lease.order.provider, id);
+      const Status comes = blobs.Fetch(turn, output.blob, lease.order.provider, id);
+      if (comes) continue;
+      job.refused = "output " + output.name + ": " + comes.error().message;
+      turn.Append(JobStep{.job = id,
+                          .lease = job.lease,
+                          .event = JobStep::Event::kFetched,
+                          .status = JobStatus::kFailed},
+                  {});
+      break;
     }
     if (complete) {
       turn.Append(JobStep{.job = id,
@@ -202,27 +210,6 @@ void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
                           .status = job.receipt->status},
                   {});
     }
-  }
-}
-
-void Renter::OnBlobLanded(Turn& turn, const BlobLanded& event) {
-  if (event.matches) return;
-  const std::set<Digest> open = open_jobs_;
-  for (const Digest& id : open) {
-    JobState& job = jobs_.at(id);
-    if (!job.receipt) continue;
-    const auto& outputs = job.receipt->outputs;
-    const bool names = std::any_of(outputs.begin(), outputs.end(), [&](const JobOutput& output) {
-      return output.blob.digest == event.blob;
-    });
-    if (!names) continue;
-    // Asking again would bring the same: the receipt and the bytes contradict each other.
-    job.refused = "the provider sent other bytes than its receipt says";
-    turn.Append(JobStep{.job = id,
-                        .lease = job.lease,
-                        .event = JobStep::Event::kFetched,
-                        .status = JobStatus::kFailed},
-                {});
   }
 }
 

@@ -597,6 +597,54 @@ TEST_F(HostileLeases, MoreOpenJobsThanALeaseMayHaveAreRefused) {
   EXPECT_EQ(provider().agent->provider().jobs().size(), limits::kOpenJobsPerLease);
 }
 
+TEST_F(HostileLeases, AJobWhoseBlobsAreRefusedFailsAndHoldsNobodyUp) {
+  Digest job;
+  {
+    // Its own node knows nothing of this job, so it serves nothing for it.
+    Insider insider(world, renter(), provider());
+    std::vector<BlobRef> blobs;
+    for (uint8_t i = 0; i < 8; ++i) blobs.push_back({Sha256(Bytes{i}), 5'000'000});
+    job = insider.Say(Job{.lease = id, .number = 100, .workload = {Sha256({}), 0}, .blobs = blobs});
+    world.RunFor(3000);
+  }
+  const auto& failed = provider().agent->provider().jobs().at(job);
+  ASSERT_TRUE(failed.receipt);
+  EXPECT_EQ(Decode<JobReceipt>(*failed.receipt)->status, JobStatus::kFailed);
+}
+
+TEST_F(HostileLeases, AnEmptyBlobOfAnotherDigestFailsItsJob) {
+  Insider insider(world, renter(), provider());
+  const Digest job =
+      insider.Say(Job{.lease = id, .number = 100, .workload = {Sha256(AsBytes("x")), 0}});
+  EXPECT_TRUE(provider().agent->provider().jobs().at(job).receipt);
+}
+
+TEST_F(HostileLeases, TransfersEndWithTheJobsThatWantThem) {
+  const auto submit = [&](uint8_t from, size_t count) {
+    std::vector<BlobRef> blobs;
+    for (uint8_t i = 0; i < count; ++i) {
+      blobs.push_back(renter().blobs.Put(Bytes(1000, static_cast<uint8_t>(from + i))));
+    }
+    Command(kRenter, node::JobCommand{LastLease().id, renter().blobs.Put({from}), blobs, "work"});
+  };
+  world.tap = [](int, int, const node::Frames& frames) {
+    return (*Document::Open(*frames[0]))->kind() != Kind::kBlobChunk;
+  };
+  submit(1, 2 * node::Blobs::kActive);
+  world.RunFor(3000);
+  Command(kRenter, node::ReleaseCommand{id});
+  world.RunFor(5000);
+  world.tap = {};
+  Rent(Seconds(60));
+  world.RunFor(5000);
+  ASSERT_EQ(LastLease().phase, node::Renter::Phase::kMetering);
+  submit(100, 1);
+  world.RunFor(20'000);
+  EXPECT_TRUE(std::any_of(
+      provider().agent->provider().jobs().begin(), provider().agent->provider().jobs().end(),
+      [&](const auto& job) { return job.second.lease == LastLease().id && job.second.receipt; }));
+}
+
 TEST_F(HostileLeases, BlobsAreReadByTheJobsPartiesOnly) {
   const BlobRef secret = provider().blobs.Put({1, 2, 3});
   Stranger stranger(world, kProvider, 1);
