@@ -230,7 +230,9 @@ Result<std::vector<FoundDevice>> JailedWorkshop::FindDevices(const std::string& 
   const auto add = [&](const std::string& name) -> Result<bool> {
     ASSIGN_OR_RETURN(const auto info, Probe(name));
     if (!info) return false;
-    devices_[info->uuid] = name;
+    if (!devices_.try_emplace(info->uuid, name).second) {
+      return Error(Code::kDuplicate, "device " + name + " is rented out already: name it once");
+    }
     out.push_back({name, *info});
     return true;
   };
