@@ -176,6 +176,8 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
     parts_.workshop.Stop(*stop);
   } else if (const auto* job = std::get_if<StartJob>(&work)) {
     parts_.workshop.Run(*job);
+  } else if (const auto* cancelled = std::get_if<StopJob>(&work)) {
+    parts_.workshop.Cancel(*cancelled);
   } else if (const auto* chunk = std::get_if<WriteChunk>(&work)) {
     const auto whole = parts_.blobs.Write(*chunk);
     if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, chunk->from, true});

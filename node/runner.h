@@ -29,6 +29,7 @@ class Workshop {
   virtual void Start(const StartWorker& start) = 0;
   virtual void Stop(const StopWorker& stop) = 0;
   virtual void Run(const StartJob& job) = 0;
+  virtual void Cancel(const StopJob& job) = 0;
 };
 
 // Content-addressed files. Whole blobs are checked and durable.

@@ -297,6 +297,19 @@ void JailedWorkshop::Run(const StartJob& job) {
   Pump(bench);
 }
 
+void JailedWorkshop::Cancel(const StopJob& cancelled) {
+  const auto it = benches_.find(cancelled.lease);
+  if (it == benches_.end()) return;
+  Bench& bench = it->second;
+  std::erase_if(bench.waiting,
+                [&](const StartJob& waiting) { return waiting.job == cancelled.job; });
+  if (!bench.running || bench.running->job.job != cancelled.job) return;
+  Note(cancelled.job, "cancelled");
+  Dismiss(bench, std::move(bench.running->worker));
+  bench.running.reset();
+  Pump(bench);
+}
+
 // ---- Spares ----------------------------------------------------------------------------------
 
 // A spare of a former daemon, where one waits.

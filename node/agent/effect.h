@@ -73,6 +73,11 @@ struct StartJob {
   BlobRef workload = {};
   std::vector<BlobRef> blobs = {};
 };
+// The job was cancelled; its lease goes on.
+struct StopJob {
+  Digest lease = {};
+  Digest job = {};
+};
 // Bytes of a blob in the order of their offsets; after the last one the runner checks the digest,
 // makes the blob durable and says BlobLanded.
 struct WriteChunk {
@@ -98,8 +103,8 @@ struct ConfirmLog {
 struct Halt {
   std::string sentence = {};
 };
-using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, WriteChunk,
-                          DropPartial, ConfirmLog, Halt>;
+using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, StopJob,
+                          WriteChunk, DropPartial, ConfirmLog, Halt>;
 
 struct CommandAnswer {
   uint64_t command = 0;

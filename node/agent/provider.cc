@@ -179,7 +179,7 @@ void Provider::StartClosing(Turn& turn, const Digest& id, LeaseEvent event, Clos
   const bool had_worker = lease.state != LeaseState::kReserved;
   CancelJobs(turn, id,
              reason == CloseReason::kDeviceLost ? JobStatus::kLost : JobStatus::kCancelled,
-             CloseReasonName(reason));
+             std::string("the lease ended: ") + CloseReasonName(reason));
   const DocumentRef close = turn.Sign(Close{.lease = id,
                                             .number = lease.provider_number + 1,
                                             .reason = reason,
@@ -501,6 +501,9 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
       const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
       const Duration over = MeteredAt(lease, now) - covered;
       if (over >= lease.grace && now >= lease.not_late_before) {
+        // A paused lease is not metered, so it computes nothing.
+        StopJobs(turn, id);
+        CancelJobs(turn, id, JobStatus::kCancelled, "the lease paused: its voucher is late");
         Step(turn, id, LeaseEvent::kVoucherLate, CloseReason::kNone);
       }
       return;

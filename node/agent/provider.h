@@ -126,7 +126,8 @@ class Provider {
   void RunLeaseTimers(Turn& turn, const Digest& lease);
   void AckVoucher(Turn& turn, const From& from, const Lease& lease);
   void FinishJob(Turn& turn, const JobState& job, const JobEnded& event);
-  void CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const char* why);
+  void CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const std::string& why);
+  void StopJobs(Turn& turn, const Digest& lease) const;
 
   ledger::NodeBook book_;
   std::map<Digest, Lease> leases_ = {};

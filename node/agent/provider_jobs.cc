@@ -145,13 +145,20 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
   turn.Tell(renter, document);
 }
 
-void Provider::CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const char* why) {
+void Provider::CancelJobs(Turn& turn, const Digest& lease, JobStatus status,
+                          const std::string& why) {
   const std::set<Digest> open = open_jobs_;
   for (const Digest& id : open) {
     const JobState& job = jobs_.at(id);
-    if (job.lease != lease) continue;
-    FinishJob(turn, job,
-              {.job = id, .status = status, .sentence = std::string("the lease ended: ") + why});
+    if (job.lease == lease) FinishJob(turn, job, {.job = id, .status = status, .sentence = why});
+  }
+}
+
+// Where the worker goes with its lease, nothing needs to be said of its jobs.
+void Provider::StopJobs(Turn& turn, const Digest& lease) const {
+  for (const Digest& id : open_jobs_) {
+    const JobState& job = jobs_.at(id);
+    if (job.lease == lease && job.at == JobStep::Event::kStarted) turn.Do(StopJob{lease, id});
   }
 }
 

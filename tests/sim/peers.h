@@ -45,6 +45,7 @@ class SimWorkshop : public node::Workshop {
   void Start(const node::StartWorker& start) override;
   void Stop(const node::StopWorker& stop) override;
   void Run(const node::StartJob& job) override;
+  void Cancel(const node::StopJob& job) override { running_.erase(job.job); }
 
   // Dies of itself: an Xid, the OOM killer.
   void KillOne(uint64_t which);

@@ -619,6 +619,23 @@ TEST_F(HostileLeases, AnEmptyBlobOfAnotherDigestFailsItsJob) {
   EXPECT_TRUE(provider().agent->provider().jobs().at(job).receipt);
 }
 
+TEST_F(HostileLeases, APausedLeaseComputesNothing) {
+  const BlobRef workload = renter().blobs.Put({1});
+  Command(kRenter, node::JobCommand{id, workload, {}, "work"});
+  world.RunFor(40);
+  ASSERT_EQ(provider().agent->provider().jobs().size(), 1u);
+  const auto& job = provider().agent->provider().jobs().begin()->second;
+  ASSERT_EQ(job.at, JobStep::Event::kStarted);
+  // The device takes its time, and no voucher comes.
+  world.tap = [](int from, int, const node::Frames&) { return from != kRenter; };
+  provider().workshop.Cancel({id, job.id});
+  world.RunFor(provider().settings.provider.grace.ms + 9000);
+  EXPECT_NE(ProvidersLease(id).state, LeaseState::kMetering);
+  ASSERT_TRUE(job.receipt);
+  EXPECT_EQ(Decode<JobReceipt>(*job.receipt)->status, JobStatus::kCancelled);
+  EXPECT_NE(Decode<JobReceipt>(*job.receipt)->sentence.find("paused"), std::string::npos);
+}
+
 TEST_F(HostileLeases, TransfersEndWithTheJobsThatWantThem) {
   const auto submit = [&](uint8_t from, size_t count) {
     std::vector<BlobRef> blobs;

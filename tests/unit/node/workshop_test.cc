@@ -199,6 +199,20 @@ TEST_F(WorkshopTest, ReplacesASpareThatWasKilled) {
   EXPECT_EQ(ended->status, JobStatus::kDone) << ended->sentence;
 }
 
+TEST_F(WorkshopTest, RunsTheNextJobOnceOneWasCancelled) {
+  Start(lease_);
+  const integration::CongruenceWork endless(500'000), next(10);
+  const StartJob first = JobOf(lease_, "endless", endless);
+  shop_->Run(first);
+  shop_->Run(JobOf(lease_, "next", next));
+  ASSERT_TRUE(Wait<JobProgressed>());
+  shop_->Cancel({lease_, first.job});
+  const auto ended = Wait<JobEnded>();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->job, IdOf("next"));
+  EXPECT_EQ(ended->status, JobStatus::kDone);
+}
+
 TEST_F(WorkshopTest, FailsAJobThatNamesABlobItDoesNotBring) {
   Start(lease_);
   StartJob job = JobOf(lease_, "job", integration::CongruenceWork(5));
