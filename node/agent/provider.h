@@ -35,7 +35,8 @@ class Provider {
     std::set<Digest> renter_documents = {};
     Digest nonce = {};
     bool reserved = false;  // its slices are held in the device book
-    bool shown = false;     // the book has seen the acceptance
+    bool shown = false;     // the book has seen the acceptance (remembered)
+    Time accept_by = {};    // until then the book must have, on its own log's clock
     Credits best = {};
     Time commit_by = {}, ready_by = {}, settle_at = {}, end = {};
     std::optional<Time> metering_since = {};  // of the running span
@@ -133,8 +134,9 @@ class Provider {
   std::map<Digest, Lease> leases_ = {};
   std::set<Digest> open_leases_ = {};  // not closed, or not settled with the book
   std::map<Digest, JobState> jobs_ = {};
-  std::set<Digest> open_jobs_ = {};        // not finished
-  std::map<Digest, Digest> escrows_ = {};  // escrow, lease
+  std::set<Digest> open_jobs_ = {};         // not finished
+  std::map<Digest, Digest> escrows_ = {};   // escrow, lease
+  std::map<Digest, Time> accept_bys_ = {};  // of escrows seen whose lease is not accepted yet
   uint64_t offer_sequence_ = 0;
   struct OwnOffer {
     Offer offer = {};
@@ -145,9 +147,10 @@ class Provider {
   DocumentRef withdrawal_ = {};  // the newest
   // Not in the ledger.
   static constexpr const char* kDrainingKey = "draining";
-  std::map<Digest, OpenOrder> orders_ = {};  // by order id
-  std::map<Digest, Digest> fetches_ = {};    // fetch document, order
-  std::map<Digest, Digest> book_asks_ = {};  // show, post or void document, lease
+  static constexpr const char* kShownKey = "shown/";  // with the lease's id
+  std::map<Digest, OpenOrder> orders_ = {};           // by order id
+  std::map<Digest, Digest> fetches_ = {};             // fetch document, order
+  std::map<Digest, Digest> book_asks_ = {};           // show, post or void document, lease
   // What this role has published in this run; gossip starts empty.
   Time republish_at_ = {};
   bool draining_ = false;  // remembered: drained nodes stay so over a restart

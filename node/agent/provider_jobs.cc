@@ -64,6 +64,8 @@ void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
     const JobState& job = jobs_.at(id);
     if (job.at != JobStep::Event::kAccepted) continue;
     const Lease& lease = leases_.at(job.lease);
+    // Until the book holds the escrow for this lease, work might be done for nothing.
+    if (!lease.shown) continue;
     bool complete = true;
     std::vector<BlobRef> wanted = job.job.blobs;
     wanted.push_back(job.job.workload);

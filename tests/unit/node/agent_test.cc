@@ -636,6 +636,34 @@ TEST_F(HostileLeases, APausedLeaseComputesNothing) {
   EXPECT_NE(Decode<JobReceipt>(*job.receipt)->sentence.find("paused"), std::string::npos);
 }
 
+TEST_F(Market, NoWorkIsDoneOnAnEscrowThatTheBookWasNotShown) {
+  world.tap = [](int from, int to, const node::Frames& frames) {
+    return from != kProvider || to != kBook || (*Document::Open(*frames[0]))->kind() != Kind::kShow;
+  };
+  Rent(Minutes(10));
+  world.RunFor(8000);
+  ASSERT_EQ(LastLease().phase, node::Renter::Phase::kMetering);
+  const Digest id = LastLease().id;
+  Command(kRenter, node::JobCommand{id, renter().blobs.Put({1}), {}, "work"});
+  world.RunFor(8000);
+  ASSERT_EQ(provider().agent->provider().jobs().size(), 1u);
+  EXPECT_EQ(provider().agent->provider().jobs().begin()->second.at, JobStep::Event::kAccepted);
+  world.RunFor(60'000);
+  EXPECT_EQ(ProvidersLease(id).state, LeaseState::kClosed);
+  EXPECT_EQ(ProvidersLease(id).reason, CloseReason::kClearingLost);
+}
+
+TEST_F(Market, WhatTheBookWasShownIsKnownAfterARestartWithoutTheBook) {
+  Rent(Minutes(10));
+  world.RunFor(5000);
+  const Digest id = LastLease().id;
+  ASSERT_TRUE(ProvidersLease(id).shown);
+  world.tap = [](int from, int to, const node::Frames&) { return from != kBook && to != kBook; };
+  world.Restart(kProvider);
+  world.RunFor(90'000);
+  EXPECT_EQ(ProvidersLease(id).state, LeaseState::kMetering);
+}
+
 TEST_F(HostileLeases, TransfersEndWithTheJobsThatWantThem) {
   const auto submit = [&](uint8_t from, size_t count) {
     std::vector<BlobRef> blobs;
