@@ -45,7 +45,7 @@ struct LaunchRequest {
 // What a launch may use before it is stopped with kExhausted.
 struct LaunchBudget {
   uint64_t thread_instructions = UINT64_MAX;  // counted by the cpu device
-  uint64_t milliseconds = UINT64_MAX;         // kept by the cuda device
+  uint64_t milliseconds = UINT64_MAX;         // of wall time
 };
 
 struct LaunchStats {

@@ -88,18 +88,18 @@ Result<std::unique_ptr<FileBlobStore>> FileBlobStore::Open(const std::filesystem
 std::filesystem::path FileBlobStore::PathOf(const std::filesystem::path& dir, const Digest& blob) {
   return dir / kBlobs / kWhole / blob.Hex();
 }
-std::filesystem::path FileBlobStore::PartialPath(const Digest& blob) const {
-  return dir_ / kBlobs / kPartial / blob.Hex();
+std::filesystem::path FileBlobStore::PartialPath(const Source& source) const {
+  return dir_ / kBlobs / kPartial / (source.first.Hex() + "-" + ToHex(source.second.bytes));
 }
 
 std::optional<uint64_t> FileBlobStore::BlobSize(const Digest& blob) const {
   return SizeOf(PathOf(blob));
 }
 
-uint64_t FileBlobStore::PartialBlobSize(const Digest& blob) const {
-  const auto it = partials_.find(blob);
+uint64_t FileBlobStore::PartialBlobSize(const Digest& blob, const PeerId& from) const {
+  const auto it = partials_.find({blob, from});
   if (it != partials_.end()) return it->second.size;
-  return SizeOf(PartialPath(blob)).value_or(0);
+  return SizeOf(PartialPath({blob, from})).value_or(0);
 }
 
 bool FileBlobStore::Indexed(const Digest& id) const {
@@ -138,26 +138,27 @@ void FileBlobStore::CloseOldest() {
   partials_.erase(oldest);
 }
 
-Result<FileBlobStore::Partial*> FileBlobStore::Resume(const Digest& blob) {
-  const auto it = partials_.find(blob);
+Result<FileBlobStore::Partial*> FileBlobStore::Resume(const Source& source) {
+  const auto it = partials_.find(source);
   if (it == partials_.end()) {
     if (partials_.size() >= kPartials) CloseOldest();
-    const std::filesystem::path path = PartialPath(blob);
+    const std::filesystem::path path = PartialPath(source);
     Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return Error(Code::kIo, ErrnoError("opening " + path.string(), errno).message);
     Partial partial;
     ASSIGN_OR_RETURN(partial.size, HashRest(file.get(), partial.hasher));
     partial.fd = file.Release();
-    partials_.emplace(blob, std::move(partial));
+    partials_.emplace(source, std::move(partial));
   }
-  Partial& partial = partials_.at(blob);
+  Partial& partial = partials_.at(source);
   partial.last_use = ++uses_;
   return &partial;
 }
 
 Result<bool> FileBlobStore::Write(const WriteChunk& chunk) {
   if (BlobSize(chunk.blob)) return true;
-  ASSIGN_OR_RETURN(Partial* const partial, Resume(chunk.blob));
+  const Source source{chunk.blob, chunk.from};
+  ASSIGN_OR_RETURN(Partial* const partial, Resume(source));
   ByteView bytes = *chunk.bytes;
   if (chunk.total > limits::kBlobBytes || chunk.offset > partial->size ||
       chunk.offset + bytes.size() > chunk.total) {
@@ -168,21 +169,32 @@ Result<bool> FileBlobStore::Write(const WriteChunk& chunk) {
   if (const Status wrote = WriteAll(partial->fd, bytes); !wrote) {
     // Nobody knows how much arrived: the next write looks at the file again.
     ::close(partial->fd);
-    partials_.erase(chunk.blob);
+    partials_.erase(source);
     return wrote.error();
   }
   partial->hasher.Update(bytes);
   partial->size += bytes.size();
   if (partial->size < chunk.total) return false;
-  return Complete(chunk.blob);
+  return Complete(source);
 }
 
-Result<bool> FileBlobStore::Complete(const Digest& blob) {
-  Partial& partial = partials_.at(blob);
+void FileBlobStore::Drop(const DropPartial& drop) {
+  const Source source{drop.blob, drop.from};
+  const auto it = partials_.find(source);
+  if (it != partials_.end()) {
+    ::close(it->second.fd);
+    partials_.erase(it);
+  }
+  ::unlink(PartialPath(source).c_str());
+}
+
+Result<bool> FileBlobStore::Complete(const Source& source) {
+  const Digest& blob = source.first;
+  Partial& partial = partials_.at(source);
   const Descriptor file(partial.fd);
   const Digest digest = partial.hasher.Finish();
-  partials_.erase(blob);
-  const std::filesystem::path path = PartialPath(blob);
+  partials_.erase(source);
+  const std::filesystem::path path = PartialPath(source);
   if (digest != blob) {
     ::unlink(path.c_str());
     return Error(Code::kMismatch, "the bytes have not the digest " + blob.ToString());
@@ -205,7 +217,9 @@ Status FileBlobStore::TakeIn(const std::filesystem::path& dir, const std::filesy
     return Error(Code::kMismatch, path.string() + " has not the digest " + blob.ToString());
   }
   const std::filesystem::path to = PathOf(dir, blob);
-  if (::fsync(file.get()) != 0 || ::rename(path.c_str(), to.c_str()) != 0) {
+  // What is there already was checked when it came, and stays.
+  const auto named = [&] { return ::link(path.c_str(), to.c_str()) == 0 || errno == EEXIST; };
+  if (::fsync(file.get()) != 0 || !named()) {
     return Error(Code::kIo, ErrnoError("keeping " + path.string(), errno).message);
   }
   return SyncFolder(to.parent_path());

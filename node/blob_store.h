@@ -1,5 +1,6 @@
 // Content-addressed files in DIR/blobs/: sha256/<64 hex> are whole, checked and durable;
-// partial/<64 hex> are on their way.
+// partial/<64 hex>-<64 hex> are on their way from the peer
+// with that key.
 #pragma once
 
 #include <filesystem>
@@ -24,7 +25,7 @@ class FileBlobStore : public BlobStore {
   ~FileBlobStore() override;
 
   std::optional<uint64_t> BlobSize(const Digest& blob) const override;
-  uint64_t PartialBlobSize(const Digest& blob) const override;
+  uint64_t PartialBlobSize(const Digest& blob, const PeerId& from) const override;
   bool Indexed(const Digest& id) const override;
 
   // kNotFound; kInvalidArgument for a range outside the blob.
@@ -32,12 +33,13 @@ class FileBlobStore : public BlobStore {
   // Bytes that are there already are passed over, a gap is kInvalidArgument. kMismatch where the
   // whole has another digest: it is thrown away. kIo: the disk failed.
   Result<bool> Write(const WriteChunk& chunk) override;
+  void Drop(const DropPartial& drop) override;
 
   std::filesystem::path PathOf(const Digest& blob) const { return PathOf(dir_, blob); }
   static std::filesystem::path PathOf(const std::filesystem::path& dir, const Digest& blob);
 
-  // Checks a whole file against its digest and moves it into the store, durably. Thread-safe. The
-  // file must be on the same file system. kMismatch leaves it where it is.
+  // Checks a whole file against its digest and gives it a second name in the store, durably.
+  // Thread-safe, and the same again when it is repeated. The file must be on the same file system.
   static Status TakeIn(const std::filesystem::path& dir, const std::filesystem::path& file,
                        const Digest& blob);
 
@@ -49,14 +51,15 @@ class FileBlobStore : public BlobStore {
     uint64_t last_use = 0;
   };
   FileBlobStore(std::filesystem::path dir, const ledger::Log& log);
-  std::filesystem::path PartialPath(const Digest& blob) const;
-  Result<Partial*> Resume(const Digest& blob);
+  using Source = std::pair<Digest, PeerId>;
+  std::filesystem::path PartialPath(const Source& source) const;
+  Result<Partial*> Resume(const Source& source);
   void CloseOldest();
-  Result<bool> Complete(const Digest& blob);
+  Result<bool> Complete(const Source& source);
 
   const std::filesystem::path dir_;
   const ledger::Log& log_;
-  std::map<Digest, Partial> partials_ = {};
+  std::map<Source, Partial> partials_ = {};
   uint64_t uses_ = 0;
 };
 

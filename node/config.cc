@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "node/address.h"
 #include "protocol/base/file.h"
@@ -225,6 +226,13 @@ Status CheckProvider(const Section& section, const Config& config) {
   if (provider.devices.size() > 1 && std::find(provider.devices.begin(), provider.devices.end(),
                                                "auto") != provider.devices.end()) {
     return section.At("device", "auto takes every device: name it alone");
+  }
+  std::set<std::string> devices;
+  for (const std::string& device : provider.devices) {
+    // The first GPU is what "cuda" takes too.
+    if (!devices.insert(device == "cuda" ? "cuda:0" : device).second) {
+      return section.At("device", "names \"" + device + "\" twice");
+    }
   }
   if (provider.clearing_peers.empty()) {
     return section.At("clearing", "is empty: in whose book shall this provider be paid?");

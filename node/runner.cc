@@ -1,5 +1,7 @@
 #include "node/runner.h"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "protocol/limits.h"
@@ -34,20 +36,24 @@ Status Runner::Commit(const Effects& effects) {
     // sign.
     return facts.empty() ? Ok() : parts_.store.Write(facts, ledger::Durability::kSynced);
   }
-  std::vector<ledger::Draft> drafts;
-  drafts.reserve(effects.appends.size());
-  // Several steps make one batch, and each knows only its own: a document that two of them record
-  // is found in the first.
+  // A turn does not see the ids of the steps that are committed with it: the first entry keeps one.
   std::set<Digest> named;
-  for (const AppendEntry& append : effects.appends) {
-    std::vector<Digest> ids;
-    for (const Digest& id : append.ids) {
-      if (named.insert(id).second) ids.push_back(id);
+  std::vector<ledger::Draft> drafts;
+  for (auto next = effects.appends.begin(); next != effects.appends.end();) {
+    // What fell due at one instant may be more than a commit takes. All parts are on the disk
+    // before anything is sent, and a crash between two of them leaves a log that ends a little
+    // earlier.
+    drafts.clear();
+    for (; next != effects.appends.end() && drafts.size() < ledger::kMaxCommitEntries; ++next) {
+      ledger::Draft& draft = drafts.emplace_back();
+      draft.leaf = next->leaf;
+      std::copy_if(next->ids.begin(), next->ids.end(), std::back_inserter(draft.ids),
+                   [&](const Digest& id) { return named.insert(id).second; });
     }
-    drafts.push_back({append.leaf, std::move(ids)});
+    const auto committed = parts_.log.Commit(drafts, facts);
+    if (!committed) return committed.error();
+    facts = {};
   }
-  const auto committed = parts_.log.Commit(drafts, facts);
-  if (!committed) return committed.error();
   return Ok();
 }
 
@@ -170,12 +176,16 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
     parts_.workshop.Stop(*stop);
   } else if (const auto* job = std::get_if<StartJob>(&work)) {
     parts_.workshop.Run(*job);
+  } else if (const auto* cancelled = std::get_if<StopJob>(&work)) {
+    parts_.workshop.Cancel(*cancelled);
   } else if (const auto* chunk = std::get_if<WriteChunk>(&work)) {
     const auto whole = parts_.blobs.Write(*chunk);
-    if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, true});
+    if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, chunk->from, true});
     if (!whole && whole.error().code == Code::kMismatch)
-      follow.push_back(BlobLanded{chunk->blob, false});
+      follow.push_back(BlobLanded{chunk->blob, chunk->from, false});
     if (!whole && whole.error().code == Code::kIo) return whole.error();
+  } else if (const auto* drop = std::get_if<DropPartial>(&work)) {
+    parts_.blobs.Drop(*drop);
   } else if (const auto* confirm = std::get_if<ConfirmLog>(&work)) {
     return Confirm(*confirm, follow);
   } else if (const auto* halt = std::get_if<Halt>(&work)) {

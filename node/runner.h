@@ -1,6 +1,7 @@
-// Carries out an agent's effects in the order of R3: one synced batch with all appends, checkpoint
-// and slot, then the sends, then the work. The loop and the simulator both drive an agent through
-// this, so that whatever a peer has been told is already on disk in both.
+// Carries out an agent's effects in the order of R3: a synced batch with all appends, checkpoint
+// and slot (several where they are more than a commit takes), then the sends, then the work. The
+// loop and the simulator both drive an agent through this, so that whatever a peer has been told is
+// already on disk in both.
 #pragma once
 
 #include <functional>
@@ -28,6 +29,7 @@ class Workshop {
   virtual void Start(const StartWorker& start) = 0;
   virtual void Stop(const StopWorker& stop) = 0;
   virtual void Run(const StartJob& job) = 0;
+  virtual void Cancel(const StopJob& job) = 0;
 };
 
 // Content-addressed files. Whole blobs are checked and durable.
@@ -38,6 +40,7 @@ class BlobStore : public View {
   // Appends to a partial blob; true where that completed it: checked against its digest and
   // durable, or thrown away (kMismatch).
   virtual Result<bool> Write(const WriteChunk& chunk) = 0;
+  virtual void Drop(const DropPartial& drop) = 0;
 };
 
 // Loop thread only.

@@ -16,6 +16,7 @@
 #include "node/blob_store.h"
 #include "protocol/base/check.h"
 #include "protocol/base/file.h"
+#include "protocol/limits.h"
 #include "protocol/text.h"
 
 namespace souk::node {
@@ -64,7 +65,33 @@ std::string Hex8(const Digest& id) {
   return id.Hex().substr(0, 8);
 }
 
-// Moves the outputs into the blob store, on the errands' thread.
+static_assert(gpu::kMaxOutputs == limits::kOutputsPerJob);
+
+Result<gpu::Workload> ReadWorkload(const std::filesystem::path& dir, const StartJob& job) {
+  const auto bytes =
+      ReadFile(FileBlobStore::PathOf(dir, job.workload.digest), gpu::kMaxWorkloadBytes);
+  if (!bytes) return bytes.error().Within("the workload");
+  auto workload = gpu::DecodeWorkload(*bytes);
+  if (!workload) return workload.error().Within("the workload");
+  RETURN_IF_ERROR(gpu::CheckWorkload(*workload));
+  return workload;
+}
+
+// A worker that was taken over writes what it likes into its result.
+Status CheckIsOf(const gpu::WorkerResult& result, const StartJob& job,
+                 const gpu::Workload& workload) {
+  const bool fits =
+      result.workload == job.workload.digest &&
+      std::equal(result.outputs.begin(), result.outputs.end(), workload.outputs.begin(),
+                 workload.outputs.end(), [](const gpu::OutputFile& one, const gpu::Output& due) {
+                   return one.file == due.file;
+                 });
+  if (!fits) return Error(Code::kFault, "the worker's result is not of this workload");
+  return Ok();
+}
+
+// Takes the outputs into the blob store, on the errands' thread. Each must be in the job's folder:
+// by its digest alone a worker could claim another job's.
 JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
                      const gpu::WorkerResult& result) {
   JobEnded ended{.job = job.job,
@@ -73,19 +100,23 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
                  .launches = result.stats.launches,
                  .thread_instructions = result.stats.thread_instructions,
                  .result_class = ptx::ClassName(result.result_class)};
+  const auto lose = [&](const std::string& why) {
+    return JobEnded{.job = job.job, .status = JobStatus::kLost, .sentence = why};
+  };
+  const auto workload = ReadWorkload(dir, job);
+  const Status fits =
+      workload ? CheckIsOf(result, job, *workload) : Status(workload.error().Within("keeping"));
+  if (!fits) return lose(fits.error().message);
   const std::filesystem::path folder = JailedWorkshop::JobFolder(dir, job.job);
   for (size_t i = 0; i < result.outputs.size(); ++i) {
     const gpu::OutputFile& output = result.outputs[i];
     const std::filesystem::path file = folder / gpu::OutputFileName(static_cast<uint32_t>(i));
     const Status kept = FileBlobStore::TakeIn(dir, file, output.digest);
-    // A former daemon may have moved it before it went down.
-    const bool there = std::filesystem::exists(FileBlobStore::PathOf(dir, output.digest));
-    if (!kept && !(kept.error().code == Code::kNotFound && there)) {
-      ended.status = JobStatus::kLost;
-      ended.sentence = "keeping output " + output.file + ": " + kept.error().message;
-      ended.outputs.clear();
-      return ended;
-    }
+    if (!kept) return lose("keeping output " + output.file + ": " + kept.error().message);
+    std::error_code error;
+    const uint64_t bytes =
+        std::filesystem::file_size(FileBlobStore::PathOf(dir, output.digest), error);
+    if (error || bytes != output.bytes) return lose("output " + output.file + " has another size");
     ended.outputs.push_back({output.file, {output.digest, output.bytes}});
   }
   return ended;
@@ -199,7 +230,9 @@ Result<std::vector<FoundDevice>> JailedWorkshop::FindDevices(const std::string& 
   const auto add = [&](const std::string& name) -> Result<bool> {
     ASSIGN_OR_RETURN(const auto info, Probe(name));
     if (!info) return false;
-    devices_[info->uuid] = name;
+    if (!devices_.try_emplace(info->uuid, name).second) {
+      return Error(Code::kDuplicate, "device " + name + " is rented out already: name it once");
+    }
     out.push_back({name, *info});
     return true;
   };
@@ -261,6 +294,19 @@ void JailedWorkshop::Run(const StartJob& job) {
                                  [&](const StartJob& one) { return one.job == job.job; });
   if (known || Reattach(bench, job)) return;
   bench.waiting.push_back(job);
+  Pump(bench);
+}
+
+void JailedWorkshop::Cancel(const StopJob& cancelled) {
+  const auto it = benches_.find(cancelled.lease);
+  if (it == benches_.end()) return;
+  Bench& bench = it->second;
+  std::erase_if(bench.waiting,
+                [&](const StartJob& waiting) { return waiting.job == cancelled.job; });
+  if (!bench.running || bench.running->job.job != cancelled.job) return;
+  Note(cancelled.job, "cancelled");
+  Dismiss(bench, std::move(bench.running->worker));
+  bench.running.reset();
   Pump(bench);
 }
 
@@ -355,22 +401,17 @@ void JailedWorkshop::Pump(Bench& bench) {
 
 // What the worker gets. Errors are the job's own.
 Result<gpu::WorkerRun> JailedWorkshop::Prepare(const StartJob& job) const {
-  const std::filesystem::path encoding = FileBlobStore::PathOf(options_.dir, job.workload.digest);
-  auto bytes = ReadFile(encoding, gpu::kMaxWorkloadBytes);
-  if (!bytes) return bytes.error().Within("the workload");
-  const auto workload = gpu::DecodeWorkload(*bytes);
-  if (!workload) return workload.error().Within("the workload");
-  RETURN_IF_ERROR(gpu::CheckWorkload(*workload));
+  ASSIGN_OR_RETURN(const gpu::Workload workload, ReadWorkload(options_.dir, job));
   gpu::WorkerRun run;
   run.job = job.job;
   run.fence = job.fence;
   run.folder = JobFolder(options_.dir, job.job);
   run.workload_digest = job.workload.digest;
-  run.workload = encoding;
-  run.outputs = static_cast<uint32_t>(workload->outputs.size());
+  run.workload = FileBlobStore::PathOf(options_.dir, job.workload.digest);
+  run.outputs = static_cast<uint32_t>(workload.outputs.size());
   std::set<Digest> brought;
   for (const BlobRef& blob : job.blobs) brought.insert(blob.digest);
-  for (const gpu::BlobRef& blob : gpu::BlobsOf(*workload)) {
+  for (const gpu::BlobRef& blob : gpu::BlobsOf(workload)) {
     if (!brought.contains(blob.digest)) {
       return Error(Code::kNotFound, "the workload names blob " + blob.digest.ToString() +
                                         ", which the job does not bring");

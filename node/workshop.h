@@ -50,6 +50,7 @@ class JailedWorkshop : public Workshop {
   void Start(const StartWorker& start) override;
   void Stop(const StopWorker& stop) override;
   void Run(const StartJob& job) override;
+  void Cancel(const StopJob& cancelled) override;
 
   // Readable when Receive has something. Receive is also to be called every few dozen milliseconds.
   int fd() const { return epoll_; }
@@ -121,6 +122,7 @@ class NoWorkshop : public Workshop {
   void Start(const StartWorker&) override {}
   void Stop(const StopWorker&) override {}
   void Run(const StartJob&) override {}
+  void Cancel(const StopJob&) override {}
 };
 
 }  // namespace souk::node

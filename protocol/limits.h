@@ -11,6 +11,8 @@ namespace souk::limits {
 // R1: a document is at most 16 KiB; larger things are blobs.
 inline constexpr size_t kDocumentBytes = 16 * 1024;
 inline constexpr size_t kKindBytes = 32;
+// What an envelope adds to its payload at most: kind, signer, signature, lengths.
+inline constexpr size_t kEnvelopeBytes = 1 + kKindBytes + 32 + 64 + 4;
 // Payloads of documents that others must hand on inside their own (an order shown to the book with
 // its acceptance): none can be made so large that it cannot be shown.
 inline constexpr size_t kNestedBytes = 4 * 1024;
@@ -38,6 +40,8 @@ inline constexpr size_t kEndpointBytes = 256;
 inline constexpr size_t kEndpoints = 8;
 inline constexpr size_t kClearingPeersPerOffer = 16;
 inline constexpr size_t kOutputsPerJob = 64;
+// A lease's jobs run one after the other, and each that waits has its blobs looked for every turn.
+inline constexpr size_t kOpenJobsPerLease = 16;
 inline constexpr uint32_t kSlices = 1024;
 // Amounts: 10^9 credits, so that sums of a million of them stay within 63 bits.
 inline constexpr Credits kAmount{1'000'000'000'000'000};

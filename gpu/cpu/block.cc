@@ -11,6 +11,9 @@ namespace {
 // Thread-instructions that a warp runs before the block's other warps have their turn: only warps
 // that wait for each other through memory need it.
 inline constexpr uint64_t kSlice = 1u << 18;
+// Thread-instructions between two looks at the clock, and what a block's preparation counts as.
+inline constexpr uint64_t kBetweenLooks = 1u << 18;
+inline constexpr uint64_t kBlockCost = 1u << 10;
 inline constexpr uint32_t kBarriers = 16;
 
 void Broadcast(uint8_t* at, uint8_t bytes, uint64_t value) {
@@ -242,7 +245,16 @@ void BlockRunner::StartWarps() {
   if (memory_.local_bytes != 0) local_.Clear(memory_.local_bytes * warps_.size() * kLanes);
 }
 
+// Looks at the clock some hundred times a second, however the work is cut into blocks.
+bool BlockRunner::IsLate(uint64_t executed) {
+  unwatched_ += executed;
+  if (unwatched_ < kBetweenLooks) return false;
+  unwatched_ = 0;
+  return std::chrono::steady_clock::now() >= deadline_;
+}
+
 BlockEnd BlockRunner::Run(uint64_t block, uint64_t limit, uint64_t* executed) {
+  if (IsLate(kBlockCost)) return BlockEnd::kTimeOver;
   FillBlock(block);
   StartWarps();
   while (true) {
@@ -265,6 +277,7 @@ BlockEnd BlockRunner::Run(uint64_t block, uint64_t limit, uint64_t* executed) {
         fault_ = w.fault;
         return BlockEnd::kFault;
       }
+      if (IsLate(w.executed - before)) return BlockEnd::kTimeOver;
     }
     if (finished) return BlockEnd::kFinished;
     fault_ = Fault{};

@@ -1,6 +1,7 @@
 // Runs one block after another on the calling thread.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "gpu/cpu/program.h"
@@ -16,7 +17,7 @@ struct LaunchShape {
   uint64_t blocks() const { return uint64_t{grid.x} * grid.y * grid.z; }
 };
 
-enum class BlockEnd : uint8_t { kFinished, kFault, kExhausted };
+enum class BlockEnd : uint8_t { kFinished, kFault, kExhausted, kTimeOver };
 
 // Memory that is mapped when asked for and kept for the next launch. Zeroed on demand.
 class Pages {
@@ -44,6 +45,9 @@ class BlockRunner {
   // memory: the device's; its shared, local, sites and params are set here.
   Status Prepare(const Program& program, const LaunchShape& shape, const Memory& memory,
                  ByteView params);
+  // No block runs on past this for long. What a launch computes does not depend on it: it ends, or
+  // it comes to nothing.
+  void StopAt(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
   // Adds what the block used to *executed; stops where that exceeds limit.
   BlockEnd Run(uint64_t block, uint64_t limit, uint64_t* executed);
 
@@ -51,6 +55,7 @@ class BlockRunner {
   Error FaultError(uint64_t block) const;
 
  private:
+  bool IsLate(uint64_t executed);
   void FillWarp(uint32_t warp);
   void FillBlock(uint64_t block);
   void StartWarps();
@@ -69,6 +74,8 @@ class BlockRunner {
   Pages shared_ = {};
   Pages local_ = {};
   Fault fault_ = {};
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+  uint64_t unwatched_ = 0;  // thread-instructions since the clock was looked at
 };
 
 // "(1,2,3)" of a linear index.

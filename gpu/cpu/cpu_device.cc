@@ -232,9 +232,8 @@ Result<LaunchStats> CpuDevice::Launch(ModuleHandle module, const LaunchRequest& 
   memory.arena = arena_.base();
   memory.allocations = arena_.allocations().data();
   memory.allocation_count = arena_.allocations().size();
-  Result<uint64_t> executed =
-      launcher_.Run(program, shape, memory, request.params, program.exact ? options_.threads : 1,
-                    budget.thread_instructions);
+  Result<uint64_t> executed = launcher_.Run(program, shape, memory, request.params,
+                                            program.exact ? options_.threads : 1, budget);
   if (!executed) {
     if (executed.error().code == Code::kFault) {
       broken_ = true;

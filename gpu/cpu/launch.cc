@@ -1,6 +1,7 @@
 #include "gpu/cpu/launch.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,16 @@ namespace {
 Error Exhausted(const Program& program, uint64_t budget) {
   return Error(Code::kExhausted, "kernel " + program.name + " used up its budget of " +
                                      std::to_string(budget) + " thread-instructions");
+}
+
+Error TimeOver(const Program& program) {
+  return Error(Code::kExhausted, "kernel " + program.name + " used up the time limit");
+}
+
+std::chrono::steady_clock::time_point Deadline(uint64_t milliseconds) {
+  constexpr uint64_t kForever = 1'000'000'000'000;  // thirty years; more could overflow the clock
+  if (milliseconds > kForever) return std::chrono::steady_clock::time_point::max();
+  return std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
 }
 
 // Blocks are handed out in chunks, in order. Chunks that are done out of order wait in a window
@@ -43,9 +54,11 @@ class Schedule {
       Done done;
       done.here = true;
       const uint64_t end = std::min(blocks_, (chunk + 1) * chunk_blocks_);
-      for (uint64_t b = chunk * chunk_blocks_; b < end && !done.error && !done.exhausted; ++b) {
+      for (uint64_t b = chunk * chunk_blocks_;
+           b < end && !done.error && !done.exhausted && !done.late; ++b) {
         const BlockEnd how = runner.Run(b, left, &done.executed);
         done.exhausted = how == BlockEnd::kExhausted;
+        done.late = how == BlockEnd::kTimeOver;
         if (how == BlockEnd::kFault) done.error = runner.FaultError(b);
       }
       Finish(chunk, std::move(done));
@@ -61,6 +74,7 @@ class Schedule {
   struct Done {
     bool here = false;
     bool exhausted = false;
+    bool late = false;
     uint64_t executed = 0;
     std::optional<Error> error = std::nullopt;
   };
@@ -74,6 +88,8 @@ class Schedule {
         error_ = Exhausted(program_, budget_);
       } else if (first.error) {
         error_ = first.error;
+      } else if (first.late) {
+        error_ = TimeOver(program_);
       }
       charged_ += first.executed;
       first = Done{};
@@ -102,24 +118,27 @@ class Schedule {
 
 Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
                                const Memory& memory, ByteView params, uint32_t threads,
-                               uint64_t budget) {
+                               const LaunchBudget& budget) {
   const uint64_t blocks = shape.blocks();
   const uint32_t workers =
       static_cast<uint32_t>(std::clamp<uint64_t>(threads, 1, std::max<uint64_t>(blocks, 1)));
+  const auto deadline = Deadline(budget.milliseconds);
   while (runners_.size() < workers) runners_.push_back(std::make_unique<BlockRunner>());
   for (uint32_t i = 0; i < workers; ++i) {
     RETURN_IF_ERROR(runners_[i]->Prepare(program, shape, memory, params));
+    runners_[i]->StopAt(deadline);
   }
   if (workers == 1) {
     uint64_t executed = 0;
     for (uint64_t b = 0; b < blocks; ++b) {
-      const BlockEnd how = runners_[0]->Run(b, budget, &executed);
+      const BlockEnd how = runners_[0]->Run(b, budget.thread_instructions, &executed);
       if (how == BlockEnd::kFault) return runners_[0]->FaultError(b);
-      if (how == BlockEnd::kExhausted) return Exhausted(program, budget);
+      if (how == BlockEnd::kExhausted) return Exhausted(program, budget.thread_instructions);
+      if (how == BlockEnd::kTimeOver) return TimeOver(program);
     }
     return executed;
   }
-  Schedule schedule(program, blocks, workers, budget);
+  Schedule schedule(program, blocks, workers, budget.thread_instructions);
   std::vector<std::thread> others;
   for (uint32_t i = 1; i < workers; ++i) {
     others.emplace_back([&schedule, this, i] { schedule.Work(*runners_[i]); });

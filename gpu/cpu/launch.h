@@ -12,9 +12,9 @@ namespace souk::gpu::cpu {
 // One launch at a time.
 class Launcher {
  public:
-  // Thread-instructions used; kExhausted over budget; kFault.
+  // Thread-instructions used; kExhausted over budget, in instructions or time; kFault.
   Result<uint64_t> Run(const Program& program, const LaunchShape& shape, const Memory& memory,
-                       ByteView params, uint32_t threads, uint64_t budget);
+                       ByteView params, uint32_t threads, const LaunchBudget& budget);
 
  private:
   std::vector<std::unique_ptr<BlockRunner>> runners_ = {};  // kept for their memory

@@ -188,7 +188,9 @@ Status CheckSteps(const Workload& workload, const std::vector<Step>& steps, size
 }
 
 Status CheckOutputs(const Workload& workload) {
-  if (workload.outputs.size() > kMaxBuffers) return Large("it has too many outputs");
+  if (workload.outputs.size() > kMaxOutputs) {
+    return Large("it has more than " + std::to_string(kMaxOutputs) + " outputs");
+  }
   std::set<std::string> files;
   std::set<uint32_t> buffers;
   for (size_t i = 0; i < workload.outputs.size(); ++i) {

@@ -38,6 +38,7 @@ inline constexpr size_t kMaxWorkloadBytes = 1 << 20;  // its encoding: one blob 
 inline constexpr size_t kMaxModules = 16;
 inline constexpr size_t kMaxModuleBytes = 16 << 20;
 inline constexpr size_t kMaxBuffers = 256;
+inline constexpr size_t kMaxOutputs = 64;  // what a job's receipt can list (limits::kOutputsPerJob)
 inline constexpr size_t kMaxRank = 8;
 inline constexpr size_t kMaxNameBytes = 64;
 inline constexpr size_t kMaxKernelNameBytes = 1024;  // C++ names are mangled

@@ -145,12 +145,7 @@ void Agent::On(Turn& turn, const Event& event) {
   if (const auto* command = std::get_if<CommandArrived>(&event)) return OnCommand(turn, *command);
   // What workers and blobs do is asked for again once the log may sign (Provider::Start).
   if (!may_sign_) return;
-  if (const auto* landed = std::get_if<BlobLanded>(&event)) {
-    blobs_.OnLanded(turn, *landed);
-    provider_.OnBlobLanded(turn, blobs_, *landed);
-    renter_.OnBlobLanded(turn, *landed);
-    return;
-  }
+  if (const auto* landed = std::get_if<BlobLanded>(&event)) return blobs_.OnLanded(*landed);
   if (const auto* ready = std::get_if<WorkerReady>(&event))
     return provider_.OnWorkerReady(turn, *ready);
   if (const auto* gone = std::get_if<WorkerGone>(&event))
@@ -205,6 +200,7 @@ void Agent::OnRefusal(Turn& turn, const From& from) {
   if (!refusal) return;
   if (refusal->code == RefusalCode::kNotBound) connections_.OnNotBound(turn, from.connection);
   if (!may_sign_ || connections_.Bound(from.connection) != from.peer) return;
+  if (blobs_.OnRefusal(from, *refusal)) return;
   if (settings_.provider.enabled && provider_.OnRefusal(turn, from, *refusal)) return;
   if (settings_.renter.enabled) renter_.OnRefusal(turn, from, *refusal);
 }

@@ -26,13 +26,17 @@ void Clearing::Fold(const Entry& entry) {
     const Time to = entry.time + limits::kWindow;
     CHECK(book_.FoldResumed(entry.time, to).has_value());
     std::set<std::pair<Time, Digest>> moved;
-    for (const auto& [at, id] : unshown_) moved.insert({at <= entry.time ? to : at, id});
+    for (const auto& [at, id] : unshown_) {
+      Time& accept_by = escrows_.at(id).accept_by;
+      if (at <= entry.time) accept_by = to;
+      moved.insert({accept_by, id});
+    }
     unshown_ = std::move(moved);
     return;
   }
   if (const auto* shown = std::get_if<Shown>(&entry.outcome)) {
     EscrowState& state = escrows_.at(shown->escrow);
-    std::erase_if(unshown_, [&](const auto& item) { return item.second == shown->escrow; });
+    unshown_.erase({state.accept_by, shown->escrow});
     state.shown = true;
     state.lease = shown->lease;
     state.last_entry = entry.sequence;
@@ -50,7 +54,8 @@ void Clearing::Fold(const Entry& entry) {
       escrows_[record.id] = {.escrow = *escrow,
                              .document = (*document)->id(),
                              .held_entry = entry.sequence,
-                             .last_entry = entry.sequence};
+                             .last_entry = entry.sequence,
+                             .accept_by = escrow->accept_by};
       owners_[AccountId(escrow->account)] = escrow->account;
       unshown_.insert({escrow->accept_by, record.id});
     } else if (record.kind == TransferRecord::Kind::kSingle) {
@@ -64,14 +69,15 @@ void Clearing::Fold(const Entry& entry) {
       EscrowState& state = escrows_.at(record.pending);
       state.settled_by = record.id;
       state.last_entry = entry.sequence;
-      std::erase_if(unshown_, [&](const auto& item) { return item.second == record.pending; });
+      unshown_.erase({state.accept_by, record.pending});
     }
   }
 }
 
 void Clearing::RunTimers(Turn& turn) {
   // One entry each: an expiry is found by its escrow, and a burst of them stays below an entry's
-  // size.
+  // size. All that is due comes before anything else is decided (R4), so nothing bounds a burst but
+  // the escrows there are; the runner splits its commit.
   for (const TransferRecord& record : book_.DueExpiries(turn.now())) {
     turn.Append(Booked{.transfers = {record}}, {});
   }

@@ -73,13 +73,24 @@ struct StartJob {
   BlobRef workload = {};
   std::vector<BlobRef> blobs = {};
 };
+// The job was cancelled; its lease goes on.
+struct StopJob {
+  Digest lease = {};
+  Digest job = {};
+};
 // Bytes of a blob in the order of their offsets; after the last one the runner checks the digest,
 // makes the blob durable and says BlobLanded.
 struct WriteChunk {
   Digest blob = {};
+  PeerId from = {};
   uint64_t offset = 0;
   uint64_t total = 0;
   SharedBytes bytes = {};
+};
+// The part of a blob that has come from this peer is wanted no more.
+struct DropPartial {
+  Digest blob = {};
+  PeerId from = {};
 };
 // The other side said what it holds of this node's log (R3). A note that fits leads to
 // LogConfirmed, and later receipts on this connection prove consistency from it; one that
@@ -92,8 +103,8 @@ struct ConfirmLog {
 struct Halt {
   std::string sentence = {};
 };
-using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, WriteChunk,
-                          ConfirmLog, Halt>;
+using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, StopJob,
+                          WriteChunk, DropPartial, ConfirmLog, Halt>;
 
 struct CommandAnswer {
   uint64_t command = 0;

@@ -66,9 +66,11 @@ struct JobEnded {
   std::string result_class = {};
 };
 
-// A blob is whole, checked and durable; or its bytes did not have its digest and were thrown away.
+// A blob is whole, checked and durable; or the bytes of this peer did not have its digest and were
+// thrown away.
 struct BlobLanded {
   Digest blob = {};
+  PeerId from = {};
   bool matches = true;
 };
 

@@ -146,6 +146,10 @@ void Provider::Start(Turn& turn) {
 
 void Provider::Restore(std::string_view key, ByteView value) {
   if (key == kDrainingKey) draining_ = value.size() == 1 && value[0] != 0;
+  if (!key.starts_with(kShownKey)) return;
+  const auto lease = Digest::Parse(key.substr(std::string_view(kShownKey).size()));
+  const auto it = lease ? leases_.find(*lease) : leases_.end();
+  if (it != leases_.end()) it->second.shown = true;
 }
 
 void Provider::OnDrain(Turn& turn, bool drain) {
@@ -179,7 +183,7 @@ void Provider::StartClosing(Turn& turn, const Digest& id, LeaseEvent event, Clos
   const bool had_worker = lease.state != LeaseState::kReserved;
   CancelJobs(turn, id,
              reason == CloseReason::kDeviceLost ? JobStatus::kLost : JobStatus::kCancelled,
-             CloseReasonName(reason));
+             std::string("the lease ended: ") + CloseReasonName(reason));
   const DocumentRef close = turn.Sign(Close{.lease = id,
                                             .number = lease.provider_number + 1,
                                             .reason = reason,
@@ -249,6 +253,7 @@ void Provider::OnBookReply(Turn& turn, const From& from, const Digest& id, const
   if (const auto* shown = std::get_if<Shown>(&entry.outcome)) {
     if (shown->escrow != lease.order.escrow || shown->lease != id) return;
     lease.shown = true;
+    turn.Remember(kShownKey + id.Hex(), {});
     turn.Settle(from.document()->id());
     return AskBook(turn, id);
   }
@@ -481,6 +486,10 @@ void Provider::OnLeaseQuery(Turn& turn, const From& from) {
 void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
   const Lease& lease = leases_.at(id);
   const Time now = turn.now();
+  // The book gives an escrow back that it was shown nothing for by then.
+  if (!lease.shown && now >= std::max(lease.accept_by, lease.not_late_before)) {
+    LoseEscrow(turn, id);
+  }
   switch (lease.state) {
     case LeaseState::kReserved:
       if (now >= lease.commit_by) {
@@ -501,6 +510,9 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
       const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
       const Duration over = MeteredAt(lease, now) - covered;
       if (over >= lease.grace && now >= lease.not_late_before) {
+        // A paused lease is not metered, so it computes nothing.
+        StopJobs(turn, id);
+        CancelJobs(turn, id, JobStatus::kCancelled, "the lease paused: its voucher is late");
         Step(turn, id, LeaseEvent::kVoucherLate, CloseReason::kNone);
       }
       return;

@@ -35,7 +35,8 @@ class Provider {
     std::set<Digest> renter_documents = {};
     Digest nonce = {};
     bool reserved = false;  // its slices are held in the device book
-    bool shown = false;     // the book has seen the acceptance
+    bool shown = false;     // the book has seen the acceptance (remembered)
+    Time accept_by = {};    // until then the book must have, on its own log's clock
     Credits best = {};
     Time commit_by = {}, ready_by = {}, settle_at = {}, end = {};
     std::optional<Time> metering_since = {};  // of the running span
@@ -79,7 +80,6 @@ class Provider {
   void OnWorkerGone(Turn& turn, const WorkerGone& event);
   void OnJobProgressed(Turn& turn, const JobProgressed& event);
   void OnJobEnded(Turn& turn, const JobEnded& event);
-  void OnBlobLanded(Turn& turn, Blobs& blobs, const BlobLanded& event);
   void OnDrain(Turn& turn, bool drain);
   // Fetches what jobs wait for; called every turn.
   void FetchBlobs(Turn& turn, Blobs& blobs);
@@ -127,14 +127,16 @@ class Provider {
   void RunLeaseTimers(Turn& turn, const Digest& lease);
   void AckVoucher(Turn& turn, const From& from, const Lease& lease);
   void FinishJob(Turn& turn, const JobState& job, const JobEnded& event);
-  void CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const char* why);
+  void CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const std::string& why);
+  void StopJobs(Turn& turn, const Digest& lease) const;
 
   ledger::NodeBook book_;
   std::map<Digest, Lease> leases_ = {};
   std::set<Digest> open_leases_ = {};  // not closed, or not settled with the book
   std::map<Digest, JobState> jobs_ = {};
-  std::set<Digest> open_jobs_ = {};        // not finished
-  std::map<Digest, Digest> escrows_ = {};  // escrow, lease
+  std::set<Digest> open_jobs_ = {};         // not finished
+  std::map<Digest, Digest> escrows_ = {};   // escrow, lease
+  std::map<Digest, Time> accept_bys_ = {};  // of escrows seen whose lease is not accepted yet
   uint64_t offer_sequence_ = 0;
   struct OwnOffer {
     Offer offer = {};
@@ -145,9 +147,10 @@ class Provider {
   DocumentRef withdrawal_ = {};  // the newest
   // Not in the ledger.
   static constexpr const char* kDrainingKey = "draining";
-  std::map<Digest, OpenOrder> orders_ = {};  // by order id
-  std::map<Digest, Digest> fetches_ = {};    // fetch document, order
-  std::map<Digest, Digest> book_asks_ = {};  // show, post or void document, lease
+  static constexpr const char* kShownKey = "shown/";  // with the lease's id
+  std::map<Digest, OpenOrder> orders_ = {};           // by order id
+  std::map<Digest, Digest> fetches_ = {};             // fetch document, order
+  std::map<Digest, Digest> book_asks_ = {};           // show, post or void document, lease
   // What this role has published in this run; gossip starts empty.
   Time republish_at_ = {};
   bool draining_ = false;  // remembered: drained nodes stay so over a restart

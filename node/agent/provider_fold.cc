@@ -43,6 +43,12 @@ void Provider::Fold(const Entry& entry) {
     if (it->second.state == LeaseState::kClosed) open_leases_.erase(settled->lease);
     return;
   }
+  if (const auto* seen = std::get_if<EscrowSeen>(&entry.outcome)) {
+    // A renter's log has the same, without the escrow.
+    if (entry.documents.empty()) return;
+    accept_bys_[seen->lease] = Content<Escrow>(Trusted(entry.documents[0])).accept_by;
+    return;
+  }
   const auto* published = std::get_if<Published>(&entry.outcome);
   if (published == nullptr) return;
   for (const TransferRecord& record : published->transfers) {
@@ -95,6 +101,9 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
     lease.commit_by = lease.acceptance.commit_by;
     lease.ready_by = lease.acceptance.ready_by;
     lease.reserved = true;
+    const auto accept_by = accept_bys_.find(step.lease);
+    if (accept_by != accept_bys_.end()) lease.accept_by = accept_by->second;
+    accept_bys_.erase(step.lease);
     // It was accepted on a live offer, so the offer is here.
     lease.grace = own_offers_.at(order.offer).offer.grace;
     escrows_[order.escrow] = step.lease;

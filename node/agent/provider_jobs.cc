@@ -4,6 +4,20 @@
 #include "node/agent/provider.h"
 
 namespace souk::node {
+namespace {
+
+// Whether every peer will decode it: a worker's word must not stop the node, nor spoil its log.
+bool Fits(const JobReceipt& receipt) {
+  const auto plain = [](const JobOutput& output) {
+    return !output.name.empty() && output.name.size() <= limits::kNameBytes &&
+           output.blob.size <= limits::kBlobBytes;
+  };
+  return receipt.outputs.size() <= limits::kOutputsPerJob &&
+         std::all_of(receipt.outputs.begin(), receipt.outputs.end(), plain) &&
+         EncodePayload(receipt).size() + limits::kEnvelopeBytes <= limits::kDocumentBytes;
+}
+
+}  // namespace
 
 void Provider::OnJob(Turn& turn, const From& from) {
   const Digest id = from.document()->id();
@@ -22,6 +36,13 @@ void Provider::OnJob(Turn& turn, const From& from) {
         lease->state == LeaseState::kPaused ? RefusalCode::kNotPaid : RefusalCode::kLeaseWrongState,
         std::string("the lease is ") + LeaseStateName(lease->state),
         "a job while the lease is metering");
+  }
+  const auto open = std::count_if(open_jobs_.begin(), open_jobs_.end(), [&](const Digest& one) {
+    return jobs_.at(one).lease == lease->id;
+  });
+  if (static_cast<size_t>(open) >= limits::kOpenJobsPerLease) {
+    return turn.Refuse(from, RefusalCode::kBusy, "the lease has as many open jobs as it may have",
+                       "at most " + std::to_string(limits::kOpenJobsPerLease));
   }
   if (!CheckNumber(turn, from, *lease, job->number)) return;
   uint64_t total = job->workload.size;
@@ -43,47 +64,28 @@ void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
     const JobState& job = jobs_.at(id);
     if (job.at != JobStep::Event::kAccepted) continue;
     const Lease& lease = leases_.at(job.lease);
+    // Until the book holds the escrow for this lease, work might be done for nothing.
+    if (!lease.shown) continue;
     bool complete = true;
     std::vector<BlobRef> wanted = job.job.blobs;
     wanted.push_back(job.job.workload);
     for (const BlobRef& blob : wanted) {
       const auto here = turn.view().BlobSize(blob.digest);
-      if (here && *here != blob.size) {
-        // The digest is right, so the job's word on the size is wrong.
-        FinishJob(
-            turn, job,
-            {.job = id,
-             .status = JobStatus::kFailed,
-             .sentence = "blob " + blob.digest.ToString() + " has not the size that the job says"});
-        complete = false;
-        break;
-      }
-      if (here) continue;
+      if (here == blob.size) continue;
       complete = false;
-      blobs.Fetch(turn, blob, lease.renter, id);
+      // Where it is here the digest is right, so the job's word on the size is wrong.
+      const Status comes = here ? Error(Code::kMismatch, "it has not the size that the job says")
+                                : blobs.Fetch(turn, blob, lease.renter, id);
+      if (comes) continue;
+      FinishJob(turn, job,
+                {.job = id,
+                 .status = JobStatus::kFailed,
+                 .sentence = "blob " + blob.digest.ToString() + ": " + comes.error().message});
+      break;
     }
     if (!complete) continue;
     turn.Append(JobStep{.job = id, .lease = job.lease, .event = JobStep::Event::kStarted}, {});
     turn.Do(StartJob{job.lease, lease.acceptance.fence, id, job.job.workload, job.job.blobs});
-  }
-}
-
-void Provider::OnBlobLanded(Turn& turn, Blobs& blobs, const BlobLanded& event) {
-  if (event.matches) return;
-  const std::set<Digest> open = open_jobs_;
-  for (const Digest& id : open) {
-    const JobState& job = jobs_.at(id);
-    if (job.at != JobStep::Event::kAccepted) continue;
-    const bool names = job.job.workload.digest == event.blob ||
-                       std::any_of(job.job.blobs.begin(), job.job.blobs.end(),
-                                   [&](const BlobRef& blob) { return blob.digest == event.blob; });
-    if (!names) continue;
-    blobs.Forget(event.blob);
-    FinishJob(turn, job,
-              {.job = id,
-               .status = JobStatus::kFailed,
-               .sentence =
-                   "blob " + event.blob.ToString() + " arrived with other bytes than its digest"});
   }
 }
 
@@ -130,23 +132,35 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
     receipt.architecture = device->architecture;
     receipt.driver = device->driver;
   }
+  if (!Fits(receipt)) {
+    receipt.status = JobStatus::kFailed;
+    receipt.sentence = "the job's outputs do not fit a receipt";
+    receipt.outputs.clear();
+  }
   const DocumentRef document = turn.Sign(receipt);
   const PeerId renter = lease.renter;
   turn.Append(JobStep{.job = job.id,
                       .lease = job.lease,
                       .event = JobStep::Event::kFinished,
-                      .status = event.status},
+                      .status = receipt.status},
               {document});
   turn.Tell(renter, document);
 }
 
-void Provider::CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const char* why) {
+void Provider::CancelJobs(Turn& turn, const Digest& lease, JobStatus status,
+                          const std::string& why) {
   const std::set<Digest> open = open_jobs_;
   for (const Digest& id : open) {
     const JobState& job = jobs_.at(id);
-    if (job.lease != lease) continue;
-    FinishJob(turn, job,
-              {.job = id, .status = status, .sentence = std::string("the lease ended: ") + why});
+    if (job.lease == lease) FinishJob(turn, job, {.job = id, .status = status, .sentence = why});
+  }
+}
+
+// Where the worker goes with its lease, nothing needs to be said of its jobs.
+void Provider::StopJobs(Turn& turn, const Digest& lease) const {
+  for (const Digest& id : open_jobs_) {
+    const JobState& job = jobs_.at(id);
+    if (job.lease == lease && job.at == JobStep::Event::kStarted) turn.Do(StopJob{lease, id});
   }
 }
 

@@ -91,7 +91,6 @@ class Renter {
   bool OnRefusal(Turn& turn, const From& from, const Refusal& refusal);
   // Ready, VoucherAck, JobReceipt, Close, Progress: pushed, or within an answer.
   void OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document);
-  void OnBlobLanded(Turn& turn, const BlobLanded& event);
   bool MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const;
 
   const std::map<Digest, Lease>& leases() const { return leases_; }

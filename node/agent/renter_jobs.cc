@@ -120,6 +120,18 @@ void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) 
                                                       PhaseName(it->second.phase) +
                                                       "; a job needs one that is metering")});
   }
+  // Here rather than by the provider's refusal: a job that is asked for again later would meet the
+  // number of a younger one.
+  const auto waiting = std::count_if(open_jobs_.begin(), open_jobs_.end(), [&](const Digest& id) {
+    const JobState& open = jobs_.at(id);
+    return open.lease == what.lease && open.at == JobStep::Event::kSubmitted;
+  });
+  if (static_cast<size_t>(waiting) >= limits::kOpenJobsPerLease) {
+    return turn.Answer(
+        {.command = command,
+         .status = Error(Code::kExhausted, "the lease has as many open jobs as a provider takes: " +
+                                               std::to_string(limits::kOpenJobsPerLease))});
+  }
   const DocumentRef job = turn.Sign(Job{.lease = what.lease,
                                         .number = it->second.number + 1,
                                         .workload = what.workload,
@@ -217,7 +229,15 @@ void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
     for (const JobOutput& output : job.receipt->outputs) {
       if (turn.view().BlobSize(output.blob.digest)) continue;
       complete = false;
-      blobs.Fetch(turn, output.blob, lease.order.provider, id);
+      const Status comes = blobs.Fetch(turn, output.blob, lease.order.provider, id);
+      if (comes) continue;
+      job.refused = "output " + output.name + ": " + comes.error().message;
+      turn.Append(JobStep{.job = id,
+                          .lease = job.lease,
+                          .event = JobStep::Event::kFetched,
+                          .status = JobStatus::kFailed},
+                  {});
+      break;
     }
     if (complete) {
       turn.Append(JobStep{.job = id,
@@ -226,27 +246,6 @@ void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
                           .status = job.receipt->status},
                   {});
     }
-  }
-}
-
-void Renter::OnBlobLanded(Turn& turn, const BlobLanded& event) {
-  if (event.matches) return;
-  const std::set<Digest> open = open_jobs_;
-  for (const Digest& id : open) {
-    JobState& job = jobs_.at(id);
-    if (!job.receipt) continue;
-    const auto& outputs = job.receipt->outputs;
-    const bool names = std::any_of(outputs.begin(), outputs.end(), [&](const JobOutput& output) {
-      return output.blob.digest == event.blob;
-    });
-    if (!names) continue;
-    // Asking again would bring the same: the receipt and the bytes contradict each other.
-    job.refused = "the provider sent other bytes than its receipt says";
-    turn.Append(JobStep{.job = id,
-                        .lease = job.lease,
-                        .event = JobStep::Event::kFetched,
-                        .status = JobStatus::kFailed},
-                {});
   }
 }
 

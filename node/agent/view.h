@@ -5,6 +5,7 @@
 #include <string>
 
 #include "protocol/base/sha256.h"
+#include "protocol/messages.h"
 
 namespace souk::node {
 
@@ -13,8 +14,9 @@ class View {
   virtual ~View() = default;
   // Size of a blob that is whole, checked and durable here.
   virtual std::optional<uint64_t> BlobSize(const Digest& blob) const = 0;
-  // Bytes of a blob that is still arriving, from its beginning; 0 where nothing is there.
-  virtual uint64_t PartialBlobSize(const Digest& blob) const = 0;
+  // Bytes of a blob that is still arriving from that peer, from its beginning; 0 where nothing is
+  // there. What several peers send of one blob stays apart: until it is whole, any of them may lie.
+  virtual uint64_t PartialBlobSize(const Digest& blob, const PeerId& from) const = 0;
   // Whether an entry of this node's log is found by this id already.
   virtual bool Indexed(const Digest& id) const = 0;
 };

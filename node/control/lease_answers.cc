@@ -202,13 +202,13 @@ struct Transfer {
   json ToJson() const { return {{"bytes", bytes}, {"total", total}}; }
 };
 
-// How much of these blobs is here, partial ones counted.
-Transfer Here(const BlobStore& blobs, const std::vector<BlobRef>& wanted) {
+// How much of these blobs is here, counting what that peer has sent of partial ones.
+Transfer Here(const BlobStore& blobs, const std::vector<BlobRef>& wanted, const PeerId& from) {
   Transfer out;
   for (const BlobRef& blob : wanted) {
     out.total += blob.size;
     const bool whole = blobs.BlobSize(blob.digest).has_value();
-    out.bytes += whole ? blob.size : std::min(blob.size, blobs.PartialBlobSize(blob.digest));
+    out.bytes += whole ? blob.size : std::min(blob.size, blobs.PartialBlobSize(blob.digest, from));
   }
   return out;
 }
@@ -300,7 +300,8 @@ json RenterJobRow(const Asked& asked, const Renter::JobState& job) {
   row["launch"] = job.launch;
   row["launches"] = job.launches;
   row["sent"] = sent.ToJson();
-  row["fetched"] = Here(asked.facts.blobs, OutputsOf(job.receipt)).ToJson();
+  const PeerId& provider = asked.agent().renter().leases().at(job.lease).order.provider;
+  row["fetched"] = Here(asked.facts.blobs, OutputsOf(job.receipt), provider).ToJson();
   row["due_micro"] = job.due.micro;
   row["refused"] = job.refused;
   row["sentence"] = job.receipt && job.refused.empty() ? job.receipt->sentence : job.refused;
@@ -324,10 +325,11 @@ json ProviderJobRow(const Asked& asked, const Provider::JobState& job) {
   row["over"] = over;
   row["launch"] = job.launch;
   row["launches"] = job.launches;
-  row["sent"] = Here(asked.facts.blobs, InputsOf(job.job)).ToJson();
-  row["fetched"] = Transfer{}.ToJson();
   const auto lease = asked.agent().provider().leases().find(job.lease);
   const bool known = lease != asked.agent().provider().leases().end();
+  const PeerId renter = known ? lease->second.renter : PeerId{};
+  row["sent"] = Here(asked.facts.blobs, InputsOf(job.job), renter).ToJson();
+  row["fetched"] = Transfer{}.ToJson();
   row["due_micro"] = known ? Provider::DueAt(lease->second, asked.log_time()).micro : 0;
   row["refused"] = "";
   row["sentence"] = receipt ? receipt->sentence : "";

@@ -318,9 +318,14 @@ void World::Carry(int from, node::ConnectionId out, const Peer::Link& link, node
   const uint64_t incarnation = peer(to).incarnation;
   const uint64_t own = peer(from).incarnation;
   for (int i = 0; i < copies; ++i) {
-    const int64_t delay = Faulty()
-                              ? (rng_.Chance(50) ? rng_.Between(100, 3000) : rng_.Between(1, 60))
-                              : rng_.Between(1, 5);
+    int64_t delay = Faulty() ? (rng_.Chance(50) ? rng_.Between(100, 3000) : rng_.Between(1, 60))
+                             : rng_.Between(1, 5);
+    if (!Faulty()) {
+      // A connection that nothing disturbs keeps its messages in order, as TCP does.
+      int64_t& last = arrived_[{from, out}];
+      last = std::max(last, now_ + delay);
+      delay = last - now_;
+    }
     At(delay, [this, from, to, out, theirs = link.theirs, frames, incarnation, own] {
       Peer& target = peer(to);
       Peer& source = peer(from);

@@ -84,6 +84,8 @@ class World {
   Sha256Hasher trace_ = {};
   bool faults_ = true;
   std::map<std::pair<int, int>, int64_t> cut_ = {};  // pair of peers, until
+  // The last arrival of a peer's messages on a connection, while the network is quiet.
+  std::map<std::pair<int, node::ConnectionId>, int64_t> arrived_ = {};
   uint64_t next_command_ = 1;
   uint64_t open_commands_ = 0;
   Digest answered_ = {};

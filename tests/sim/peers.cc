@@ -13,8 +13,8 @@ std::optional<uint64_t> SimBlobs::BlobSize(const Digest& blob) const {
   return it->second.size();
 }
 
-uint64_t SimBlobs::PartialBlobSize(const Digest& blob) const {
-  const auto it = partial_.find(blob);
+uint64_t SimBlobs::PartialBlobSize(const Digest& blob, const PeerId& from) const {
+  const auto it = partial_.find({blob, from});
   return it == partial_.end() ? 0 : it->second.size();
 }
 
@@ -28,12 +28,13 @@ Result<Bytes> SimBlobs::Read(const Digest& blob, uint64_t offset, uint32_t lengt
 }
 
 Result<bool> SimBlobs::Write(const node::WriteChunk& chunk) {
-  Bytes& part = partial_[chunk.blob];
+  if (BlobSize(chunk.blob)) return true;
+  Bytes& part = partial_[{chunk.blob, chunk.from}];
   if (chunk.offset != part.size()) return false;
   Append(part, *chunk.bytes);
   if (part.size() < chunk.total) return false;
   const Bytes bytes = std::move(part);
-  partial_.erase(chunk.blob);
+  partial_.erase({chunk.blob, chunk.from});
   if (Sha256(bytes) != chunk.blob) return Error(Code::kMismatch, "other bytes than the digest's");
   whole_[chunk.blob] = bytes;
   return true;

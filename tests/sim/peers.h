@@ -20,13 +20,14 @@ class World;
 class SimBlobs : public node::BlobStore {
  public:
   std::optional<uint64_t> BlobSize(const Digest& blob) const override;
-  uint64_t PartialBlobSize(const Digest& blob) const override;
+  uint64_t PartialBlobSize(const Digest& blob, const PeerId& from) const override;
   bool Indexed(const Digest& id) const override {
     const auto index = log != nullptr ? log->FindById(id) : std::optional<uint64_t>();
     return index && index->has_value();
   }
   Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;
   Result<bool> Write(const node::WriteChunk& chunk) override;
+  void Drop(const node::DropPartial& drop) override { partial_.erase({drop.blob, drop.from}); }
   BlobRef Put(Bytes bytes);
   void Crash() { partial_.clear(); }
 
@@ -34,7 +35,7 @@ class SimBlobs : public node::BlobStore {
 
  private:
   std::map<Digest, Bytes> whole_ = {};
-  std::map<Digest, Bytes> partial_ = {};
+  std::map<std::pair<Digest, PeerId>, Bytes> partial_ = {};
 };
 
 // Workers outlive their node: what they did while it was away is told when it asks again.
@@ -44,6 +45,7 @@ class SimWorkshop : public node::Workshop {
   void Start(const node::StartWorker& start) override;
   void Stop(const node::StopWorker& stop) override;
   void Run(const node::StartJob& job) override;
+  void Cancel(const node::StopJob& job) override { running_.erase(job.job); }
 
   // Dies of itself: an Xid, the OOM killer.
   void KillOne(uint64_t which);

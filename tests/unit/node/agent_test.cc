@@ -112,6 +112,10 @@ class Market : public testing::Test {
   uint64_t commands = 0;
 };
 
+Bytes LeafAt(uint64_t index) {
+  return *EncodeEntry({.sequence = index, .time = Time{1'700'000'000'000}, .outcome = Published{}});
+}
+
 // Somebody with a key of their own who talks to one peer.
 class Stranger {
  public:
@@ -167,6 +171,70 @@ class Stranger {
   Identity identity_;
   node::ConnectionId connection_ = 0;
 };
+
+// A renter turned hostile: its own keys, on its own connection to the provider.
+class Insider {
+ public:
+  Insider(World& world, Peer& renter, Peer& provider)
+      : world_(world), renter_(renter), provider_(provider) {
+    world_.tap = [this](int from, int, const node::Frames& frames) {
+      const auto document = Document::Open(*frames[0]);
+      const auto refusal = Decode<Refusal>(**document);
+      if (from == provider_.index && refusal) refusals_.push_back(refusal->code);
+      return true;
+    };
+  }
+  ~Insider() { world_.tap = {}; }
+  template <typename Message>
+  Digest Say(const Message& message) {
+    const DocumentRef document = SignMessage(message, renter_.identity.key());
+    node::DocumentArrived event{.curve = renter_.curve, .document = document};
+    for (const auto& [connection, link] : provider_.links) {
+      if (link.peer == renter_.index) event.connection = connection;
+    }
+    world_.Tell(provider_.index, event);
+    return document->id();
+  }
+  size_t Refusals() const { return refusals_.size(); }
+  RefusalCode LastRefusal() const { return refusals_.empty() ? RefusalCode{} : refusals_.back(); }
+
+ private:
+  World& world_;
+  Peer& renter_;
+  Peer& provider_;
+  std::vector<RefusalCode> refusals_ = {};
+};
+
+// ---- The commit ------------------------------------------------------------------------------
+
+TEST_F(Market, MoreEntriesThanACommitTakesAreCommittedBeforeAnythingIsSent) {
+  const uint64_t first = book().log->size();
+  node::Effects effects;
+  for (uint64_t i = 0; i < 10'000; ++i) effects.appends.push_back({LeafAt(first + i), {}});
+  bool answered = false;
+  std::vector<node::Event> follow;
+  node::Runner runner(
+      {*book().agent, *book().log, book().store, book(), book().workshop, book().blobs},
+      [&](const node::CommandAnswer&) {
+        answered = true;
+        EXPECT_EQ(book().log->size(), first + 10'000);
+      });
+  effects.answers.push_back({});
+  EXPECT_TRUE(runner.Run(std::move(effects), follow));
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(*book().log->Entry(first + 9999), LeafAt(first + 9999));
+}
+
+TEST_F(Market, AnIdThatComesTwiceInABatchNamesTheFirstEntry) {
+  const uint64_t first = book().log->size();
+  const Digest id = Sha256(AsBytes("both answers to one commit"));
+  node::Effects effects;
+  for (uint64_t i = 0; i < 5000; ++i) effects.appends.push_back({LeafAt(first + i), {}});
+  for (const uint64_t i : {3u, 4u, 4999u}) effects.appends[i].ids = {id};
+  std::vector<node::Event> follow;
+  EXPECT_TRUE(book().runner->Run(std::move(effects), follow));
+  EXPECT_EQ(*book().log->FindById(id), first + 3);
+}
 
 // ---- The whole way ---------------------------------------------------------------------------
 
@@ -986,6 +1054,109 @@ TEST_F(HostileLeases, AVoucherByAnotherKeyLowerOrAboveTheEscrowIsRefused) {
   EXPECT_EQ(pay(lease.order.max_cost + Credits{1}, key), RefusalCode::kOverEscrow);
 }
 
+TEST_F(HostileLeases, MoreOpenJobsThanALeaseMayHaveAreRefused) {
+  Insider insider(world, renter(), provider());
+  for (uint64_t i = 0; i <= limits::kOpenJobsPerLease; ++i) {
+    EXPECT_EQ(insider.Refusals(), 0u);
+    insider.Say(Job{.lease = id, .number = 100 + i, .workload = {Sha256(AsBytes("never")), 9}});
+  }
+  EXPECT_EQ(insider.LastRefusal(), RefusalCode::kBusy);
+  EXPECT_EQ(provider().agent->provider().jobs().size(), limits::kOpenJobsPerLease);
+}
+
+TEST_F(HostileLeases, AJobWhoseBlobsAreRefusedFailsAndHoldsNobodyUp) {
+  Digest job;
+  {
+    // Its own node knows nothing of this job, so it serves nothing for it.
+    Insider insider(world, renter(), provider());
+    std::vector<BlobRef> blobs;
+    for (uint8_t i = 0; i < 8; ++i) blobs.push_back({Sha256(Bytes{i}), 5'000'000});
+    job = insider.Say(Job{.lease = id, .number = 100, .workload = {Sha256({}), 0}, .blobs = blobs});
+    world.RunFor(3000);
+  }
+  const auto& failed = provider().agent->provider().jobs().at(job);
+  ASSERT_TRUE(failed.receipt);
+  EXPECT_EQ(Decode<JobReceipt>(*failed.receipt)->status, JobStatus::kFailed);
+}
+
+TEST_F(HostileLeases, AnEmptyBlobOfAnotherDigestFailsItsJob) {
+  Insider insider(world, renter(), provider());
+  const Digest job =
+      insider.Say(Job{.lease = id, .number = 100, .workload = {Sha256(AsBytes("x")), 0}});
+  EXPECT_TRUE(provider().agent->provider().jobs().at(job).receipt);
+}
+
+TEST_F(HostileLeases, APausedLeaseComputesNothing) {
+  const BlobRef workload = renter().blobs.Put({1});
+  Command(kRenter, node::JobCommand{id, workload, {}, "work"});
+  world.RunFor(40);
+  ASSERT_EQ(provider().agent->provider().jobs().size(), 1u);
+  const auto& job = provider().agent->provider().jobs().begin()->second;
+  ASSERT_EQ(job.at, JobStep::Event::kStarted);
+  // The device takes its time, and no voucher comes.
+  world.tap = [](int from, int, const node::Frames&) { return from != kRenter; };
+  provider().workshop.Cancel({id, job.id});
+  world.RunFor(provider().settings.provider.grace.ms + 9000);
+  EXPECT_NE(ProvidersLease(id).state, LeaseState::kMetering);
+  ASSERT_TRUE(job.receipt);
+  EXPECT_EQ(Decode<JobReceipt>(*job.receipt)->status, JobStatus::kCancelled);
+  EXPECT_NE(Decode<JobReceipt>(*job.receipt)->sentence.find("paused"), std::string::npos);
+}
+
+TEST_F(Market, NoWorkIsDoneOnAnEscrowThatTheBookWasNotShown) {
+  world.tap = [](int from, int to, const node::Frames& frames) {
+    return from != kProvider || to != kBook || (*Document::Open(*frames[0]))->kind() != Kind::kShow;
+  };
+  Rent(Minutes(10));
+  world.RunFor(8000);
+  ASSERT_EQ(LastLease().phase, node::Renter::Phase::kMetering);
+  const Digest id = LastLease().id;
+  Command(kRenter, node::JobCommand{id, renter().blobs.Put({1}), {}, "work"});
+  world.RunFor(8000);
+  ASSERT_EQ(provider().agent->provider().jobs().size(), 1u);
+  EXPECT_EQ(provider().agent->provider().jobs().begin()->second.at, JobStep::Event::kAccepted);
+  world.RunFor(60'000);
+  EXPECT_EQ(ProvidersLease(id).state, LeaseState::kClosed);
+  EXPECT_EQ(ProvidersLease(id).reason, CloseReason::kClearingLost);
+}
+
+TEST_F(Market, WhatTheBookWasShownIsKnownAfterARestartWithoutTheBook) {
+  Rent(Minutes(10));
+  world.RunFor(5000);
+  const Digest id = LastLease().id;
+  ASSERT_TRUE(ProvidersLease(id).shown);
+  world.tap = [](int from, int to, const node::Frames&) { return from != kBook && to != kBook; };
+  world.Restart(kProvider);
+  world.RunFor(90'000);
+  EXPECT_EQ(ProvidersLease(id).state, LeaseState::kMetering);
+}
+
+TEST_F(HostileLeases, TransfersEndWithTheJobsThatWantThem) {
+  const auto submit = [&](uint8_t from, size_t count) {
+    std::vector<BlobRef> blobs;
+    for (uint8_t i = 0; i < count; ++i) {
+      blobs.push_back(renter().blobs.Put(Bytes(1000, static_cast<uint8_t>(from + i))));
+    }
+    Command(kRenter, node::JobCommand{LastLease().id, renter().blobs.Put({from}), blobs, "work"});
+  };
+  world.tap = [](int, int, const node::Frames& frames) {
+    return (*Document::Open(*frames[0]))->kind() != Kind::kBlobChunk;
+  };
+  submit(1, 2 * node::Blobs::kActive);
+  world.RunFor(3000);
+  Command(kRenter, node::ReleaseCommand{id});
+  world.RunFor(5000);
+  world.tap = {};
+  Rent(Seconds(60));
+  world.RunFor(5000);
+  ASSERT_EQ(LastLease().phase, node::Renter::Phase::kMetering);
+  submit(100, 1);
+  world.RunFor(20'000);
+  EXPECT_TRUE(std::any_of(
+      provider().agent->provider().jobs().begin(), provider().agent->provider().jobs().end(),
+      [&](const auto& job) { return job.second.lease == LastLease().id && job.second.receipt; }));
+}
+
 TEST_F(HostileLeases, BlobsAreReadByTheJobsPartiesOnly) {
   const BlobRef secret = provider().blobs.Put({1, 2, 3});
   Stranger stranger(world, kProvider, 1);
@@ -1010,6 +1181,35 @@ TEST_F(HostileLeases, TheBookPaysNobodyElse) {
   stranger.Send({stranger.Sign(EscrowFetch{.escrow = lease.order.escrow})});
   EXPECT_EQ(stranger.Code(), RefusalCode::kNotYours);
   EXPECT_EQ(book().log->size(), size);
+}
+
+TEST_F(Hostile, EscrowsThatAllExpireAtOneInstantDoNotStopTheBook) {
+  Stranger stranger(world, kBook, 1);
+  const SigningKey account = stranger.identity().AccountKey(book().identity.id());
+  Command(kBook, node::IssueCommand{account.public_key(), Credits{5000}, "a burst"});
+  const Time accept_by = stranger.Wall() + Seconds(20);
+  for (uint64_t i = 0; i < 5000; ++i) {
+    Bytes nonce;
+    PutLe(nonce, i);
+    const DocumentRef escrow = SignMessage(Escrow{.book = book().identity.id(),
+                                                  .account = account.public_key(),
+                                                  .payee = provider().identity.id(),
+                                                  .nonce = Sha256(nonce),
+                                                  .voucher_key = account.public_key(),
+                                                  .amount = Credits{1},
+                                                  .accept_by = accept_by,
+                                                  .timeout = accept_by + Hours(1)},
+                                           account);
+    stranger.Send({stranger.Sign(Carry{.documents = {escrow->envelope()}})});
+  }
+  const auto balance = [&] {
+    return book().agent->clearing().book().Find(ledger::AccountId(account.public_key()));
+  };
+  ASSERT_EQ(balance().debits_pending, 5000u);
+  world.RunFor(25'000);
+  ASSERT_TRUE(book().up());
+  EXPECT_EQ(balance().debits_pending, 0u);
+  EXPECT_EQ(balance().Balance(), 5000);
 }
 
 TEST_F(HostileLeases, AnAccountIsShownToItsOwnerOnly) {

@@ -41,9 +41,10 @@ class BlobStoreTest : public testing::Test {
   Result<bool> Write(const Digest& blob, const Bytes& whole, uint64_t offset, uint64_t size) {
     const ByteView bytes = ByteView(whole).subspan(offset, size);
     return blobs_->Write(
-        {blob, offset, whole.size(), std::make_shared<const Bytes>(ToBytes(bytes))});
+        {blob, peer_, offset, whole.size(), std::make_shared<const Bytes>(ToBytes(bytes))});
   }
 
+  const PeerId peer_ = {{1}};
   std::filesystem::path dir_ = {};
   ledger::MemoryStore store_;
   ledger::MemorySlotFile slots_;
@@ -56,10 +57,10 @@ TEST_F(BlobStoreTest, KeepsABlobThatArrivesInOrder) {
   const Digest blob = Sha256(whole);
   EXPECT_EQ(*Write(blob, whole, 0, 60'000), false);
   EXPECT_EQ(blobs_->BlobSize(blob), std::nullopt);
-  EXPECT_EQ(blobs_->PartialBlobSize(blob), 60'000u);
+  EXPECT_EQ(blobs_->PartialBlobSize(blob, peer_), 60'000u);
   EXPECT_EQ(*Write(blob, whole, 60'000, 40'000), true);
   EXPECT_EQ(blobs_->BlobSize(blob), 100'000u);
-  EXPECT_EQ(blobs_->PartialBlobSize(blob), 0u);
+  EXPECT_EQ(blobs_->PartialBlobSize(blob, peer_), 0u);
   EXPECT_EQ(*blobs_->Read(blob, 99'990, 10), Bytes(whole.end() - 10, whole.end()));
 }
 
@@ -68,7 +69,7 @@ TEST_F(BlobStoreTest, ResumesAfterARestartWhereItStopped) {
   const Digest blob = Sha256(whole);
   ASSERT_TRUE(Write(blob, whole, 0, 20'000));
   Reopen();
-  EXPECT_EQ(blobs_->PartialBlobSize(blob), 20'000u);
+  EXPECT_EQ(blobs_->PartialBlobSize(blob, peer_), 20'000u);
   EXPECT_EQ(*Write(blob, whole, 20'000, 30'000), true);
 }
 
@@ -77,7 +78,7 @@ TEST_F(BlobStoreTest, PassesOverBytesThatItHas) {
   const Digest blob = Sha256(whole);
   ASSERT_TRUE(Write(blob, whole, 0, 600));
   EXPECT_EQ(*Write(blob, whole, 300, 400), false);
-  EXPECT_EQ(blobs_->PartialBlobSize(blob), 700u);
+  EXPECT_EQ(blobs_->PartialBlobSize(blob, peer_), 700u);
   EXPECT_EQ(*Write(blob, whole, 700, 300), true);
   // And a blob that is whole.
   EXPECT_EQ(*Write(blob, whole, 0, 1'000), true);
@@ -87,10 +88,11 @@ TEST_F(BlobStoreTest, RefusesAGapAndBytesBeyondTheEnd) {
   const Bytes whole = Pattern(1'000, 4);
   const Digest blob = Sha256(whole);
   EXPECT_EQ(Write(blob, whole, 500, 500).error().code, Code::kInvalidArgument);
-  const auto beyond = blobs_->Write({blob, 0, 10, std::make_shared<const Bytes>(Pattern(20, 4))});
+  const auto beyond =
+      blobs_->Write({blob, peer_, 0, 10, std::make_shared<const Bytes>(Pattern(20, 4))});
   EXPECT_EQ(beyond.error().code, Code::kInvalidArgument);
   const auto huge = blobs_->Write(
-      {blob, 0, limits::kBlobBytes + 1, std::make_shared<const Bytes>(Pattern(20, 4))});
+      {blob, peer_, 0, limits::kBlobBytes + 1, std::make_shared<const Bytes>(Pattern(20, 4))});
   EXPECT_EQ(huge.error().code, Code::kInvalidArgument);
 }
 
@@ -99,7 +101,22 @@ TEST_F(BlobStoreTest, ThrowsAwayWhatHasAnotherDigest) {
   const Digest other = Sha256(Pattern(1'000, 6));
   EXPECT_EQ(Write(other, whole, 0, 1'000).error().code, Code::kMismatch);
   EXPECT_EQ(blobs_->BlobSize(other), std::nullopt);
-  EXPECT_EQ(blobs_->PartialBlobSize(other), 0u);
+  EXPECT_EQ(blobs_->PartialBlobSize(other, peer_), 0u);
+}
+
+TEST_F(BlobStoreTest, KeepsWhatSeveralPeersSendOfABlobApart) {
+  const Bytes whole = Pattern(1'000, 5);
+  const Digest blob = Sha256(whole);
+  const PeerId liar = {{2}};
+  const auto junk = std::make_shared<const Bytes>(Pattern(1'000, 6));
+  ASSERT_TRUE(Write(blob, whole, 0, 600));
+  EXPECT_EQ(blobs_->Write({blob, liar, 0, 1'000, junk}).error().code, Code::kMismatch);
+  EXPECT_EQ(blobs_->PartialBlobSize(blob, peer_), 600u);
+  EXPECT_EQ(*blobs_->Write({blob, liar, 0, 2'000, junk}), false);
+  EXPECT_EQ(blobs_->PartialBlobSize(blob, liar), 1'000u);
+  blobs_->Drop({blob, liar});
+  EXPECT_EQ(blobs_->PartialBlobSize(blob, liar), 0u);
+  EXPECT_EQ(*Write(blob, whole, 600, 400), true);
 }
 
 TEST_F(BlobStoreTest, HoldsMoreBlobsOnTheirWayThanItKeepsOpen) {
@@ -128,8 +145,9 @@ TEST_F(BlobStoreTest, TakesAFileInOnlyUnderItsDigest) {
   EXPECT_EQ(FileBlobStore::TakeIn(dir_, file, Sha256(Pattern(1, 1))).error().code, Code::kMismatch);
   EXPECT_TRUE(std::filesystem::exists(file));
   ASSERT_TRUE(FileBlobStore::TakeIn(dir_, file, Sha256(whole)));
-  EXPECT_FALSE(std::filesystem::exists(file));
   EXPECT_EQ(blobs_->BlobSize(Sha256(whole)), 5'000u);
+  // As after a crash right behind it.
+  EXPECT_TRUE(FileBlobStore::TakeIn(dir_, file, Sha256(whole)));
 }
 
 TEST_F(BlobStoreTest, FollowsNoLinkToAFileOutside) {

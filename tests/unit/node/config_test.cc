@@ -107,6 +107,10 @@ TEST(Config, RefusesKeysThatContradictEachOther) {
   EXPECT_NE(ErrorOf(ProviderText("notice = \"61m\"\n")).find("at most 1h"), std::string::npos);
   EXPECT_NE(ErrorOf(ProviderText("device = [\"auto\", \"cpu\"]\n")).find("auto takes every device"),
             std::string::npos);
+  EXPECT_NE(ErrorOf(ProviderText("device = [\"cpu\", \"cpu\"]\n")).find("names \"cpu\" twice"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf(ProviderText("device = [\"cuda:0\", \"cuda\"]\n")).find("twice"),
+            std::string::npos);
   EXPECT_NE(ErrorOf("[node]\nname = \"a\"\n[clearing]\nenabled = true\n").find("must be reachable"),
             std::string::npos);
   EXPECT_NE(ErrorOf("[node]\nname = \"a\"\nadvertise = [\"h:1\"]\n").find("listen is not set"),

@@ -199,6 +199,20 @@ TEST_F(WorkshopTest, ReplacesASpareThatWasKilled) {
   EXPECT_EQ(ended->status, JobStatus::kDone) << ended->sentence;
 }
 
+TEST_F(WorkshopTest, RunsTheNextJobOnceOneWasCancelled) {
+  Start(lease_);
+  const integration::CongruenceWork endless(500'000), next(10);
+  const StartJob first = JobOf(lease_, "endless", endless);
+  shop_->Run(first);
+  shop_->Run(JobOf(lease_, "next", next));
+  ASSERT_TRUE(Wait<JobProgressed>());
+  shop_->Cancel({lease_, first.job});
+  const auto ended = Wait<JobEnded>();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->job, IdOf("next"));
+  EXPECT_EQ(ended->status, JobStatus::kDone);
+}
+
 TEST_F(WorkshopTest, FailsAJobThatNamesABlobItDoesNotBring) {
   Start(lease_);
   StartJob job = JobOf(lease_, "job", integration::CongruenceWork(5));
@@ -263,6 +277,40 @@ TEST_F(WorkshopTest, FindsAResultThatNobodyHasSeen) {
     ASSERT_TRUE(ended);
     EXPECT_EQ(ended->status, JobStatus::kDone) << ended->sentence;
     EXPECT_EQ(ended->outputs.at(0).blob.digest, Sha256(work.expected));
+  }
+}
+
+TEST_F(WorkshopTest, BelievesNoResultWithOtherOutputsThanTheWorkloads) {
+  Start(lease_);
+  const integration::CongruenceWork work(10);
+  const StartJob job = JobOf(lease_, "job", work);
+  shop_->Run(job);
+  ASSERT_TRUE(Wait<JobEnded>());
+  const auto honest = gpu::ReadResult(JobFolder("job") / gpu::kResultFile);
+  ASSERT_TRUE(honest);
+  const BlobRef others = Put(Bytes{1, 2, 3});
+  using Change = std::function<void(gpu::WorkerResult&)>;
+  const std::vector<Change> changes = {
+      [&](gpu::WorkerResult& result) {
+        result.outputs[0].digest = others.digest;
+        result.outputs[0].bytes = others.size;
+        std::filesystem::remove(JobFolder("job") / gpu::OutputFileName(0));
+      },
+      [](gpu::WorkerResult& result) { result.outputs.resize(300, result.outputs[0]); },
+      [](gpu::WorkerResult& result) { result.outputs.clear(); },
+      [](gpu::WorkerResult& result) { result.outputs[0].file = "other.npy"; },
+      [](gpu::WorkerResult& result) { result.workload = IdOf("another"); }};
+  for (const Change& change : changes) {
+    gpu::WorkerResult result = *honest;
+    change(result);
+    ASSERT_TRUE(WriteFileAtomic(JobFolder("job") / gpu::kResultFile, *gpu::EncodeResult(result)));
+    Reopen();
+    Start(lease_);
+    shop_->Run(job);
+    const auto ended = Wait<JobEnded>();
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->status, JobStatus::kLost);
+    EXPECT_TRUE(ended->outputs.empty());
   }
 }
 

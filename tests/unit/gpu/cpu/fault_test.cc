@@ -152,6 +152,14 @@ TEST(Fault, EndlessLoopsUseUpTheirBudget) {
             Code::kExhausted, Dim3{32, 1, 1}, budget);
 }
 
+TEST(Fault, EndlessLoopsUseUpTheirTime) {
+  const LaunchBudget budget{.milliseconds = 50};
+  const Error e = FailureOf("L: bra L;", Code::kExhausted, Dim3{64, 1, 1}, budget);
+  EXPECT_THAT(e.message, HasSubstr("time limit"));
+  // Spinning at a barrier's edge, and with nothing but many blocks.
+  FailureOf("L: bar.sync 0; bra L;", Code::kExhausted, Dim3{1024, 1, 1}, budget);
+}
+
 TEST(Fault, TheBudgetIsExactToTheInstruction) {
   PtxRun run;
   run.text = Kernel("add.u32 %r1, %r0, 1; add.u32 %r1, %r1, 1;");

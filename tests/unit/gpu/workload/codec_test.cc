@@ -122,6 +122,19 @@ TEST(Workload, RefusesBuffersBeyondItsMemoryLimit) {
   EXPECT_EQ(CheckCode(workload), Code::kTooLarge);
 }
 
+TEST(Workload, RefusesMoreOutputsThanAReceiptCanList) {
+  Workload workload = SampleWorkload();
+  workload.outputs.clear();
+  for (uint32_t i = 0; i <= kMaxOutputs; ++i) {
+    const uint32_t buffer = static_cast<uint32_t>(workload.buffers.size());
+    workload.buffers.push_back({.name = "out" + std::to_string(i), .shape = {1}});
+    workload.outputs.push_back({.buffer = buffer, .file = std::to_string(i) + ".npy"});
+  }
+  EXPECT_EQ(CheckCode(workload), Code::kTooLarge);
+  workload.outputs.pop_back();
+  EXPECT_TRUE(CheckWorkload(workload));
+}
+
 TEST(Workload, RefusesReferencesToWhatIsNotThere) {
   const auto code = [](void (*change)(Workload&)) {
     Workload workload = SampleWorkload();
