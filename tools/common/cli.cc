@@ -94,6 +94,17 @@ std::string FirstLine(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
+// The name of an option or argument that was given without a value, as an unset shell variable
+// gives it: read as "not given" it would lift the limit that the option was to set.
+std::string FirstEmptyValue(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& value : option->results()) {
+      if (value.empty()) return option->get_name();
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string ManPage(const CLI::App& app) {
@@ -161,6 +172,11 @@ int RunCommandLine(CLI::App& app, int argc, char** argv, std::function<int()>& a
   app.require_subcommand(1);
   try {
     app.parse(argc, argv);
+    for (const CLI::App* command : app.get_subcommands()) {
+      const std::string empty = FirstEmptyValue(*command);
+      if (empty.empty()) continue;
+      return Misuse(fmt::format("{} is empty: give a value, or leave it out", empty));
+    }
     return action ? action() : kMisuse;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);

@@ -81,6 +81,20 @@ TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
   }
 }
 
+// "$LIMIT" of a shell where LIMIT is not set.
+TEST(Souk, AnEmptyValueIsNotAMissingOption) {
+  for (const char* line :
+       {"rent b071 --for 10m --yes --max-cost ''", "rent '' --for 10m --yes", "release ''",
+        "rent b071 --for '' --yes", "run W.toml --yes --max-cost ''", "run W.toml --yes --for ''",
+        "run W.toml --yes --lease ''", "run W.toml --yes --book ''", "offers --dir ''",
+        "init --name ''", "run W.toml --local -o ''"}) {
+    const Ran ran = RunProgram(std::string("souk ") + line);
+    EXPECT_EQ(ran.code, 2) << line << ran.err;
+    EXPECT_TRUE(IsOneLine(ran.err, "souk")) << line;
+    EXPECT_NE(ran.err.find("is empty"), std::string::npos) << ran.err;
+  }
+}
+
 TEST(Souk, SaysHowToBeginWhereThereIsNoIdentity) {
   for (const char* line : {"offers", "leases", "rent b071 --for 10m --yes", "balance", "jobs"}) {
     const Ran ran = RunProgram(std::string("souk ") + line + " --dir nowhere");
