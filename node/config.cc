@@ -17,6 +17,7 @@ namespace souk::node {
 namespace {
 
 constexpr size_t kConfigBytes = 256 * 1024;
+constexpr ptrdiff_t kMaxDots = 4096;
 
 // Levenshtein's distance; both are short.
 size_t Distance(std::string_view a, std::string_view b) {
@@ -139,8 +140,8 @@ class Section {
 };
 
 Result<std::string> ParseName(const std::string& text) {
-  if (text.empty() || text.size() > limits::kNameBytes || !IsPlainText(text)) {
-    return Error(Code::kInvalidArgument, "must be plain text of 1 to 64 bytes");
+  if (text.size() > limits::kNameBytes || !IsName(text)) {
+    return Error(Code::kInvalidArgument, "must be plain, visible text of 1 to 64 bytes");
   }
   return text;
 }
@@ -181,6 +182,11 @@ Status ReadNode(Section& node, const PeerId& self, Config& out) {
   }
   for (const PeerAddress& address : out.bootstrap) {
     if (address.peer == self) return node.At("bootstrap", "this is the node's own address");
+    for (const PeerAddress& other : out.bootstrap) {
+      if (other.peer == address.peer && other.curve != address.curve) {
+        return node.At("bootstrap", "names two keys for " + address.peer.ToString());
+      }
+    }
   }
   return Ok();
 }
@@ -223,6 +229,12 @@ Status CheckProvider(const Section& section, const Config& config) {
                                                "auto") != provider.devices.end()) {
     return section.At("device", "auto takes every device: name it alone");
   }
+  for (size_t i = 0; i < provider.devices.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (provider.devices[i] != provider.devices[j]) continue;
+      return section.At("device", "names " + provider.devices[i] + " twice");
+    }
+  }
   if (provider.clearing_peers.empty()) {
     return section.At("clearing", "is empty: in whose book shall this provider be paid?");
   }
@@ -236,6 +248,14 @@ Status CheckProvider(const Section& section, const Config& config) {
   if (provider.longest_interval < limits::kFirstInterval) {
     return section.At("longest_interval", "must be at least 1s");
   }
+  if (provider.longest_interval > provider.max_duration) {
+    return section.At("longest_interval", "is longer than max_duration (" +
+                                              FormatDuration(provider.max_duration) +
+                                              "): a renter would pay for more than it can rent");
+  }
+  if (provider.grace.ms < 1) {
+    return section.At("grace", "must be above 0: every voucher takes a moment to arrive");
+  }
   if (provider.offer_life < Seconds(10)) return section.At("offer_life", "must be at least 10s");
   return Ok();
 }
@@ -243,6 +263,10 @@ Status CheckProvider(const Section& section, const Config& config) {
 }  // namespace
 
 Result<Config> ParseConfig(std::string_view text, const std::string& file, const PeerId& self) {
+  // Dotted keys nest without a bound in the parser, whose tables are destroyed recursively.
+  if (std::count(text.begin(), text.end(), '.') > kMaxDots) {
+    return Error(Code::kTooLarge, file + ": more than " + std::to_string(kMaxDots) + " dots");
+  }
   toml::table root;
   try {
     root = toml::parse(text);
@@ -274,6 +298,10 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
   RETURN_IF_ERROR(renter.Read("enabled", "true or false", out.renter));
   RETURN_IF_ERROR(renter.Done());
   RETURN_IF_ERROR(CheckProvider(provider, out));
+  const std::vector<PeerId>& books = out.provider.clearing_peers;
+  if (out.provider.enabled && std::find(books.begin(), books.end(), self) != books.end()) {
+    return provider.At("clearing", "names this node: it cannot be paid in its own book yet");
+  }
   if (out.clearing && out.listen.empty()) {
     return clearing.At("enabled", "a clearing peer must be reachable: set [node] listen");
   }
@@ -364,9 +392,11 @@ std::string WriteConfig(const Config& config) {
       "clearing = " +
       List(p.clearing_peers, [](const PeerId& peer) { return peer.ToString(); }) +
       "\n"
+      "# Where the devices are: ISO 3166, two letters; ZZ says nothing.\n"
       "region = " +
       Quote(p.region) +
       "\n"
+      "# What a lease may last.\n"
       "min_duration = " +
       length(p.min_duration) +
       "\n"
@@ -381,10 +411,26 @@ std::string WriteConfig(const Config& config) {
       "longest_interval = " +
       length(p.longest_interval) +
       "\n"
+      "# After so long an offer is published anew.\n"
+      "offer_life = " +
+      length(p.offer_life) +
+      "\n"
+      "# Said in each offer, and nothing acts on it yet: how long before a draining lease is "
+      "closed\n# its renter is told; credits per slice and hour of a pause; credits per reservation.\n"
+      "notice = " +
+      length(p.notice) +
+      "\n"
+      "hold_price = " +
+      Quote(FormatRate(p.hold_price)) +
+      "\n"
+      "hold_fee = " +
+      Quote(FormatCredits(p.hold_fee)) +
+      "\n"
       "# A GPU driver in a jail weaker than namespaces can be attacked by a hostile kernel.\n"
       "allow_weak_jail = " +
       on(p.allow_weak_jail) +
       "\n"
+      "# What the CPU reference device takes of this machine.\n"
       "cpu_memory = " +
       Quote(FormatSize(p.cpu_memory_bytes)) +
       "\n"
