@@ -18,6 +18,7 @@ namespace souk::node {
 namespace {
 
 constexpr size_t kConfigBytes = 256 * 1024;
+constexpr ptrdiff_t kMaxDots = 4096;
 
 // Levenshtein's distance; both are short.
 size_t Distance(std::string_view a, std::string_view b) {
@@ -140,8 +141,8 @@ class Section {
 };
 
 Result<std::string> ParseName(const std::string& text) {
-  if (text.empty() || text.size() > limits::kNameBytes || !IsPlainText(text)) {
-    return Error(Code::kInvalidArgument, "must be plain text of 1 to 64 bytes");
+  if (text.size() > limits::kNameBytes || !IsName(text)) {
+    return Error(Code::kInvalidArgument, "must be plain, visible text of 1 to 64 bytes");
   }
   return text;
 }
@@ -182,6 +183,11 @@ Status ReadNode(Section& node, const PeerId& self, Config& out) {
   }
   for (const PeerAddress& address : out.bootstrap) {
     if (address.peer == self) return node.At("bootstrap", "this is the node's own address");
+    for (const PeerAddress& other : out.bootstrap) {
+      if (other.peer == address.peer && other.curve != address.curve) {
+        return node.At("bootstrap", "names two keys for " + address.peer.ToString());
+      }
+    }
   }
   return Ok();
 }
@@ -247,6 +253,14 @@ Status CheckProvider(const Section& section, const Config& config) {
   if (provider.longest_interval < limits::kFirstInterval) {
     return section.At("longest_interval", "must be at least 1s");
   }
+  if (provider.longest_interval > provider.max_duration) {
+    return section.At("longest_interval", "is longer than max_duration (" +
+                                              FormatDuration(provider.max_duration) +
+                                              "): a renter would pay for more than it can rent");
+  }
+  if (provider.grace.ms < 1) {
+    return section.At("grace", "must be above 0: every voucher takes a moment to arrive");
+  }
   if (provider.offer_life < Seconds(10)) return section.At("offer_life", "must be at least 10s");
   return Ok();
 }
@@ -254,6 +268,10 @@ Status CheckProvider(const Section& section, const Config& config) {
 }  // namespace
 
 Result<Config> ParseConfig(std::string_view text, const std::string& file, const PeerId& self) {
+  // Dotted keys nest without a bound in the parser, whose tables are destroyed recursively.
+  if (std::count(text.begin(), text.end(), '.') > kMaxDots) {
+    return Error(Code::kTooLarge, file + ": more than " + std::to_string(kMaxDots) + " dots");
+  }
   toml::table root;
   try {
     root = toml::parse(text);
@@ -285,6 +303,11 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
   RETURN_IF_ERROR(renter.Read("enabled", "true or false", out.renter));
   RETURN_IF_ERROR(renter.Done());
   RETURN_IF_ERROR(CheckProvider(provider, out));
+  const std::vector<PeerId>& books = out.provider.clearing_peers;
+  if (out.provider.enabled && !out.clearing &&
+      std::find(books.begin(), books.end(), self) != books.end()) {
+    return provider.At("clearing", "names this node, which keeps no book: set [clearing] enabled");
+  }
   if (out.clearing && out.listen.empty()) {
     return clearing.At("enabled", "a clearing peer must be reachable: set [node] listen");
   }
@@ -375,9 +398,11 @@ std::string WriteConfig(const Config& config) {
       "clearing = " +
       List(p.clearing_peers, [](const PeerId& peer) { return peer.ToString(); }) +
       "\n"
+      "# Where the devices are: ISO 3166, two letters; ZZ says nothing.\n"
       "region = " +
       Quote(p.region) +
       "\n"
+      "# What a lease may last.\n"
       "min_duration = " +
       length(p.min_duration) +
       "\n"
@@ -392,10 +417,26 @@ std::string WriteConfig(const Config& config) {
       "longest_interval = " +
       length(p.longest_interval) +
       "\n"
+      "# After so long an offer is published anew.\n"
+      "offer_life = " +
+      length(p.offer_life) +
+      "\n"
+      "# Said in each offer, and nothing acts on it yet: how long before a draining lease is "
+      "closed\n# its renter is told; credits per slice and hour of a pause; credits per reservation.\n"
+      "notice = " +
+      length(p.notice) +
+      "\n"
+      "hold_price = " +
+      Quote(FormatRate(p.hold_price)) +
+      "\n"
+      "hold_fee = " +
+      Quote(FormatCredits(p.hold_fee)) +
+      "\n"
       "# A GPU driver in a jail weaker than namespaces can be attacked by a hostile kernel.\n"
       "allow_weak_jail = " +
       on(p.allow_weak_jail) +
       "\n"
+      "# What the CPU reference device takes of this machine.\n"
       "cpu_memory = " +
       Quote(FormatSize(p.cpu_memory_bytes)) +
       "\n"

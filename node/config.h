@@ -39,8 +39,8 @@ struct Config {
   bool renter = false;
 };
 
-// kMalformed or kInvalidArgument: "config.toml:12: …, did you mean …?". `self` may stand in
-// `clearing` lists but not among the bootstrap peers.
+// kMalformed or kInvalidArgument: "config.toml:12: …, did you mean …?". `self` may stand
+// neither among the bootstrap peers nor in a provider's `clearing`.
 Result<Config> ParseConfig(std::string_view text, const std::string& file, const PeerId& self);
 Result<Config> LoadConfig(const std::filesystem::path& path, const PeerId& self);
 

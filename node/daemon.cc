@@ -242,7 +242,12 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   }
   ASSIGN_OR_RETURN(const auto blobs, FileBlobStore::Open(options.dir.path, log));
   const CurveKeyPair curve = identity.Curve();
-  ASSIGN_OR_RETURN(const auto transport, Transport::Open(curve, {.listen = config.listen}));
+  auto opened = Transport::Open(curve, {.listen = config.listen});
+  if (!opened) {
+    return Error(opened.error().code,
+                 opened.error().message + "; set another [node] listen in config.toml");
+  }
+  const auto transport = std::move(*opened);
   settings.endpoints = AdvertisedEndpoints(config, transport->listening());
 
   Agent agent(identity, settings, *blobs);

@@ -15,7 +15,19 @@ std::string Environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// An error where it cannot be told: another user's directory is not an empty one.
+Result<bool> Exists(const std::filesystem::path& path) {
+  std::error_code error;
+  const bool exists = std::filesystem::exists(path, error);
+  if (error) return ErrnoError("looking for " + path.string(), error.value());
+  return exists;
+}
+
 }  // namespace
+
+Result<bool> HasIdentity(const NodeDir& dir) {
+  return Exists(dir.identity());
+}
 
 Result<NodeDir> FindNodeDir(const std::string& given) {
   std::filesystem::path path = given;
@@ -40,7 +52,8 @@ Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view
     return ErrnoError("making " + dir.path.string(), errno);
   }
   if (::chmod(dir.path.c_str(), 0700) != 0) return ErrnoError("chmod 0700", errno);
-  if (std::filesystem::exists(dir.config())) {
+  ASSIGN_OR_RETURN(const bool configured, Exists(dir.config()));
+  if (configured) {
     return Error(Code::kDuplicate, dir.config().string() + " is there already; edit it instead");
   }
   auto identity = IdentityFile::Create(dir.identity(), dir.successor(), passphrase);
@@ -63,7 +76,8 @@ Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view
 }
 
 Result<Identity> LoadIdentity(const NodeDir& dir) {
-  if (!std::filesystem::exists(dir.identity())) {
+  ASSIGN_OR_RETURN(const bool lives_here, HasIdentity(dir));
+  if (!lives_here) {
     return Error(Code::kNotFound, "no node lives in " + dir.path.string() +
                                       "; begin with: soukd init --dir " + dir.path.string());
   }

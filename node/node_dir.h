@@ -24,6 +24,9 @@ Result<NodeDir> FindNodeDir(const std::string& given);
 // the node itself where it clears. A passphrase locks the identity; empty: none.
 Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view passphrase);
 
+// kDenied, kIo where it cannot be told.
+Result<bool> HasIdentity(const NodeDir& dir);
+
 // The identity as the daemon and the tools load it: the passphrase is $SOUK_PASSPHRASE.
 Result<Identity> LoadIdentity(const NodeDir& dir);
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -13,6 +15,8 @@
 #include "node/control/client.h"
 #include "node/daemon.h"
 #include "node/version.h"
+#include "protocol/limits.h"
+#include "protocol/plain_text.h"
 #include "protocol/text.h"
 
 namespace souk::node {
@@ -62,6 +66,9 @@ Result<Config> MakeConfig(const InitArguments& arguments) {
   if (config.name.empty()) {
     char host[65] = {};
     config.name = ::gethostname(host, sizeof(host) - 1) == 0 && host[0] != '\0' ? host : "souk";
+  }
+  if (config.name.size() > limits::kNameBytes || !IsName(config.name)) {
+    return Error(Code::kInvalidArgument, "--name: must be plain, visible text of 1 to 64 bytes");
   }
   const bool reachable = roles.provider || roles.clearing;
   const std::string listen =
@@ -168,6 +175,56 @@ Status Tell(const Common& common, const json& request, const Text& text) {
   return Ok();
 }
 
+using Row = std::vector<std::string>;
+
+// Two spaces apart, by characters; the first row holds the titles.
+std::string Columns(const std::vector<Row>& rows) {
+  const auto width = [](const std::string& text) {
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+      return (static_cast<uint8_t>(c) & 0xc0) != 0x80;  // the first byte of a character
+    }));
+  };
+  Row::size_type columns = rows[0].size();
+  std::vector<size_t> widths(columns, 0);
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < columns; ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < columns; ++i) {
+      line += row[i] + std::string(widths[i] - width(row[i]) + 2, ' ');
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+// One row per lease; a device without one has a row as well.
+std::vector<Row> DeviceRows(const json& devices) {
+  const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  std::vector<Row> rows = {{"DEV", "GPU", "STATE", "LEASE", "CR/H", "ENDS"}};
+  for (size_t i = 0; i < devices.size(); ++i) {
+    const json& device = devices[i];
+    const Row start = {std::to_string(i), device["model"].get<std::string>(),
+                       device["state"].get<std::string>()};
+    const std::string price = FormatRate({device["price_micro"].get<int64_t>()});
+    const auto add = [&](const std::string& lease, const std::string& ends) {
+      rows.push_back(start);
+      rows.back().insert(rows.back().end(), {lease, price, ends});
+    };
+    for (const json& lease : device["leases"]) {
+      const auto ends = lease.find("ends_ms");
+      add(lease["id"].get<std::string>().substr(0, 8),
+          ends == lease.end() ? "–" : RoughDuration(Millis(ends->get<int64_t>() - now)));
+    }
+    if (device["leases"].empty()) add("–", "–");
+  }
+  return rows;
+}
+
 std::string StatusText(const json& status) {
   std::string roles;
   for (const json& role : status["roles"]) {
@@ -189,14 +246,7 @@ std::string StatusText(const json& status) {
     out += "jail " + jail["grade"].get<std::string>();
     out += jail.contains("why") ? " (" + jail["why"].get<std::string>() + ")\n" : "\n";
   }
-  for (const json& device : status["devices"]) {
-    const json& leases = device["leases"];
-    out += fmt::format(
-        "{}  {}  {}  {} cr/h{}\n", device["uuid"].get<std::string>(),
-        device["model"].get<std::string>(), device["state"].get<std::string>(),
-        FormatRate({device["price_micro"].get<int64_t>()}),
-        leases.empty() ? "" : "  lease " + leases[0]["id"].get<std::string>().substr(0, 8));
-  }
+  if (!status["devices"].empty()) out += Columns(DeviceRows(status["devices"]));
   out += fmt::format("earned {} cr, owed {} cr, spent {} cr\n",
                      FormatCredits({status["earned_micro"].get<int64_t>()}),
                      FormatCredits({status["owed_micro"].get<int64_t>()}),
@@ -284,6 +334,33 @@ struct CommandLine {
   }
 };
 
+// What can be judged of a command line before anything is done.
+Status CheckArguments(const CommandLine& line) {
+  const CLI::App& command = *line.app.get_subcommands().front();
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& value : option->results()) {
+      if (!value.empty()) continue;
+      return Error(Code::kInvalidArgument,
+                   option->get_name() + " is empty: give a value, or leave it out");
+    }
+  }
+  if (command.get_name() == "init") {
+    const auto config = MakeConfig(line.init);
+    return config ? Ok() : Status(config.error());
+  }
+  if (command.get_name() == "run" && !line.roles.empty()) {
+    const auto roles = ParseRoles(line.roles);
+    if (!roles) return roles.error().Within("--roles");
+  }
+  if (command.get_name() != "issue") return Ok();
+  const auto account = PublicKey::Parse(line.account);
+  if (!account) return account.error().Within("ACCOUNT");
+  const auto credits = ParseCredits(line.amount);
+  if (!credits) return credits.error().Within("AMOUNT");
+  if (credits->micro <= 0) return Error(Code::kInvalidArgument, "AMOUNT: must be above 0");
+  return Ok();
+}
+
 Status Dispatch(const CommandLine& line) {
   const std::string what = line.app.get_subcommands().front()->get_name();
   const Common& common = line.common;
@@ -300,18 +377,58 @@ Status Dispatch(const CommandLine& line) {
   });
 }
 
-int Main(int argc, char** argv) {
-  CommandLine line;
+// One line on stderr, and with --json one document on stdout. Others' words may stand in it.
+int Fail(bool as_json, const Error& error, int exit_code) {
+  std::cerr << "soukd: " << ToVisible(error.message) << "\n";
+  if (as_json) {
+    std::cout << json{{"ok", false}, {"error", error.message}, {"code", CodeName(error.code)}}.dump(
+                     2, ' ', false, json::error_handler_t::replace)
+              << std::endl;
+  }
+  return exit_code;
+}
+
+int RunCommand(CommandLine& line, int argc, char** argv) {
+  const auto misuse = [&](const std::string& sentence) {
+    const bool as_json = std::any_of(
+        argv, argv + argc, [](std::string_view argument) { return argument == "--json"; });
+    return Fail(as_json, Error(Code::kInvalidArgument, sentence), /*exit_code=*/2);
+  };
+  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  const CLI::App& app = line.app;
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+    return misuse(fmt::format("there is no command \"{}\"; see soukd --help", argv[1]));
+  }
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // CLI11 has codes of its own; misuse is 2 everywhere in Souk.
-    return line.app.exit(error, std::cout, std::cerr) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return line.app.exit(error, std::cout, std::cerr);
+    const std::string what = error.what();
+    return misuse(what.substr(0, what.find('\n')) + "; see soukd --help");
   }
-  const Status done = Dispatch(line);
-  if (done) return 0;
-  std::cerr << "soukd: " << done.error().message << "\n";
-  return 1;
+  if (const Status good = CheckArguments(line); !good) return misuse(good.error().message);
+  if (const Status done = Dispatch(line); !done) {
+    const bool init = line.app.get_subcommands().front()->get_name() == "init";
+    const bool wrong = init && done.error().code == Code::kInvalidArgument;
+    return Fail(line.common.as_json, done.error(), wrong ? 2 : 1);
+  }
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  CommandLine line;
+  int code = 1;
+  try {
+    code = RunCommand(line, argc, argv);
+  } catch (const std::exception& error) {
+    return Fail(false, Error(Code::kIo, std::string("unexpected: ") + error.what()), 1);
+  }
+  std::cout.flush();
+  if (code == 0 && (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0)) {
+    return Fail(false, Error(Code::kIo, "writing to standard output failed"), 1);
+  }
+  return code;
 }
 
 }  // namespace

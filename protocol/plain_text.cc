@@ -1,6 +1,10 @@
 #include "protocol/plain_text.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 
 namespace souk {
 namespace {
@@ -41,7 +45,78 @@ bool IsShown(uint32_t code) {
   return !control && !reorders;
 }
 
+struct Range {
+  uint32_t first = 0;
+  uint32_t last = 0;
+};
+
+bool IsIn(uint32_t code, std::initializer_list<Range> ranges) {
+  return std::any_of(ranges.begin(), ranges.end(), [code](const Range& range) {
+    return code >= range.first && code <= range.last;
+  });
+}
+
+// Format characters and fillers of Unicode 15 that take no column, or an empty one.
+bool HasNoWidth(uint32_t code) {
+  return IsIn(code, {{0xad, 0xad},
+                     {0x34f, 0x34f},
+                     {0x61c, 0x61c},
+                     {0x115f, 0x1160},
+                     {0x17b4, 0x17b5},
+                     {0x180b, 0x180f},
+                     {0x200b, 0x200f},
+                     {0x2060, 0x206f},
+                     {0x2800, 0x2800},
+                     {0x3164, 0x3164},
+                     {0xfe00, 0xfe0f},
+                     {0xfeff, 0xfeff},
+                     {0xffa0, 0xffa0},
+                     {0xfff0, 0xfffb},
+                     {0xe0000, 0xe0fff}});
+}
+
+bool IsSpace(uint32_t code) {
+  return IsIn(code, {{0x20, 0x20},
+                     {0xa0, 0xa0},
+                     {0x1680, 0x1680},
+                     {0x2000, 0x200a},
+                     {0x2028, 0x2029},
+                     {0x202f, 0x202f},
+                     {0x205f, 0x205f},
+                     {0x3000, 0x3000}});
+}
+
 }  // namespace
+
+bool IsName(std::string_view text) {
+  if (!IsPlainText(text)) return false;
+  bool shows = false;
+  while (!text.empty()) {
+    const Character first = FirstCharacter(text);
+    if (HasNoWidth(first.code)) return false;
+    shows = shows || !IsSpace(first.code);
+    text.remove_prefix(first.bytes);
+  }
+  return shows;
+}
+
+std::string ToVisible(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const Character first = FirstCharacter(text);
+    const size_t bytes = first.bytes == 0 ? 1 : first.bytes;
+    const bool byte = first.bytes == 0 || first.code < 0x80;
+    if (first.bytes != 0 && (first.code == '\n' || IsShown(first.code))) {
+      out.append(text.substr(0, bytes));
+    } else if (byte) {
+      out += fmt::format("\\x{:02x}", static_cast<uint8_t>(text[0]));
+    } else {
+      out += fmt::format("\\u{:04x}", first.code);
+    }
+    text.remove_prefix(bytes);
+  }
+  return out;
+}
 
 bool IsPlainText(std::string_view text, Lines lines) {
   while (!text.empty()) {

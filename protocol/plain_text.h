@@ -17,4 +17,11 @@ bool IsPlainText(std::string_view text, Lines lines = Lines::kOne);
 // `max_bytes` is cut off between characters.
 std::string ToPlainText(std::string_view text, size_t max_bytes);
 
+// Plain text of one line that shows something and hides nothing: no marks without a width (U+200B,
+// U+FEFF and their like), with which one name can look like another, and not only blanks.
+bool IsName(std::string_view text);
+
+// For a terminal: what IsPlainText refuses is spelled out, as "\x1b" or "\u202e". Line ends stay.
+std::string ToVisible(std::string_view text);
+
 }  // namespace souk

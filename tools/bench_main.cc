@@ -99,6 +99,16 @@ int RunVerify(const fs::path& parent, bool json, uint64_t entries) {
   });
 }
 
+// CLI::Range lets nan through: it is neither below nor above.
+const CLI::Validator kSeconds(
+    [](std::string& text) -> std::string {
+      char* end = nullptr;
+      const double seconds = std::strtod(text.c_str(), &end);
+      return *end == '\0' && seconds >= 0.001 && seconds <= 3600 ? ""
+                                                                 : text + " is not 0.001 to 3600";
+    },
+    "0.001 to 3600");
+
 int Main(int argc, char** argv) {
   tools::SetProgramName("souk-bench");
   CLI::App app("measures Souk beside the floors of the same run", "souk-bench");
@@ -122,7 +132,7 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 65'536))
       ->capture_default_str();
   append_command->add_option("--seconds", append.seconds, "Per group")
-      ->check(CLI::Range(0.001, 3600.0))
+      ->check(kSeconds)
       ->capture_default_str();
   append_command->callback([&] {
     action = [&] {
@@ -154,7 +164,7 @@ int Main(int argc, char** argv) {
   KernelBench kernel;
   CLI::App* kernel_command = add("kernel", "Kernels on the cpu device beside PoCL", false);
   kernel_command->add_option("--seconds", kernel.seconds, "Per kernel")
-      ->check(CLI::Range(0.001, 3600.0))
+      ->check(kSeconds)
       ->capture_default_str();
   kernel_command->add_option("--shrink", kernel.shrink, "Divides the sizes")
       ->check(CLI::Range(1, 64))

@@ -191,8 +191,14 @@ Result<std::string> CompileCuda(std::string_view source, const CompileOptions& o
   if (!api) return api.error();
   Program program = nullptr;
   const std::string text(source);  // NVRTC wants a closing NUL
+  std::vector<const char*> header_texts, header_names;
+  for (const Header& header : options.headers) {
+    header_texts.push_back(header.text.c_str());
+    header_names.push_back(header.name.c_str());
+  }
   const int not_created =
-      api->create(&program, text.c_str(), options.name.c_str(), 0, nullptr, nullptr);
+      api->create(&program, text.c_str(), options.name.c_str(),
+                  static_cast<int>(header_names.size()), header_texts.data(), header_names.data());
   if (not_created != 0) {
     return Error(Code::kUnavailable, fmt::format("NVRTC: {}", api->error(not_created)));
   }

@@ -11,11 +11,18 @@
 
 namespace souk::ptx {
 
+// What an #include of that very name gives, before any file is looked for.
+struct Header {
+  std::string name = {};
+  std::string text = {};
+};
+
 struct CompileOptions {
   uint32_t architecture = 75;            // compute_75
   std::string architecture_suffix = {};  // "a", "f" or nothing
   std::string name = "kernel.cu";        // as errors and .file lines show it
   std::vector<std::filesystem::path> include_dirs = {};
+  std::vector<Header> headers = {};
   std::vector<std::string> defines = {};  // "N=4"
   bool line_info = false;                 // .loc lines, for profiles
   // Whether a * b + c may become one fused operation. Without it a host reference that is built

@@ -175,6 +175,8 @@ Result<HeaderSpan> FindHeader(ByteView file) {
   return span;
 }
 
+}  // namespace
+
 std::string ShapeText(const std::vector<uint64_t>& shape) {
   std::string text = "(";
   for (size_t i = 0; i < shape.size(); ++i) {
@@ -183,8 +185,6 @@ std::string ShapeText(const std::vector<uint64_t>& shape) {
   }
   return text + (shape.size() == 1 ? ",)" : ")");
 }
-
-}  // namespace
 
 Result<NpyHeader> ParseNpy(ByteView file) {
   ASSIGN_OR_RETURN(const HeaderSpan span, FindHeader(file));

@@ -20,6 +20,9 @@ struct NpyHeader {
 // A bool element that is neither 0 nor 1 is kMalformed.
 Result<NpyHeader> ParseNpy(ByteView file);
 
+// As numpy prints it: "(2, 3)", "(3,)", "()".
+std::string ShapeText(const std::vector<uint64_t>& shape);
+
 // The header as NumPy writes it: version 1.0, padded so that data starts at a multiple of 64.
 Bytes NpyHeaderFor(DType dtype, const std::vector<uint64_t>& shape);
 // data.size() must be the elements' bytes.

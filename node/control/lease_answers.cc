@@ -90,9 +90,17 @@ std::string EntryName(const std::string& who, uint64_t index) {
 json RenterStory(const Asked& asked, const Renter::Lease& lease) {
   const std::string provider = asked.NameOf(lease.order.provider);
   const std::string book = asked.NameOf(lease.order.book);
-  static const std::set<std::string> kOwn = {"order", "committed", "released"};
+  static const std::set<std::string> kOwn = {"order", "committed"};
   json story = json::array();
+  bool released = false;
   for (const auto& [time, what] : lease.story) {
+    if (what == LeaseEventName(LeaseEvent::kReleased)) {
+      // The renter's release, then the provider's close because of it; or the close alone.
+      const bool ours = !released && lease.release_document;
+      story.push_back(StoryRow(time, ours ? "you" : provider, ours ? "released" : "closed"));
+      released = true;
+      continue;
+    }
     const bool by_book = what == "escrow held" || what == "settled";
     json row = StoryRow(time, kOwn.contains(what) ? "you" : by_book ? book : provider, what);
     if (what == LeaseEventName(LeaseEvent::kAccepted)) {
@@ -270,6 +278,13 @@ void AddReceipt(const Asked& asked, const std::optional<JobReceipt>& receipt,
   row["outputs"] = std::move(outputs);
 }
 
+// Progress is not kept over a restart; the receipt says how many launches there were.
+void AddLaunches(const std::optional<JobReceipt>& receipt, uint64_t launch, uint64_t launches,
+                 json& row) {
+  row["launch"] = receipt ? receipt->launches : launch;
+  row["launches"] = receipt ? std::max<uint64_t>(receipt->launches, launches) : launches;
+}
+
 std::string RenterJobState(const Renter::JobState& job, const Transfer& sent) {
   if (job.at == JobStep::Event::kSubmitted) {
     if (job.launch > 0 || job.launches > 0) return "running";
@@ -297,8 +312,7 @@ json RenterJobRow(const Asked& asked, const Renter::JobState& job) {
   sent.bytes = std::min(sent.bytes, sent.total);
   row["state"] = RenterJobState(job, sent);
   row["over"] = IsJobOver(job);
-  row["launch"] = job.launch;
-  row["launches"] = job.launches;
+  AddLaunches(job.receipt, job.launch, job.launches, row);
   row["sent"] = sent.ToJson();
   const PeerId& provider = asked.agent().renter().leases().at(job.lease).order.provider;
   row["fetched"] = Here(asked.facts.blobs, OutputsOf(job.receipt), provider).ToJson();
@@ -323,8 +337,7 @@ json ProviderJobRow(const Asked& asked, const Provider::JobState& job) {
                  : job.launch > 0 || job.launches > 0  ? "running"
                                                        : "queued";
   row["over"] = over;
-  row["launch"] = job.launch;
-  row["launches"] = job.launches;
+  AddLaunches(receipt, job.launch, job.launches, row);
   const auto lease = asked.agent().provider().leases().find(job.lease);
   const bool known = lease != asked.agent().provider().leases().end();
   const PeerId renter = known ? lease->second.renter : PeerId{};

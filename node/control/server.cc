@@ -30,6 +30,17 @@ const std::map<std::string, Question>& Questions() {
   return kQuestions;
 }
 
+// A provider is paid at its identity. Anybody else spends from an account key of its own per book
+// (R3), so that credits at its identity would be lost to everyone.
+Status CheckIsAccount(const Asked& asked, const PublicKey& key) {
+  const Directory::KnownCard* known = asked.agent().directory().FindCard(key);
+  if (known == nullptr || known->card.provides) return Ok();
+  return Error(Code::kDenied,
+               "that is the identity of " + known->card.name +
+                   ", from which nobody can spend: its account is the one that `souk id` prints "
+                   "there after \"account in\"");
+}
+
 json StatementFields(const Statement& statement) {
   return {{"account", statement.account.ToString()},
           {"posted_micro", statement.posted.micro},
@@ -207,6 +218,7 @@ std::optional<Answer> Server::Command(Client& client, const std::string& what, F
                        .amount = {fields.Need("amount_micro", fields.Integer("amount_micro"))},
                        .reference = fields.Need("reference", fields.Text("reference"))};
     if (const Status done = fields.Done(); !done) return done.error();
+    if (const Status ok = CheckIsAccount(asked, issue.account); !ok) return ok.error();
     pending.echo = {{"account", issue.account.ToString()}, {"amount_micro", issue.amount.micro}};
     arrived.what = std::move(issue);
   } else if (what == "balance") {

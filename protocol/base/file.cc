@@ -46,17 +46,21 @@ Error ErrnoError(const std::string& doing, int error_number) {
 }
 
 Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Opening a named pipe, or reading from a terminal, would wait for somebody else.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return ErrnoError("opening " + path.string(), errno);
   struct stat info = {};
   if (::fstat(file.get(), &info) != 0) return ErrnoError("reading " + path.string(), errno);
   if (S_ISDIR(info.st_mode)) return Error(Code::kInvalidArgument, path.string() + " is a folder");
+  if (!S_ISREG(info.st_mode)) {
+    return Error(Code::kInvalidArgument, path.string() + " is no regular file");
+  }
   if (info.st_size > 0 && static_cast<uint64_t>(info.st_size) > max_bytes) {
     return Error(Code::kTooLarge, path.string() + " has " + std::to_string(info.st_size) +
                                       " bytes, at most " + std::to_string(max_bytes) +
                                       " are taken");
   }
-  // Sizes of pipes and /proc files are not known: read until the end or one byte past the bound.
+  // Sizes of /proc files are not known: read until the end or one byte past the bound.
   Bytes out;
   out.reserve(static_cast<size_t>(info.st_size));
   uint8_t buffer[65536];

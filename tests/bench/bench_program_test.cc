@@ -48,7 +48,8 @@ TEST(BenchProgram, MeasuresKernelsBesidePocl) {
 TEST(BenchProgram, RefusesWhatCannotBeMeasured) {
   for (const char* line :
        {"lease --leases 0", "lease --leases -1", "kernel --shrink 0", "kernel --seconds -1",
-        "append --groups 0", "append --seconds 0", "verify --entries 0", "query", ""}) {
+        "kernel --seconds nan", "append --seconds nan", "append --groups 0", "append --seconds 0",
+        "verify --entries 0", "query", ""}) {
     const Ran ran = RunProgram(std::string("souk-bench ") + line);
     EXPECT_EQ(ran.code, 2) << line;
     EXPECT_TRUE(IsOneLine(ran.err, "souk-bench")) << line;

@@ -19,6 +19,11 @@ std::vector<const CLI::App*> VisibleCommands(const CLI::App& app) {
   return out;
 }
 
+bool HasCommand(const CLI::App& app, const std::string& name) {
+  const auto named = [&](const CLI::App* command) { return command->get_name() == name; };
+  return !app.get_subcommands(named).empty();
+}
+
 std::vector<const CLI::Option*> VisibleOptions(const CLI::App& app) {
   std::vector<const CLI::Option*> out;
   for (const CLI::Option* option : app.get_options()) {
@@ -94,6 +99,17 @@ std::string FirstLine(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
+// The name of an option or argument that was given without a value, as an unset shell variable
+// gives it: read as "not given" it would lift the limit that the option was to set.
+std::string FirstEmptyValue(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& value : option->results()) {
+      if (value.empty()) return option->get_name();
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string ManPage(const CLI::App& app) {
@@ -159,8 +175,26 @@ int RunCommandLine(CLI::App& app, int argc, char** argv, std::function<int()>& a
     };
   });
   app.require_subcommand(1);
+  // CLI11 hands the program's examples down to every command that has none of its own.
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    if (command->get_footer() == app.get_footer()) command->footer("");
+  }
+  app.set_version_flag("--version", fmt::format("{} {}", app.get_name(), SOUK_VERSION));
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--json") AnswerErrorsInJson();
+  }
+  // CLI11 says of an unknown command only that some command is required.
+  if (argc > 1 && argv[1][0] != '-' && !HasCommand(app, argv[1])) {
+    return Misuse(
+        fmt::format("there is no command \"{}\"; see {} --help", argv[1], app.get_name()));
+  }
   try {
     app.parse(argc, argv);
+    for (const CLI::App* command : app.get_subcommands()) {
+      const std::string empty = FirstEmptyValue(*command);
+      if (empty.empty()) continue;
+      return Misuse(fmt::format("{} is empty: give a value, or leave it out", empty));
+    }
     return action ? action() : kMisuse;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);

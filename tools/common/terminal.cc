@@ -9,11 +9,16 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "protocol/plain_text.h"
 
 namespace souk::tools {
 namespace {
 
 const char* program_name = "souk";
+bool json_errors = false;
+bool printed = false;  // anything on stdout
 
 const char* EscapeOf(Style style) {
   switch (style) {
@@ -91,6 +96,11 @@ size_t DisplayWidth(std::string_view text) {
   return width;
 }
 
+std::string Shorten(std::string_view text, size_t columns) {
+  if (DisplayWidth(text) <= columns) return std::string(text);
+  return Cut(text, columns - 1) + "…";
+}
+
 void Table::Add(std::vector<std::string> cells) {
   cells.resize(columns_.size());
   rows_.push_back(std::move(cells));
@@ -163,10 +173,10 @@ void ProgressLine::Show(std::string_view label, std::string_view what, double fr
 }
 
 void ProgressLine::Finish() {
-  if (!any_) return;
-  if (IsTerminal(stderr)) fmt::print(stderr, "\r\x1b[K");
-  fmt::print(stderr, "{}\n", Cut(Line(), TerminalWidth(stderr) - 1));
-  std::fflush(stderr);
+  if (any_ && IsTerminal(stderr)) {
+    fmt::print(stderr, "\r\x1b[K{}\n", Cut(Line(), TerminalWidth(stderr) - 1));
+    std::fflush(stderr);
+  }
   any_ = false;
   drawn_ = false;
 }
@@ -184,17 +194,36 @@ void SetProgramName(const char* name) {
   program_name = name;
 }
 
+void AnswerErrorsInJson() {
+  json_errors = true;
+}
+
+namespace {
+
+// What strangers wrote may stand in a sentence, and must not steer the terminal.
+void Say(const char* code, std::string_view sentence) {
+  fmt::print(stderr, "{}: {}\n", program_name, ToVisible(sentence));
+  if (!json_errors || printed) return;
+  printed = true;
+  const nlohmann::ordered_json document = {{"ok", false}, {"error", sentence}, {"code", code}};
+  fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  std::fflush(stdout);
+}
+
+}  // namespace
+
 int Fail(std::string_view sentence) {
-  fmt::print(stderr, "{}: {}\n", program_name, sentence);
+  Say("failed", sentence);
   return kFailed;
 }
 
 int Fail(const Error& error) {
-  return Fail(error.message);
+  Say(CodeName(error.code), error.message);
+  return kFailed;
 }
 
 int Misuse(std::string_view sentence) {
-  fmt::print(stderr, "{}: {}\n", program_name, sentence);
+  Say(CodeName(Code::kInvalidArgument), sentence);
   return kMisuse;
 }
 
@@ -208,6 +237,7 @@ bool Ask(std::string_view question) {
 }
 
 void Print(std::string_view text) {
+  printed = printed || !text.empty();
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     std::exit(Fail("writing to standard output failed"));
   }

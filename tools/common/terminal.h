@@ -29,6 +29,10 @@ std::string Styled(std::FILE* stream, Style style, std::string_view text);
 // Columns that a text takes on a terminal: code points; escapes of Styled take none.
 size_t DisplayWidth(std::string_view text);
 
+// At most so many columns of it, the last one "…" where something was cut off: others' names.
+std::string Shorten(std::string_view text, size_t columns);
+inline constexpr size_t kNameColumns = 16;
+
 enum class Align { kLeft, kRight };
 
 // Columns two spaces apart, no trailing blanks. Pure.
@@ -53,7 +57,7 @@ class Table {
 // "━━━━━━━━━━━━╸───", `width` columns wide; fraction is cut to 0 … 1.
 std::string Bar(double fraction, size_t width);
 
-// One line on stderr that is drawn anew where stderr is a terminal. Elsewhere only Finish prints.
+// One line on stderr that is drawn anew where stderr is a terminal. Elsewhere nothing is drawn.
 class ProgressLine {
  public:
   // At most some ten times a second is drawn.
@@ -76,11 +80,14 @@ class ProgressLine {
   int64_t last_ms_ = 0;
 };
 
-// One line on stderr, "souk: sentence", and kFailed.
+// One line on stderr, "souk: sentence", and kFailed. Control characters are spelled out.
 int Fail(const Error& error);
 int Fail(std::string_view sentence);
 // The same with kMisuse.
 int Misuse(std::string_view sentence);
+// From then on an error is also one JSON document on stdout, where nothing stands there yet:
+// {"ok": false, "error": sentence, "code": "not_found"}.
+void AnswerErrorsInJson();
 // Which program speaks; main sets it.
 void SetProgramName(const char* name);
 

@@ -39,7 +39,7 @@ struct RunOptions {
   std::filesystem::path out = {};  // empty: results/<id>
   // --local
   bool local = false;
-  std::string device = "auto";
+  std::string device = {};  // empty: auto
   // On the market.
   std::string lease = {};     // empty: rent one, and release it afterwards
   std::string duration = {};  // empty: the manifest's

@@ -91,13 +91,15 @@ InterruptGuard::InterruptGuard() {
   struct sigaction action = {};
   action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one acts as it always does
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    ::sigaction(kSignals[i], nullptr, &before_[i]);
+    // nohup and shells in the background ignore some; what was ignored stays so.
+    if (before_[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 InterruptGuard::~InterruptGuard() {
-  ::signal(SIGINT, SIG_DFL);
-  ::signal(SIGTERM, SIG_DFL);
+  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
   Forget();
 }
 
@@ -130,10 +132,17 @@ Result<DaemonLink> DaemonLink::Reach(const Common& common, bool for_market) {
   ASSIGN_OR_RETURN(const node::NodeDir dir, node::FindNodeDir(common.dir));
   auto client = node::control::Client::Connect(dir.path);
   if (!client) {
-    std::error_code error;
-    if (!fs::exists(dir.identity(), error)) {
+    ASSIGN_OR_RETURN(const bool lives_there, node::HasIdentity(dir));
+    if (!lives_there) {
       return Error(Code::kNotFound, "there is no identity in " + dir.path.string() +
                                         ": make one with souk init, or name another --dir");
+    }
+    // Started as a renter, a provider's node would hold its ledger and provide nothing.
+    ASSIGN_OR_RETURN(const node::Config config, node::LoadConfig(dir.config(), PeerId{}));
+    if (!config.renter) {
+      return Error(Code::kUnavailable, "no daemon runs on " + dir.path.string() +
+                                           ", which is no renter; start it: soukd run --dir " +
+                                           dir.path.string());
     }
     client = StartAndConnect(dir.path);
   }

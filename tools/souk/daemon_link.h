@@ -1,7 +1,9 @@
 // souk's end of the daemon: finds it, or starts it for renting (DESIGN section 1), and asks it.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <thread>
 
@@ -39,8 +41,9 @@ class DaemonLink {
   std::filesystem::path dir_;
 };
 
-// While one lives, Ctrl-C and SIGTERM end what is being waited for instead of the program, so that
-// a lease can be given back; a second one ends the program. One at a time.
+// While one lives, Ctrl-C, SIGTERM and a closed terminal (SIGHUP) end what is being waited for
+// instead of the program, so that a lease can be given back; a second one ends the program. One at
+// a time.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -50,6 +53,10 @@ class InterruptGuard {
   static bool Interrupted();
   // What follows is to be waited for again.
   static void Forget();
+
+ private:
+  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_ = {};
 };
 
 // Asks `look` every few milliseconds until it gives true or an error, or time is up (false).

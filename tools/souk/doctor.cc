@@ -43,8 +43,9 @@ Check Bad(const char* name, std::string what) {
 }
 
 Check CheckIdentity(const node::NodeDir& dir) {
-  std::error_code error;
-  if (!std::filesystem::exists(dir.identity(), error)) {
+  const auto lives_here = node::HasIdentity(dir);
+  if (!lives_here) return Bad("identity", lives_here.error().message);
+  if (!*lives_here) {
     return Bad("identity", "none in " + dir.path.string() + " → souk init");
   }
   const auto identity = node::LoadIdentity(dir);
@@ -174,7 +175,17 @@ std::vector<Check> CheckPeers(const node::NodeDir& dir) {
 
 Check CheckDaemon(const node::NodeDir& dir) {
   auto client = node::control::Client::Connect(dir.path);
-  if (!client) return Good("daemon", "not running; souk starts it when it needs one");
+  if (!client) {
+    const auto config = node::LoadConfig(dir.config(), PeerId{});
+    if (config && !config->listen.empty() && Reach(config->listen)) {
+      return Bad(
+          "daemon",
+          config->listen + " is taken by another program → another [node] listen in config.toml");
+    }
+    return Good("daemon", config && !config->renter
+                              ? "not running → soukd run"
+                              : "not running; souk starts it when it needs one");
+  }
   const auto status = client->Call({{"do", "status"}});
   if (!status) return Bad("daemon", status.error().message);
   if (status->contains("may_sign_why")) {

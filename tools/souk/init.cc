@@ -7,6 +7,8 @@
 #include "node/address.h"
 #include "node/control/client.h"
 #include "node/node_dir.h"
+#include "protocol/limits.h"
+#include "protocol/plain_text.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
 #include "tools/souk/commands.h"
@@ -33,6 +35,9 @@ int RunInit(const Common& common, const InitOptions& options) {
   const auto dir = node::FindNodeDir(common.dir);
   if (!dir) return Fail(dir.error());
   node::Config config{.name = options.name.empty() ? HostName() : options.name, .renter = true};
+  if (config.name.size() > limits::kNameBytes || !IsName(config.name)) {
+    return Misuse("--name: must be plain, visible text of 1 to 64 bytes");
+  }
   for (const std::string& text : options.bootstrap) {
     const auto address = node::ParseAddress(text);
     if (!address) return Misuse("--bootstrap: " + address.error().message);

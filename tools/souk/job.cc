@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "gpu/cuda/open_device.h"
 #include "gpu/ptx/module.h"
 #include "gpu/workload/workload_codec.h"
 #include "protocol/base/file.h"
@@ -103,6 +104,25 @@ Result<uint32_t> NewestPtx(const gpu::Manifest& manifest) {
   return newest;
 }
 
+namespace {
+
+// What the reference device does not run it would refuse when the job is there, and paid for.
+Status RunsOnCpu(const gpu::Manifest& manifest) {
+  ASSIGN_OR_RETURN(const auto device, gpu::OpenDevice("cpu"));
+  gpu::MemoryBlobs blobs = manifest.blobs;
+  for (const gpu::BlobRef& ref : manifest.workload.modules) {
+    ASSIGN_OR_RETURN(const Bytes text, blobs.Read(ref));
+    ASSIGN_OR_RETURN(const ptx::Module module, ptx::Parse(AsText(text)));
+    const auto loaded = device->Load(module);
+    if (loaded) continue;
+    return Error(loaded.error().code,
+                 "the CPU reference does not run it: " + WithLineHint(loaded.error().message));
+  }
+  return Ok();
+}
+
+}  // namespace
+
 Status FitsOffer(const gpu::Manifest& manifest, const Json& offer) {
   const bool cpu = TextAt(offer, "kind") == "cpu";
   if (cpu && !manifest.market.allow_cpu) {
@@ -116,6 +136,7 @@ Status FitsOffer(const gpu::Manifest& manifest, const Json& offer) {
     return Error(Code::kUnsupported,
                  "it has less memory than the workload's " + FormatSize(memory));
   }
+  if (cpu) RETURN_IF_ERROR(RunsOnCpu(manifest));
   ASSIGN_OR_RETURN(const uint32_t ptx, NewestPtx(manifest));
   const auto takes = static_cast<uint32_t>(NumberAt(offer, "newest_ptx"));
   if (takes != 0 && ptx > takes) {
@@ -124,6 +145,11 @@ Status FitsOffer(const gpu::Manifest& manifest, const Json& offer) {
                                                  takes / 10, takes % 10, ptx / 10, ptx % 10));
   }
   return Ok();
+}
+
+std::string WithLineHint(const std::string& sentence) {
+  if (sentence.find("line ") == std::string::npos) return sentence;
+  return sentence + " (a line of the canonical PTX: souk compile FILE -o -)";
 }
 
 Result<std::string> SubmitJob(DaemonLink& link, const gpu::Manifest& manifest,

@@ -10,6 +10,10 @@ namespace souk::tools {
 // Whether an offer can run the manifest's workload at all: device, memory, PTX, jail.
 Status FitsOffer(const gpu::Manifest& manifest, const Json& offer);
 
+// A device counts lines in the canonical text, not in the file that it was made from; says so where
+// the sentence names a line.
+std::string WithLineHint(const std::string& sentence);
+
 // The newest .version over the workload's modules, × 10.
 Result<uint32_t> NewestPtx(const gpu::Manifest& manifest);
 

@@ -33,6 +33,7 @@ Result<ptx::Module> Canonical(const std::string& text, const fs::path& path) {
 
 Result<std::string> CompileFile(const CompileOptions& options) {
   ASSIGN_OR_RETURN(const std::string text, ReadText(options.source));
+  if (options.source.extension() == ".ptx") return text;
   return ptx::CompileCuda(text, {.architecture = options.arch,
                                  .name = options.source.filename().string(),
                                  .fmad = options.fmad});

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "protocol/limits.h"
+#include "protocol/query.h"
 #include "protocol/text.h"
 #include "tools/souk/market.h"
 
@@ -57,7 +58,7 @@ void PrintAll(const Json& leases) {
   for (size_t i = 0; i < leases.size(); ++i) {
     const Json& lease = leases[i];
     const bool settled = FlagAt(lease, "settled");
-    table.Add({ids[i], TextAt(lease, "side"), TextAt(lease, "peer_name"),
+    table.Add({ids[i], TextAt(lease, "side"), Shorten(TextAt(lease, "peer_name"), kNameColumns),
                fmt::format("{}×{}", NumberAt(lease, "slices"), TextAt(lease, "model")),
                FormatRate({NumberAt(lease, "price_micro")}),
                FormatCredits({NumberAt(lease, settled ? "paid_micro" : "best_micro")}),
@@ -77,6 +78,11 @@ int RunRent(const Common& common, const RentOptions& options) {
     const auto parsed = ParseCredits(options.max_cost);
     if (!parsed) return Misuse("--max-cost: " + parsed.error().message);
     max_cost = *parsed;
+  }
+  if (!LooksLikeOfferId(options.query)) {
+    if (const auto query = Query::Parse(options.query); !query) {
+      return Misuse(query.error().message);
+    }
   }
   auto link = DaemonLink::Reach(common, /*for_market=*/true);
   if (!link) return Fail(link.error());

@@ -76,8 +76,8 @@ void CommandLine::AddLocal() {
     action_ = [this] { return RunDoctor(common_); };
   });
 
-  CLI::App* compile = Add("compile", "Compiles CUDA C++ to canonical PTX");
-  compile->add_option("SOURCE", compile_.source, "K.cu")->required();
+  CLI::App* compile = Add("compile", "Compiles CUDA C++ to canonical PTX, or rewrites PTX so");
+  compile->add_option("SOURCE", compile_.source, "K.cu or K.ptx")->required();
   compile->add_option("-o,--out", compile_.out, "K.ptx; - for stdout")
       ->required()
       ->type_name("FILE");
@@ -95,8 +95,7 @@ void CommandLine::AddRun() {
   CLI::App* run = Add("run", "Runs a workload: on a lease, on a new one, or --local");
   run->add_option("WORKLOAD", run_.manifest, "workload.toml")->required();
   run->add_flag("--local", run_.local, "On this machine's device, without a market");
-  run->add_option("--device", run_.device, "With --local: cpu, cuda, cuda:1, auto")
-      ->capture_default_str();
+  run->add_option("--device", run_.device, "With --local: cpu, cuda, cuda:1, or auto, the default");
   run->add_option("--lease", run_.lease, "On this lease; else one is rented and released")
       ->type_name("ID");
   run->add_option("--for", run_.duration, "Rent for so long; else the manifest's")
@@ -140,7 +139,9 @@ void CommandLine::AddLeases() {
   rent->add_option("--max-cost", rent_.max_cost, "Refuse where it could cost more")
       ->type_name("CREDITS");
   rent->add_option("--book", rent_.book, "The clearing peer to pay through")->type_name("NAME");
-  rent->add_option("--slices", rent_.slices, "How many")->capture_default_str();
+  rent->add_option("--slices", rent_.slices, "How many")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   rent->add_flag("-y,--yes", rent_.yes, "Rent without asking");
   rent->footer(
       "Examples:\n  souk rent b071 --for 10m\n  souk rent 'order by price' --for 1h --yes");

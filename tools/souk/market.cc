@@ -41,12 +41,12 @@ Time NowWall() {
                   .count()};
 }
 
-bool LooksLikeId(const std::string& text) {
+}  // namespace
+
+bool LooksLikeOfferId(const std::string& text) {
   return text.size() >= 4 && text.size() <= 64 &&
          text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
-
-}  // namespace
 
 std::string CountedModel(const Json& offer) {
   return fmt::format("{}×{}", NumberAt(offer, "count"), TextAt(offer, "model"));
@@ -68,7 +68,7 @@ std::string OffersTable(const Json& offers) {
   for (size_t i = 0; i < offers.size(); ++i) {
     const Json& offer = offers[i];
     const Json& kept = offer["kept"];
-    table.Add({ids[i], TextAt(offer, "name"), CountedModel(offer),
+    table.Add({ids[i], Shorten(TextAt(offer, "name"), kNameColumns), CountedModel(offer),
                FormatSize(static_cast<uint64_t>(NumberAt(offer, "memory_bytes"))),
                FormatRate({NumberAt(offer, "price_micro")}), TextAt(offer, "grade"),
                MaxDuration(NumberAt(offer, "max_duration_in_ms")),
@@ -96,14 +96,14 @@ Result<RentPlan> PlanRent(const Json& offer, Duration duration, uint32_t slices,
   const Duration least = Millis(NumberAt(offer, "min_duration_in_ms"));
   const Duration most = Millis(NumberAt(offer, "max_duration_in_ms"));
   if (duration < least || duration > most) {
-    return Error(
-        Code::kInvalidArgument,
-        fmt::format("{} rents for {} to {}, not for {}", TextAt(offer, "name"),
-                    FormatDuration(least), FormatDuration(most), FormatDuration(duration)));
+    return Error(Code::kUnsupported, fmt::format("{} rents for {} to {}, not for {}",
+                                                 TextAt(offer, "name"), FormatDuration(least),
+                                                 FormatDuration(most), FormatDuration(duration)));
   }
-  if (slices == 0 || slices > NumberAt(offer, "slices")) {
-    return Error(Code::kInvalidArgument,
-                 fmt::format("the offer has {} slices", NumberAt(offer, "slices")));
+  const int64_t most_slices = NumberAt(offer, "slices");
+  if (slices == 0 || slices > most_slices) {
+    return Error(Code::kUnsupported, fmt::format("the offer has {} slice{}, not {}", most_slices,
+                                                 most_slices == 1 ? "" : "s", slices));
   }
   std::string known;
   for (const Json& peer : offer["clearing_peers"]) {
@@ -115,10 +115,10 @@ Result<RentPlan> PlanRent(const Json& offer, Duration duration, uint32_t slices,
     plan.book_name = name;
   }
   if (plan.book.empty()) {
-    return Error(Code::kInvalidArgument, book.empty()
-                                             ? "the offer names no clearing peer"
-                                             : fmt::format("{} does not settle in {}, but in {}",
-                                                           TextAt(offer, "name"), book, known));
+    return Error(Code::kUnsupported, book.empty()
+                                         ? "the offer names no clearing peer"
+                                         : fmt::format("{} does not settle in {}, but in {}",
+                                                       TextAt(offer, "name"), book, known));
   }
   const Rate price{NumberAt(offer, "price_micro")};
   ASSIGN_OR_RETURN(plan.at_most, AmountDue(price, slices, duration));
@@ -146,7 +146,7 @@ std::string PlanText(const RentPlan& plan) {
 
 Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
                          const std::function<Status(const Json&)>& fits) {
-  if (LooksLikeId(query)) {
+  if (LooksLikeOfferId(query)) {
     ASSIGN_OR_RETURN(const Json all, link.Ask({{"do", "offers"}}));
     std::vector<Digest> ids;
     for (const Json& offer : all["offers"]) {
@@ -191,6 +191,7 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
   ASSIGN_OR_RETURN(const Json begun, link.Ask(request));
   const std::string id = TextAt(begun, "lease");
   Json lease;
+  bool lost = false;
   std::set<std::string> told;
   const auto tell = [&](const char* phase, const char* from, const char* what) {
     const Time at = WhenStory(lease, what);
@@ -206,6 +207,7 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
     if (state == "Metering") return true;
     const std::string why = TextAt(lease, "sentence");
     if (!why.empty() || FlagAt(lease, "over") || state == "Closing" || state == "Closed") {
+      lost = true;
       return Error(Code::kUnavailable, fmt::format("{} did not lease: {}; what was held comes back",
                                                    TextAt(lease, "peer_name"),
                                                    why.empty() ? TextAt(lease, "reason") : why));
@@ -213,9 +215,12 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
     return false;
   });
   if (!done) {
-    // Given back, or never begun: nobody is there to use it.
-    if (InterruptGuard::Interrupted()) (void)link.Ask({{"do", "release"}, {"lease", id}});
-    return done.error();
+    if (lost) return done.error();
+    // Nobody is there to use it.
+    InterruptGuard::Forget();
+    if (const auto released = Release(link, id); !released) return released.error();
+    return Error(done.error().code,
+                 fmt::format("{}; lease {} was given back", done.error().message, id.substr(0, 8)));
   }
   if (!*done) {
     return Error(Code::kUnavailable, "the lease did not begin in time; see: souk leases " + id);
@@ -223,7 +228,9 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
   return lease;
 }
 
-Result<Json> Release(DaemonLink& link, const std::string& id) {
+namespace {
+
+Result<Json> ReleaseOnce(DaemonLink& link, const std::string& id) {
   ASSIGN_OR_RETURN(const Json asked, link.Ask({{"do", "release"}, {"lease", id}}));
   Json lease;
   const auto done = WaitUntil(kSettleWait, Millis(10), [&]() -> Result<bool> {
@@ -232,11 +239,28 @@ Result<Json> Release(DaemonLink& link, const std::string& id) {
   });
   if (!done) return done.error();
   if (!*done) {
-    return Error(Code::kUnavailable, fmt::format("released, but not settled yet; see: souk leases "
-                                                 "{}",
-                                                 id.substr(0, 8)));
+    return Error(Code::kWrongState, fmt::format("released, but not settled yet; see: souk leases "
+                                                "{}",
+                                                id.substr(0, 8)));
   }
   return lease;
+}
+
+}  // namespace
+
+Result<Json> Release(DaemonLink& link, const std::string& id) {
+  auto lease = ReleaseOnce(link, id);
+  if (lease || lease.error().code == Code::kWrongState) return lease;
+  if (lease.error().code == Code::kUnavailable) {
+    if (auto again = DaemonLink::Reach({.dir = link.dir().string()})) {
+      link = std::move(*again);
+      lease = ReleaseOnce(link, id);
+      if (lease || lease.error().code == Code::kWrongState) return lease;
+    }
+  }
+  return Error(lease.error().code,
+               fmt::format("lease {} may still run and be paid for: {}; to end it: souk release {}",
+                           id.substr(0, 8), lease.error().message, id.substr(0, 8)));
 }
 
 std::string SettledText(const Json& lease) {

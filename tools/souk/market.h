@@ -25,11 +25,14 @@ struct RentPlan {
   Credits later_at_risk = {};  // one interval, as it ends up
 };
 // What renting that offer would mean. `book`: a name, or souk1…, or empty for the first.
-// kInvalidArgument where the duration or the book is outside the offer's.
+// kUnsupported where the duration or the book is outside the offer's.
 Result<RentPlan> PlanRent(const Json& offer, Duration duration, uint32_t slices,
                           const std::string& book);
 // What is at risk, before money moves; four lines.
 std::string PlanText(const RentPlan& plan);
+
+// Whether a text is an offer's id or the beginning of one, and no query.
+bool LooksLikeOfferId(const std::string& text);
 
 // The best offer for a query, or the offer whose id begins so. `fits` may refuse an offer and say
 // why; kNotFound names the nearest.
@@ -41,7 +44,8 @@ Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
 Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits> max_cost,
                   const std::function<void(const std::string& phase, Duration took)>& step);
 
-// Asks for the release and waits until the book has settled it.
+// Asks for the release and waits until the book has settled it. Where the daemon went away it is
+// started again and asked anew; an error names the lease that may still run and be paid for.
 Result<Json> Release(DaemonLink& link, const std::string& lease);
 
 // "kite: 5.0 s metered, 0.000583 cr paid, 0.069417 cr returned".

@@ -1,6 +1,7 @@
 // souk offers, why and balance.
 #include <fmt/format.h>
 
+#include "protocol/query.h"
 #include "protocol/text.h"
 #include "tools/souk/market.h"
 
@@ -17,6 +18,7 @@ std::string OffBy(const Json& row) {
 }  // namespace
 
 int RunOffers(const Common& common, const std::string& query, size_t limit) {
+  if (const auto parsed = Query::Parse(query); !parsed) return Misuse(parsed.error().message);
   auto link = DaemonLink::Reach(common, /*for_market=*/true);
   if (!link) return Fail(link.error());
   const auto found = link->Ask({{"do", "offers"}, {"query", query}, {"limit", limit}});
@@ -36,6 +38,7 @@ int RunOffers(const Common& common, const std::string& query, size_t limit) {
 }
 
 int RunWhy(const Common& common, const std::string& query) {
+  if (const auto parsed = Query::Parse(query); !parsed) return Misuse(parsed.error().message);
   auto link = DaemonLink::Reach(common, /*for_market=*/true);
   if (!link) return Fail(link.error());
   const auto found = link->Ask({{"do", "why"}, {"query", query}});
@@ -52,8 +55,8 @@ int RunWhy(const Common& common, const std::string& query) {
   const std::vector<std::string> ids = ShortIdsOf(nearest);
   for (size_t i = 0; i < nearest.size(); ++i) {
     const Json& row = nearest[i];
-    table.Add({ids[i], TextAt(row, "name"), TextAt(row, "field"), TextAt(row, "has"),
-               TextAt(row, "wanted"), OffBy(row)});
+    table.Add({ids[i], Shorten(TextAt(row, "name"), kNameColumns), TextAt(row, "field"),
+               TextAt(row, "has"), TextAt(row, "wanted"), OffBy(row)});
   }
   if (table.rows() > 0) Print(table.ToText());
   for (const Json& row : (*found)["fails"]) {

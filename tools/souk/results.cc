@@ -1,8 +1,10 @@
 #include "tools/souk/results.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "gpu/workload/npy.h"
@@ -58,6 +60,21 @@ std::string ScalarOf(ByteView npy) {
       return "";
   }
   return "";
+}
+
+Status CheckResultsFolder(const fs::path& dir) {
+  std::error_code error;
+  fs::path at = fs::absolute(dir, error).lexically_normal();
+  if (!at.has_filename()) at = at.parent_path();  // "out/"
+  while (!fs::exists(at, error) && at.has_relative_path()) at = at.parent_path();
+  if (!fs::is_directory(at, error)) {
+    return Error(Code::kIo, "results cannot go to " + dir.string() + ": " + at.string() +
+                                " is no folder; name another with --out");
+  }
+  if (::access(at.c_str(), W_OK | X_OK) != 0) {
+    return ErrnoError("results cannot go to " + dir.string() + ": " + at.string(), errno);
+  }
+  return Ok();
 }
 
 Result<std::vector<ResultFile>> SaveResults(const fs::path& dir, const gpu::Workload& workload,

@@ -22,6 +22,9 @@ struct ResultBytes {
   Bytes npy = {};
 };
 
+// Whether SaveResults can make that folder, or write into it; changes nothing.
+Status CheckResultsFolder(const std::filesystem::path& dir);
+
 // Writes the outputs into `dir` (made where missing), and the images that `workload` wants drawn
 // from them. Refuses names that are no plain file names.
 Result<std::vector<ResultFile>> SaveResults(const std::filesystem::path& dir,

@@ -10,6 +10,7 @@
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
 #include "tools/souk/commands.h"
+#include "tools/souk/job.h"
 #include "tools/souk/results.h"
 
 namespace souk::tools {
@@ -50,15 +51,20 @@ Result<LocalRun> RunOnce(const RunOptions& options) {
   LocalRun run;
   ASSIGN_OR_RETURN(run.manifest, gpu::LoadManifest(options.manifest));
   const gpu::Workload& workload = run.manifest.workload;
+  RETURN_IF_ERROR(CheckResultsFolder(options.out.empty() ? "results" : options.out));
   ASSIGN_OR_RETURN(const Bytes encoded, gpu::EncodeWorkload(workload));
   run.workload = Sha256(encoded);
-  ASSIGN_OR_RETURN(const auto device, gpu::OpenDevice(options.device));
+  ASSIGN_OR_RETURN(const auto device,
+                   gpu::OpenDevice(options.device.empty() ? "auto" : options.device));
   run.device = device->info();
   ProgressLine line;
   const auto start = Clock::now();
   auto result =
       gpu::RunWorkload(workload, run.manifest.blobs, *device, {.progress = Drawing(line, start)});
-  if (!result) return result.error().Within(options.manifest.string());
+  if (!result) {
+    return Error(result.error().code, WithLineHint(result.error().message))
+        .Within(options.manifest.string());
+  }
   run.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   line.Finish();
   run.result = std::move(*result);
@@ -118,8 +124,14 @@ int RunLocally(const Common& common, const RunOptions& options) {
 }
 
 int RunRun(const Common& common, const RunOptions& options) {
-  if (options.local && !options.lease.empty()) {
-    return Misuse("--local needs no lease; leave one of them out");
+  const bool market = !options.lease.empty() || !options.duration.empty() ||
+                      !options.max_cost.empty() || !options.book.empty() || options.yes;
+  if (options.local && market) {
+    return Misuse(
+        "--local rents nothing: leave it out, or --lease, --for, --max-cost, --book, --yes");
+  }
+  if (!options.local && !options.device.empty()) {
+    return Misuse("--device is for --local: on the market the offer says what runs");
   }
   return options.local ? RunLocally(common, options) : RunRemotely(common, options);
 }

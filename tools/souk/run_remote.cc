@@ -1,6 +1,7 @@
 // souk run on the market: rents where no lease is named, runs, fetches, releases.
 #include <fmt/format.h>
 
+#include "protocol/query.h"
 #include "protocol/text.h"
 #include "tools/souk/job.h"
 
@@ -14,14 +15,18 @@ struct Terms {
   std::optional<Credits> max_cost = {};
 };
 
+// What the command line says, else the manifest.
 Result<Terms> TermsOf(const gpu::Manifest& manifest, const RunOptions& options) {
   Terms terms{.duration = Millis(static_cast<int64_t>(manifest.market.duration_ms))};
   if (!options.duration.empty()) {
-    ASSIGN_OR_RETURN(terms.duration, ParseDuration(options.duration));
+    const auto parsed = ParseDuration(options.duration);
+    if (!parsed) return parsed.error().Within("--for");
+    terms.duration = *parsed;
   }
   if (!options.max_cost.empty()) {
-    ASSIGN_OR_RETURN(const Credits parsed, ParseCredits(options.max_cost));
-    terms.max_cost = parsed;
+    const auto parsed = ParseCredits(options.max_cost);
+    if (!parsed) return parsed.error().Within("--max-cost");
+    terms.max_cost = *parsed;
   } else if (manifest.market.max_cost_ucredits != 0) {
     terms.max_cost = Credits{static_cast<int64_t>(manifest.market.max_cost_ucredits)};
   }
@@ -29,8 +34,9 @@ Result<Terms> TermsOf(const gpu::Manifest& manifest, const RunOptions& options) 
 }
 
 // Says what it may cost and asks; the lease once it is metering.
-Result<Json> RentFor(DaemonLink& link, const gpu::Manifest& manifest, const RunOptions& options) {
-  ASSIGN_OR_RETURN(const Terms terms, TermsOf(manifest, options));
+// kInvalidArgument only where nobody can be asked.
+Result<Json> RentFor(DaemonLink& link, const gpu::Manifest& manifest, const Terms& terms,
+                     const RunOptions& options) {
   ASSIGN_OR_RETURN(const Json offer, ChooseOffer(link, manifest.market.query, [&](const Json& one) {
                      return FitsOffer(manifest, one);
                    }));
@@ -47,14 +53,16 @@ Result<Json> RentFor(DaemonLink& link, const gpu::Manifest& manifest, const RunO
     if (!IsTerminal(stdin)) {
       return Error(Code::kInvalidArgument, "nobody is here to be asked: say --yes to rent");
     }
-    if (!Ask("Rent and run?")) return Error(Code::kInvalidArgument, "not rented");
+    if (!Ask("Rent and run?")) return Error(Code::kDenied, "not rented");
   }
   ASSIGN_OR_RETURN(const Json lease,
                    Rent(link, plan, terms.max_cost, [](const std::string&, Duration) {}));
-  ASSIGN_OR_RETURN(const Json all, link.Ask({{"do", "leases"}}));
-  ASSIGN_OR_RETURN(const Json offers, link.Ask({{"do", "offers"}}));
+  // Whatever fails from here on, the caller has a lease to give back.
+  const auto all = link.Ask({{"do", "leases"}});
+  const auto offers = link.Ask({{"do", "offers"}});
   fmt::print(stderr, "rent  {} {}, lease {}, {} cr/h\n", TextAt(lease, "peer_name"),
-             ShortIdOf(offer, offers["offers"]), ShortIdOf(lease, all["leases"]),
+             offers ? ShortIdOf(offer, (*offers)["offers"]) : TextAt(offer, "id").substr(0, 8),
+             all ? ShortIdOf(lease, (*all)["leases"]) : TextAt(lease, "id").substr(0, 8),
              FormatRate({NumberAt(lease, "price_micro")}));
   return lease;
 }
@@ -65,14 +73,21 @@ struct Outcome {
   std::string job_id = {};  // short
   fs::path dir = {};
   std::vector<ResultFile> files = {};
-  bool released = false;
+  Credits cost = {};
 };
 
 Result<Outcome> RunOnLease(DaemonLink& link, const gpu::Manifest& manifest, const Json& lease,
                            const RunOptions& options) {
   Outcome out{.lease = lease};
+  const auto start = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(const std::string id, SubmitJob(link, manifest, TextAt(lease, "id")));
   ASSIGN_OR_RETURN(out.job, WatchJob(link, id));
+  // The lease is paid ahead and by the interval, whoever uses it: a job's share is its time.
+  const Duration taken{std::chrono::duration_cast<std::chrono::milliseconds>(
+                           std::chrono::steady_clock::now() - start)
+                           .count()};
+  ASSIGN_OR_RETURN(out.cost, AmountDue({NumberAt(lease, "price_micro")},
+                                       static_cast<uint32_t>(NumberAt(lease, "slices")), taken));
   ASSIGN_OR_RETURN(const Json all, link.Ask({{"do", "jobs"}}));
   out.job_id = ShortIdOf(out.job, all["jobs"]);
   out.dir = options.out.empty() ? fs::path("results") / out.job_id : options.out;
@@ -95,8 +110,8 @@ Json FilesJson(const std::vector<ResultFile>& files) {
 
 int Report(const Common& common, const Outcome& out) {
   const bool done = TextAt(out.job, "state") == "done";
-  const Credits cost{
-      NumberAt(out.lease, FlagAt(out.lease, "settled") ? "paid_micro" : "best_micro")};
+  const Credits cost =
+      FlagAt(out.lease, "settled") ? Credits{NumberAt(out.lease, "paid_micro")} : out.cost;
   if (common.json) {
     PrintJson({{"ok", done},
                {"job", out.job},
@@ -109,7 +124,7 @@ int Report(const Common& common, const Outcome& out) {
   if (!done) {
     const std::string refused = TextAt(out.job, "refused");
     return Fail(fmt::format("job {} {}: {}", out.job_id, TextAt(out.job, "state"),
-                            refused.empty() ? TextAt(out.job, "sentence") : refused));
+                            WithLineHint(refused.empty() ? TextAt(out.job, "sentence") : refused)));
   }
   const Json& receipt = out.job["receipt"];
   const int64_t spent = NumberAt(receipt, "finished_ms") - NumberAt(receipt, "started_ms");
@@ -128,16 +143,25 @@ int Report(const Common& common, const Outcome& out) {
 }  // namespace
 
 int RunRemotely(const Common& common, const RunOptions& options) {
+  const bool own = options.lease.empty();
+  if (!own && !(options.duration.empty() && options.max_cost.empty() && options.book.empty())) {
+    return Misuse("--for, --max-cost and --book are for a new lease; leave them or --lease out");
+  }
   const auto manifest = gpu::LoadManifest(options.manifest);
   if (!manifest) return Fail(manifest.error());
-  if (!options.lease.empty() && !options.duration.empty()) {
-    return Misuse("--for is for a new lease; leave it or --lease out");
+  const auto terms = TermsOf(*manifest, options);
+  if (!terms) return Misuse(terms.error().message);
+  if (const auto query = Query::Parse(manifest->market.query); !query) {
+    return Fail(query.error().Within(options.manifest.string() + ": market.query"));
   }
+  // Found out before it costs anything.
+  const Status writable = CheckResultsFolder(options.out.empty() ? "results" : options.out);
+  if (!writable) return Fail(writable.error());
   auto link = DaemonLink::Reach(common, /*for_market=*/true);
   if (!link) return Fail(link.error());
-  const bool own = options.lease.empty();
   const InterruptGuard guard;
-  const auto lease = own ? RentFor(*link, *manifest, options) : link->FindLease(options.lease);
+  const auto lease =
+      own ? RentFor(*link, *manifest, *terms, options) : link->FindLease(options.lease);
   if (!lease) {
     return own && lease.error().code == Code::kInvalidArgument ? Misuse(lease.error().message)
                                                                : Fail(lease.error());
@@ -145,15 +169,16 @@ int RunRemotely(const Common& common, const RunOptions& options) {
   auto outcome = RunOnLease(*link, *manifest, *lease, options);
   // Rented for this: given back whatever became of the job.
   InterruptGuard::Forget();
-  Result<Json> settled = own ? Release(*link, TextAt(*lease, "id")) : *lease;
-  if (!outcome) return Fail(outcome.error());
-  if (settled) {
-    outcome->lease = *settled;
-  } else {
-    (void)Fail(settled.error());
+  const Result<Json> settled = own ? Release(*link, TextAt(*lease, "id")) : *lease;
+  if (!outcome) {
+    std::string sentence = outcome.error().message;
+    if (!settled) sentence += "; " + settled.error().message;
+    if (settled && own) sentence += "; the lease was released: " + SettledText(*settled);
+    return Fail(Error(outcome.error().code, sentence));
   }
+  if (settled) outcome->lease = *settled;
   const int code = Report(common, *outcome);
-  return settled ? code : kFailed;
+  return settled ? code : Fail(settled.error());
 }
 
 }  // namespace souk::tools

@@ -70,6 +70,39 @@ TEST(Config, ReadsWhatItWrites) {
   EXPECT_EQ(read->provider.cpu_memory_bytes, uint64_t{1} << 30);
 }
 
+TEST(Config, RefusesWhatContradictsItself) {
+  EXPECT_NE(ErrorOf(ProviderText("grace = \"0s\"\n")).find("grace: must be above 0"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf(ProviderText("longest_interval = \"10d\"\n")).find("longer than max_duration"),
+            std::string::npos);
+}
+
+TEST(Config, RefusesToBePaidInTheBookOfANodeThatKeepsNone) {
+  const auto text = [](const char* clears) {
+    return "[node]\nname = \"kite\"\nlisten = \"0.0.0.0:7100\"\n[clearing]\nenabled = " +
+           std::string(clears) +
+           "\n[provider]\nenabled = true\nprice = \"0.42\"\nclearing = [\"" + kSelf.ToString() +
+           "\"]\n";
+  };
+  EXPECT_NE(ErrorOf(text("false")).find("keeps no book"), std::string::npos);
+  EXPECT_EQ(ErrorOf(text("true")), "");
+}
+
+TEST(Config, RefusesNamesThatShowNothingOrHideSomething) {
+  for (const char* name : {"", "   ", "kite\u200b", "\ufeffkite", "\u3164"}) {
+    EXPECT_NE(ErrorOf("[node]\nname = \"" + std::string(name) + "\"\n").find("visible"),
+              std::string::npos)
+        << name;
+  }
+  EXPECT_EQ(ErrorOf("[node]\nname = \"Kite zwei\"\n"), "");
+}
+
+TEST(Config, RefusesDeepNestingWithoutOverflowingTheStack) {
+  std::string dotted = "a";
+  for (int i = 0; i < 60'000; ++i) dotted += ".a";
+  EXPECT_EQ(ErrorOf(dotted + " = 1\n"), "config.toml: more than 4096 dots");
+}
+
 TEST(Config, NamesAnUnknownKeyItsLineAndTheNearestKnownOne) {
   EXPECT_EQ(ErrorOf(ProviderText("prise = \"1\"\n")),
             "config.toml:8: [provider] has no key \"prise\"; did you mean \"price\"?");

@@ -1,4 +1,7 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/file.h"
@@ -44,9 +47,18 @@ TEST(ReadFile, StopsAtItsBound) {
   ASSERT_TRUE(WriteFileAtomic(path, AsBytes("four"), 0600));
   EXPECT_EQ(AsText(*ReadFile(path, 4)), "four");
   EXPECT_EQ(ReadFile(path, 3).error().code, Code::kTooLarge);
-  EXPECT_EQ(ReadFile("/dev/zero", 100).error().code, Code::kTooLarge);
+  EXPECT_EQ(AsText(*ReadFile("/proc/sys/kernel/ostype", 100)), "Linux\n");
+  EXPECT_EQ(ReadFile("/proc/sys/kernel/ostype", 3).error().code, Code::kTooLarge);
   EXPECT_EQ(ReadFile(path / "no", 1).error().code, Code::kIo);
   EXPECT_EQ(ReadFile(path.string() + "no", 1).error().code, Code::kNotFound);
+  std::filesystem::remove(path);
+}
+
+TEST(ReadFile, DoesNotWaitForTheOtherEndOfAPipe) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "souk_read_pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(ReadFile(path, 100).error().message, path.string() + " is no regular file");
+  EXPECT_EQ(ReadFile("/dev/zero", 100).error().code, Code::kInvalidArgument);
   std::filesystem::remove(path);
 }
 

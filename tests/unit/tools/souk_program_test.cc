@@ -70,14 +70,118 @@ TEST(Programs, WriteTheirManPagesAndCompletions) {
 }
 
 TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
-  for (const char* line :
-       {"", "ofers", "rent", "rent b071", "rent b071 --for", "compile K.cu", "inspect", "run",
-        "run W.toml --local --lease 9d24", "rent b071 --for soon",
-        "rent b071 --for 10m --max-cost lots", "init --bootstrap nonsense"}) {
+  for (const char* line : {"",
+                           "ofers",
+                           "rent",
+                           "rent b071",
+                           "rent b071 --for",
+                           "compile K.cu",
+                           "inspect",
+                           "run",
+                           "run W.toml --local --lease 9d24",
+                           "run W.toml --device cpu",
+                           "run W.toml --lease 9d24 --max-cost 1",
+                           "run W.toml --local --yes",
+                           "bogus",
+                           "offers 'price <'",
+                           "why 'prise < 1'",
+                           "rent 'prise < 1' --for 1m --yes",
+                           "rent b071 --for 10m --slices 0",
+                           "init --name '   '",
+                           "init --name 'kite\u200b'",
+                           "rent b071 --for soon",
+                           "rent b071 --for 10m --max-cost lots",
+                           "init --bootstrap nonsense"}) {
     const Ran ran = RunProgram(std::string("souk ") + line);
     EXPECT_EQ(ran.code, 2) << line << ran.err;
     EXPECT_TRUE(IsOneLine(ran.err, "souk")) << line;
     EXPECT_EQ(ran.out, "") << line;
+  }
+}
+
+// "$LIMIT" of a shell where LIMIT is not set.
+TEST(Souk, StartsNoProvidersDaemon) {
+  const TestFolder folder;
+  ASSERT_EQ(RunProgram("soukd init --dir node --roles clearing", folder.path()).code, 0);
+  const Ran ran = RunProgram("souk offers --dir node", folder.path());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("soukd run --dir"), std::string::npos) << ran.err;
+}
+
+TEST(Souk, NamesTheCommandThatThereIsNot) {
+  EXPECT_EQ(RunProgram("souk bogus").err, "souk: there is no command \"bogus\"; see souk --help\n");
+}
+
+TEST(Programs, SayTheirVersion) {
+  for (const char* program : {"souk", "soukd", "souk-audit"}) {
+    const Ran ran = RunProgram(std::string(program) + " --version");
+    EXPECT_EQ(ran.code, 0) << program;
+    EXPECT_EQ(ran.out.rfind(std::string(program) + " ", 0), 0u) << ran.out;
+  }
+}
+
+TEST(Programs, AnswerFailuresWithOneDocumentWhereAskedForJson) {
+  for (const char* line :
+       {"souk offers --dir nowhere --json", "souk inspect nowhere.ptx --json",
+        "soukd status --dir nowhere --json", "souk-audit show nowhere --json",
+        "souk rent b071 --for soon --json", "soukd issue a b --reference c --json"}) {
+    const Ran ran = RunProgram(line);
+    EXPECT_NE(ran.code, 0) << line;
+    const json document = json::parse(ran.out, nullptr, false);
+    ASSERT_TRUE(document.is_object()) << line << ran.out;
+    EXPECT_EQ(document["ok"], false) << line;
+    EXPECT_TRUE(document["code"].is_string()) << line;
+    EXPECT_NE(ran.err.find(document["error"].get<std::string>()), std::string::npos) << line;
+  }
+}
+
+TEST(Programs, FailWhereTheirResultsCannotBeWritten) {
+  const TestFolder folder;
+  ASSERT_EQ(RunProgram("soukd init --dir node", folder.path()).code, 0);
+  for (const char* line : {"sh -c 'souk id --dir node >/dev/full'",
+                           "sh -c 'soukd init --dir other --json >/dev/full'"}) {
+    const Ran ran = RunProgram(line, folder.path());
+    EXPECT_EQ(ran.code, 1) << line;
+    EXPECT_NE(ran.err.find("standard output"), std::string::npos) << ran.err;
+  }
+}
+
+TEST(Programs, SpellOutWhatWouldSteerTheTerminal) {
+  const TestFolder folder;
+  std::ofstream(folder / "w.toml") << "name = \"x\"\n[[module]]\npath = \"\\u001b[31m.ptx\"\n";
+  const Ran ran = RunProgram("souk run w.toml --local", folder.path());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err.find('\x1b'), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("\\x1b[31m.ptx"), std::string::npos) << ran.err;
+}
+
+TEST(Soukd, ExitsTwoWithOneLineWhereTheCommandLineIsWrong) {
+  for (const char* line :
+       {"", "bogus", "issue", "issue souk1x 10 --reference r", "init --price lots --roles provider",
+        "init --roles king", "init --listen nowhere", "init --bootstrap nonsense", "init --name ''",
+        "init --region germany --roles provider", "run --roles king", "status --dir ''"}) {
+    const Ran ran = RunProgram(std::string("soukd ") + line);
+    EXPECT_EQ(ran.code, 2) << line << ran.err;
+    EXPECT_TRUE(IsOneLine(ran.err, "soukd")) << line;
+    EXPECT_EQ(ran.out, "") << line;
+  }
+  const Ran made = RunProgram("souk init --json");
+  const std::string id = json::parse(made.out, nullptr, false).value("id", "");
+  for (const char* amount : {"abc", "0", "-- -1"}) {
+    EXPECT_EQ(RunProgram("soukd issue --reference r " + id + " " + amount).code, 2) << amount;
+  }
+}
+
+TEST(Souk, AnEmptyValueIsNotAMissingOption) {
+  for (const char* line :
+       {"rent b071 --for 10m --yes --max-cost ''", "rent '' --for 10m --yes", "release ''",
+        "rent b071 --for '' --yes", "run W.toml --yes --max-cost ''", "run W.toml --yes --for ''",
+        "run W.toml --yes --lease ''", "run W.toml --yes --book ''", "offers --dir ''",
+        "init --name ''", "run W.toml --local -o ''"}) {
+    const Ran ran = RunProgram(std::string("souk ") + line);
+    EXPECT_EQ(ran.code, 2) << line << ran.err;
+    EXPECT_TRUE(IsOneLine(ran.err, "souk")) << line;
+    EXPECT_NE(ran.err.find("is empty"), std::string::npos) << ran.err;
   }
 }
 
@@ -167,6 +271,31 @@ TEST(RunLocal, PutsResultsUnderTheWorkloadsOwnId) {
     folders += item.is_directory() ? 1 : 0;
   }
   EXPECT_EQ(folders, 1u);
+}
+
+TEST(RunLocal, LooksWhereResultsGoBeforeItRuns) {
+  const TestFolder folder;
+  std::ofstream(folder / "afile") << "x";
+  const Ran ran = RunProgram("souk run " + kWorkloads + "reduction/workload.toml --local -o afile",
+                             folder.path());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("results cannot go to afile"), std::string::npos) << ran.err;
+}
+
+TEST(RunLocal, SaysOfWhichTextALineIs) {
+  const TestFolder folder;
+  std::ofstream(folder / "k.ptx") << "// a comment\n.version 6.3\n.target sm_75\n.address_size 64\n"
+                                     ".visible .entry k()\n{\n  trap;\n}\n";
+  std::ofstream(folder / "w.toml") << "[[module]]\npath = \"k.ptx\"\n[[launch]]\nkernel = \"k\"\n"
+                                      "grid = 1\nblock = 1\n[[buffer]]\nname = \"b\"\n"
+                                      "dtype = \"u8\"\nshape = [1]\n";
+  const Ran ran = RunProgram("souk run w.toml --local --device cpu", folder.path());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("canonical PTX"), std::string::npos) << ran.err;
+  const Ran canonical = RunProgram("souk compile k.ptx -o -", folder.path());
+  EXPECT_EQ(canonical.code, 0) << canonical.err;
+  EXPECT_NE(canonical.out.find("trap;"), std::string::npos);
+  EXPECT_EQ(canonical.out.find("comment"), std::string::npos);
 }
 
 TEST(RunLocal, NamesWhatIsWrongWithAManifest) {

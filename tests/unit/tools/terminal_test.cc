@@ -28,6 +28,11 @@ TEST(DisplayWidth, CountsCharactersAndNoEscapes) {
   EXPECT_EQ(DisplayWidth("\x1b[32m✓\x1b[0m ok"), 4u);
 }
 
+TEST(Shorten, CutsBetweenCharacters) {
+  EXPECT_EQ(Shorten("kite", 4), "kite");
+  EXPECT_EQ(Shorten("×××××", 4), "×××…");
+}
+
 TEST(Bar, GrowsByHalves) {
   EXPECT_EQ(Bar(0, 4), "────");
   EXPECT_EQ(Bar(0.125, 4), "╸───");

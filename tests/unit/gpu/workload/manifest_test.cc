@@ -224,7 +224,9 @@ TEST_F(ManifestTest, RefusesWhatMakesNoSense) {
       {"more than 8", buffer("dtype = \"f32\"\nshape = [1,1,1,1,1,1,1,1,1]")},
       {"not a list", buffer("dtype = \"f32\"\nshape = 3")},
       {"holds f32", buffer("dtype = \"u8\"\ninput = \"x.npy\"")},
-      {"another shape", buffer("shape = [2, 4]\ninput = \"x.npy\"")},
+      {"is empty", buffer("dtype = \"f32\"\nshape = [2]\noutput = \"\"")},
+      {"holds no NUL", buffer("input = \"x.npy\\u0000z\"")},
+      {"has shape (4, 2), the buffer (2, 4)", buffer("shape = [2, 4]\ninput = \"x.npy\"")},
       {"not a .npy", buffer("input = \"k.ptx\"")},
       {"either an input", buffer("input = \"x.npy\"\nfill = 1")},
       {"does not fit u8", buffer("dtype = \"u8\"\nshape = [1]\nfill = 256")},
@@ -332,6 +334,41 @@ TEST_F(ManifestTest, CompilesCudaSourcesAndNamesTheirErrors) {
   EXPECT_EQ(message.find("workload.toml:2: module[1].path: bad.cu does not compile"), 0u)
       << message;
   EXPECT_NE(message.find("identifier \"y\" is undefined"), std::string::npos) << message;
+}
+
+TEST_F(ManifestTest, CompilesNothingFromOutsideItsFolder) {
+  const std::string secret = folder_.parent_path() / ("secret-" + std::to_string(getpid()));
+  ASSERT_TRUE(WriteFileAtomic(secret, AsBytes("1, 2, 3")));
+  Put("ok.h", AsBytes("#include \"../none.h\"\n"));
+  fs::create_symlink(secret, folder_ / "link.h");
+  for (const std::string& line :
+       {"#include \"" + secret + "\"", "#include <" + secret + ">",
+        "#include \"../" + fs::path(secret).filename().string() + "\"",
+        "#include \"a/../../" + fs::path(secret).filename().string() + "\"",
+        std::string("%: /* x */ include \"/etc/hostname\""),
+        std::string("#inc\\\nlude \"/etc/hostname\""),
+        std::string("#define F \"/etc/hostname\"\n#include F"), std::string("#embed <x>"),
+        std::string("#include \"ok.h\""), std::string("#include \"link.h\"")}) {
+    Put("k.cu", AsBytes("__device__ int s[] = {\n" + line + "\n};\n"));
+    const Result<Manifest> manifest = Parse("[[module]]\npath = \"k.cu\"\n");
+    ASSERT_FALSE(manifest) << line;
+    EXPECT_EQ(manifest.error().code, Code::kDenied) << line << manifest.error().message;
+  }
+  fs::remove(secret);
+}
+
+TEST_F(ManifestTest, CompilesWithTheHeadersBesideIt) {
+  if (const Result<std::string> nvrtc = ptx::NvrtcVersion(); !nvrtc) {
+    GTEST_SKIP() << nvrtc.error().message;
+  }
+  Put("n.h", AsBytes("#include \"n2.h\"\n"));
+  Put("n2.h", AsBytes("#include <cuda_fp16.h>\n#define N 7\n"));
+  Put("k.cu", AsBytes("#include \"n.h\"\n#include \"cuda_fp16.h\"\n"
+                      "extern \"C\" __global__ void k(int* x) { x[0] = N; }\n"));
+  const Result<Manifest> manifest = Parse(
+      "[[module]]\npath = \"k.cu\"\n[[buffer]]\nname = \"b\"\ndtype = \"i32\"\n"
+      "shape = [1]\n[[launch]]\nkernel = \"k\"\ngrid = 1\nblock = 1\nargs = [\"b\"]\n");
+  EXPECT_TRUE(manifest) << manifest.error().message;
 }
 
 TEST_F(ManifestTest, RefusesBytesThatAreNoToml) {
