@@ -15,6 +15,12 @@ Log::Log(Store& store, SlotFile& slots, NoteSigner signer, Inspection found)
       signer_(std::move(signer)),
       reader_(std::make_unique<LogReader>(store, std::move(found))) {}
 
+Result<Bytes> FirstSlot(const NoteSigner& signer) {
+  ASSIGN_OR_RETURN(const std::string checkpoint,
+                   SignCheckpoint(Checkpoint{signer.name, 0, EmptyRoot(), {}}, signer));
+  return EncodeSlot(0, checkpoint);
+}
+
 Result<Log> Log::Open(Store& store, SlotFile& slots, NoteSigner signer, LogOptions options) {
   ASSIGN_OR_RETURN(Inspection found, Inspect(store, slots, signer.Verifier()));
   return OpenInspected(store, slots, std::move(signer), options, std::move(found));
@@ -23,13 +29,19 @@ Result<Log> Log::Open(Store& store, SlotFile& slots, NoteSigner signer, LogOptio
 Result<Log> Log::OpenInspected(Store& store, SlotFile& slots, NoteSigner signer, LogOptions options,
                                Inspection found) {
   const bool fresh = found.fresh;
+  if (fresh && options.made && !options.alone) {
+    return Error(Code::kNotFound,
+                 "the ledger and its checkpoint file are missing: a second log under the same key "
+                 "would contradict the first. Put both back, or begin anew elsewhere: soukd init "
+                 "--dir OTHER. If this node never ran: soukd run --alone");
+  }
   Log log(store, slots, std::move(signer), std::move(found));
   if (fresh) {
     // The slot file first: a crash right after it leaves a log of generation 0, which is whole.
     Inspection& state = log.reader_->found_;
     state.fresh = false;
     ASSIGN_OR_RETURN(state.checkpoint, SignCheckpoint(state.signed_head, log.signer_));
-    ASSIGN_OR_RETURN(const Bytes slot, EncodeSlot(0, state.checkpoint));
+    ASSIGN_OR_RETURN(const Bytes slot, FirstSlot(log.signer_));
     RETURN_IF_ERROR(slots.Create(slot));
   }
   // A log without entries has told nobody anything that a second start could contradict.
@@ -158,7 +170,7 @@ Result<Committed> Log::Commit(const std::vector<Draft>& drafts, const WriteBatch
   return Committed{first, state.size, state.checkpoint};
 }
 
-Status Log::Confirm(std::string_view signed_checkpoint) {
+Result<Checkpoint> Log::Compare(std::string_view signed_checkpoint) {
   RETURN_IF_ERROR(health());
   ASSIGN_OR_RETURN(const Checkpoint theirs, OpenCheckpoint(signed_checkpoint, signer_.Verifier()));
   if (theirs.size > size()) {
@@ -177,9 +189,14 @@ Status Log::Confirm(std::string_view signed_checkpoint) {
                                   "or begin anew elsewhere: soukd init --dir OTHER",
                                   theirs.size)));
   }
+  return theirs;
+}
+
+Result<Checkpoint> Log::Confirm(std::string_view signed_checkpoint) {
+  ASSIGN_OR_RETURN(Checkpoint theirs, Compare(signed_checkpoint));
   confirmed_ = true;
   if (auto is_signed = SignHead(); !is_signed) return Stop(is_signed.error());
-  return Ok();
+  return theirs;
 }
 
 Result<Bytes> Log::Entry(uint64_t index) const {

@@ -117,9 +117,15 @@ class LogReader : public HashReader {
   mutable std::vector<Digest> cached_;
 };
 
+// The slot file of a log of generation 0, which holds nothing yet: SlotFile::Create.
+Result<Bytes> FirstSlot(const NoteSigner& signer);
+
 struct LogOptions {
   // The operator vouches that no counterparty holds a newer checkpoint than this disk (R3).
   bool alone = false;
+  // The slot file was made before the first start, so where there is none a log was lost: nothing
+  // is begun anew under the same key.
+  bool made = false;
 };
 
 // The writing side. Loop thread only.
@@ -129,9 +135,9 @@ struct LogOptions {
 class Log {
  public:
   // Looks (Inspect) before it writes, and writes nothing where it refuses. Begins a new log where
-  // the store is empty and there is no slot file. Entries beyond the checkpoint, which a crash
-  // between batch and slot leaves, are kept, and signed as soon as signing is allowed. Store and
-  // slots outlive the log.
+  // the store is empty and there is no slot file (see LogOptions::made). Entries beyond the
+  // checkpoint, which a crash between batch and slot leaves, are kept, and signed as soon as
+  // signing is allowed. Store and slots outlive the log.
   static Result<Log> Open(Store& store, SlotFile& slots, NoteSigner signer,
                           LogOptions options = {});
   // The same with a look that was taken already, under a lock that was held since.
@@ -146,10 +152,11 @@ class Log {
   // Whether new checkpoints may be signed: a log that held entries when it was opened waits for
   // Confirm or LogOptions::alone.
   bool confirmed() const { return confirmed_; }
-  // A counterparty's copy of a checkpoint of this log. One that fits allows signing. kBadSignature:
-  // not ours, ignored. kConflict: we hold less, or another tree, than we once signed; the log
-  // stops.
-  Status Confirm(std::string_view signed_checkpoint);
+  // Somebody's copy of a checkpoint of this log. kBadSignature: not ours, ignored. kConflict: we
+  // hold less, or another tree, than we once signed; the log stops. Returns what it says.
+  Result<Checkpoint> Compare(std::string_view signed_checkpoint);
+  // As Compare, from a counterparty of an earlier run: one that fits allows signing.
+  Result<Checkpoint> Confirm(std::string_view signed_checkpoint);
 
   // Why the log stopped; ok while it runs.
   Status health() const;

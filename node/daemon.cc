@@ -224,15 +224,8 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
                                              ": no role is enabled: provider, renter or clearing");
   }
 
-  const SigningKey checkpoint_key = identity.CheckpointKey();
-  ledger::NoteSigner signer;
-  signer.name = LogName(identity.id());
-  signer.key = checkpoint_key.public_key().bytes;
-  signer.sign = [&](ByteView message) -> Result<ledger::Ed25519Signature> {
-    return checkpoint_key.Sign(message).bytes;
-  };
-  ASSIGN_OR_RETURN(const auto ledger,
-                   ledger::Ledger::Open(options.dir.path, signer, {.alone = options.alone}));
+  ASSIGN_OR_RETURN(const auto ledger, ledger::Ledger::Open(options.dir.path, LogSigner(identity),
+                                                           {.alone = options.alone, .made = true}));
   ledger::Log& log = ledger->log();
 
   Settings settings = MakeSettings(config, successor);

@@ -4,8 +4,11 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
 
+#include "ledger/log.h"
 #include "protocol/base/file.h"
+#include "protocol/entry.h"
 
 namespace souk::node {
 namespace {
@@ -71,8 +74,19 @@ Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view
     std::filesystem::remove(dir.successor(), error);
     return parsed.error();
   }
+  ASSIGN_OR_RETURN(const Bytes slot, ledger::FirstSlot(LogSigner(*identity)));
+  RETURN_IF_ERROR(ledger::OpenSlotFile(dir.checkpoint())->Create(slot));
   RETURN_IF_ERROR(WriteFileAtomic(dir.config(), AsBytes(text), 0600));
   return identity;
+}
+
+ledger::NoteSigner LogSigner(const Identity& identity) {
+  const auto key = std::make_shared<SigningKey>(identity.CheckpointKey());
+  return {.name = LogName(identity.id()),
+          .key = key->public_key().bytes,
+          .sign = [key](ByteView message) -> Result<ledger::Ed25519Signature> {
+            return key->Sign(message).bytes;
+          }};
 }
 
 Result<Identity> LoadIdentity(const NodeDir& dir) {

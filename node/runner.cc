@@ -92,11 +92,16 @@ Result<Frames> Runner::MakeReply(ConnectionId to, const ReplyParts& parts) {
   return frames;
 }
 
-Frames Runner::MakeHello(const HelloParts& parts) const {
+Frames Runner::MakeHello(ConnectionId to, const HelloParts& parts) {
+  // A log that waits shows nothing: an echo of it must not look like an earlier counterparty's
+  // copy.
+  const bool shows = parts_.log.confirmed();
+  // The first checkpoint of ours that a peer sees, in a hello, it takes on its signature alone.
+  if (shows && parts_.log.head().size > 0) greeted_.try_emplace(to, parts_.log.head().size);
   const Hello hello{.card = parts.card->id(),
                     .sent = parts.sent,
                     .your_checkpoint = parts.your_checkpoint,
-                    .my_checkpoint = parts_.log.checkpoint(),
+                    .my_checkpoint = shows ? parts_.log.checkpoint() : "",
                     .answer = parts.answer};
   return {Envelope(SignMessage(hello, parts_.agent.identity().key())), Envelope(parts.card)};
 }
@@ -114,14 +119,13 @@ Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
 
 Status Runner::SendOne(const Send& send) {
   if (const auto* document = std::get_if<DocumentRef>(&send.what)) {
-    if ((*document)->kind() == Kind::kHello) NoteGreeting(send.to, **document);
     Frames frames = {Envelope(*document)};
     for (const DocumentRef& attached : send.attached) frames.push_back(Envelope(attached));
     parts_.network.Deliver(send.to, std::move(frames));
     return Ok();
   }
   if (const auto* hello = std::get_if<HelloParts>(&send.what)) {
-    parts_.network.Deliver(send.to, MakeHello(*hello));
+    parts_.network.Deliver(send.to, MakeHello(send.to, *hello));
     return Ok();
   }
   if (const auto* chunk = std::get_if<ChunkParts>(&send.what)) {
@@ -135,14 +139,6 @@ Status Runner::SendOne(const Send& send) {
   return Ok();
 }
 
-// The first checkpoint of ours that a peer sees, in a hello, it takes on its signature alone.
-void Runner::NoteGreeting(ConnectionId to, const Document& document) {
-  const auto hello = Decode<Hello>(document);
-  if (!hello || hello->my_checkpoint.empty()) return;
-  const auto head = ledger::OpenCheckpoint(hello->my_checkpoint, parts_.log.signer().Verifier());
-  if (head) greeted_[to] = head->size;
-}
-
 Status Runner::Confirm(const ConfirmLog& confirm, std::vector<Event>& follow) {
   shown_[confirm.connection] = 0;
   if (confirm.note.empty()) {
@@ -151,16 +147,17 @@ Status Runner::Confirm(const ConfirmLog& confirm, std::vector<Event>& follow) {
     if (greeted != greeted_.end()) shown_[confirm.connection] = greeted->second;
     return Ok();
   }
-  const Status fits = parts_.log.Confirm(confirm.note);
+  // Whoever was not known before this start can only say what this run showed to somebody.
+  const bool earlier = parts_.agent.KnewBefore(confirm.peer);
+  const auto fits = earlier ? parts_.log.Confirm(confirm.note) : parts_.log.Compare(confirm.note);
   if (!fits) {
     // Not signed by this log's key: the other side's mistake, and nothing to us.
     if (fits.error().code == Code::kBadSignature || fits.error().code == Code::kMalformed)
       return Ok();
-    return fits;
+    return fits.error();
   }
-  const auto note = ledger::OpenCheckpoint(confirm.note, parts_.log.signer().Verifier());
-  if (note) shown_[confirm.connection] = note->size;
-  if (!parts_.agent.may_sign()) follow.push_back(LogConfirmed{});
+  shown_[confirm.connection] = fits->size;
+  if (earlier && !parts_.agent.may_sign()) follow.push_back(LogConfirmed{});
   return Ok();
 }
 

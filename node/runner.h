@@ -75,10 +75,9 @@ class Runner {
   Status Commit(const Effects& effects);
   Status SendOne(const Send& send);
   Result<Frames> MakeReply(ConnectionId to, const ReplyParts& parts);
-  Frames MakeHello(const HelloParts& parts) const;
+  Frames MakeHello(ConnectionId to, const HelloParts& parts);
   Result<Frames> MakeChunk(const ChunkParts& parts);
   Status DoWork(const Work& work, std::vector<Event>& follow);
-  void NoteGreeting(ConnectionId to, const Document& hello);
   Status Confirm(const ConfirmLog& confirm, std::vector<Event>& follow);
 
   Parts parts_;

@@ -30,6 +30,10 @@ Status Agent::Restore(uint64_t index, ByteView leaf) {
 
 void Agent::RestoreFact(std::string_view key, ByteView value) {
   counterparties_.Restore(key, value);
+  if (key.starts_with(Counterparties::kNoteKey) || key.starts_with(Counterparties::kCardKey)) {
+    const auto peer = PeerId::Parse(key.substr(key.find('/') + 1));
+    if (peer) earlier_.insert(*peer);
+  }
   provider_.Restore(key, value);
   if (key.substr(0, 5) == Counterparties::kCardKey) {
     const auto card = Document::Open(value);
@@ -42,6 +46,19 @@ void Agent::Fold(const Entry& entry) {
   provider_.Fold(entry);
   renter_.Fold(entry);
   clearing_.Fold(entry);
+  if (std::holds_alternative<Settled>(entry.outcome)) ++settled_;
+}
+
+// Those whom the log names; RestoreFact noted the others.
+void Agent::NoteEarlierPeers() {
+  for (const auto& [id, lease] : provider_.leases()) {
+    earlier_.insert({lease.renter, lease.order.book});
+  }
+  for (const auto& [id, lease] : renter_.leases()) {
+    earlier_.insert({lease.order.provider, lease.order.book});
+  }
+  for (const auto& [id, escrow] : clearing_.escrows()) earlier_.insert(escrow.escrow.payee);
+  earlier_.erase(identity_.id());
 }
 
 // R4: non-decreasing, following the monotonic clock from where it stood at the start.
@@ -83,6 +100,7 @@ Effects Agent::Begin(Now now, bool may_sign) {
   base_time_ = std::max(now.wall, last_time_);
   base_monotonic_ = now.monotonic;
   opened_ = true;
+  NoteEarlierPeers();
   Turn turn = MakeTurn(now);
   PublishCard(turn);
   if (may_sign) Open(turn);
@@ -208,8 +226,11 @@ void Agent::OnRefusal(Turn& turn, const From& from) {
 void Agent::OnReply(Turn& turn, const From& from) {
   const auto reply = Decode<Reply>(*from.document());
   if (!reply) return;
-  if (settings_.provider.enabled && provider_.OnReply(turn, from, *reply)) return;
-  if (settings_.renter.enabled) renter_.OnReply(turn, from, *reply);
+  const uint64_t settled = settled_;
+  const bool taken = settings_.provider.enabled && provider_.OnReply(turn, from, *reply);
+  if (!taken && settings_.renter.enabled) renter_.OnReply(turn, from, *reply);
+  // The book is shown the log that ends with its word: a copy from before the lease meets it there.
+  if (settled_ > settled) connections_.SayHello(turn, from.connection, from.peer, /*answer=*/true);
 }
 
 void Agent::OnCarried(Turn& turn, const From& from) {

@@ -40,10 +40,14 @@ class Agent : private Folder {
   uint64_t log_size() const { return log_size_; }
   bool may_sign() const { return may_sign_; }
   Time LogTime(Now now) const;
+  // Whether an earlier run met the peer: its facts or its log name it. Only such a one can confirm
+  // the log (R3).
+  bool KnewBefore(const PeerId& peer) const { return earlier_.contains(peer); }
 
  private:
   void Fold(const Entry& entry) override;
   Turn MakeTurn(Now now);
+  void NoteEarlierPeers();
   Effects Finish(Turn& turn);
   void Open(Turn& turn);
   void PublishCard(Turn& turn);
@@ -68,6 +72,8 @@ class Agent : private Folder {
   Provider provider_;
   Renter renter_;
   Clearing clearing_;
+  std::set<PeerId> earlier_ = {};
+  uint64_t settled_ = 0;  // entries of that kind
   uint64_t log_size_ = 0;
   Time last_time_ = {};  // of the newest entry
   Time base_time_ = {};  // log time at base_monotonic_

@@ -48,8 +48,14 @@ void Connections::SayHello(Turn& turn, ConnectionId connection, const std::optio
                            bool answer) {
   turn.SendHello(connection, {.card = turn.directory().own_card(),
                               .sent = turn.wall(),
-                              .your_checkpoint = to ? turn.NoteOf(*to) : "",
+                              .your_checkpoint = to ? turn.NewestNoteOf(*to) : "",
                               .answer = answer});
+  // What was only seen stops a log that holds less; receipts are to continue what was proven.
+  if (!to || turn.NoteOf(*to) == turn.NewestNoteOf(*to)) return;
+  turn.SendHello(connection, {.card = turn.directory().own_card(),
+                              .sent = turn.wall(),
+                              .your_checkpoint = turn.NoteOf(*to),
+                              .answer = true});
 }
 
 void Connections::OnNotBound(Turn& turn, ConnectionId connection) {
@@ -103,7 +109,7 @@ Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived&
   newest_[peer] = event.connection;
   attempts_.erase(peer);
   if (!hello->answer) SayHello(turn, event.connection, peer, /*answer=*/true);
-  turn.Do(ConfirmLog{event.connection, hello->your_checkpoint});
+  turn.Do(ConfirmLog{event.connection, peer, hello->your_checkpoint});
   turn.OfferNote(peer, *card, hello->my_checkpoint);
   // A hello that is no answer comes from a side that has just begun: it lacks our news.
   return news || !hello->answer ? HelloResult::kBound : HelloResult::kKnown;

@@ -1,5 +1,7 @@
 #include "node/agent/counterparties.h"
 
+#include <algorithm>
+
 namespace souk::node {
 namespace {
 
@@ -10,15 +12,29 @@ Result<ledger::Checkpoint> OpenNote(const Card& card, const std::string& note) {
 }  // namespace
 
 void Counterparties::Restore(std::string_view key, ByteView value) {
-  const std::string_view prefix = kNoteKey;
-  if (key.substr(0, prefix.size()) != prefix) return;
-  const auto peer = PublicKey::Parse(key.substr(prefix.size()));
+  const bool proven = key.starts_with(kNoteKey);
+  if (!proven && !key.starts_with(kSeenKey)) return;
+  const auto peer = PublicKey::Parse(key.substr(key.find('/') + 1));
   const std::string note(AsText(value));
   // The signature was checked before it was remembered; the next receipt is checked against it.
   const auto parsed = ledger::ParseNote(note);
   if (!peer || !parsed) return;
   auto head = ledger::ParseCheckpoint(parsed->text);
-  if (head && head->size > 0) seen_[*peer] = {note, {{head->size, head->root}}};
+  if (!head || head->size == 0) return;
+  if (proven) {
+    seen_[*peer] = {.note = note, .heads = {{head->size, head->root}}};
+  } else if (const auto it = seen_.find(*peer); it != seen_.end()) {
+    // Facts come in the order of their keys: what was proven is here already.
+    Show(it->second, note, *head);
+  }
+}
+
+bool Counterparties::Show(Seen& seen, const std::string& note, const ledger::Checkpoint& head) {
+  const uint64_t newest = std::max(seen.heads.rbegin()->first, seen.shown_head.size);
+  if (head.size <= newest) return false;
+  seen.shown = note;
+  seen.shown_head = head;
+  return true;
 }
 
 const std::string& Counterparties::Note(const PeerId& peer) const {
@@ -27,22 +43,33 @@ const std::string& Counterparties::Note(const PeerId& peer) const {
   return it == seen_.end() ? none : it->second.note;
 }
 
+const std::string& Counterparties::NewestNote(const PeerId& peer) const {
+  const auto it = seen_.find(peer);
+  return it == seen_.end() || it->second.shown.empty() ? Note(peer) : it->second.shown;
+}
+
 void Counterparties::Keep(Turn& turn, const PeerId& peer, std::string note,
                           const ledger::Checkpoint& head) {
   turn.Remember(kNoteKey + peer.ToString(), ToBytes(AsBytes(note)));
   Seen& seen = seen_[peer];
   seen.note = std::move(note);
   seen.heads[head.size] = head.root;
+  if (seen.shown_head.size <= head.size) seen.shown.clear();
   if (seen.heads.size() > kHeadsKept) seen.heads.erase(seen.heads.begin());
 }
 
 void Counterparties::Offer(Turn& turn, const PeerId& peer, const Card& card,
                            const std::string& note) {
+  const auto it = seen_.find(peer);
   // Strangers fill no disk by saying hello; those whom this node asks are always kept (Check).
-  if (seen_.contains(peer) || seen_.size() >= limits::kPeers) return;
+  if (it == seen_.end() && seen_.size() >= limits::kPeers) return;
   const auto head = OpenNote(card, note);
-  // Only the first one is taken on its signature alone: later ones come with consistency proofs.
-  if (head && head->size > 0) Keep(turn, peer, note, *head);
+  if (!head || head->size == 0) return;
+  // Only the first one is taken on its signature alone: receipts prove that others continue it.
+  if (it == seen_.end()) return Keep(turn, peer, note, *head);
+  if (Show(it->second, note, *head)) {
+    turn.Remember(kSeenKey + peer.ToString(), ToBytes(AsBytes(note)));
+  }
 }
 
 Status Counterparties::CheckConsistent(const Seen& seen, const ledger::Checkpoint& head,
@@ -50,6 +77,10 @@ Status Counterparties::CheckConsistent(const Seen& seen, const ledger::Checkpoin
   const auto same = seen.heads.find(head.size);
   if (same != seen.heads.end()) {
     if (same->second == head.root) return Ok();
+    return Error(Code::kConflict,
+                 "the log has two signed roots at size " + std::to_string(head.size));
+  }
+  if (head.size == seen.shown_head.size && head.root != seen.shown_head.root) {
     return Error(Code::kConflict,
                  "the log has two signed roots at size " + std::to_string(head.size));
   }

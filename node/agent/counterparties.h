@@ -13,13 +13,17 @@ namespace souk::node {
 class Counterparties {
  public:
   static constexpr const char* kNoteKey = "note/";
+  static constexpr const char* kSeenKey = "seen/";
   static constexpr const char* kCardKey = "card/";
 
   // At the start: what an earlier run remembered. Damaged values are ignored.
   void Restore(std::string_view key, ByteView value);
 
-  // Newest signed note of the peer's log, or "".
+  // Newest signed note of the peer's log that was proven consistent with those before, or "".
   const std::string& Note(const PeerId& peer) const;
+  // Newest one that the peer's log ever signed as far as this node saw; shown to that peer, so that
+  // a log which holds less stops (R3).
+  const std::string& NewestNote(const PeerId& peer) const;
 
   // The peer showed its own newest checkpoint in a hello; kept where it is newer and validly
   // signed.
@@ -37,9 +41,12 @@ class Counterparties {
   struct Seen {
     std::string note = {};
     std::map<uint64_t, Digest> heads = {};  // size, root; never empty; the last is the note's
+    std::string shown = {};                 // newer than `note` and not proven yet, or ""
+    ledger::Checkpoint shown_head = {};
   };
   static Status CheckConsistent(const Seen& seen, const ledger::Checkpoint& head,
                                 const LogReceipt& receipt);
+  static bool Show(Seen& seen, const std::string& note, const ledger::Checkpoint& head);
   void Keep(Turn& turn, const PeerId& peer, std::string note, const ledger::Checkpoint& head);
   std::map<PeerId, Seen> seen_ = {};
 };

@@ -93,10 +93,12 @@ struct DropPartial {
   PeerId from = {};
 };
 // The other side said what it holds of this node's log (R3). A note that fits leads to
-// LogConfirmed, and later receipts on this connection prove consistency from it; one that
-// contradicts the log stops the node; an empty one says that nothing is held.
+// LogConfirmed where `peer` was known before this start, and later receipts on this connection
+// prove consistency from it; one that contradicts the log stops the node; an empty one says that
+// nothing is held.
 struct ConfirmLog {
   ConnectionId connection = 0;
+  PeerId peer = {};
   std::string note = {};
 };
 // The node must stop, and say why: its own log is older than what it signed, or an invariant fell.

@@ -36,6 +36,10 @@ const std::string& Turn::NoteOf(const PeerId& peer) const {
   return parts_.counterparties.Note(peer);
 }
 
+const std::string& Turn::NewestNoteOf(const PeerId& peer) const {
+  return parts_.counterparties.NewestNote(peer);
+}
+
 void Turn::OfferNote(const PeerId& peer, const Card& card, const std::string& note) {
   if (!note.empty()) parts_.counterparties.Offer(*this, peer, card, note);
 }

@@ -77,8 +77,9 @@ class Turn {
   void Do(Work work) { effects_.work.push_back(std::move(work)); }
   void Answer(CommandAnswer answer) { effects_.answers.push_back(std::move(answer)); }
 
-  // Newest checkpoint held of the peer's log, or "".
+  // Newest proven checkpoint of the peer's log, or ""; the newest that was seen at all.
   const std::string& NoteOf(const PeerId& peer) const;
+  const std::string& NewestNoteOf(const PeerId& peer) const;
   void OfferNote(const PeerId& peer, const Card& card, const std::string& note);
   // The entry that a reply's receipt proves to stand in the peer's log; see Counterparties::Check.
   // Where it is not proven consistent with what was seen (an answer between was lost), the peer is

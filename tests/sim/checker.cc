@@ -1,6 +1,10 @@
 #include "sim/checker.h"
 
+#include <fmt/format.h>
+
+#include "ledger/audit.h"
 #include "ledger/log.h"
+#include "sim/same_state.h"
 
 namespace souk::sim {
 namespace {
@@ -168,6 +172,26 @@ void Checker::CheckBook(const std::string& node, const node::Agent& agent) {
     }
   }
   if (sum != 0) Fail(node, "credits are not conserved");
+}
+
+void Checker::CheckFold(const std::string& node, const node::Agent& live,
+                        const node::Agent& restored) {
+  if (const auto difference = Difference(live, restored)) {
+    Fail(node, "a restart would change what it holds: " + *difference);
+  }
+}
+
+void Checker::CheckLedger(const std::string& node, const ledger::LogReader& log) {
+  const ledger::AuditReport report = ledger::Audit(log, {.threads = 1});
+  if (report.verdict == ledger::Verdict::kValid) return;
+  for (const ledger::Finding& finding : report.findings) {
+    Fail(node,
+         fmt::format("its ledger is {}: entry {}: {} {}: {}", ledger::VerdictName(report.verdict),
+                     finding.entry, finding.rule, finding.name, finding.what));
+  }
+  if (report.findings.empty()) {
+    Fail(node, fmt::format("its ledger is {}", ledger::VerdictName(report.verdict)));
+  }
 }
 
 void Checker::CheckEnd(const std::map<std::string, const node::Agent*>& agents) {

@@ -30,6 +30,10 @@ class Checker {
   void CheckProvider(const std::string& node, const node::Agent& agent,
                      const std::map<std::string, int>& workers_per_device);
   void CheckBook(const std::string& node, const node::Agent& agent);
+  // What the node decided is in its log: an agent restored from it holds the same.
+  void CheckFold(const std::string& node, const node::Agent& live, const node::Agent& restored);
+  // The auditor decides every entry anew and agrees.
+  void CheckLedger(const std::string& node, const ledger::LogReader& log);
   // After healing.
   void CheckEnd(const std::map<std::string, const node::Agent*>& agents);
 

@@ -140,6 +140,19 @@ int World::FindEndpoint(const std::string& endpoint) const {
 
 // ---- Life and death --------------------------------------------------------------------------
 
+// An agent that holds what the peer's log says; null, with a violation, where that cannot be.
+std::unique_ptr<node::Agent> World::Restored(Peer& peer) {
+  auto agent = std::make_unique<node::Agent>(peer.identity, peer.settings, peer.blobs);
+  for (uint64_t i = 0; i < peer.log->size(); ++i) {
+    const auto leaf = peer.log->Entry(i);
+    if (!leaf || !agent->Restore(i, *leaf)) {
+      checker_.Fail(peer.name(), "an entry cannot be folded");
+      return nullptr;
+    }
+  }
+  return agent;
+}
+
 void World::Start(Peer& peer) {
   peer.faults->Restart();
   auto log =
@@ -147,13 +160,8 @@ void World::Start(Peer& peer) {
   if (!log) return checker_.Fail(peer.name(), "does not start: " + log.error().message);
   peer.log = std::make_unique<ledger::Log>(std::move(*log));
   peer.blobs.log = peer.log.get();
-  peer.agent = std::make_unique<node::Agent>(peer.identity, peer.settings, peer.blobs);
-  for (uint64_t i = 0; i < peer.log->size(); ++i) {
-    const auto leaf = peer.log->Entry(i);
-    if (!leaf || !peer.agent->Restore(i, *leaf)) {
-      return checker_.Fail(peer.name(), "an entry cannot be folded");
-    }
-  }
+  peer.agent = Restored(peer);
+  if (!peer.agent) return;
   const Bytes from = {node::Runner::kFactPrefix};
   const Bytes to = {node::Runner::kFactPrefix + 1};
   (void)peer.store.Scan(from, to, [&](ByteView key, ByteView value) {
@@ -181,6 +189,7 @@ void World::Start(Peer& peer) {
 
 void World::Crash(Peer& peer) {
   if (!peer.up()) return;
+  CheckFold(peer);
   ++outcome_.crashes;
   if (options_.verbose) fmt::print("{:>8} {} crashes\n", now_, peer.name());
   ++peer.incarnation;
@@ -226,6 +235,13 @@ bool World::RunEffects(Peer& peer, node::Effects effects, std::vector<node::Even
   }
   if (dies) Crash(peer);
   return !dies;
+}
+
+void World::CheckFold(Peer& peer) {
+  // A node that a failed write stops has decided what no disk holds: it tells nobody.
+  if (!peer.log->health()) return;
+  const std::unique_ptr<node::Agent> restored = Restored(peer);
+  if (restored) checker_.CheckFold(peer.name(), *peer.agent, *restored);
 }
 
 void World::CheckNewEntries(Peer& peer) {
@@ -457,6 +473,11 @@ Outcome World::Run() {
       }
     }
     checker_.CheckEnd(agents);
+    for (const auto& peer : peers_) {
+      if (!peer->up()) continue;
+      CheckFold(*peer);
+      checker_.CheckLedger(peer->name(), peer->log->reader());
+    }
   }
   for (const auto& peer : peers_) {
     if (!peer->up()) continue;

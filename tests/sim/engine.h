@@ -60,7 +60,9 @@ class World {
   void Crash(Peer& peer);
   void StepOnce(Peer& peer, const node::Event& event);
   bool RunEffects(Peer& peer, node::Effects effects, std::vector<node::Event>& follow);
+  std::unique_ptr<node::Agent> Restored(Peer& peer);
   void CheckNewEntries(Peer& peer);
+  void CheckFold(Peer& peer);
   void Arrive(int to, node::ConnectionId connection, const CurveKey& curve,
               const node::Frames& frames);
   void MindTheLonely(Peer& peer);

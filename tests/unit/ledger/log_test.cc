@@ -201,6 +201,35 @@ TEST(Log, ARestoredBackupMeetsTheNewerCheckpointThatACounterpartyHolds) {
   EXPECT_FALSE(restored.Confirm(restored.checkpoint())) << "stopped for good";
 }
 
+TEST(Log, BeginsNoSecondLogUnderAKeyWhoseFirstLogIsLost) {
+  Disk disk;
+  const auto refused = disk.Open({.made = true});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("would contradict the first"));
+  EXPECT_FALSE(disk.slots.contents()) << "nothing was written";
+
+  ASSERT_TRUE(disk.slots.Create(*FirstSlot(TestSigner())));
+  const auto first = disk.Open({.made = true});
+  ASSERT_TRUE(first) << "made, and never ran";
+  EXPECT_TRUE(first->confirmed());
+
+  Disk alone;
+  EXPECT_TRUE(alone.Open({.alone = true, .made = true}));
+}
+
+TEST(Log, AnybodysCopyStopsAForkAndConfirmsNothing) {
+  Disk disk;
+  Fill(disk, 4);
+  const std::string held = disk.Open()->checkpoint();
+  Log log = *disk.Open({});
+  EXPECT_TRUE(log.Compare(held));
+  EXPECT_FALSE(log.confirmed());
+  Disk twin;
+  Fill(twin, 5);
+  EXPECT_EQ(log.Compare(twin.Open()->checkpoint()).error().code, Code::kConflict);
+  EXPECT_FALSE(log.health());
+}
+
 TEST(Log, AForkMeetsTheOtherRootThatACounterpartyHolds) {
   Disk disk;
   Fill(disk, 6);

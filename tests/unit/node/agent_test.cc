@@ -125,7 +125,11 @@ class Stranger {
     if (hello) Hello(identity_.Curve().public_key());
   }
   void Hello(const CurveKey& curve_on_card) { HelloAs(identity_, curve_on_card); }
-  void HelloAs(const Identity& who, const CurveKey& curve_on_card) {
+  // Shows the peer this checkpoint of its own log.
+  void Show(std::string checkpoint) {
+    HelloAs(identity_, identity_.Curve().public_key(), std::move(checkpoint));
+  }
+  void HelloAs(const Identity& who, const CurveKey& curve_on_card, std::string theirs = "") {
     const DocumentRef card = SignMessage(Card{.name = "stranger",
                                               .curve = curve_on_card,
                                               .checkpoint_key = who.CheckpointKey().public_key(),
@@ -134,7 +138,10 @@ class Stranger {
                                               .issued = Wall(),
                                               .expires = Wall() + Hours(1)},
                                          who.key());
-    Send({SignMessage(souk::Hello{.card = card->id(), .sent = Wall()}, who.key()), card});
+    Send({SignMessage(
+              souk::Hello{.card = card->id(), .sent = Wall(), .your_checkpoint = std::move(theirs)},
+              who.key()),
+          card});
   }
   Time Wall() const { return Time{1'700'000'000'000 + world_.now()}; }
   void Send(const std::vector<DocumentRef>& documents) {
@@ -386,6 +393,64 @@ TEST_F(Market, EachPeerFindsItsLeaseAgainAfterARestart) {
     EXPECT_EQ(renter().agent->renter().leases().at(id).phase, node::Renter::Phase::kClosed) << peer;
     EXPECT_TRUE(ProvidersLease(id).settled) << peer;
   }
+}
+
+// The checkpoint of `to`'s log that the last hello from one to the other showed.
+std::function<bool(int, int, const node::Frames&)> ShownBy(int from, int to, std::string* shown) {
+  return [=](int sender, int receiver, const node::Frames& frames) {
+    const auto hello = Decode<Hello>(**Document::OpenTrusted(*frames[0]));
+    if (sender == from && receiver == to && hello) *shown = hello->your_checkpoint;
+    return true;
+  };
+}
+
+TEST_F(Market, TheBookShowsTheCheckpointUnderWhichItsWordWasRecorded) {
+  for (const int peer : {kProvider, kRenter}) {
+    Rent(Seconds(60));
+    world.RunFor(4000);
+    const Digest id = LastLease().id;
+    Command(kRenter, node::ReleaseCommand{id});
+    world.RunFor(8000);
+    ASSERT_TRUE(ProvidersLease(id).settled);
+    uint64_t settled = 0;
+    for (uint64_t i = 0; i < world.peer(peer).log->size(); ++i) {
+      const auto entry = DecodeEntry(*world.peer(peer).log->Entry(i));
+      if (std::holds_alternative<Settled>(entry->outcome)) settled = i + 1;
+    }
+    std::string shown;
+    // What arrives second continues what was proven; what arrives first is the newest.
+    world.tap = [&, peer, see = ShownBy(kBook, peer, &shown)](int from, int to,
+                                                              const auto& frames) {
+      return !shown.empty() || see(from, to, frames);
+    };
+    world.Restart(kBook);
+    world.Restart(peer);
+    world.tap = {};
+    const auto note = ledger::ParseNote(shown);
+    ASSERT_TRUE(note) << peer;
+    EXPECT_GE(ledger::ParseCheckpoint(note->text)->size, settled) << peer;
+  }
+}
+
+TEST_F(Market, OnlyWhoMetAnEarlierRunConfirmsALog) {
+  const std::string newest = book().log->checkpoint();
+  // Those who met it are away.
+  world.tap = [](int, int, const node::Frames&) { return false; };
+  world.Restart(kBook);
+  ASSERT_FALSE(book().agent->may_sign());
+  Stranger echo(world, kBook, 77);
+  world.RunFor(1000);
+  for (const node::Frames& frames : world.inbox) {
+    const auto said = Decode<Hello>(**Document::OpenTrusted(*frames[0]));
+    if (!said) continue;
+    EXPECT_EQ(said->my_checkpoint, "") << "shown to somebody who could echo it";
+  }
+  echo.Show(newest);
+  world.RunFor(1000);
+  EXPECT_FALSE(book().agent->may_sign()) << "a stranger's copy is no counterparty's";
+  world.tap = {};
+  world.RunFor(20'000);
+  EXPECT_TRUE(book().agent->may_sign()) << "the provider and the renter met it before";
 }
 
 TEST_F(Market, AFullDeviceRefusesTheNextOrder) {

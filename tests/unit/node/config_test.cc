@@ -204,6 +204,7 @@ TEST_F(NodeDirTest, IsMadeWithAnIdentityAndAConfigThatLoads) {
   const auto loaded = LoadIdentity(dir);
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ(loaded->id(), identity->id());
+  EXPECT_TRUE(std::filesystem::exists(dir.checkpoint())) << "a node without one lost its ledger";
   const auto read = LoadConfig(dir.config(), loaded->id());
   ASSERT_TRUE(read) << read.error().message;
   // Whom a provider asks first is whom it is paid by, where nothing else was said.
