@@ -124,7 +124,9 @@ Status CpuDevice::PlaceVariables(const ptx::Module& module,
     const ptx::Variable& v = *item.variable;
     const uint64_t address = addresses[std::make_pair(item.function, item.index)];
     ASSIGN_OR_RETURN(uint8_t* const at, arena_.Host(address, v.size));
-    std::memcpy(at, v.bytes.data(), std::min<uint64_t>(v.bytes.size(), v.size));
+    if (!v.bytes.empty()) {
+      std::memcpy(at, v.bytes.data(), std::min<uint64_t>(v.bytes.size(), v.size));
+    }
     for (const ptx::Relocation& r : v.relocations) {
       const auto found = addresses.find(std::make_pair(ptx::kNoIndex, r.target));
       if (r.is_function || found == addresses.end()) {

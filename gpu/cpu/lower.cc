@@ -325,6 +325,13 @@ Result<Lowering::Address> Lowering::AddressOfOperand(const Operand& operand, ptx
     if (address.narrow && (offset < INT32_MIN || offset > INT32_MAX)) return Refuse("offset");
     return address;
   }
+  // Handlers add in 32 bits here too: what is out of bounds must not wrap into them. (ISA "Addresses
+  // as Operands": offsets are 32-bit signed integers; a bare address in a window is unsigned.)
+  const bool in_window = address.window != Window::kGlobal && address.window != Window::kGeneric;
+  const int64_t most = operand.base == ptx::BaseKind::kVariable ? INT32_MAX : UINT32_MAX;
+  if (in_window && (operand.offset() < INT32_MIN || operand.offset() > most)) {
+    return Refuse("offset");
+  }
   address.reg = Constant(4, 0);
   address.narrow = true;
   address.fixed = true;

@@ -197,8 +197,11 @@ Status Lowering::Setp(Operands operands) {
   if (q != kNoReg) Emit(Fn::kNot, Ty::kPred, fails, holds);
   RETURN_IF_ERROR(Combined(holds, operands, 3));
   if (q != kNoReg) RETURN_IF_ERROR(Combined(fails, operands, 3));
+  // The guard is read by both moves: where one writes it, that one comes last.
+  const bool q_first = q != kNoReg && p == guard_;
+  if (q_first) Emit(Fn::kMov, Ty::kPred, q, fails);
   Emit(Fn::kMov, Ty::kPred, p, holds);
-  if (q != kNoReg) Emit(Fn::kMov, Ty::kPred, q, fails);
+  if (q != kNoReg && !q_first) Emit(Fn::kMov, Ty::kPred, q, fails);
   return Ok();
 }
 

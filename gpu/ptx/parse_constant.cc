@@ -1,5 +1,6 @@
-// Constant expressions (ISA 9.0 section 4.5.3 and 4.5.4): C's operators on 64-bit integers, where
-// an operation with an unsigned side is unsigned. Floats take a sign only.
+// Constant expressions (ISA 9.0 sections 4.5.3 to 4.5.5): C's operators on 64-bit integers, where
+// an operation with an unsigned side is unsigned. As ptxas does: ~ and ^ give .u64 always, and %
+// takes .u64. Floats take a sign only.
 #include <algorithm>
 
 #include "gpu/ptx/parser.h"
@@ -30,13 +31,11 @@ Constant Integer(uint64_t value, bool is_unsigned) {
   return constant;
 }
 
-uint64_t Divide(const Constant& a, const Constant& b, bool is_unsigned, bool remainder) {
-  if (is_unsigned) return remainder ? a.value % b.value : a.value / b.value;
+uint64_t Quotient(const Constant& a, const Constant& b, bool is_unsigned) {
+  if (is_unsigned) return a.value / b.value;
   // The one quotient that does not fit wraps.
-  if (b.value == UINT64_MAX) return remainder ? 0 : uint64_t{0} - a.value;
-  const int64_t x = static_cast<int64_t>(a.value);
-  const int64_t y = static_cast<int64_t>(b.value);
-  return static_cast<uint64_t>(remainder ? x % y : x / y);
+  if (b.value == UINT64_MAX) return uint64_t{0} - a.value;
+  return static_cast<uint64_t>(static_cast<int64_t>(a.value) / static_cast<int64_t>(b.value));
 }
 
 bool Less(const Constant& a, const Constant& b, bool is_unsigned) {
@@ -92,13 +91,13 @@ Result<Constant> Parser::Apply(std::string_view op, const Constant& a, const Con
   if (op == "*") return Integer(a.value * b.value, u);
   if (op == "/" || op == "%") {
     if (b.value == 0) return At(token_.line, "a constant is divided by zero");
-    return Integer(Divide(a, b, u, op == "%"), u);
+    return op == "/" ? Integer(Quotient(a, b, u), u) : Integer(a.value % b.value, true);
   }
   if (op == "<<") return Integer(b.value > 63 ? 0 : a.value << b.value, a.is_unsigned);
   if (op == ">>") return Integer(ShiftRight(a, b.value), a.is_unsigned);
   if (op == "&") return Integer(a.value & b.value, u);
   if (op == "|") return Integer(a.value | b.value, u);
-  if (op == "^") return Integer(a.value ^ b.value, u);
+  if (op == "^") return Integer(a.value ^ b.value, true);
   if (op == "&&") return Integer(a.value != 0 && b.value != 0, false);
   if (op == "||") return Integer(a.value != 0 || b.value != 0, false);
   if (op == "==") return Integer(a.value == b.value, false);
@@ -122,7 +121,7 @@ Result<Constant> Parser::Unary(size_t depth) {
     if (op == "-" && value.kind == TokenKind::kFloat32) value.value ^= 0x80000000u;
     if (op == "-" && value.kind == TokenKind::kFloat64) value.value ^= uint64_t{1} << 63;
     if (op == "-" && is_integer) value.value = uint64_t{0} - value.value;
-    if (op == "~" && is_integer) value.value = ~value.value;
+    if (op == "~" && is_integer) value = Integer(~value.value, true);
     if (op == "!" && is_integer) value = Integer(value.value == 0, false);
     if (!is_integer && (op == "~" || op == "!")) return Unexpected("an integer constant");
     return value;

@@ -70,6 +70,16 @@ uint32_t OperandsVersion(const Operation& op, std::span<const Operand> operands)
   }
 }
 
+// ptxas refuses these before the version that brought them; of pragmas that this table does not know
+// the module's own version is enough.
+uint32_t PragmaVersion(const Module& module, std::string_view pragma) {
+  if (pragma == "nounroll") return kFloor;
+  if (pragma.starts_with("used_bytes_mask")) return 83;
+  if (pragma.starts_with("enable_smem_spilling")) return 87;
+  if (pragma.starts_with("frequency")) return 90;
+  return module.version;
+}
+
 uint32_t FunctionVersion(const Module& module, const Function& f) {
   constexpr uint64_t kOldParameterBytes = 4352;
   uint32_t version = DirectivesVersion(f.directives);
@@ -79,6 +89,9 @@ uint32_t FunctionVersion(const Module& module, const Function& f) {
   }
   for (const Register& reg : f.registers) {
     if (reg.type == Type::kB128) version = std::max(version, 83u);
+  }
+  for (const Pragma& pragma : f.pragmas) {
+    version = std::max(version, PragmaVersion(module, pragma.text));
   }
   for (const Operand& operand : f.operands) {
     if (operand.kind == OperandKind::kSpecial) version = std::max(version, SpecialVersion(operand));

@@ -56,6 +56,18 @@ TEST(Control, NestedIfsReconverge) {
       });
 }
 
+TEST(Control, AComparisonMayOverwriteItsOwnGuard) {
+  // Threads where the guard holds get %p1 = false, %p2 = true; the others keep theirs.
+  for (const char* pair : {"@%p1 setp.gt.u32 %p1|%p2, 1, 2;", "@%p1 setp.lt.u32 %p2|%p1, 1, 2;"}) {
+    ExpectThreads(std::string("and.b32 %r1, %r0, 1; setp.eq.u32 %p1, %r1, 0; "
+                              "setp.eq.u32 %p2, %r0, 99; ") +
+                      pair +
+                      " selp.u32 %r2, 1, 0, %p1; @%p2 add.u32 %r2, %r2, 2; "
+                      "st.global.u32 [%rd0], %r2;",
+                  32, [&](uint32_t t) { return t % 2 == 0 ? 2u : 0u; });
+  }
+}
+
 TEST(Control, LoopsWithDifferentTripCounts) {
   ExpectThreads(
       "mov.u32 %r1, 0; mov.u32 %r2, 0;\n"

@@ -62,6 +62,16 @@ TEST(Fault, BoundsAreThoseOfTheAllocationToTheByte) {
   EXPECT_EQ(store_at(998).error().code, Code::kFault);
 }
 
+TEST(Fault, OffsetsDoNotWrapIntoAWindow) {
+  for (const char* body : {".shared .b32 s[4]; ld.shared.u32 %r1, [s+4294967296];",
+                           ".shared .b32 s[4]; ld.shared.u32 %r1, [s+-4294967296];",
+                           ".shared .b32 s[4], t[4]; ld.shared.u32 %r1, [t+4294967292];",
+                           ".local .b32 l[4]; st.local.u32 [l+4294967296], %r0;",
+                           "ld.param.u64 %rd1, [p0+4294967296];"}) {
+    FailureOf(body, Code::kUnsupported);
+  }
+}
+
 TEST(Fault, WildAccessesInEverySpace) {
   FailureOf("mov.u64 %rd1, 0; ld.global.u32 %r1, [%rd1];", Code::kFault);
   FailureOf("mov.u64 %rd1, 0; ld.u32 %r1, [%rd1]; st.global.u32 [%rd0], %r1;", Code::kFault);

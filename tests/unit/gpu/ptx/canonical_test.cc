@@ -93,6 +93,12 @@ TEST(PtxCanonical, LowersTheVersionToWhatIsNeeded) {
   EXPECT_EQ(version("sm_75", "mov.u32 %r0, %aggr_smem_size;"), 81u);
   EXPECT_EQ(version("sm_100a", "max.f32 %f0, %f1, %f2, %f3;"), 88u);
   EXPECT_EQ(version("sm_90a", "wgmma.fence.sync.aligned;"), 90u) << "not tabled: as written";
+  // Pragmas: the assembler refuses these before the version that brought them.
+  EXPECT_EQ(version("sm_75", ".pragma \"nounroll\";"), 63u);
+  EXPECT_EQ(version("sm_75", ".pragma \"used_bytes_mask 0xfff\";"), 83u);
+  EXPECT_EQ(version("sm_75", ".pragma \"enable_smem_spilling\";"), 87u);
+  EXPECT_EQ(version("sm_75", ".pragma \"frequency 5\";"), 90u);
+  EXPECT_EQ(version("sm_75", ".pragma \"not tabled\";"), 90u);
   // A target newer than the table keeps the version written.
   EXPECT_EQ(version("sm_150", ""), 90u);
 }

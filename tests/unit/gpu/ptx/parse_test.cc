@@ -239,7 +239,7 @@ TEST(PtxParse, RefusesOperandsOfTheWrongKindOrSize) {
   }
 }
 
-TEST(PtxParse, EvaluatesConstantExpressionsAsC) {
+TEST(PtxParse, EvaluatesConstantExpressionsAsPtxas) {
   const auto value = [](const std::string& expression) {
     const Module module = Parsed(Kernel(".reg .b64 %l<2>; mov.s64 %l0, " + expression + "; ret;"));
     if (module.functions.empty()) return int64_t{0};
@@ -248,7 +248,12 @@ TEST(PtxParse, EvaluatesConstantExpressionsAsC) {
   };
   EXPECT_EQ(value("(1 + 2) * 3 - 4 / 2"), 7);
   EXPECT_EQ(value("-7 / 2"), -3);
-  EXPECT_EQ(value("-7 % 3"), -1);
+  // ~ and ^ give .u64, % takes it: as the assembler folds them, not as C would.
+  EXPECT_EQ(value("-7 % 3"), 0);
+  EXPECT_EQ(value("7 % -7"), 7);
+  EXPECT_EQ(value("(~0) >> 1"), INT64_MAX);
+  EXPECT_EQ(value("(-8 ^ 0) / 2"), 0x7ffffffffffffffc);
+  EXPECT_EQ(value("(~1) <= 5"), 0);
   EXPECT_EQ(value("-1 >> 4"), -1);
   EXPECT_EQ(value("(.u64)-1 >> 60"), 15);
   EXPECT_EQ(value("1 << 62 >> 61"), 2);
