@@ -236,6 +236,9 @@ Status CheckProvider(const Section& section, const Config& config) {
   if (provider.longest_interval < limits::kFirstInterval) {
     return section.At("longest_interval", "must be at least 1s");
   }
+  if (provider.offer_life > limits::kOfferLife) {
+    return section.At("offer_life", "must be at most 24h");
+  }
   if (provider.offer_life < Seconds(10)) return section.At("offer_life", "must be at least 10s");
   return Ok();
 }
