@@ -1,5 +1,7 @@
 #include "node/address.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -9,6 +11,8 @@ namespace souk::node {
 namespace {
 
 constexpr const char* kShape = "an address is souk1…@host:port/CURVE-KEY, as `soukd id` prints it";
+
+constexpr std::string_view kScheme = "tcp://";
 
 bool IsHost(std::string_view host) {
   return !host.empty() && std::all_of(host.begin(), host.end(), [](unsigned char c) {
@@ -39,6 +43,24 @@ Result<std::string> ParseHostPort(std::string_view text, bool free_port) {
     return Error(Code::kMalformed, "\"" + std::string(text) + "\" is not host:port");
   }
   return "tcp://" + std::string(text);
+}
+
+Status CheckEndpoint(std::string_view endpoint) {
+  if (endpoint.substr(0, kScheme.size()) == kScheme &&
+      ParseHostPort(endpoint.substr(kScheme.size()), /*free_port=*/false)) {
+    return Ok();
+  }
+  return Error(Code::kMalformed, "an endpoint is not tcp://host:port");
+}
+
+bool IsNumericEndpoint(std::string_view endpoint) {
+  std::string host(endpoint.substr(kScheme.size(), endpoint.rfind(':') - kScheme.size()));
+  in_addr v4 = {};
+  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return true;
+  if (host.size() < 2 || host.front() != '[' || host.back() != ']') return false;
+  in6_addr v6 = {};
+  host = host.substr(1, host.size() - 2);
+  return ::inet_pton(AF_INET6, host.c_str(), &v6) == 1;
 }
 
 Result<PeerAddress> ParseAddress(std::string_view text) {

@@ -261,6 +261,9 @@ Status CheckProvider(const Section& section, const Config& config) {
   if (provider.grace.ms < 1) {
     return section.At("grace", "must be above 0: every voucher takes a moment to arrive");
   }
+  if (provider.offer_life > limits::kOfferLife) {
+    return section.At("offer_life", "must be at most 24h");
+  }
   if (provider.offer_life < Seconds(10)) return section.At("offer_life", "must be at least 10s");
   return Ok();
 }

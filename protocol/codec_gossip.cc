@@ -49,7 +49,8 @@ using JailChoice = Choice<schema::JailGrade, JailGrade, JailGrade::kNamespaces>;
   VALUE(Plain, rents, Rents)                               \
   VALUE(Plain, sequence, Sequence)                         \
   VALUE(Moment, issued, Issued)                            \
-  VALUE(Moment, expires, Expires)
+  VALUE(Moment, expires, Expires)                          \
+  VALUE(Fixed32, peer, Peer)
 
 #define OFFER(VALUE, LIST, STRUCT, STRUCTS)                                    \
   VALUE(Plain, sequence, Sequence)                                             \
@@ -79,11 +80,13 @@ using JailChoice = Choice<schema::JailGrade, JailGrade, JailGrade::kNamespaces>;
   VALUE(Region, region, Region)                                                \
   LIST(Fixed32, limits::kClearingPeersPerOffer, clearing_peers, ClearingPeers) \
   VALUE(Amount, bond_share, BondShare)                                         \
-  VALUE(Plain, bandwidth_kbps, BandwidthKbps)
+  VALUE(Plain, bandwidth_kbps, BandwidthKbps)                                  \
+  VALUE(Fixed32, peer, Peer)
 
 #define WITHDRAWAL(VALUE, LIST, STRUCT, STRUCTS) \
   VALUE(Plain, sequence, Sequence)               \
-  VALUE(Moment, issued, Issued)
+  VALUE(Moment, issued, Issued)                  \
+  VALUE(Fixed32, peer, Peer)
 
 #define HELLO(VALUE, LIST, STRUCT, STRUCTS)     \
   VALUE(Fixed32, card, Card)                    \

@@ -69,6 +69,11 @@ inline constexpr Duration kOrderLife = Seconds(30);
 // R5: results and receipts outlive the lease.
 inline constexpr Duration kKeepResults = Hours(24 * 7);
 
+// R2: what gossip brings ends by itself. A card lives this long from its issue, an offer that long,
+// and a withdrawal as long as the offers that it can name.
+inline constexpr Duration kCardLife = Hours(24 * 30);
+inline constexpr Duration kOfferLife = Hours(24);
+
 // Directories, so that no sender fills them (R2).
 inline constexpr size_t kOffersPerPeer = 64;
 inline constexpr size_t kPeers = 65'536;

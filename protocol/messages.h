@@ -81,6 +81,8 @@ const char* GradeName(Grade grade);
 enum class JailGrade : uint8_t { kNone, kLandlock, kNamespaces };
 const char* JailGradeName(JailGrade grade);
 
+// What gossip carries names its own signer, so that nobody else's signature on the same payload,
+// with the same id, is taken for it.
 struct Card {
   std::string name = {};
   std::vector<std::string> endpoints = {};  // "tcp://host:port", best first; may be empty
@@ -95,6 +97,7 @@ struct Card {
   uint64_t sequence = 0;  // the highest wins
   Time issued = {};
   Time expires = {};
+  PeerId peer = {};  // the signer
   bool operator==(const Card&) const = default;
 };
 
@@ -127,6 +130,7 @@ struct Offer {
   std::vector<PeerId> clearing_peers = {};
   Credits bond_share = {};
   uint64_t bandwidth_kbps = 0;
+  PeerId peer = {};  // the signer
   bool operator==(const Offer&) const = default;
 };
 
@@ -134,6 +138,7 @@ struct Offer {
 struct Withdrawal {
   uint64_t sequence = 0;
   Time issued = {};
+  PeerId peer = {};  // the signer
   bool operator==(const Withdrawal&) const = default;
 };
 

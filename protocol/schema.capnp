@@ -31,6 +31,7 @@ struct Card {
   sequence @10 :UInt64;
   issued @11 :Int64;
   expires @12 :Int64;
+  peer @13 :Data;  # the signer
 }
 
 enum Grade { declared @0; challenged @1; attested @2; }
@@ -65,11 +66,13 @@ struct Offer {
   clearingPeers @25 :List(Data);
   bondShare @26 :Int64;
   bandwidthKbps @27 :UInt64;
+  peer @28 :Data;  # the signer
 }
 
 struct Withdrawal {
   sequence @0 :UInt64;
   issued @1 :Int64;
+  peer @2 :Data;  # the signer
 }
 
 # ---- Between two connected peers --------------------------------------------------------------

@@ -7,8 +7,6 @@
 namespace souk::node {
 namespace {
 
-constexpr Duration kCardLife = Hours(24 * 30);
-
 // What a role that is switched off says.
 void RefuseRole(Turn& turn, const From& from, const char* role) {
   turn.Refuse(from, RefusalCode::kUnsupported, std::string("this node is no ") + role);
@@ -37,7 +35,7 @@ void Agent::RestoreFact(std::string_view key, ByteView value) {
   provider_.Restore(key, value);
   if (key.substr(0, 5) == Counterparties::kCardKey) {
     const auto card = Document::Open(value);
-    if (card) (void)directory_.Accept(*card, Time{});
+    if (card) directory_.Restore(*card);
   }
 }
 
@@ -91,8 +89,10 @@ void Agent::PublishCard(Turn& turn) {
                   // Grows with every start as long as the clock does.
                   .sequence = static_cast<uint64_t>(turn.wall().ms),
                   .issued = turn.wall(),
-                  .expires = turn.wall() + kCardLife};
+                  .expires = turn.wall() + limits::kCardLife,
+                  .peer = identity_.id()};
   directory_.SetOwnCard(turn.Sign(card), card);
+  next_card_ = turn.monotonic() + Millis(limits::kCardLife.ms / 2);
 }
 
 Effects Agent::Begin(Now now, bool may_sign) {
@@ -123,7 +123,11 @@ void Agent::Open(Turn& turn) {
 
 void Agent::RunTimers(Turn& turn) {
   connections_.RunTimers(turn);
-  directory_.RunTimers(turn);
+  directory_.RunTimers(turn, connections_);
+  if (turn.monotonic() >= next_card_) {
+    PublishCard(turn);
+    Directory::Announce(turn, {directory_.own_card()->id()}, /*from=*/0, connections_.AllBound());
+  }
   if (!may_sign_) return;
   if (settings_.clearing.enabled) clearing_.RunTimers(turn);
   if (settings_.provider.enabled) provider_.RunTimers(turn);

@@ -78,6 +78,7 @@ class Agent : private Folder {
   Time last_time_ = {};  // of the newest entry
   Time base_time_ = {};  // log time at base_monotonic_
   Duration base_monotonic_ = {};
+  Duration next_card_ = {};
   bool may_sign_ = false;
   bool opened_ = false;
 };

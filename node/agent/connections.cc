@@ -85,6 +85,9 @@ Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived&
   }
   const Result<Card> card = Decode<Card>(*event.carried[0]);
   if (!card) return refuse(RefusalCode::kMalformed, card.error().message.c_str());
+  if (const Status sound = Directory::CheckCard(*card, *event.carried[0]); !sound) {
+    return refuse(RefusalCode::kMalformed, sound.error().message.c_str());
+  }
   if (card->curve != event.curve) {
     return refuse(RefusalCode::kWrongSigner,
                   "the card names another CURVE key than this connection's");

@@ -2,11 +2,29 @@
 
 #include <algorithm>
 
+#include "node/address.h"
+#include "node/agent/connections.h"
+
 namespace souk::node {
 namespace {
 
 constexpr size_t kGoneKept = 4096;
 constexpr Duration kSweepEvery = Seconds(10);
+
+// Whoever issued it may have a clock that differs from ours.
+Status CheckLife(Time issued, Time expires, Duration longest, Time now) {
+  if (expires <= now) return Error(Code::kExpired, "it has expired");
+  if (issued > now + limits::kMaxSkew * 2) {
+    return Error(Code::kMalformed, "it is issued in the future");
+  }
+  if (expires - issued > longest) return Error(Code::kMalformed, "it expires too late");
+  return Ok();
+}
+
+Status CheckSigner(const PeerId& peer, const Document& document) {
+  if (peer == document.signer()) return Ok();
+  return Error(Code::kMalformed, "it names another peer than its signer");
+}
 
 }  // namespace
 
@@ -27,13 +45,28 @@ Result<bool> Directory::Accept(const DocumentRef& document, Time now) {
   if (document->signer() == self_) return false;  // an echo of our own older news
   if (document->kind() == Kind::kCard) return AcceptCard(document, now);
   if (document->kind() == Kind::kOffer) return AcceptOffer(document, now);
-  if (document->kind() == Kind::kWithdrawal) return AcceptWithdrawal(document);
+  if (document->kind() == Kind::kWithdrawal) return AcceptWithdrawal(document, now);
   return Error(Code::kUnsupported, "gossip carries cards, offers and withdrawals");
+}
+
+void Directory::Restore(const DocumentRef& document) {
+  const auto card = Decode<Card>(*document);
+  // It was accepted once: only now there is no telling how late it is.
+  if (card) (void)AcceptCard(document, card->issued);
+}
+
+Status Directory::CheckCard(const Card& card, const Document& document) {
+  RETURN_IF_ERROR(CheckSigner(card.peer, document));
+  for (const std::string& endpoint : card.endpoints) {
+    RETURN_IF_ERROR(CheckEndpoint(endpoint));
+  }
+  return Ok();
 }
 
 Result<bool> Directory::AcceptCard(const DocumentRef& document, Time now) {
   ASSIGN_OR_RETURN(Card card, Decode<Card>(*document));
-  if (card.expires <= now) return Error(Code::kExpired, "the card has expired");
+  RETURN_IF_ERROR(CheckCard(card, *document));
+  RETURN_IF_ERROR(CheckLife(card.issued, card.expires, limits::kCardLife, now));
   const auto it = cards_.find(document->signer());
   if (it == cards_.end() && cards_.size() >= limits::kPeers) {
     return Error(Code::kExhausted, "the directory of cards is full");
@@ -49,9 +82,11 @@ Result<bool> Directory::AcceptCard(const DocumentRef& document, Time now) {
 
 Result<bool> Directory::AcceptOffer(const DocumentRef& document, Time now) {
   ASSIGN_OR_RETURN(Offer offer, Decode<Offer>(*document));
-  if (offer.expires <= now) return Error(Code::kExpired, "the offer has expired");
+  RETURN_IF_ERROR(CheckSigner(offer.peer, *document));
+  RETURN_IF_ERROR(CheckLife(offer.issued, offer.expires, limits::kOfferLife, now));
   const auto known = offers_.find(document->signer());
-  if (known == offers_.end() && offers_.size() >= limits::kPeers) {
+  if ((known == offers_.end() && offers_.size() >= limits::kPeers) ||
+      by_id_.size() >= limits::kOffers) {
     return Error(Code::kExhausted, "the directory of offers is full");
   }
   PeerOffers& peer = offers_[document->signer()];
@@ -71,14 +106,23 @@ Result<bool> Directory::AcceptOffer(const DocumentRef& document, Time now) {
   return true;
 }
 
-Result<bool> Directory::AcceptWithdrawal(const DocumentRef& document) {
+Result<bool> Directory::AcceptWithdrawal(const DocumentRef& document, Time now) {
   ASSIGN_OR_RETURN(const Withdrawal withdrawal, Decode<Withdrawal>(*document));
+  RETURN_IF_ERROR(CheckSigner(withdrawal.peer, *document));
+  // Nothing that it names can be accepted any more after this.
+  const Time ends = withdrawal.issued + limits::kOfferLife + limits::kMaxSkew * 2;
+  RETURN_IF_ERROR(CheckLife(withdrawal.issued, ends, ends - withdrawal.issued, now));
+  // Made-up identities withdraw nothing.
   const auto known = offers_.find(document->signer());
+  if (known == offers_.end() && !cards_.contains(document->signer())) {
+    return Error(Code::kNotFound, "a withdrawal by an unknown peer");
+  }
   if (known == offers_.end() && offers_.size() >= limits::kPeers) {
     return Error(Code::kExhausted, "the directory of offers is full");
   }
   PeerOffers& peer = offers_[document->signer()];
   if (withdrawal.sequence <= peer.withdrawn_up_to) return false;
+  peer.withdrawal_ends = ends;
   peer.withdrawn_up_to = withdrawal.sequence;
   Forget(peer.withdrawal);
   peer.withdrawal = document;
@@ -103,8 +147,10 @@ const Directory::KnownCard* Directory::FindCard(const PeerId& peer) const {
 std::optional<PeerAddress> Directory::FindAddress(const PeerId& peer,
                                                   const Settings& settings) const {
   const KnownCard* known = FindCard(peer);
-  if (known != nullptr && !known->card.endpoints.empty()) {
-    return PeerAddress{peer, known->card.endpoints.front(), known->card.curve};
+  if (known != nullptr) {
+    const std::vector<std::string>& endpoints = known->card.endpoints;
+    const auto numeric = std::find_if(endpoints.begin(), endpoints.end(), IsNumericEndpoint);
+    if (numeric != endpoints.end()) return PeerAddress{peer, *numeric, known->card.curve};
   }
   for (const PeerAddress& address : settings.bootstrap) {
     if (address.peer == peer) return address;
@@ -153,10 +199,46 @@ void Directory::TellHave(Turn& turn, ConnectionId connection, const std::vector<
   }
 }
 
-void Directory::OnBound(Turn& turn, ConnectionId connection) const {
+std::vector<Digest> Directory::NextPage(Announcing& announcing) const {
   std::vector<Digest> ids;
-  for (const auto& [id, document] : by_id_) ids.push_back(id);
-  TellHave(turn, connection, ids);
+  const auto from = [&](const auto& map) {
+    return announcing.after ? map.upper_bound(*announcing.after) : map.begin();
+  };
+  if (!announcing.cards_told) {
+    auto it = from(cards_);
+    for (; it != cards_.end() && ids.size() < limits::kGossipIds; ++it) {
+      ids.push_back(it->second.document->id());
+      announcing.after = it->first;
+    }
+    if (it == cards_.end()) announcing = {.cards_told = true};
+    if (!ids.empty()) return ids;
+  }
+  for (auto it = from(offers_); it != offers_.end() && ids.size() < limits::kGossipIds; ++it) {
+    if (it->second.withdrawal) ids.push_back(it->second.withdrawal->id());
+    for (const auto& [key, known] : it->second.offers) ids.push_back(known.document->id());
+    announcing.after = it->first;
+  }
+  return ids;
+}
+
+void Directory::AnnounceMore(Turn& turn, ConnectionId connection) {
+  const auto it = announcing_.find(connection);
+  if (it == announcing_.end()) return;
+  const std::vector<Digest> page = NextPage(it->second);
+  if (page.empty()) {
+    announcing_.erase(it);
+    return;
+  }
+  it->second.unanswered = (page.size() + limits::kGossipIds - 1) / limits::kGossipIds;
+  it->second.next = turn.monotonic() + kPageEvery;
+  TellHave(turn, connection, page);
+}
+
+void Directory::OnBound(Turn& turn, ConnectionId connection) {
+  // All at once would fill the queue of a newcomer, who then would be cut as one that does not
+  // read.
+  announcing_[connection] = {};
+  AnnounceMore(turn, connection);
 }
 
 void Directory::OnHave(Turn& turn, ConnectionId connection, const Have& have) const {
@@ -167,7 +249,7 @@ void Directory::OnHave(Turn& turn, ConnectionId connection, const Have& have) co
   if (!want.ids.empty()) turn.TellConnection(connection, turn.Sign(want));
 }
 
-void Directory::OnWant(Turn& turn, ConnectionId connection, const Want& want) const {
+void Directory::OnWant(Turn& turn, ConnectionId connection, const Want& want) {
   std::vector<DocumentRef> documents;
   for (const Digest& id : want.ids) {
     const auto it = by_id_.find(id);
@@ -176,6 +258,10 @@ void Directory::OnWant(Turn& turn, ConnectionId connection, const Want& want) co
   if (documents.empty()) return;
   const Bundle bundle{.count = static_cast<uint32_t>(documents.size())};
   turn.TellConnection(connection, turn.Sign(bundle), std::move(documents));
+  const auto newcomer = announcing_.find(connection);
+  if (newcomer == announcing_.end()) return;
+  if (newcomer->second.unanswered > 0) --newcomer->second.unanswered;
+  if (newcomer->second.unanswered == 0) AnnounceMore(turn, connection);
 }
 
 void Directory::OnBundle(Turn& turn, ConnectionId connection,
@@ -207,19 +293,40 @@ void Directory::Publish(Turn& turn, const DocumentRef& document,
   for (const ConnectionId connection : everyone) TellHave(turn, connection, {document->id()});
 }
 
-void Directory::RunTimers(Turn& turn) {
+void Directory::RunTimers(Turn& turn, const Connections& connections) {
+  std::erase_if(announcing_, [&](const auto& item) { return !connections.Bound(item.first); });
+  // Who has all of a page asks for nothing.
+  std::vector<ConnectionId> due;
+  for (const auto& [connection, announcing] : announcing_) {
+    if (turn.monotonic() >= announcing.next) due.push_back(connection);
+  }
+  for (const ConnectionId connection : due) AnnounceMore(turn, connection);
   if (turn.monotonic() < next_sweep_) return;
   next_sweep_ = turn.monotonic() + kSweepEvery;
-  for (auto& [peer, offers] : offers_) {
-    for (auto it = offers.offers.begin(); it != offers.offers.end();) {
-      if (it->second.offer.expires <= turn.now()) {
-        Forget(it->second.document);
-        it = offers.offers.erase(it);
-      } else {
-        ++it;
-      }
+  Sweep(turn.now());
+}
+
+void Directory::Sweep(Time now) {
+  std::erase_if(cards_, [&](const auto& item) {
+    if (item.first == self_ || item.second.card.expires > now) return false;
+    Forget(item.second.document);
+    return true;
+  });
+  for (auto& [id, peer] : offers_) {
+    std::erase_if(peer.offers, [&](const auto& offer) {
+      if (offer.second.offer.expires > now) return false;
+      Forget(offer.second.document);
+      return true;
+    });
+    if (peer.withdrawal && peer.withdrawal_ends <= now) {
+      Forget(peer.withdrawal);
+      peer.withdrawal = {};
+      peer.withdrawn_up_to = 0;
     }
   }
+  std::erase_if(offers_, [](const auto& item) {
+    return item.second.offers.empty() && !item.second.withdrawal;
+  });
   while (gone_.size() > kGoneKept) gone_.erase(gone_.begin());
 }
 

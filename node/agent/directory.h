@@ -1,5 +1,5 @@
 // Cards and offers as gossip brings them (R2): digests first, then bodies; the highest sequence
-// wins, a withdrawal lasts until its offers have expired.
+// wins, a withdrawal lasts until its offers have expired; each names its signer.
 #pragma once
 
 #include <map>
@@ -14,6 +14,10 @@ namespace souk::node {
 // Loop thread only. Bounded by limits::kPeers and limits::kOffersPerPeer. Not in the ledger.
 class Directory {
  public:
+  // The next page of what is known goes to a newcomer once it has taken the last one, or after
+  // this.
+  static constexpr Duration kPageEvery = Millis(200);
+
   struct KnownCard {
     Card card = {};
     DocumentRef document = {};
@@ -27,11 +31,18 @@ class Directory {
   void SetOwnCard(DocumentRef document, Card card);
   const DocumentRef& own_card() const { return own_card_; }
 
+  // A card that this node remembered over a restart.
+  void Restore(const DocumentRef& card);
+  // Whether the card names its signer, and endpoints that can be ones.
+  static Status CheckCard(const Card& card, const Document& document);
+
   // True where it was news. Expired or older documents are kExpired, others kMalformed…
   Result<bool> Accept(const DocumentRef& document, Time now);
 
   const KnownCard* FindCard(const PeerId& peer) const;
-  // Also an address from the bootstrap list.
+  // From the card only numeric addresses: libzmq would look a stranger's names up in its I/O
+  // thread, and everyone would wait for the resolver. A name is taken from one's own bootstrap
+  // list.
   std::optional<PeerAddress> FindAddress(const PeerId& peer, const Settings& settings) const;
   // Live at `now`: neither expired nor withdrawn nor replaced.
   const KnownOffer* FindOffer(const Digest& id, Time now) const;
@@ -41,10 +52,11 @@ class Directory {
   std::vector<KnownCard> Cards() const;
   std::string NameOf(const PeerId& peer) const;
 
-  // Gossip. A new binding is told every live digest; news is told to every other binding.
-  void OnBound(Turn& turn, ConnectionId connection) const;
+  // Gossip. A new binding is told every live digest, page by page; news is told to every other
+  // binding.
+  void OnBound(Turn& turn, ConnectionId connection);
   void OnHave(Turn& turn, ConnectionId connection, const Have& have) const;
-  void OnWant(Turn& turn, ConnectionId connection, const Want& want) const;
+  void OnWant(Turn& turn, ConnectionId connection, const Want& want);
   void OnBundle(Turn& turn, ConnectionId connection, const std::vector<DocumentRef>& documents,
                 const std::vector<ConnectionId>& everyone);
   // To all but the connection that brought it.
@@ -52,7 +64,7 @@ class Directory {
                        const std::vector<ConnectionId>& everyone);
   // This node's own news.
   void Publish(Turn& turn, const DocumentRef& document, const std::vector<ConnectionId>& everyone);
-  void RunTimers(Turn& turn);
+  void RunTimers(Turn& turn, const Connections& connections);
 
  private:
   using OfferKey = std::pair<std::string, std::string>;  // device kind, model
@@ -60,10 +72,22 @@ class Directory {
     std::map<OfferKey, KnownOffer> offers = {};
     uint64_t withdrawn_up_to = 0;
     DocumentRef withdrawal = {};
+    Time withdrawal_ends = {};
+  };
+  // How far a newcomer has been told: all cards first, so that it knows whose the rest is.
+  struct Announcing {
+    bool cards_told = false;
+    std::optional<PeerId> after = {};
+    size_t unanswered = 0;
+    Duration next = {};
   };
   Result<bool> AcceptCard(const DocumentRef& document, Time now);
   Result<bool> AcceptOffer(const DocumentRef& document, Time now);
-  Result<bool> AcceptWithdrawal(const DocumentRef& document);
+  Result<bool> AcceptWithdrawal(const DocumentRef& document, Time now);
+  std::vector<Digest> NextPage(Announcing& announcing) const;
+  // Forgets what was to be announced where all of it has been.
+  void AnnounceMore(Turn& turn, ConnectionId connection);
+  void Sweep(Time now);
   void Index(const DocumentRef& document) { by_id_[document->id()] = document; }
   void Forget(const DocumentRef& document);
   static void TellHave(Turn& turn, ConnectionId connection, const std::vector<Digest>& ids);
@@ -75,6 +99,7 @@ class Directory {
   std::map<Digest, DocumentRef> by_id_ = {};
   // Offers that were withdrawn or replaced; bounded, the oldest digests go first by value.
   std::set<Digest> gone_ = {};
+  std::map<ConnectionId, Announcing> announcing_ = {};
   Duration next_sweep_ = {};
 };
 

@@ -40,7 +40,7 @@ Credits Provider::DueAt(const Lease& lease, Time now) {
   return std::min(*due, lease.order.max_cost);
 }
 
-std::vector<Offer> Provider::CurrentOffers(const Settings& settings) const {
+std::vector<Offer> Provider::CurrentOffers(const Settings& settings, const PeerId& self) const {
   const ProviderSettings& mine = settings.provider;
   std::map<std::pair<std::string, std::string>, Offer> models;
   for (const DeviceForRent& device : mine.devices) {
@@ -65,6 +65,7 @@ std::vector<Offer> Provider::CurrentOffers(const Settings& settings) const {
     offer.max_duration = mine.max_duration;
     offer.region = mine.region;
     offer.clearing_peers = mine.clearing_peers;
+    offer.peer = self;
   }
   std::vector<Offer> out;
   for (auto& [key, offer] : models) out.push_back(std::move(offer));
@@ -90,15 +91,15 @@ void Provider::PublishOffers(Turn& turn) {
   std::erase_if(own_offers_,
                 [&](const auto& item) { return item.second.offer.expires <= turn.now(); });
   const std::vector<Offer> current =
-      draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings());
+      draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings(), turn.self());
   std::set<Bytes> wanted;
   for (const Offer& offer : current) wanted.insert(Terms(offer));
   const bool altered = std::any_of(own_offers_.begin(), own_offers_.end(), [&](const auto& item) {
     return !wanted.contains(Terms(item.second.offer));
   });
   if (altered) {
-    const DocumentRef withdrawal =
-        turn.Sign(Withdrawal{.sequence = offer_sequence_, .issued = turn.now()});
+    const DocumentRef withdrawal = turn.Sign(
+        Withdrawal{.sequence = offer_sequence_, .issued = turn.now(), .peer = turn.self()});
     turn.Append(Published{}, {withdrawal});
     turn.Publish(withdrawal);
   }

@@ -104,7 +104,7 @@ class Provider {
   void FoldLease(const Entry& entry, const LeaseStep& step);
   void FoldResumed(const Entry& entry, const Resumed& resumed);
   void FoldJob(const Entry& entry, const JobStep& step);
-  std::vector<Offer> CurrentOffers(const Settings& settings) const;
+  std::vector<Offer> CurrentOffers(const Settings& settings, const PeerId& self) const;
   void PublishOffers(Turn& turn);
   void FundDevices(Turn& turn);
   bool CheckOrder(Turn& turn, const From& from, const Order& order) const;

@@ -31,6 +31,7 @@ constexpr Duration kLongestWake = Seconds(1);
 constexpr Duration kTombstone = Seconds(1);
 // A connection that is told why it is closed needs a moment to read it.
 constexpr Duration kFarewell = Millis(100);
+constexpr Duration kUnboundCutEvery = Millis(500);
 constexpr Duration kRateRefusalEvery = Seconds(1);
 
 std::string ToUser(const CurveKey& key) {
@@ -99,6 +100,7 @@ class Transport::Impl {
   size_t ReadDealer(Peer& peer, size_t max, bool bound, std::vector<Incoming>& out);
   void BuryTheDead(bool router_is_empty, std::vector<Incoming>& out);
   void RunCuts();
+  void CutTheUnbound(const std::function<bool(ConnectionId)>& is_bound);
   void Forget(ConnectionId id);
   void Lose(ConnectionId id, std::vector<Incoming>& out);
   void Cut(int fd);
@@ -116,7 +118,8 @@ class Transport::Impl {
   // A message came over a descriptor whose former connection's end has not been told yet.
   std::map<int, int> untold_ends_ = {};
   std::map<CurveKey, std::deque<ConnectionId>> by_key_ = {};
-  std::set<int> accepted_ = {};  // TCP connections, with or without a handshake yet
+  // TCP connections, with or without a handshake yet, and since when.
+  std::map<int, Duration> accepted_ = {};
   std::map<Bytes, Duration> tombstones_ = {};
   std::set<CurveKey> banned_ = {};
   std::vector<ConnectionId> failed_ = {};  // found dead while sending
@@ -130,6 +133,7 @@ class Transport::Impl {
   uint64_t monitors_ = 0;
   ConnectionId read_first_ = 0;  // round robin among the outgoing
   Duration now_ = {};
+  Duration next_unbound_cut_ = {};
 };
 
 Transport::Impl::Impl(const CurveKeyPair& keys, const TransportOptions& options)
@@ -210,7 +214,7 @@ void Transport::Impl::ReadRouterMonitor() {
     if (event->frames.empty() || event->frames[0]->size() < 6) continue;
     const auto kind = GetLe<uint16_t>(event->frames[0]->data());
     const auto fd = static_cast<int>(GetLe<uint32_t>(event->frames[0]->data() + 2));
-    if (kind == ZMQ_EVENT_ACCEPTED) accepted_.insert(fd);
+    if (kind == ZMQ_EVENT_ACCEPTED) accepted_[fd] = now_;
     if (kind != ZMQ_EVENT_DISCONNECTED) continue;
     accepted_.erase(fd);
     const auto untold = untold_ends_.find(fd);
@@ -396,6 +400,7 @@ void Transport::Impl::Receive(size_t max, Duration monotonic,
   }
   BuryTheDead(/*router_is_empty=*/got < share, out);
   RunCuts();
+  CutTheUnbound(is_bound);
 }
 
 void Transport::Impl::BuryTheDead(bool router_is_empty, std::vector<Incoming>& out) {
@@ -418,6 +423,16 @@ void Transport::Impl::RunCuts() {
     if (it != peers_.end() && !it->second.dying) Cut(it->second.fd);
   }
   std::erase_if(cuts_, [&](const PlannedCut& cut) { return cut.at && now_ >= *cut.at; });
+}
+
+void Transport::Impl::CutTheUnbound(const std::function<bool(ConnectionId)>& is_bound) {
+  if (now_ < next_unbound_cut_) return;
+  next_unbound_cut_ = now_ + kUnboundCutEvery;
+  for (const auto& [fd, since] : accepted_) {
+    if (now_ - since < options_.unbound) continue;
+    const auto peer = by_fd_.find(fd);
+    if (peer == by_fd_.end() || !is_bound(peer->second)) Cut(fd);
+  }
 }
 
 // R2: the one way to cut a ROUTER's peer. libzmq notices, and its monitor tells.

@@ -34,6 +34,8 @@ struct TransportOptions {
   // More than one: a peer that reconnects before we saw its old connection die.
   size_t connections_per_key = 8;
   size_t connections = limits::kConnections;
+  // Who connects must be bound by then, or is cut: silence takes no places.
+  Duration unbound = Seconds(5);
   // An attempt that is no CURVE connection by then is begun anew.
   Duration handshake = Seconds(2);
   Duration heartbeat = Seconds(2);

@@ -53,7 +53,8 @@ class Stranger {
                  .log_name = LogName(who.id()),
                  .sequence = 1,
                  .issued = WallNow(),
-                 .expires = WallNow() + Hours(1)};
+                 .expires = WallNow() + Hours(1),
+                 .peer = who.id()};
     return SignMessage(card, who.key());
   }
   Frames HelloOf(const Identity& who, Time sent) const {

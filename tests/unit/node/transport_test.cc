@@ -385,6 +385,24 @@ class RawClient {
   void* socket_;
 };
 
+TEST_F(TransportTest, CutsWhoDoesNotBindInTime) {
+  Connect(2);
+  Connect(4);
+  client_->Deliver(2, {Frame("hello")});
+  client_->Deliver(4, {Frame("hello")});
+  RawClient mute(server_->listening(), 5, nullptr);
+  ASSERT_TRUE(
+      Until({&server_, &client_}, [&] { return server_.Of<MessageArrived>().size() == 2; }));
+  const ConnectionId friendly = server_.Of<MessageArrived>()[0].connection;
+  server_.bound.insert(friendly);
+  server_.now = server_.now + Seconds(6);
+  ASSERT_TRUE(Until({&server_, &client_}, [&] {
+    return !server_.Of<ConnectionLost>().empty() && !client_.Of<ConnectionLost>().empty();
+  }));
+  EXPECT_EQ(server_.Of<ConnectionLost>().size(), 1u);
+  EXPECT_NE(server_.Of<ConnectionLost>()[0].connection, friendly);
+}
+
 TEST_F(TransportTest, CutsWhoChoosesItsOwnRoutingId) {
   RawClient chooser(server_->listening(), 5, "mine");
   chooser.Say("hello");

@@ -141,6 +141,7 @@ Card Any<Card>(Rng& rng) {
   m.sequence = rng.Any();
   m.issued = AnyTime(rng);
   m.expires = AnyTime(rng);
+  m.peer = AnyKey(rng);
   return m;
 }
 
@@ -175,6 +176,7 @@ Offer Any<Offer>(Rng& rng) {
   m.clearing_peers = ListOf(rng, limits::kClearingPeersPerOffer, AnyKey);
   m.bond_share = AnyCredits(rng);
   m.bandwidth_kbps = rng.Any();
+  m.peer = AnyKey(rng);
   return m;
 }
 
@@ -183,6 +185,7 @@ Withdrawal Any<Withdrawal>(Rng& rng) {
   Withdrawal m;
   m.sequence = rng.Any();
   m.issued = AnyTime(rng);
+  m.peer = AnyKey(rng);
   return m;
 }
 
