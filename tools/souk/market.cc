@@ -252,7 +252,8 @@ Result<Json> Release(DaemonLink& link, const std::string& id) {
   auto lease = ReleaseOnce(link, id);
   if (lease || lease.error().code == Code::kWrongState) return lease;
   if (lease.error().code == Code::kUnavailable) {
-    if (auto again = DaemonLink::Reach({.dir = link.dir().string()})) {
+    // For the market: until a counterparty has answered it signs nothing, a release neither.
+    if (auto again = DaemonLink::Reach({.dir = link.dir().string()}, /*for_market=*/true)) {
       link = std::move(*again);
       lease = ReleaseOnce(link, id);
       if (lease || lease.error().code == Code::kWrongState) return lease;

@@ -27,6 +27,12 @@ class MarketProgram : public testing::Test {
     return RunProgram("env SOUK_DIR='" + market_->renter().dir.string() + "' souk " + arguments,
                       folder_.path());
   }
+  // Several commands of a renter, as in a terminal.
+  Ran Script(const std::string& text) {
+    std::ofstream(folder_ / "script") << text << "\n";
+    return RunProgram("env SOUK_DIR='" + market_->renter().dir.string() + "' bash script",
+                      folder_.path());
+  }
   Doc SoukJson(const std::string& arguments) {
     const Ran ran = Souk(arguments + " --json");
     EXPECT_EQ(ran.code, 0) << arguments << ": " << ran.err;
@@ -51,8 +57,22 @@ TEST_F(MarketProgram, OffersStandInTheQuerysOrderAndWhySaysTheRest) {
   EXPECT_EQ(why["nearest"][0]["name"], "kite");
   EXPECT_EQ(why["nearest"][0]["field"], "price");
   const Ran bad = Souk("offers 'prise <= 2'");
-  EXPECT_EQ(bad.code, 1);
+  EXPECT_EQ(bad.code, 2);
   EXPECT_TRUE(IsOneLine(bad.err, "souk"));
+}
+
+TEST_F(MarketProgram, CreditsAreNotIssuedToARentersIdentity) {
+  const auto issue = [&](const std::string& account, const std::string& reference) {
+    return RunProgram("soukd issue --dir '" + market_->coop().dir.string() + "' " + account +
+                      " 10 --reference " + reference);
+  };
+  const Ran lost = issue(market_->renter().id, "r1");
+  EXPECT_EQ(lost.code, 1) << lost.out;
+  EXPECT_TRUE(IsOneLine(lost.err, "soukd"));
+  EXPECT_NE(lost.err.find("identity of ann"), std::string::npos) << lost.err;
+  EXPECT_NE(lost.err.find("account in"), std::string::npos) << lost.err;
+  // A provider is paid at its identity.
+  EXPECT_EQ(issue(market_->kite().id, "r1").code, 0);
 }
 
 TEST_F(MarketProgram, NothingIsRentedUnasked) {
@@ -84,6 +104,7 @@ TEST_F(MarketProgram, ALeaseRunsJobsUntilItIsReleased) {
   EXPECT_NE(ran.out.find("digests match"), std::string::npos) << ran.out;
   const Doc job = SoukJson("jobs")["jobs"][0];
   EXPECT_EQ(job["state"], "done");
+  EXPECT_EQ(job["launch"], job["receipt"]["launches"]);
   const std::string job_id = job["id"].get<std::string>().substr(0, 8);
   const Doc fetched = SoukJson("fetch " + job_id + " --evidence -o out");
   EXPECT_TRUE(std::filesystem::exists(folder_.path() / "out" / "mandelbrot.png"));
@@ -123,6 +144,54 @@ TEST_F(MarketProgram, ARunWithoutALeaseRentsAndReleases) {
   for (size_t i = 0; i < run["files"].size(); ++i) {
     EXPECT_EQ(run["files"][i]["digest"], local["files"][i]["digest"]);
   }
+}
+
+// A job that goes on until somebody ends it.
+void WriteEndlessWorkload(const TestFolder& folder) {
+  std::ofstream(folder / "endless.ptx")
+      << ".version 6.3\n.target sm_75\n.address_size 64\n.visible .entry endless(.param .u64 p)\n"
+         "{\n$L:\n  bra $L;\n}\n";
+  std::ofstream(folder / "endless.toml")
+      << "name = \"endless\"\n[[module]]\npath = \"endless.ptx\"\n[[buffer]]\nname = \"x\"\n"
+         "dtype = \"u64\"\nshape = [4]\noutput = \"x.npy\"\n[[launch]]\nkernel = \"endless\"\n"
+         "grid = 1\nblock = 1\nargs = [\"x\"]\n[limits]\ntime = \"60s\"\n";
+}
+
+TEST_F(MarketProgram, AClosedTerminalReleasesWhatWasRentedForIt) {
+  WriteEndlessWorkload(folder_);
+  const Ran ran = Script(
+      "(souk run endless.toml --yes --for 1m; echo $? >code) & "
+      "for i in $(seq 100); do souk jobs | grep -q endless && break; sleep 0.1; done; "
+      "kill -HUP $(pgrep -P $!); wait");
+  EXPECT_EQ(ReadAll(folder_.path() / "code"), "1\n") << ran.err;
+  EXPECT_NE(ran.err.find("interrupted; the lease was released"), std::string::npos) << ran.err;
+  for (const Doc& lease : SoukJson("leases")["leases"]) EXPECT_EQ(lease["over"], true);
+}
+
+TEST_F(MarketProgram, ALeaseIsReleasedThoughTheDaemonDied) {
+  WriteEndlessWorkload(folder_);
+  const std::string daemon = std::to_string(market_->renter().process->pid());
+  const Ran ran = Script(
+      "souk run endless.toml --yes --for 1m & "
+      "for i in $(seq 100); do souk jobs | grep -q endless && break; sleep 0.1; done; "
+      "kill -KILL " +
+      daemon + "; wait");
+  EXPECT_NE(ran.err.find("the lease was released"), std::string::npos) << ran.err;
+  for (const Doc& lease : SoukJson("leases")["leases"]) EXPECT_EQ(lease["over"], true);
+  EXPECT_EQ(RunProgram("soukd stop --dir '" + market_->renter().dir.string() + "'").code, 0);
+}
+
+TEST_F(MarketProgram, WhatTheReferenceDoesNotRunIsNotRented) {
+  std::ofstream(folder_ / "deep.ptx")
+      << ".version 6.3\n.target sm_75\n.address_size 64\n.visible .entry tex(.param .u64 p)\n"
+         "{\n  .reg .b32 %r<3>;\n  mov.u32 %r1, %pm0;\n  ret;\n}\n";
+  std::ofstream(folder_ / "deep.toml")
+      << "[[module]]\npath = \"deep.ptx\"\n[[buffer]]\nname = \"x\"\ndtype = \"u64\"\n"
+         "shape = [4]\n[[launch]]\nkernel = \"tex\"\ngrid = 1\nblock = 1\nargs = [\"x\"]\n";
+  const Ran ran = Souk("run deep.toml --yes --for 1m");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("the CPU reference does not run it"), std::string::npos) << ran.err;
+  EXPECT_TRUE(SoukJson("leases")["leases"].empty());
 }
 
 TEST_F(MarketProgram, AJobThatFailsSaysWhyAndItsLeaseIsReleased) {

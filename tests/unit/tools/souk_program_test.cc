@@ -160,12 +160,12 @@ TEST(Soukd, ExitsTwoWithOneLineWhereTheCommandLineIsWrong) {
        {"", "bogus", "issue", "issue souk1x 10 --reference r", "init --price lots --roles provider",
         "init --roles king", "init --listen nowhere", "init --bootstrap nonsense", "init --name ''",
         "init --region germany --roles provider", "run --roles king", "status --dir ''"}) {
-    const Ran ran = RunProgram(std::string("soukd ") + line);
+    const Ran ran = RunProgram(std::string("env SOUK_DIR=node soukd ") + line);
     EXPECT_EQ(ran.code, 2) << line << ran.err;
     EXPECT_TRUE(IsOneLine(ran.err, "soukd")) << line;
     EXPECT_EQ(ran.out, "") << line;
   }
-  const Ran made = RunProgram("souk init --json");
+  const Ran made = RunProgram("souk init --dir node --json");
   const std::string id = json::parse(made.out, nullptr, false).value("id", "");
   for (const char* amount : {"abc", "0", "-- -1"}) {
     EXPECT_EQ(RunProgram("soukd issue --reference r " + id + " " + amount).code, 2) << amount;
