@@ -133,6 +133,7 @@ class Fold {
   ClearingAudit clearing_;
   AuditReport report_ = {};
   bool any_ = false;
+  Time previous_ = {};  // of the entry before
   uint32_t rules_ = 0;
   uint64_t newer_rules_ = 0;  // entries that this program is too old for
   uint64_t first_newer_ = 0;
@@ -146,6 +147,9 @@ void Fold::Add(CheckedEntry& checked) {
     return;
   }
   EntryCheck check(findings_, checked);
+  check.That(newer_rules_ == 0, rules::kVersions,
+             fmt::format("known rules after newer ones in {}", first_newer_), {first_newer_});
+  previous_ = report_.to;
   CheckFrame(check);
   OnOutcome(check);
 }
@@ -186,9 +190,12 @@ void Fold::OnOutcome(EntryCheck& check) {
                fmt::format("the first entry is \"{}\", not \"opened\"", OutcomeName(outcome)));
   }
   if (const auto* opened = std::get_if<Opened>(&outcome)) return OnOpened(check, *opened);
-  if (std::holds_alternative<Resumed>(outcome)) {
-    provider_.OnResumed(check);
-    return clearing_.OnResumed(check);
+  if (const auto* resumed = std::get_if<Resumed>(&outcome)) {
+    check.That(
+        resumed->down_since == previous_, rules::kDowntime,
+        fmt::format("it was down since {} ms after it", resumed->down_since.ms - previous_.ms));
+    provider_.OnResumed(check, resumed->down_since);
+    return clearing_.OnResumed(check, resumed->down_since);
   }
   if (const auto* published = std::get_if<Published>(&outcome)) {
     return provider_.OnPublished(check, *published);

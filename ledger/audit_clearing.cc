@@ -25,6 +25,8 @@ bool IsZeroOr(const Digest& stated, const Digest& expected) {
 void ClearingAudit::OnBooked(EntryCheck& check, const Booked& booked) {
   check.That(!booked.transfers.empty(), rules::kTransfers, "the entry books nothing");
   last_entry_ = check.index();
+  const bool expires = !booked.transfers.empty() && booked.transfers[0].kind == Kind::kExpire;
+  if (!expires) CheckNothingOverdue(check);
   size_t place = 0;  // of the document that the next transfer rests on
   for (const souk::TransferRecord& record : booked.transfers) {
     ++transfers_;
@@ -95,7 +97,28 @@ void ClearingAudit::OnEscrow(EntryCheck& check, const souk::TransferRecord& reco
   Decide(check, record);
   owners_[AccountId(escrow->account)] = escrow->account;
   owners_[AccountId(escrow->payee)] = escrow->payee;
-  open_[record.id] = {.terms = *escrow, .entry = check.index(), .accept_by = escrow->accept_by};
+  Open& held = open_[record.id];
+  held = {.terms = *escrow, .entry = check.index(), .accept_by = escrow->accept_by};
+  due_.insert({held.due = std::min(held.accept_by, escrow->timeout), record.id});
+}
+
+// Moves the escrow to where its times stand now.
+void ClearingAudit::Schedule(const Digest& escrow, Open& open) {
+  const TransferRecord* held = book_.book().FindTransfer(escrow);
+  if (held == nullptr) return;
+  due_.erase({open.due, escrow});
+  const Time timeout{held->timeout};
+  open.due = open.shown ? timeout : std::min(open.accept_by, timeout);
+  due_.insert({open.due, escrow});
+}
+
+void ClearingAudit::CheckNothingOverdue(EntryCheck& check) {
+  if (due_.empty() || due_.begin()->first > check.time()) return;
+  const auto& [due, escrow] = *due_.begin();
+  check.Fail(rules::kOverdue,
+             fmt::format("escrow {} was to return {} before", Short(escrow),
+                         FormatDuration(check.time() - due)),
+             {open_.at(escrow).entry});
 }
 
 ClearingAudit::Open* ClearingAudit::FindOpen(EntryCheck& check, const Digest& escrow,
@@ -200,10 +223,15 @@ void ClearingAudit::Fold(EntryCheck& check, const souk::TransferRecord& record) 
 }
 
 void ClearingAudit::Resolve(const EntryCheck& check, const Digest& escrow) {
-  if (open_.erase(escrow) > 0) resolved_.emplace(escrow, check.index());
+  const auto open = open_.find(escrow);
+  if (open == open_.end()) return;
+  due_.erase({open->second.due, escrow});
+  open_.erase(open);
+  resolved_.emplace(escrow, check.index());
 }
 
 void ClearingAudit::OnShown(EntryCheck& check, const Shown& shown) {
+  CheckNothingOverdue(check);
   Open* open = FindOpen(check, shown.escrow, "an acceptance");
   if (!check.ExpectDocuments(2) || open == nullptr) return;
   const auto order = check.Take<Order>(0);
@@ -225,15 +253,19 @@ void ClearingAudit::OnShown(EntryCheck& check, const Shown& shown) {
   open->shown = true;
   open->shown_entry = check.index();
   open->lease = shown.lease;
+  Schedule(shown.escrow, *open);
 }
 
 // R4: every deadline that was missed meanwhile moves to resumed + window.
-void ClearingAudit::OnResumed(EntryCheck& check) {
+void ClearingAudit::OnResumed(EntryCheck& check, Time down_since) {
+  // Downtime excuses nothing that was due while the node ran.
+  if (!due_.empty() && due_.begin()->first <= down_since) CheckNothingOverdue(check);
   const Time to = check.time() + limits::kWindow;
   const Status folded = book_.FoldResumed(check.time(), to);
   if (!folded) check.Fail(rules::kConserved, folded.error().message);
   for (auto& [id, open] : open_) {
     if (!open.shown && open.accept_by <= check.time()) open.accept_by = to;
+    Schedule(id, open);
   }
 }
 

@@ -17,7 +17,7 @@ class ClearingAudit {
 
   void OnBooked(EntryCheck& check, const Booked& booked);
   void OnShown(EntryCheck& check, const Shown& shown);
-  void OnResumed(EntryCheck& check);
+  void OnResumed(EntryCheck& check, Time down_since);
   void Finish(AuditReport& report, bool details) const;
 
  private:
@@ -29,6 +29,7 @@ class ClearingAudit {
     bool shown = false;
     uint64_t shown_entry = 0;
     Digest lease = {};
+    Time due = {};  // as it stands in due_
   };
 
   void OnIssue(EntryCheck& check, const souk::TransferRecord& record, size_t place);
@@ -41,11 +42,15 @@ class ClearingAudit {
   bool Decide(EntryCheck& check, const souk::TransferRecord& record);
   void Fold(EntryCheck& check, const souk::TransferRecord& record);
   void Resolve(const EntryCheck& check, const Digest& escrow);
+  // A request was answered: whatever was due before it had to be resolved before it.
+  void CheckNothingOverdue(EntryCheck& check);
+  void Schedule(const Digest& escrow, Open& open);
 
   PeerId self_;
   Findings& findings_;
   NodeBook book_;
   std::unordered_map<Digest, Open, DigestHash> open_ = {};
+  std::set<std::pair<Time, Digest>> due_ = {};  // when an open escrow returns of itself
   std::unordered_map<Digest, uint64_t, DigestHash> resolved_ = {};  // escrow, entry
   std::unordered_map<std::string, uint64_t> references_ = {};
   std::unordered_map<Digest, PublicKey, DigestHash> owners_ = {};  // account, its key

@@ -63,6 +63,7 @@ void ProviderAudit::OnEscrowSeen(EntryCheck& check, const EscrowSeen& seen) {
 }
 
 void ProviderAudit::OnAccepted(EntryCheck& check, const LeaseStep& step) {
+  CheckNothingOverdue(check);
   check.ExpectDocuments(2);
   const auto order = check.Take<Order>(0);
   const auto acceptance = check.Take<Acceptance>(1);
@@ -103,7 +104,7 @@ void ProviderAudit::OnAccepted(EntryCheck& check, const LeaseStep& step) {
   reservations_[AccountId(order->account)] = step.lease;
   backed_.emplace(order->escrow, check.index());
   if (details_) order_.push_back(step.lease);
-  leases_.emplace(step.lease, std::move(lease));
+  Schedule(step.lease, leases_.emplace(step.lease, std::move(lease)).first->second);
 }
 
 void ProviderAudit::CheckOffer(EntryCheck& check, const Order& order, Lease& lease) {
@@ -200,6 +201,7 @@ void ProviderAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
   CheckEvent(check, *lease, step, closes);
   check.That(step.transfers.empty(), rules::kSlices, "only an acceptance reserves slices");
   Advance(check, *lease, step);
+  Schedule(step.lease, *lease);
   if (lease->state != LeaseState::kReserved) {
     const auto open = reservations_.find(AccountId(lease->order.account));
     if (open != reservations_.end() && open->second == step.lease) reservations_.erase(open);
@@ -233,6 +235,10 @@ void ProviderAudit::CheckEvent(EntryCheck& check, Lease& lease, const LeaseStep&
                            FormatDuration(at - check.time()), what));
   };
   size_t documents = closes ? 1 : 0;
+  const bool answers = step.event == LeaseEvent::kCommitted || step.event == LeaseEvent::kReady ||
+                       step.event == LeaseEvent::kReleased ||
+                       step.event == LeaseEvent::kFirstVoucher;
+  if (answers) CheckNothingOverdue(check);
   switch (step.event) {
     case LeaseEvent::kCommitted:
       documents = 1;
@@ -373,7 +379,44 @@ void ProviderAudit::Advance(const EntryCheck& check, Lease& lease, const LeaseSt
   lease.last_entry = check.index();
 }
 
+// By the provider's own timers; a late voucher is left out, which needs the metered time.
+void ProviderAudit::Schedule(const Digest& id, Lease& lease) {
+  due_.erase({lease.due_at, id});
+  lease.due_at = {};
+  switch (lease.state) {
+    case LeaseState::kReserved:
+      lease.due_at = lease.commit_by;
+      break;
+    case LeaseState::kActive:
+      lease.due_at = lease.ready_by;
+      break;
+    case LeaseState::kMetering:
+    case LeaseState::kPaused:
+    case LeaseState::kDraining:
+      lease.due_at = lease.end;
+      break;
+    case LeaseState::kClosing:
+      lease.due_at = lease.settle_at;
+      break;
+    case LeaseState::kNone:
+    case LeaseState::kClosed:
+      return;
+  }
+  due_.insert({lease.due_at, id});
+}
+
+void ProviderAudit::CheckNothingOverdue(EntryCheck& check) {
+  if (due_.empty() || due_.begin()->first > check.time()) return;
+  const auto& [due, id] = *due_.begin();
+  const Lease& lease = leases_.at(id);
+  check.Fail(rules::kOverdue,
+             fmt::format("lease {} was {} for {} too long", Short(id), LeaseStateName(lease.state),
+                         FormatDuration(check.time() - due)),
+             {lease.last_entry});
+}
+
 void ProviderAudit::OnVoucher(EntryCheck& check, const VoucherTaken& taken) {
+  CheckNothingOverdue(check);
   Lease* lease = Find(check, taken.lease);
   if (!check.ExpectDocuments(1) || lease == nullptr) return;
   const auto voucher = check.Take<Voucher>(0);
@@ -414,7 +457,9 @@ void ProviderAudit::OnSettled(EntryCheck& check, const Settled& settled) {
   lease->last_entry = check.index();
 }
 
-void ProviderAudit::OnResumed(const EntryCheck& check) {
+void ProviderAudit::OnResumed(EntryCheck& check, Time down_since) {
+  // Downtime excuses nothing that was due while the node ran.
+  if (!due_.empty() && due_.begin()->first <= down_since) CheckNothingOverdue(check);
   const Time to = check.time() + limits::kWindow;
   for (auto& [id, lease] : leases_) {
     if (lease.state == LeaseState::kClosed && lease.settled) continue;
@@ -422,6 +467,7 @@ void ProviderAudit::OnResumed(const EntryCheck& check) {
     MoveMissed(lease.ready_by, check.time(), to);
     MoveMissed(lease.settle_at, check.time(), to);
     lease.not_late_before = to;
+    Schedule(id, lease);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -21,7 +22,7 @@ class ProviderAudit {
   void OnVoucher(EntryCheck& check, const VoucherTaken& taken);
   void OnJob(EntryCheck& check, const JobStep& step);
   void OnSettled(EntryCheck& check, const Settled& settled);
-  void OnResumed(const EntryCheck& check);
+  void OnResumed(EntryCheck& check, Time down_since);
   void Finish(AuditReport& report) const;
 
   // Whether this log accepted the lease as its provider.
@@ -62,6 +63,7 @@ class ProviderAudit {
     Duration metered = {};
     Credits due = {};
     uint32_t jobs = 0;
+    Time due_at = {};  // as it stands in due_; zero where nothing is due
   };
   struct JobState {
     Digest lease = {};
@@ -88,6 +90,9 @@ class ProviderAudit {
   void CheckEvent(EntryCheck& check, Lease& lease, const LeaseStep& step, bool closes);
   void CheckAmounts(EntryCheck& check, const Lease& lease, const LeaseStep& step, bool closes);
   static void Advance(const EntryCheck& check, Lease& lease, const LeaseStep& step);
+  // A message was answered: whatever was due before it had to be resolved before it.
+  void CheckNothingOverdue(EntryCheck& check);
+  void Schedule(const Digest& id, Lease& lease);
   static Duration MeteredAt(const Lease& lease, Time now);
   static Credits DueAt(const Lease& lease, Time now);
   Lease* Find(EntryCheck& check, const Digest& id);
@@ -101,6 +106,7 @@ class ProviderAudit {
   std::unordered_map<Digest, SeenEscrow, DigestHash> seen_ = {};  // lease, until accepted
   std::unordered_map<Digest, uint64_t, DigestHash> backed_ = {};  // escrow, entry
   std::unordered_map<Digest, Lease, DigestHash> leases_ = {};
+  std::set<std::pair<Time, Digest>> due_ = {};  // when a lease changes of itself
   std::map<Digest, Digest> reservations_ = {};  // account, reserved lease
   std::unordered_map<Digest, JobState, DigestHash> jobs_ = {};
   std::map<Digest, std::string> devices_ = {};  // account, uuid

@@ -23,6 +23,8 @@ inline constexpr Rule kEvidence{"R3", "an outcome stands with its documents"};
 inline constexpr Rule kTimes{"R4", "log time never runs back"};
 inline constexpr Rule kEarly{"R4", "nothing expires early"};
 inline constexpr Rule kLate{"R4", "nothing succeeds late"};
+inline constexpr Rule kOverdue{"R4", "what is due is resolved first"};
+inline constexpr Rule kDowntime{"R4", "downtime begins with the entry before it"};
 inline constexpr Rule kTable{"R5", "leases follow the table"};
 inline constexpr Rule kTerms{"R5", "an order is accepted on the offer's terms"};
 inline constexpr Rule kFence{"R5", "the fence is the acceptance's entry"};

@@ -16,6 +16,14 @@ constexpr const char* kExamples =
     "  souk-audit show DIR 118 --raw > 118.entry\n"
     "  souk-audit check-proof --key \"$(souk-audit key DIR)\" 118.entry 118.proof";
 
+// CLI11 reads "-1" as the largest index.
+const CLI::Validator kIndex(
+    [](std::string& text) {
+      const bool digits = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+      return digits ? std::string() : "'" + text + "' is no index";
+    },
+    "INDEX");
+
 CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
                      AuditTarget& target) {
   CLI::App* command = app.add_subcommand(name, description);
@@ -38,6 +46,7 @@ int Main(int argc, char** argv) {
       app, "verify", "Checks every signature, rebuilds the tree and decides every outcome anew",
       target);
   verify->add_option("--threads", verify_options.threads, "Threads; 0 takes every core")
+      ->check(CLI::Range(0u, 256u))
       ->capture_default_str();
   verify->footer("VALID exits 0; INCOMPLETE and INVALID exit 1 and say why.");
   verify->callback([&] { action = [&] { return RunVerify(target, verify_options); }; });
@@ -46,10 +55,16 @@ int Main(int argc, char** argv) {
   uint64_t show_entry = 0;
   CLI::App* show =
       AddCommand(app, "show", "Lists the entries, or shows one with its documents", target);
-  CLI::Option* entry = show->add_option("ENTRY", show_entry, "Its index");
-  show->add_flag("--raw", show_options.raw, "The exact bytes of the leaf, to stdout")->needs(entry);
-  show->add_option("--from", show_options.from, "The list's first entry")->type_name("N");
-  show->add_option("--count", show_options.count, "How many of the list")->type_name("N");
+  CLI::Option* entry = show->add_option("ENTRY", show_entry, "Its index")->check(kIndex);
+  show->add_flag("--raw", show_options.raw, "The exact bytes of the leaf, to stdout")
+      ->needs(entry)
+      ->excludes(show->get_option("--json"));
+  show->add_option("--from", show_options.from, "The list's first entry")
+      ->type_name("N")
+      ->check(kIndex);
+  show->add_option("--count", show_options.count, "How many of the list")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   show->callback([&] {
     if (entry->count() > 0) show_options.entry = show_entry;
     action = [&] { return RunShow(target, show_options); };
@@ -69,7 +84,7 @@ int Main(int argc, char** argv) {
   std::filesystem::path prove_out;
   CLI::App* prove =
       AddCommand(app, "prove", "Writes an entry's inclusion proof (C2SP tlog-proof)", target);
-  prove->add_option("--entry", prove_entry, "Its index")->required()->type_name("N");
+  prove->add_option("--entry", prove_entry, "Its index")->required()->type_name("N")->check(kIndex);
   prove->add_option("--out", prove_out, "Where to; - for stdout")->required()->type_name("FILE");
   prove->callback([&] { action = [&] { return RunProve(target, prove_entry, prove_out); }; });
 

@@ -28,6 +28,7 @@ int RunKey(const AuditTarget& target) {
 }
 
 int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out) {
+  if (out == "-" && target.json) return Misuse("--json: the proof itself goes to stdout");
   const auto opened = OpenLedger(target.dir, target.vkey);
   if (!opened) return Fail(opened.error());
   const auto& log = opened->log();

@@ -385,6 +385,50 @@ TEST(Audit, MovesDeadlinesMissedWhileTheNodeWasDown) {
   EXPECT_TRUE(IsValid(AuditEntries(world.provider, log)));
 }
 
+TEST(Audit, FindsDowntimeThatBeganBeforeTheEntryBeforeIt) {
+  const AuditWorld world;
+  auto log = world.ProviderLog();
+  log.resize(W::kCommitted);
+  log.push_back({.time = world.start + Seconds(100),
+                 .outcome = Resumed{.down_since = log.back().time - Millis(1)}});
+  Renumber(log);
+  EXPECT_TRUE(Breaks(AuditEntries(world.provider, log), "downtime begins with the entry before it",
+                     W::kCommitted));
+}
+
+TEST(Audit, FindsAReservationThatOutlivedItsCommitBy) {
+  const AuditWorld world;
+  auto log = world.ProviderLog();
+  log.resize(W::kCommitted + 1);
+  log[W::kCommitted].time = world.acceptance.commit_by;
+  EXPECT_TRUE(
+      Breaks(AuditEntries(world.provider, log), "what is due is resolved first", W::kCommitted));
+}
+
+TEST(Audit, FindsAnEscrowThatWasNotReturnedAtAcceptBy) {
+  const AuditWorld world;
+  auto log = world.BookLog();
+  // The second escrow is never shown; at the end it would return.
+  log.resize(W::kExpired2);
+  const Time late = world.escrow.accept_by + Millis(1);
+  log.push_back({.time = late,
+                 .outcome = Booked{.transfers = {{.id = world.order.escrow,
+                                                  .kind = Kind::kVoid,
+                                                  .pending = world.order.escrow}}}});
+  Renumber(log);
+  EXPECT_TRUE(Breaks(AuditEntries(world.book, log), "what is due is resolved first", W::kExpired2));
+}
+
+TEST(Audit, FindsKnownRulesAfterUnknownOnes) {
+  const AuditWorld world;
+  auto log = world.ProviderLog();
+  log[W::kSettled - 1].rules = kRulesVersion + 1;
+  std::vector<Bytes> leaves;
+  for (const Entry& entry : log) leaves.push_back(*EncodeEntry(entry));
+  EXPECT_TRUE(
+      Breaks(AuditLeaves(world.provider, leaves), "rules versions never fall", W::kSettled));
+}
+
 TEST(Audit, FindsACloseWithoutAReason) {
   const AuditWorld world;
   auto log = world.ProviderLog();
