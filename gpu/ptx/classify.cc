@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "gpu/ptx/addresses.h"
 #include "gpu/ptx/reach.h"
@@ -355,7 +356,7 @@ void ReportRegisters(const Function& kernel, KernelReport& report) {
 
 void ReportMemory(const Module& module, const std::vector<const Function*>& functions,
                   KernelReport& report) {
-  std::vector<bool> used(module.variables.size(), false);
+  std::set<uint32_t> used;  // of module.variables
   const auto add = [&](const Variable& v) {
     if (v.space == Space::kShared && v.size == 0) report.dynamic_shared = true;
     if (v.space == Space::kShared && v.size != 0) {
@@ -370,12 +371,10 @@ void ReportMemory(const Module& module, const std::vector<const Function*>& func
     for (const Operand& o : f->operands) {
       const bool is_variable = o.kind == OperandKind::kVariable ||
                                (o.kind == OperandKind::kAddress && o.base == BaseKind::kVariable);
-      if (is_variable && o.scope == VariableScope::kModule) used[o.index] = true;
+      if (is_variable && o.scope == VariableScope::kModule) used.insert(o.index);
     }
   }
-  for (size_t i = 0; i < used.size(); ++i) {
-    if (used[i]) add(module.variables[i]);
-  }
+  for (const uint32_t i : used) add(module.variables[i]);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "gpu/ptx/reach.h"
 
+#include <set>
+
 namespace souk::ptx {
 namespace {
 
@@ -29,14 +31,12 @@ std::vector<uint32_t> AddressTaken(const Module& module) {
 
 std::vector<const Function*> ReachableFunctions(const Module& module, const Function& kernel) {
   const uint32_t start = static_cast<uint32_t>(&kernel - module.functions.data());
-  std::vector<bool> seen(module.functions.size(), false);
+  // Sets, not vectors over the module: a module of many kernels asks once for each.
+  std::set<uint32_t> seen = {start};
   std::vector<uint32_t> open = {start};
-  seen[start] = true;
   bool indirect_done = false;
   const auto reach = [&](uint32_t index) {
-    if (seen[index]) return;
-    seen[index] = true;
-    open.push_back(index);
+    if (seen.insert(index).second) open.push_back(index);
   };
   while (!open.empty()) {
     const Function& f = module.functions[open.back()];
@@ -57,8 +57,8 @@ std::vector<const Function*> ReachableFunctions(const Module& module, const Func
     }
   }
   std::vector<const Function*> functions = {&kernel};
-  for (uint32_t i = 0; i < seen.size(); ++i) {
-    if (seen[i] && i != start) functions.push_back(&module.functions[i]);
+  for (const uint32_t i : seen) {
+    if (i != start) functions.push_back(&module.functions[i]);
   }
   return functions;
 }
