@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "gpu/cpu/supported.h"
 #include "gpu/ptx/module.h"
 #include "unit/gpu/cpu/run_ptx.h"
 
@@ -62,6 +63,21 @@ TEST(Fault, BoundsAreThoseOfTheAllocationToTheByte) {
   EXPECT_EQ(store_at(1000).error().code, Code::kFault);
   EXPECT_EQ(store_at(-4).error().code, Code::kFault);
   EXPECT_EQ(store_at(998).error().code, Code::kFault);
+}
+
+TEST(Fault, TheReportCallsOpaqueWhatLoadRefuses) {
+  for (const char* body : {"isspacep.const %p1, %rd0;", ".shared .b32 s; ld.u32 %r1, [s];"}) {
+    const auto module = ptx::Parse(WithHeader(Kernel(body) + Kernel("", "fine")));
+    ASSERT_TRUE(module);
+    const auto reports = cpu::ReportKernels(*module);
+    ASSERT_EQ(reports.size(), 2u);
+    EXPECT_EQ(reports[0].verdict.cls, ptx::Class::kOpaque) << body;
+    ASSERT_EQ(reports[0].unsupported.size(), 1u);
+    EXPECT_EQ(reports[0].unsupported[0].line, reports[0].verdict.line);
+    EXPECT_NE(reports[0].verdict.line, 0u);
+    EXPECT_EQ(reports[1].verdict.cls, ptx::Class::kExact) << reports[1].verdict.why;
+    EXPECT_FALSE(LoadText(*NewDevice(Levels().front()), Kernel(body)));
+  }
 }
 
 TEST(Fault, OffsetsDoNotWrapIntoAWindow) {
