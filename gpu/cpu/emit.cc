@@ -1,4 +1,7 @@
 // Writes a kernel's ops: blocks in their order, registers as slots.
+#include <algorithm>
+#include <map>
+
 #include "gpu/cpu/ir.h"
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/program.h"
@@ -11,9 +14,14 @@ inline constexpr uint32_t kMostRegisterBytes = 2u << 20;
 
 class Emitter {
  public:
-  Emitter(const Ir& ir, const Flow& flow, const Slots& slots, const HandlerTable& handlers,
-          Program& program)
-      : ir_(ir), flow_(flow), slots_(slots), handlers_(handlers), program_(program) {}
+  Emitter(const Ir& ir, const Flow& flow, const std::vector<uint32_t>& after, const Slots& slots,
+          const HandlerTable& handlers, Program& program)
+      : ir_(ir),
+        flow_(flow),
+        after_(after),
+        slots_(slots),
+        handlers_(handlers),
+        program_(program) {}
 
   void Run() {
     start_.assign(flow_.blocks.size(), 0);
@@ -90,7 +98,6 @@ class Emitter {
 
   // target: where lanes come to that went around the barrier (Waiting::skip_pc).
   void EmitBarrier(uint32_t b, const Inst& inst) {
-    if (after_.empty()) after_ = PostDominators(flow_);
     const uint32_t skip = after_[b] == kNoReg || OnlyExits(after_[b]) ? kNoReg : after_[b];
     Op& op = AddControl(inst, skip);
     if (skip == kNoReg) op.target = kNever;
@@ -133,7 +140,10 @@ class Emitter {
           return;
         case Fn::kBranchIndexed: {
           Op& op = AddControl(inst, kNoReg);
-          op.extra = static_cast<uint32_t>(program_.extra.size());
+          const auto [table, is_new] =
+              tables_.try_emplace(inst.target, static_cast<uint32_t>(program_.extra.size()));
+          op.extra = table->second;
+          if (!is_new) return;
           for (uint32_t k = 0; k < inst.count; ++k) {
             table_entries_.push_back(static_cast<uint32_t>(program_.extra.size()));
             program_.extra.push_back(BlockOf(ir_.tables[inst.target + k]));
@@ -189,13 +199,14 @@ class Emitter {
 
   const Ir& ir_;
   const Flow& flow_;
+  const std::vector<uint32_t>& after_;  // PostDominators, where there are barriers
   const Slots& slots_;
   const HandlerTable& handlers_;
   Program& program_;
   std::vector<uint32_t> start_ = {};
   std::vector<uint32_t> targets_ = {};        // of each op: a block, or kNoReg
   std::vector<uint32_t> table_entries_ = {};  // in Program::extra: blocks until the end
-  std::vector<uint32_t> after_ = {};          // PostDominators, where there are barriers
+  std::map<uint32_t, uint32_t> tables_ = {};  // first in Ir::tables, in Program::extra
   uint32_t next_ = kNoReg;
   uint32_t cost_ = 0;
 };
@@ -205,9 +216,15 @@ class Emitter {
 Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
                         const AddressOf& address_of, const HandlerTable& handlers) {
   ASSIGN_OR_RETURN(Ir ir, Lower(module, kernel, address_of, handlers));
-  const Flow flow = BuildFlow(ir);
+  ASSIGN_OR_RETURN(const Flow flow, BuildFlow(ir));
   ForwardCopies(ir, flow);
   ASSIGN_OR_RETURN(const Slots slots, AssignSlots(ir, flow, kMostRegisterBytes));
+  std::vector<uint32_t> after;
+  const bool has_barriers = std::any_of(ir.insts.begin(), ir.insts.end(),
+                                        [](const Inst& inst) { return inst.fn == Fn::kBarrier; });
+  if (has_barriers) {
+    ASSIGN_OR_RETURN(after, PostDominators(flow));
+  }
   Program program;
   program.name = kernel.name;
   program.shared_bytes = ir.shared_bytes;
@@ -216,7 +233,7 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   program.local_bytes = (ir.local_bytes + 15) / 16 * 16;
   program.param_bytes = ir.param_bytes;
   program.directives = kernel.directives;
-  Emitter(ir, flow, slots, handlers, program).Run();
+  Emitter(ir, flow, after, slots, handlers, program).Run();
   return program;
 }
 

@@ -10,6 +10,14 @@
 namespace souk::gpu::cpu {
 namespace {
 
+// Steps up dominator trees: about a second. A compiler's kernels take a few for each branch; a
+// hostile one with n branches to one place asks for n squared.
+constexpr uint64_t kMostSteps = uint64_t{1} << 28;
+
+Error TooManySteps() {
+  return Error(Code::kTooLarge, "kernel with too many branches to one place");
+}
+
 bool EndsBlock(const Inst& inst) {
   switch (inst.fn) {
     case Fn::kJump:
@@ -109,7 +117,7 @@ std::vector<uint32_t> ReversePostOrder(const Flow& flow, Rank rank) {
 }
 
 // Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm".
-void FindDominators(Flow& flow) {
+Status FindDominators(Flow& flow) {
   std::vector<Block>& blocks = flow.blocks;
   for (size_t i = 0; i < flow.order.size(); ++i) {
     blocks[flow.order[i]].position = static_cast<uint32_t>(i);
@@ -117,10 +125,11 @@ void FindDominators(Flow& flow) {
   for (const uint32_t b : flow.order) {
     for (const uint32_t s : blocks[b].succ) blocks[s].pred.push_back(b);
   }
+  uint64_t steps = 0;
   const auto meet = [&](uint32_t x, uint32_t y) {
-    while (x != y) {
-      while (blocks[x].position > blocks[y].position) x = blocks[x].dominator;
-      while (blocks[y].position > blocks[x].position) y = blocks[y].dominator;
+    for (; x != y; ++steps) {
+      uint32_t& lower = blocks[x].position > blocks[y].position ? x : y;
+      lower = blocks[lower].dominator;
     }
     return x;
   };
@@ -134,6 +143,7 @@ void FindDominators(Flow& flow) {
       for (const uint32_t p : blocks[b].pred) {
         if (blocks[p].dominator == kNoReg) continue;
         dominator = dominator == kNoReg ? p : meet(p, dominator);
+        if (steps > kMostSteps) return TooManySteps();
       }
       if (blocks[b].dominator != dominator) {
         blocks[b].dominator = dominator;
@@ -141,12 +151,35 @@ void FindDominators(Flow& flow) {
       }
     }
   }
+  return Ok();
 }
 
-bool Dominates(const Flow& flow, uint32_t a, uint32_t b) {
-  while (flow.blocks[b].position > flow.blocks[a].position) b = flow.blocks[b].dominator;
-  return a == b;
-}
+// Where each block stands in the dominator tree: its descendants' numbers follow its own.
+class DominatorTree {
+ public:
+  explicit DominatorTree(const Flow& flow)
+      : number_(flow.blocks.size(), 0), size_(flow.blocks.size(), 1) {
+    // A block stands behind its dominator in the order.
+    for (size_t i = flow.order.size(); i-- > 1;) {
+      size_[flow.blocks[flow.order[i]].dominator] += size_[flow.order[i]];
+    }
+    std::vector<uint32_t> next(flow.blocks.size(), 1);
+    for (size_t i = 1; i < flow.order.size(); ++i) {
+      const uint32_t b = flow.order[i];
+      uint32_t& free = next[flow.blocks[b].dominator];
+      number_[b] = free;
+      free += size_[b];
+      next[b] = number_[b] + 1;
+    }
+  }
+  bool Dominates(uint32_t a, uint32_t b) const {
+    return number_[a] <= number_[b] && number_[b] - number_[a] < size_[a];
+  }
+
+ private:
+  std::vector<uint32_t> number_;
+  std::vector<uint32_t> size_;
+};
 
 struct Loops {
   std::vector<uint32_t> header = {};  // of each block's innermost loop, or kNoReg
@@ -157,6 +190,7 @@ struct Loops {
 // its blocks stand in a worse order.
 Loops FindLoops(const Flow& flow) {
   const size_t n = flow.blocks.size();
+  const DominatorTree tree(flow);
   Loops loops;
   loops.header.assign(n, kNoReg);
   loops.parent.assign(n, kNoReg);
@@ -166,7 +200,7 @@ Loops FindLoops(const Flow& flow) {
   for (const uint32_t h : flow.order) {
     std::vector<uint32_t> work;
     for (const uint32_t p : flow.blocks[h].pred) {
-      if (Dominates(flow, h, p)) work.push_back(p);
+      if (tree.Dominates(h, p)) work.push_back(p);
     }
     if (work.empty()) continue;
     loops.parent[h] = loops.header[h];
@@ -190,12 +224,12 @@ Loops FindLoops(const Flow& flow) {
 
 }  // namespace
 
-Flow BuildFlow(const Ir& ir) {
+Result<Flow> BuildFlow(const Ir& ir) {
   Flow flow;
   FindBlocks(ir, flow);
   FindEdges(ir, flow);
   flow.order = ReversePostOrder(flow, [](uint32_t, uint32_t) { return 0; });
-  FindDominators(flow);
+  RETURN_IF_ERROR(FindDominators(flow));
   const Loops loops = FindLoops(flow);
   // How many of the loops around `from` also hold `to`: what leaves more of them is entered first.
   const auto rank = [&](uint32_t from, uint32_t to) {
@@ -224,7 +258,7 @@ Flow BuildFlow(const Ir& ir) {
 }
 
 // The same algorithm as for dominators, on the reversed graph with one end behind all exits.
-std::vector<uint32_t> PostDominators(const Flow& flow) {
+Result<std::vector<uint32_t>> PostDominators(const Flow& flow) {
   const auto n = static_cast<uint32_t>(flow.blocks.size());
   const uint32_t end = n;
   std::vector<uint32_t> number(n + 1, kNoReg);  // in post-order of the reversed graph
@@ -254,6 +288,7 @@ std::vector<uint32_t> PostDominators(const Flow& flow) {
   for (size_t i = 0; i < order.size(); ++i) number[order[i]] = static_cast<uint32_t>(i);
   std::vector<uint32_t> nearest(n + 1, kNoReg);
   nearest[end] = end;
+  uint64_t steps = 0;
   bool changed = true;
   while (changed) {
     changed = false;
@@ -264,11 +299,12 @@ std::vector<uint32_t> PostDominators(const Flow& flow) {
         if (nearest[s] == kNoReg) continue;
         uint32_t x = s;
         uint32_t y = found == kNoReg ? s : found;
-        while (x != y) {
-          while (number[x] > number[y]) x = nearest[x];
-          while (number[y] > number[x]) y = nearest[y];
+        for (; x != y; ++steps) {
+          uint32_t& lower = number[x] > number[y] ? x : y;
+          lower = nearest[lower];
         }
         found = x;
+        if (steps > kMostSteps) return TooManySteps();
       }
       if (nearest[b] != found) {
         nearest[b] = found;

@@ -104,11 +104,13 @@ struct Flow {
 
 // Blocks in an order in which a loop's body stands before what follows the loop: the order in which
 // a diverged warp runs them (warp.h).
-Flow BuildFlow(const Ir& ir);
+// kTooLarge where branches are so many and so far that finding dominators would take long, as in
+// PostDominators.
+Result<Flow> BuildFlow(const Ir& ir);
 
 // For each block the nearest other one that every path from it to the kernel's end passes; kNoReg
 // where there is none.
-std::vector<uint32_t> PostDominators(const Flow& flow);
+Result<std::vector<uint32_t>> PostDominators(const Flow& flow);
 
 // Replaces registers that are copies of one value for good by that value.
 void ForwardCopies(Ir& ir, const Flow& flow);

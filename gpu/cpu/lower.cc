@@ -325,8 +325,9 @@ Result<Lowering::Address> Lowering::AddressOfOperand(const Operand& operand, ptx
     if (address.narrow && (offset < INT32_MIN || offset > INT32_MAX)) return Refuse("offset");
     return address;
   }
-  // Handlers add in 32 bits here too: what is out of bounds must not wrap into them. (ISA "Addresses
-  // as Operands": offsets are 32-bit signed integers; a bare address in a window is unsigned.)
+  // Handlers add in 32 bits here too: what is out of bounds must not wrap into them. (ISA
+  // "Addresses as Operands": offsets are 32-bit signed integers; a bare address in a window is
+  // unsigned.)
   const bool in_window = address.window != Window::kGlobal && address.window != Window::kGeneric;
   const int64_t most = operand.base == ptx::BaseKind::kVariable ? INT32_MAX : UINT32_MAX;
   if (in_window && (operand.offset() < INT32_MIN || operand.offset() > most)) {
@@ -362,7 +363,15 @@ Result<uint32_t> Lowering::AddressValue(const Operand& operand, ptx::Space space
 
 // ---- Functions ----
 
-Lowering::Instance Lowering::MakeInstance(const ptx::Function& function) {
+Status Lowering::Charge(uint64_t count) {
+  lowered_ += count;
+  if (lowered_ <= kMostLowered) return Ok();
+  return Error(Code::kTooLarge, "kernel of too many inlined registers, variables and branches");
+}
+
+Result<Lowering::Instance> Lowering::MakeInstance(const ptx::Function& function) {
+  RETURN_IF_ERROR(Charge(function.registers.size() + function.labels.size() +
+                         function.variables.size() + function.tables.size()));
   Instance instance;
   instance.function = &function;
   for (const ptx::Register& reg : function.registers) {
@@ -372,6 +381,7 @@ Lowering::Instance Lowering::MakeInstance(const ptx::Function& function) {
   }
   for (size_t i = 0; i < function.labels.size(); ++i) instance.labels.push_back(NewLabel());
   instance.places.resize(function.variables.size());
+  instance.tables.assign(function.tables.size(), kNoReg);
   instance.carry = NewReg(1);
   return instance;
 }
@@ -409,7 +419,7 @@ Status Lowering::Call(const ptx::Instruction&, Operands operands, uint32_t depth
   if (std::find(callers_.begin(), callers_.end(), &callee) != callers_.end()) {
     return Refuse("recursion (" + callee.name + ")");
   }
-  Instance instance = MakeInstance(callee);
+  ASSIGN_OR_RETURN(Instance instance, MakeInstance(callee));
   RETURN_IF_ERROR(BindParams(instance, callee.returns, operands[0], /*returns=*/true));
   RETURN_IF_ERROR(BindParams(instance, callee.params, operands[2], /*returns=*/false));
   instance.after = NewLabel();
@@ -544,7 +554,7 @@ Status Lowering::LayOutShared(const ptx::Function& kernel) {
 }
 
 Result<Ir> Lowering::Run(const ptx::Function& kernel) {
-  Instance instance = MakeInstance(kernel);
+  ASSIGN_OR_RETURN(Instance instance, MakeInstance(kernel));
   for (const ptx::Param& param : kernel.params) {
     if (param.is_register) continue;
     Place& place = instance.places[param.index];

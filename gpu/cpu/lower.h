@@ -15,6 +15,9 @@ namespace souk::gpu::cpu {
 
 // What is refused with kTooLarge, before memory is spent on it.
 inline constexpr size_t kMostInstructions = 1u << 20;  // of one kernel, calls inlined
+// Registers, labels and variables of inlined functions, and entries of branch tables: what a few
+// bytes of PTX can ask for again and again. An entry becomes up to 40 bytes.
+inline constexpr uint64_t kMostLowered = 1u << 23;
 inline constexpr uint32_t kDeepestCall = 64;
 inline constexpr uint64_t kMostSharedBytes = 227 * 1024;  // the ISA's largest (sm_90)
 inline constexpr uint64_t kMostLocalBytes = 512 * 1024;   // of a thread
@@ -45,6 +48,7 @@ class Lowering {
     std::vector<uint32_t> regs = {};    // first virtual register of each register
     std::vector<uint32_t> labels = {};  // of each label
     std::vector<Place> places = {};     // of each variable
+    std::vector<uint32_t> tables = {};  // of each table: first in Ir::tables, or kNoReg
     uint32_t carry = kNoReg;
     uint32_t after = kNoLabel;  // where ret goes; none in a kernel
   };
@@ -55,7 +59,8 @@ class Lowering {
   Status Dispatch(const ptx::Instruction& instruction, const Choice& choice, Operands operands,
                   uint32_t depth);
   Status LayOutShared(const ptx::Function& kernel);
-  Instance MakeInstance(const ptx::Function& function);
+  Status Charge(uint64_t count);
+  Result<Instance> MakeInstance(const ptx::Function& function);
   Status Call(const ptx::Instruction& instruction, Operands operands, uint32_t depth);
   Status BindParams(Instance& callee, const std::vector<ptx::Param>& formal,
                     const ptx::Operand& actual, bool returns);
@@ -142,6 +147,7 @@ class Lowering {
   bool counted_ = false;      // its cost stands on an inst already
   uint32_t temporaries_ = 0;  // registers from here on are this instruction's own
   bool missing_ = false;      // an Emit found no handler
+  uint64_t lowered_ = 0;      // of kMostLowered
 };
 
 }  // namespace souk::gpu::cpu

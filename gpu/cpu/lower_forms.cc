@@ -411,8 +411,13 @@ Status Lowering::BranchIndexed(Operands operands) {
     return Refuse("table");
   }
   ASSIGN_OR_RETURN(const uint32_t index, Source(operands[0], Type::kU32));
-  const auto first = static_cast<uint32_t>(ir_.tables.size());
-  for (const uint32_t label : table.targets) ir_.tables.push_back(at_->labels[label]);
+  // Each branch has an edge to each target, though the table itself stands once.
+  RETURN_IF_ERROR(Charge(table.targets.size()));
+  uint32_t& first = at_->tables[operands[1].index];
+  if (first == kNoReg) {
+    first = static_cast<uint32_t>(ir_.tables.size());
+    for (const uint32_t label : table.targets) ir_.tables.push_back(at_->labels[label]);
+  }
   Inst& inst = Emit(Fn::kBranchIndexed, Ty::kNone);
   inst.a = index;
   inst.target = first;

@@ -1,8 +1,11 @@
 #include "gpu/cpu/supported.h"
 
+#include <charconv>
+
 #include "gpu/cpu/choose.h"
 #include "gpu/cpu/handlers.h"
 #include "gpu/cpu/lower.h"
+#include "gpu/cpu/program.h"
 
 namespace souk::gpu::cpu {
 
@@ -38,6 +41,50 @@ std::optional<std::string> WhyUnsupported(const ptx::Module& module, const ptx::
     if (!callee.defined) return "the function " + callee.name + " is not in the module";
   }
   return std::nullopt;
+}
+
+namespace {
+
+// Compile's messages begin "line 7: SPELLING: ", where they are about an instruction.
+ptx::Unsupported RowOf(const Error& error) {
+  ptx::Unsupported row;
+  row.reason = error.message;
+  constexpr std::string_view kLine = "line ";
+  if (!row.reason.starts_with(kLine)) return row;
+  const char* const end = row.reason.data() + row.reason.size();
+  const auto [after, failed] = std::from_chars(row.reason.data() + kLine.size(), end, row.line);
+  const size_t spelling = static_cast<size_t>(after - row.reason.data()) + 2;
+  const size_t colon = row.reason.find(": ", spelling);
+  if (failed != std::errc() || colon == std::string::npos) return row;
+  row.instruction = row.reason.substr(spelling, colon - spelling);
+  row.reason = row.reason.substr(colon + 2);
+  return row;
+}
+
+}  // namespace
+
+std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module) {
+  std::vector<ptx::KernelReport> reports = ptx::ReportAll(module, &WhyUnsupported);
+  // Any place will do for what Load would give one.
+  const AddressOf somewhere = [&](uint32_t function, uint32_t index) -> uint64_t {
+    const ptx::Variable& v = function == ptx::kNoIndex
+                                 ? module.variables[index]
+                                 : module.functions[function].variables[index];
+    const bool elsewhere = v.linkage == ptx::Linkage::kExtern && !v.initialised;
+    return elsewhere || v.size == 0 ? 0 : uint64_t{1} << 40;
+  };
+  for (ptx::KernelReport& report : reports) {
+    if (!report.unsupported.empty()) continue;
+    const ptx::Function* const kernel = module.FindKernel(report.name);
+    const Result<Program> program =
+        Compile(module, *kernel, somewhere, Handlers(SimdLevel::kBaseline));
+    if (program) continue;
+    report.verdict.cls = ptx::Class::kOpaque;
+    report.verdict.why = program.error().message;
+    report.unsupported.push_back(RowOf(program.error()));
+    report.verdict.line = report.unsupported.back().line;
+  }
+  return reports;
 }
 
 }  // namespace souk::gpu::cpu

@@ -3,8 +3,9 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "gpu/ptx/module.h"
+#include "gpu/ptx/classify.h"
 
 namespace souk::gpu::cpu {
 
@@ -16,5 +17,9 @@ std::optional<std::string> WhyUnsupportedOperation(const ptx::Operation& operati
 // ptx::SupportCheck. Pure.
 std::optional<std::string> WhyUnsupported(const ptx::Module& module, const ptx::Function& function,
                                           const ptx::Instruction& instruction);
+
+// ptx::ReportAll, and each kernel compiled as Load would: one that Load refuses for what no single
+// instruction shows (operands, calls, sizes) is opaque too, and its report says why.
+std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module);
 
 }  // namespace souk::gpu::cpu

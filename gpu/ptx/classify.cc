@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
+#include "gpu/ptx/addresses.h"
 #include "gpu/ptx/reach.h"
 
 namespace souk::ptx {
@@ -192,7 +194,9 @@ class Classifier {
   Classifier(const Module& module, const SupportCheck& check) : module_(module), check_(check) {}
 
   Verdict Decide(const Function& kernel) {
-    for (const Function* f : ReachableFunctions(module_, kernel)) Visit(*f);
+    const std::vector<const Function*> functions = ReachableFunctions(module_, kernel);
+    const AddressFlow addresses(module_, functions);
+    for (const Function* f : functions) Visit(*f, addresses);
     if (verdict_.why.empty()) {
       verdict_.cls = Class::kExact;
       verdict_.why = "every instruction's result is fixed, and no order between blocks shows";
@@ -201,9 +205,8 @@ class Classifier {
   }
 
  private:
-  void Visit(const Function& f) {
+  void Visit(const Function& f, const AddressFlow& addresses) {
     uses_ = RegisterUses(f);
-    const std::vector<bool> addresses = AddressRegisters(module_, f);
     for (const Instruction& i : f.body) {
       if (const std::optional<std::string> reason = Refusal(f, i)) {
         Note(Class::kOpaque, f, i, *reason);
@@ -213,7 +216,9 @@ class Classifier {
       Note(f, i, IsAtomic(op) ? AtomicFinding(f, i, op) : OperationFinding(op));
       if (op.opcode == Opcode::kCall) Note(f, i, CallFinding(f, i));
       if (op.opcode == Opcode::kSt) Note(f, i, StoredAddress(f, i, op, addresses));
+      Note(f, i, DecidedByAddress(f, i, op, addresses));
       for (const Operand& o : f.Operands(i)) {
+        Note(f, i, VariableFinding(f, o));
         if (o.kind == OperandKind::kSpecial) {
           Note(f, i, SpecialFinding(static_cast<Special>(o.index)));
         }
@@ -254,18 +259,37 @@ class Classifier {
 
   // Where memory lies is the device's affair, so an address in a result is not fixed.
   Finding StoredAddress(const Function& f, const Instruction& i, const Operation& op,
-                        const std::vector<bool>& addresses) const {
+                        const AddressFlow& addresses) const {
     if (OnlyThisBlock(op.space)) return kFine;
     const std::span<const Operand> operands = f.Operands(i);
     if (operands.size() < 2) return kFine;
-    const bool is_vector = operands[1].kind == OperandKind::kVector;
-    for (const Operand& o : is_vector ? f.Elements(operands[1]) : operands.subspan(1, 1)) {
-      if (o.kind == OperandKind::kVariable || o.kind == OperandKind::kFunction ||
-          (o.kind == OperandKind::kRegister && addresses[o.index])) {
-        return Ordered("stores an address");
-      }
+    return addresses.Of(f, operands[1]) == Holds::kNothing ? kFine : Ordered("stores an address");
+  }
+
+  // Nor is what an address decides: a branch, a guarded instruction, which word is read.
+  static Finding DecidedByAddress(const Function& f, const Instruction& i, const Operation& op,
+                                  const AddressFlow& addresses) {
+    bool decides = i.guard != kNoIndex && addresses.OfRegister(f, i.guard) != Holds::kNothing;
+    for (const Operand& o : f.Operands(i)) {
+      decides |= addresses.OfBase(f, o) == Holds::kDerived;
+      decides |= op.opcode == Opcode::kBrx && addresses.Of(f, o) != Holds::kNothing;
     }
-    return kFine;
+    return decides ? Ordered("depends on an address") : kFine;
+  }
+
+  // Variables in .global outlive the launch, and no state root covers them: a launch that names one
+  // cannot be run again from a committed state. One that holds addresses leads to others.
+  Finding VariableFinding(const Function& f, const Operand& o) const {
+    const bool is_variable = o.kind == OperandKind::kVariable ||
+                             (o.kind == OperandKind::kAddress && o.base == BaseKind::kVariable);
+    if (!is_variable) return kFine;
+    const Variable& v =
+        o.scope == VariableScope::kModule ? module_.variables[o.index] : f.variables[o.index];
+    const bool leads_on = std::any_of(v.relocations.begin(), v.relocations.end(),
+                                      [](const Relocation& r) { return !r.is_function; });
+    return v.space == Space::kGlobal || leads_on
+               ? Ordered("a variable in .global memory outlives the launch")
+               : kFine;
   }
 
   void Note(const Function& f, const Instruction& i, const Finding& finding) {
@@ -332,7 +356,7 @@ void ReportRegisters(const Function& kernel, KernelReport& report) {
 
 void ReportMemory(const Module& module, const std::vector<const Function*>& functions,
                   KernelReport& report) {
-  std::vector<bool> used(module.variables.size(), false);
+  std::set<uint32_t> used;  // of module.variables
   const auto add = [&](const Variable& v) {
     if (v.space == Space::kShared && v.size == 0) report.dynamic_shared = true;
     if (v.space == Space::kShared && v.size != 0) {
@@ -347,12 +371,10 @@ void ReportMemory(const Module& module, const std::vector<const Function*>& func
     for (const Operand& o : f->operands) {
       const bool is_variable = o.kind == OperandKind::kVariable ||
                                (o.kind == OperandKind::kAddress && o.base == BaseKind::kVariable);
-      if (is_variable && o.scope == VariableScope::kModule) used[o.index] = true;
+      if (is_variable && o.scope == VariableScope::kModule) used.insert(o.index);
     }
   }
-  for (size_t i = 0; i < used.size(); ++i) {
-    if (used[i]) add(module.variables[i]);
-  }
+  for (const uint32_t i : used) add(module.variables[i]);
 }
 
 }  // namespace

@@ -62,7 +62,9 @@ struct KernelReport {
   std::vector<Unsupported> unsupported = {};  // all, by line
 };
 
-// kernel must be a defined .entry of module.
+// kernel must be a defined .entry of module. Its 64-bit integer parameters count as addresses: what
+// a workload binds to them is not known here. (A size or a seed belongs in 32 bits, or in a
+// buffer.)
 Verdict Classify(const Module& module, const Function& kernel, const SupportCheck& check);
 KernelReport Report(const Module& module, const Function& kernel, const SupportCheck& check);
 std::vector<KernelReport> ReportAll(const Module& module, const SupportCheck& check);

@@ -122,7 +122,7 @@ int RunCompile(const Common& common, const CompileOptions& options) {
   if (const Status written = WriteFileAtomic(options.out, AsBytes(text)); !written) {
     return Fail(written.error());
   }
-  const auto kernels = ptx::ReportAll(*module, gpu::cpu::WhyUnsupported);
+  const auto kernels = gpu::cpu::ReportKernels(*module);
   const Digest digest = Sha256(AsBytes(text));
   if (common.json) {
     Json list = Json::array();
@@ -146,7 +146,7 @@ int RunInspect(const Common& common, const fs::path& file) {
   if (!text) return Fail(text.error());
   const auto module = Canonical(*text, file);
   if (!module) return Fail(module.error());
-  const auto kernels = ptx::ReportAll(*module, gpu::cpu::WhyUnsupported);
+  const auto kernels = gpu::cpu::ReportKernels(*module);
   const std::string canonical = ptx::Write(*module);
   const bool already = canonical == *text;
   if (common.json) {

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
+#include "gpu/cpu/supported.h"
 #include "gpu/ptx/module.h"
 #include "unit/gpu/cpu/run_ptx.h"
 
@@ -62,6 +65,21 @@ TEST(Fault, BoundsAreThoseOfTheAllocationToTheByte) {
   EXPECT_EQ(store_at(998).error().code, Code::kFault);
 }
 
+TEST(Fault, TheReportCallsOpaqueWhatLoadRefuses) {
+  for (const char* body : {"isspacep.const %p1, %rd0;", ".shared .b32 s; ld.u32 %r1, [s];"}) {
+    const auto module = ptx::Parse(WithHeader(Kernel(body) + Kernel("", "fine")));
+    ASSERT_TRUE(module);
+    const auto reports = cpu::ReportKernels(*module);
+    ASSERT_EQ(reports.size(), 2u);
+    EXPECT_EQ(reports[0].verdict.cls, ptx::Class::kOpaque) << body;
+    ASSERT_EQ(reports[0].unsupported.size(), 1u);
+    EXPECT_EQ(reports[0].unsupported[0].line, reports[0].verdict.line);
+    EXPECT_NE(reports[0].verdict.line, 0u);
+    EXPECT_EQ(reports[1].verdict.cls, ptx::Class::kExact) << reports[1].verdict.why;
+    EXPECT_FALSE(LoadText(*NewDevice(Levels().front()), Kernel(body)));
+  }
+}
+
 TEST(Fault, OffsetsDoNotWrapIntoAWindow) {
   for (const char* body : {".shared .b32 s[4]; ld.shared.u32 %r1, [s+4294967296];",
                            ".shared .b32 s[4]; ld.shared.u32 %r1, [s+-4294967296];",
@@ -70,6 +88,30 @@ TEST(Fault, OffsetsDoNotWrapIntoAWindow) {
                            "ld.param.u64 %rd1, [p0+4294967296];"}) {
     FailureOf(body, Code::kUnsupported);
   }
+}
+
+TEST(Fault, ProgramsThatAskForFarMoreThanTheyHoldAreRefusedSoon) {
+  const auto times = [](int n, const std::string& text) {
+    std::string all;
+    for (int i = 0; i < n; ++i) all += text;
+    return all;
+  };
+  const auto load = [](const std::string& text) {
+    const auto device = NewDevice(Levels().front());
+    const auto module = LoadText(*device, text);
+    return module ? std::nullopt : std::optional(module.error().code);
+  };
+  // A table of many targets named by many branches.
+  EXPECT_EQ(load(Kernel("T: .branchtargets A" + times(9999, ", A") + ";\n" +
+                        times(9999, "@%p1 brx.idx %r0, T;\n") + "A:")),
+            Code::kTooLarge);
+  // A function of many variables called many times.
+  EXPECT_EQ(load(".func f() { .local .b8 x; " + times(4000, "{ .local .b8 x; }") + "ret; }\n" +
+                 Kernel(times(9999, "call f;\n"))),
+            Code::kTooLarge);
+  // Many branches to one place.
+  EXPECT_EQ(load(Kernel(times(60000, "@%p1 bra END;\n") + "st.global.u32 [%rd0], 1; END:")),
+            Code::kTooLarge);
 }
 
 TEST(Fault, WildAccessesInEverySpace) {

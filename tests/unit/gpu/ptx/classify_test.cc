@@ -91,6 +91,58 @@ TEST(PtxClassify, CallsOrderedAKernelWhoseResultHoldsAnAddress) {
     EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
     EXPECT_NE(verdict.why.find("stores an address"), std::string::npos) << verdict.why;
   }
+}
+
+TEST(PtxClassify, FollowsAddressesThroughMemoryPredicatesAndCalls) {
+  const std::string more =
+      ".global .u32 w; .const .u64 q = generic(w); "
+      ".func (.param .u64 r) f(.param .u64 n) { .reg .b64 %q; ld.param.u64 %q, [n]; "
+      "st.param.u64 [r], %q; ret; } ";
+  for (const char* body :
+       {"ld.param.u64 %l2, [p]; st.global.u64 [%l1], %l2;",
+        "st.shared.u64 [sh], %l0; ld.shared.u64 %l2, [sh]; st.global.u64 [%l1], %l2;",
+        "{ .local .b64 x; st.local.u64 [x], %l0; ld.local.u32 %r1, [x]; st.global.u32 [%l1], %r1; "
+        "}",
+        "st.shared.u64 [sh], %l0; ld.u32 %r1, [%l2]; st.global.u32 [%l1], %r1;",
+        "and.b64 %l2, %l0, 256; setp.ne.u64 %p1, %l2, 0; selp.u32 %r1, 1, 0, %p1; "
+        "st.global.u32 [%l1], %r1;",
+        "setp.lt.u64 %p1, %l0, 4096; @%p1 bra L; st.global.u32 [%l1], 1; L:",
+        "add.s64 %l2, %l0, -4096; setp.eq.s64 %p1, %l2, 0; @%p1 st.global.u32 [%l1], 1;",
+        "setp.lt.u64 %p1, %l0, 4096; vote.sync.ballot.b32 %r1, %p1, -1; st.global.u32 [%l1], %r1;",
+        "and.b64 %l2, %l0, 252; add.s64 %l2, %l1, %l2; ld.global.u32 %r1, [%l2];",
+        "{ .param .u64 a; .param .u64 b; st.param.u64 [a], %l0; call (b), f, (a); "
+        "ld.param.u64 %l2, [b]; st.global.u64 [%l1], %l2; }",
+        "ld.const.u64 %l2, [q]; st.global.u64 [%l1], %l2;"}) {
+    const Verdict verdict = VerdictOf(body, more);
+    EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
+  }
+  for (const char* body :
+       {"st.shared.u32 [sh], %r0; ld.shared.u32 %r1, [sh]; st.global.u32 [%l1], %r1;",
+        "mul.wide.u32 %l2, %r0, 4; add.s64 %l3, %l1, %l2; ld.global.u32 %r1, [%l3]; "
+        "st.global.u32 [%l3+4], %r1;",
+        "setp.ne.s64 %p1, %l0, 0; @%p1 st.global.u32 [%l1], 1;",
+        "mov.u32 %r1, sh; add.s32 %r1, %r1, %r2; ld.shared.u32 %r3, [%r1]; "
+        "st.global.u32 [%l1], %r3;",
+        "{ .param .u64 a; .param .u64 b; st.param.u64 [a], %l0; call (b), f, (a); "
+        "ld.param.u64 %l2, [b]; ld.u32 %r1, [%l2]; st.global.u32 [%l1], %r1; }"}) {
+    const Verdict verdict = VerdictOf(body, more);
+    EXPECT_EQ(verdict.cls, Class::kExact) << body << ": " << verdict.why;
+  }
+}
+
+TEST(PtxClassify, CallsOrderedAKernelThatNamesAVariableWhichOutlivesIt) {
+  const std::string more = ".global .u32 g; .const .u32 c = 5; .const .u64 q = g; ";
+  for (const char* body : {"ld.global.u32 %r1, [g];", "st.global.u32 [g], 1;",
+                           "mov.u64 %l2, g; ld.global.u32 %r1, [%l2];",
+                           "ld.const.u64 %l2, [q]; ld.global.u32 %r1, [%l2];"}) {
+    const Verdict verdict = VerdictOf(body, more);
+    EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body;
+    EXPECT_NE(verdict.why.find("outlives the launch"), std::string::npos) << verdict.why;
+  }
+  EXPECT_EQ(VerdictOf("ld.const.u32 %r1, [c]; st.global.u32 [%l1], %r1;", more).cls, Class::kExact);
+}
+
+TEST(PtxClassify, TakesWhatBuffersHoldForNoAddress) {
   EXPECT_EQ(VerdictOf("ld.global.u64 %l2, [%l1]; st.global.u64 [%l1+8], %l2;").cls, Class::kExact);
   EXPECT_EQ(
       VerdictOf("setp.eq.s64 %p0, %l1, 0; selp.u32 %r0, 1, 2, %p0; st.global.u32 [%l1], %r0;").cls,
