@@ -89,7 +89,6 @@ Fields FieldsOf(const node::Renter::Lease& lease) {
           {"best", Text(lease.best)},
           {"ready at", Text(lease.ready)},
           {"end", Text(lease.end)},
-          {"acknowledged", Text(lease.acknowledged)},
           {"due", Text(lease.due)},
           {"reason", fmt::format("{}", static_cast<int>(lease.reason))},
           {"settled", Text(lease.settled)},
