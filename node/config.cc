@@ -425,7 +425,8 @@ std::string WriteConfig(const Config& config) {
       length(p.offer_life) +
       "\n"
       "# Said in each offer, and nothing acts on it yet: how long before a draining lease is "
-      "closed\n# its renter is told; credits per slice and hour of a pause; credits per reservation.\n"
+      "closed\n# its renter is told; credits per slice and hour of a pause; credits per "
+      "reservation.\n"
       "notice = " +
       length(p.notice) +
       "\n"

@@ -70,8 +70,8 @@ uint32_t OperandsVersion(const Operation& op, std::span<const Operand> operands)
   }
 }
 
-// ptxas refuses these before the version that brought them; of pragmas that this table does not know
-// the module's own version is enough.
+// ptxas refuses these before the version that brought them; of pragmas that this table does not
+// know the module's own version is enough.
 uint32_t PragmaVersion(const Module& module, std::string_view pragma) {
   if (pragma == "nounroll") return kFloor;
   if (pragma.starts_with("used_bytes_mask")) return 83;

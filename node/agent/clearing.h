@@ -23,7 +23,7 @@ class Clearing {
     uint64_t held_entry = 0;
     uint64_t last_entry = 0;  // where it was last changed: what parties are shown
     bool shown = false;
-    Time accept_by = {};  // the escrow's, moved where the node was down (R4)
+    Time accept_by = {};     // the escrow's, moved where the node was down (R4)
     Digest lease = {};       // set when shown
     Digest settled_by = {};  // id of the post or void document; the escrow's own id for an expiry
   };

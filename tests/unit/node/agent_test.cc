@@ -966,7 +966,7 @@ class Gossip : public Hostile {
 };
 
 TEST_F(Gossip, ANewcomerGetsALargeDirectoryPageByPage) {
-  constexpr int kDocuments = 20'000;
+  constexpr int kDocuments = 10'000;
   Stranger feeder(world, kProvider, 1);
   std::vector<DocumentRef> page;
   for (int i = 0; i < kDocuments; ++i) {
@@ -1364,9 +1364,9 @@ TEST_F(HostileLeases, TheBookPaysNobodyElse) {
 TEST_F(Hostile, EscrowsThatAllExpireAtOneInstantDoNotStopTheBook) {
   Stranger stranger(world, kBook, 1);
   const SigningKey account = stranger.identity().AccountKey(book().identity.id());
-  Command(kBook, node::IssueCommand{account.public_key(), Credits{5000}, "a burst"});
+  Command(kBook, node::IssueCommand{account.public_key(), Credits{4200}, "a burst"});
   const Time accept_by = stranger.Wall() + Seconds(20);
-  for (uint64_t i = 0; i < 5000; ++i) {
+  for (uint64_t i = 0; i < 4200; ++i) {
     Bytes nonce;
     PutLe(nonce, i);
     const DocumentRef escrow = SignMessage(Escrow{.book = book().identity.id(),
@@ -1383,7 +1383,7 @@ TEST_F(Hostile, EscrowsThatAllExpireAtOneInstantDoNotStopTheBook) {
   const auto balance = [&] {
     return book().agent->clearing().book().Find(ledger::AccountId(account.public_key()));
   };
-  ASSERT_EQ(balance().debits_pending, 5000u);
+  ASSERT_EQ(balance().debits_pending, 4200u);
   world.RunFor(25'000);
   ASSERT_TRUE(book().up());
   EXPECT_EQ(balance().debits_pending, 0u);

@@ -80,9 +80,8 @@ TEST(Config, RefusesWhatContradictsItself) {
 TEST(Config, RefusesToBePaidInTheBookOfANodeThatKeepsNone) {
   const auto text = [](const char* clears) {
     return "[node]\nname = \"kite\"\nlisten = \"0.0.0.0:7100\"\n[clearing]\nenabled = " +
-           std::string(clears) +
-           "\n[provider]\nenabled = true\nprice = \"0.42\"\nclearing = [\"" + kSelf.ToString() +
-           "\"]\n";
+           std::string(clears) + "\n[provider]\nenabled = true\nprice = \"0.42\"\nclearing = [\"" +
+           kSelf.ToString() + "\"]\n";
   };
   EXPECT_NE(ErrorOf(text("false")).find("keeps no book"), std::string::npos);
   EXPECT_EQ(ErrorOf(text("true")), "");
