@@ -1387,7 +1387,7 @@ TEST_F(Hostile, EscrowsThatAllExpireAtOneInstantDoNotStopTheBook) {
   world.RunFor(25'000);
   ASSERT_TRUE(book().up());
   EXPECT_EQ(balance().debits_pending, 0u);
-  EXPECT_EQ(balance().Balance(), 5000);
+  EXPECT_EQ(balance().Balance(), 4200);
 }
 
 TEST_F(HostileLeases, AnAccountIsShownToItsOwnerOnly) {
