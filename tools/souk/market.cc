@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "protocol/text.h"
 
@@ -13,6 +15,7 @@ namespace {
 // The rent command's own deadlines end a lease that does not come about; this is beyond them.
 constexpr Duration kRentWait = Minutes(3);
 constexpr Duration kSettleWait = Seconds(60);
+constexpr int kReachAgain = 5;
 
 std::string MaxDuration(int64_t ms) {
   return RoughDuration(Millis(ms));
@@ -251,13 +254,15 @@ Result<Json> ReleaseOnce(DaemonLink& link, const std::string& id) {
 Result<Json> Release(DaemonLink& link, const std::string& id) {
   auto lease = ReleaseOnce(link, id);
   if (lease || lease.error().code == Code::kWrongState) return lease;
-  if (lease.error().code == Code::kUnavailable) {
-    // For the market: until a counterparty has answered it signs nothing, a release neither.
-    if (auto again = DaemonLink::Reach({.dir = link.dir().string()}, /*for_market=*/true)) {
-      link = std::move(*again);
-      lease = ReleaseOnce(link, id);
-      if (lease || lease.error().code == Code::kWrongState) return lease;
-    }
+  // For the market: until a counterparty has answered it signs nothing, a release neither. Not
+  // once: the socket of a daemon that is dying still takes connections.
+  for (int i = 0; i < kReachAgain && lease.error().code == Code::kUnavailable; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    auto again = DaemonLink::Reach({.dir = link.dir().string()}, /*for_market=*/true);
+    if (!again) continue;
+    link = std::move(*again);
+    lease = ReleaseOnce(link, id);
+    if (lease || lease.error().code == Code::kWrongState) return lease;
   }
   return Error(lease.error().code,
                fmt::format("lease {} may still run and be paid for: {}; to end it: souk release {}",
