@@ -165,8 +165,10 @@ TEST_F(MarketTest, TakesALeaseFromItsOfferToItsSettlement) {
   EXPECT_LT(paid, closed["max_micro"].get<int64_t>());
   CheckBooks(paid);
 
-  // The device is free again.
-  const json status = kite_.Ask({{"do", "status"}});
+  // The device is free again, once its worker is reaped (R5): that may be after the settlement.
+  const json status = kite_.AskUntil(
+      {{"do", "status"}},
+      [](const json& answer) { return answer["devices"][0]["state"] == "idle"; }, 10'000);
   EXPECT_EQ(status["devices"][0]["state"], "idle");
   EXPECT_EQ(status["earned_micro"], paid);
   for (Node* node : {&coop_, &kite_, &ann_}) {
