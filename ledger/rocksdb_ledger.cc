@@ -119,6 +119,10 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const fs::path& dir, NoteSigner sig
 
 Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where,
                                                      const NoteVerifier& log) {
+  return Open(where, [&log](const Store&) -> Result<NoteVerifier> { return log; });
+}
+
+Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where, const FindKey& key) {
   fs::path dir = where;
   std::error_code error;
   // DIR/ledger was named: DIR is meant.
@@ -137,7 +141,7 @@ Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where,
   Error last(Code::kUnavailable, "");
   // Compaction deletes files between our reading their names and opening them: look again.
   for (int attempt = 0; attempt < (live ? 20 : 1); ++attempt) {
-    auto view = OpenOnce(dir, log, live);
+    auto view = OpenOnce(dir, key, live);
     if (view) return view;
     last = view.error();
     if (live) std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -145,8 +149,8 @@ Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where,
   return last;
 }
 
-Result<std::unique_ptr<LedgerView>> LedgerView::OpenOnce(const fs::path& dir,
-                                                         const NoteVerifier& log, bool live) {
+Result<std::unique_ptr<LedgerView>> LedgerView::OpenOnce(const fs::path& dir, const FindKey& key,
+                                                         bool live) {
   std::unique_ptr<LedgerView> view(new LedgerView);
   // The slots first: the store may only be ahead of them.
   ASSIGN_OR_RETURN(auto slots, OpenSlotFile(dir / "checkpoint")->Read());
@@ -154,6 +158,7 @@ Result<std::unique_ptr<LedgerView>> LedgerView::OpenOnce(const fs::path& dir,
   frozen.contents() = std::move(slots);
   ASSIGN_OR_RETURN(view->store_,
                    OpenToLook(dir / "ledger", live ? FileChecks::kNone : FileChecks::kAll));
+  ASSIGN_OR_RETURN(const NoteVerifier log, key(*view->store_));
   ASSIGN_OR_RETURN(Inspection found, Inspect(*view->store_, frozen, log, InspectOptions{live}));
   if (found.fresh) return Error(Code::kNotFound, "there is no ledger in " + dir.string());
   view->reader_ = std::make_unique<LogReader>(*view->store_, std::move(found));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "ledger/log.h"
@@ -50,6 +51,11 @@ class Ledger {
 // A ledger for reading only, a live one too. `dir` is a node's directory or its `ledger`.
 class LedgerView {
  public:
+  // Asked once the store is open and before anything of it is believed.
+  using FindKey = std::function<Result<NoteVerifier>(const Store&)>;
+
+  static Result<std::unique_ptr<LedgerView>> Open(const std::filesystem::path& dir,
+                                                  const FindKey& key);
   static Result<std::unique_ptr<LedgerView>> Open(const std::filesystem::path& dir,
                                                   const NoteVerifier& log);
 
@@ -59,7 +65,7 @@ class LedgerView {
  private:
   LedgerView() = default;
   static Result<std::unique_ptr<LedgerView>> OpenOnce(const std::filesystem::path& dir,
-                                                      const NoteVerifier& log, bool live);
+                                                      const FindKey& key, bool live);
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<LogReader> reader_;

@@ -106,7 +106,7 @@ DeviceForRent ForRent(const FoundDevice& device) {
 std::filesystem::path WorkerProgram() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path beside = self.parent_path() / "souk-worker";
+  std::filesystem::path beside = self.parent_path() / "souk-worker";
   if (std::filesystem::exists(beside)) return beside;
   return "/usr/libexec/souk/souk-worker";
 }

@@ -146,10 +146,10 @@ void Loop::ForgetClosed(const Effects& effects) {
   }
 }
 
-Status Loop::Carry(Effects effects) {
+Status Loop::Carry(const Effects& effects) {
   ForgetClosed(effects);
   std::vector<Event> follow;
-  RETURN_IF_ERROR(parts_.runner.Run(std::move(effects), follow));
+  RETURN_IF_ERROR(parts_.runner.Run(effects, follow));
   // What the effects led to comes before what was waiting: it happened first.
   waiting_.insert(waiting_.begin(), std::make_move_iterator(follow.begin()),
                   std::make_move_iterator(follow.end()));
@@ -165,14 +165,15 @@ bool Loop::ShouldEnd() {
   return now_.monotonic - busy_until_ >= kIdle;
 }
 
-Status Loop::Run(Effects begun) {
+Status Loop::Run(const Effects& begun) {
   now_ = ReadClocks();
-  RETURN_IF_ERROR(Carry(std::move(begun)));
+  RETURN_IF_ERROR(Carry(begun));
   while (!ShouldEnd()) {
     Wait();
     now_ = ReadClocks();
     Gather();
     RETURN_IF_ERROR(Carry(StepBatch()));
+    parts_.control.AnswerWatches(now_);
   }
   return Ok();
 }

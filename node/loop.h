@@ -41,7 +41,7 @@ class Loop {
 
   // Blocks SIGTERM and SIGINT and waits for them here. Ok: told to stop, or idle. An error is what
   // the runner could not do: the node must stop.
-  Status Run(Effects begun);
+  Status Run(const Effects& begun);
 
   // To be handed to the runner.
   void OnAnswer(const CommandAnswer& answer) { parts_.control.OnAnswer(answer); }
@@ -52,7 +52,7 @@ class Loop {
   void GatherFromNetwork();
   Effects StepBatch();
   void ForgetClosed(const Effects& effects);
-  Status Carry(Effects effects);
+  Status Carry(const Effects& effects);
   bool ShouldEnd();
 
   Parts parts_;

@@ -191,7 +191,7 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
   return Ok();
 }
 
-Status Runner::Run(Effects effects, std::vector<Event>& follow) {
+Status Runner::Run(const Effects& effects, std::vector<Event>& follow) {
   RETURN_IF_ERROR(Commit(effects));
   // A connection is opened before something is sent to it; nothing is told to anyone by that.
   for (const Work& work : effects.work) {

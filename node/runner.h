@@ -60,7 +60,7 @@ class Runner {
 
   // An error stops the node: a write failed, the log contradicts a counterparty, or an invariant
   // fell. `follow` gets events that the effects themselves led to; they are for the next step.
-  Status Run(Effects effects, std::vector<Event>& follow);
+  Status Run(const Effects& effects, std::vector<Event>& follow);
 
   // The connection is gone; its number does not come again.
   void Forget(ConnectionId connection);

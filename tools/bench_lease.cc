@@ -22,7 +22,6 @@ using Clock = std::chrono::steady_clock;
 using tools::DaemonLink;
 using tools::DemoMarket;
 using tools::Json;
-using tools::NumberAt;
 using tools::TextAt;
 
 constexpr double kMedianTarget = 2;
@@ -42,7 +41,8 @@ double Median(std::vector<double> values) {
 struct Floors {
   double sign = 0;
   double verify = 0;
-  double sync = 0;
+  double append_sync = 0;     // of a file that grows, as a database's log does
+  double overwrite_sync = 0;  // in place, as the checkpoint's slot
   double round_trip = 0;
 
   // The path, step by step. A commit is two syncs (batch, checkpoint slot) and one signature (the
@@ -59,7 +59,8 @@ struct Floors {
     constexpr double kCommits = 5;
     constexpr double kSigned = 3 + 1 + 1 + 1 + 1 + 1;
     constexpr double kVerified = 2 + 2 + 1 + 1 + 3 + 3;
-    return sign * (kSigned + kCommits) + verify * kVerified + sync * 2 * kCommits + round_trip * 3;
+    return sign * (kSigned + kCommits) + verify * kVerified +
+           (append_sync + overwrite_sync) * kCommits + round_trip * 3;
   }
 };
 
@@ -77,21 +78,31 @@ void MeasureSignatures(Floors& floors) {
   floors.verify = MillisSince(start) / good;
 }
 
-Status MeasureSync(const fs::path& dir, Floors& floors) {
-  const fs::path path = dir / "sync-floor";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return Error(Code::kIo, "no file can be made in " + dir.string());
+// What a write of `bytes` and its fdatasync take; `at` tells where the i-th one goes.
+Result<double> TimeSyncs(const fs::path& path, size_t bytes, off_t (*at)(off_t i)) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return Error(Code::kIo, "no file can be made beside " + path.string());
   std::vector<double> times;
-  const Bytes block(4096, 1);
+  const Bytes block(bytes, 1);
   bool good = true;
   for (int i = 0; i < 100 && good; ++i) {
     const auto start = Clock::now();
-    good = ::pwrite(fd, block.data(), block.size(), i % 2 * 4096) == 4096 && ::fdatasync(fd) == 0;
+    good = ::pwrite(fd, block.data(), bytes, at(i)) == static_cast<ssize_t>(bytes) &&
+           ::fdatasync(fd) == 0;
     times.push_back(MillisSince(start));
   }
   ::close(fd);
-  if (!good) return Error(Code::kIo, "writing in " + dir.string() + " failed");
-  floors.sync = Median(times);
+  if (!good) return Error(Code::kIo, "writing " + path.string() + " failed");
+  return Median(times);
+}
+
+Status MeasureSyncs(const fs::path& dir, Floors& floors) {
+  constexpr off_t kBatchBytes = 2500;  // an entry with two documents, its tiles and indexes
+  constexpr off_t kSlotBytes = 4096;
+  ASSIGN_OR_RETURN(floors.append_sync, TimeSyncs(dir / "append-floor", kBatchBytes,
+                                                 [](off_t i) { return i * kBatchBytes; }));
+  ASSIGN_OR_RETURN(floors.overwrite_sync, TimeSyncs(dir / "overwrite-floor", kSlotBytes,
+                                                    [](off_t i) { return i % 2 * kSlotBytes; }));
   return Ok();
 }
 
@@ -152,7 +163,7 @@ Status MeasureRoundTrip(Floors& floors) {
 Result<Floors> MeasureFloors(const fs::path& dir) {
   Floors floors;
   MeasureSignatures(floors);
-  RETURN_IF_ERROR(MeasureSync(dir, floors));
+  RETURN_IF_ERROR(MeasureSyncs(dir, floors));
   RETURN_IF_ERROR(MeasureRoundTrip(floors));
   return floors;
 }
@@ -167,18 +178,17 @@ Result<double> TimeOne(DemoMarket& market, const Json& offer) {
                                                {"book", plan.book},
                                                {"duration_in_ms", plan.duration.ms}}));
   const std::string id = TextAt(begun, "lease");
-  double took = 0;
-  while (took == 0) {
-    ASSIGN_OR_RETURN(const Json lease, link.LeaseById(id));
-    if (lease.contains("accepted_ms")) took = MillisSince(start);
+  Json lease;
+  while (!lease.contains("accepted_ms")) {
+    ASSIGN_OR_RETURN(lease, link.WatchLease(id, TextAt(lease, "phase"), Seconds(20)));
     if (tools::FlagAt(lease, "over") || MillisSince(start) > 20'000) {
       return Error(Code::kFault, "the lease was lost: " + TextAt(lease, "sentence"));
     }
-    if (took == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
+  const double took = MillisSince(start);
   // Out of the way before the next one: there is one device and one open reservation.
   const auto working = tools::WaitUntil(Seconds(30), Millis(5), [&]() -> Result<bool> {
-    ASSIGN_OR_RETURN(const Json lease, link.LeaseById(id));
+    ASSIGN_OR_RETURN(lease, link.LeaseById(id));
     return TextAt(lease, "state") == "Metering";
   });
   if (!working) return working.error();

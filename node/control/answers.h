@@ -44,6 +44,7 @@ Answer AnswerAccounts(const Asked& asked, Fields& fields);
 Answer AnswerOffers(const Asked& asked, Fields& fields);
 Answer AnswerWhy(const Asked& asked, Fields& fields);
 Answer AnswerLeases(const Asked& asked, Fields& fields);
+Answer AnswerLease(const Asked& asked, const Digest& id);
 Answer AnswerJobs(const Asked& asked, Fields& fields);
 Answer AnswerLogs(const Asked& asked, Fields& fields);
 // Of a clearing peer's own book.

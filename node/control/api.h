@@ -53,6 +53,9 @@
 //   ordered_ms, accepted_ms?, ready_ms?, ends_ms?, settled, reason (close reason's name, "" while
 //   open), reason_code, sentence ("" or why it was lost), fence?, story [{time_ms, who ("you" or
 //   the other's name), what, entry? ("you#118", "kite#9032")}]
+// watch {id, phase, within_in_ms?: 60000}
+//   leases [LEASE], as `leases {id}`, as soon as the lease's phase is not that one any more, or
+//   when the time is over; at most kLongestWatch.
 // release {lease}
 //   lease. Answered once asked for; see `leases`.
 // job {lease, workload {digest, size}, blobs [{digest, size}], title?: ""}
@@ -104,5 +107,8 @@ inline constexpr size_t kResponseBytes = 64 * 1024 * 1024;
 inline constexpr size_t kClients = 64;
 // How long `balance` waits for the book's statement.
 inline constexpr Duration kBalanceWait = Seconds(10);
+
+// The longest that `watch` keeps its client waiting.
+inline constexpr Duration kLongestWatch = Minutes(1);
 
 }  // namespace souk::node::control

@@ -384,12 +384,7 @@ std::string RenterJobLog(const Renter::JobState& job) {
   return out;
 }
 
-}  // namespace
-
-Answer AnswerLeases(const Asked& asked, Fields& fields) {
-  const auto id = fields.Id("id");
-  const bool open = fields.Flag("open").value_or(false);
-  RETURN_IF_ERROR(fields.Done());
+Answer ListLeases(const Asked& asked, const std::optional<Digest>& id, bool open) {
   std::vector<std::pair<Time, json>> rows;
   const auto wanted = [&](const Digest& lease, const json& row) {
     return (!id || *id == lease) && (!open || !row["over"].get<bool>());
@@ -406,6 +401,19 @@ Answer AnswerLeases(const Asked& asked, Fields& fields) {
   }
   if (id && rows.empty()) return Error(Code::kNotFound, "no such lease; see: souk leases");
   return json{{"leases", Sorted(std::move(rows))}};
+}
+
+}  // namespace
+
+Answer AnswerLeases(const Asked& asked, Fields& fields) {
+  const auto id = fields.Id("id");
+  const bool open = fields.Flag("open").value_or(false);
+  RETURN_IF_ERROR(fields.Done());
+  return ListLeases(asked, id, open);
+}
+
+Answer AnswerLease(const Asked& asked, const Digest& id) {
+  return ListLeases(asked, id, /*open=*/false);
 }
 
 Answer AnswerJobs(const Asked& asked, Fields& fields) {

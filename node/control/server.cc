@@ -88,6 +88,7 @@ void Server::Close(int fd) {
   for (auto& [number, pending] : pending_) {
     if (pending.client == fd) pending.client = -1;
   }
+  watches_.erase(fd);
   ::close(fd);
   clients_.erase(fd);
 }
@@ -145,7 +146,39 @@ std::optional<Answer> Server::Dispatch(Client& client, const json& request, Now 
     stop_asked_ = true;
     return json::object();
   }
+  if (what == "watch") return StartWatch(client, fields, now);
   return Command(client, what, fields, now, out);
+}
+
+std::optional<Answer> Server::StartWatch(Client& client, Fields& fields, Now now) {
+  Watch watch = {.lease = fields.Need("id", fields.Id("id")),
+                 .phase = fields.Need("phase", fields.Text("phase"))};
+  const auto within = Millis(fields.Integer("within_in_ms").value_or(kLongestWatch.ms));
+  if (const Status done = fields.Done(); !done) return done.error();
+  watch.deadline = now.monotonic + std::min(within, kLongestWatch);
+  auto answer = LookAt(watch, now);
+  if (!answer) watches_[client.fd] = std::move(watch);
+  return answer;
+}
+
+std::optional<Answer> Server::LookAt(const Watch& watch, Now now) const {
+  Answer answer = AnswerLease({facts_, now}, watch.lease);
+  const bool same = answer && (*answer)["leases"][0]["phase"] == watch.phase;
+  return same && now.monotonic < watch.deadline ? std::nullopt : std::optional(std::move(answer));
+}
+
+void Server::AnswerWatches(Now now) {
+  for (auto it = watches_.begin(); it != watches_.end();) {
+    auto answer = LookAt(it->second, now);
+    if (!answer) {
+      ++it;
+      continue;
+    }
+    Client& client = clients_.at(it->first);
+    it = watches_.erase(it);
+    client.waiting = false;
+    Respond(client, std::move(*answer));
+  }
 }
 
 Result<RentCommand> Server::ReadRent(Fields& fields, const Asked& asked) const {
@@ -199,27 +232,36 @@ Result<JobCommand> Server::ReadJob(Fields& fields) const {
 std::optional<Answer> Server::Command(Client& client, const std::string& what, Fields& fields,
                                       Now now, std::vector<Event>& out) {
   CommandArrived arrived;
-  Pending pending = {.client = client.fd, .what = what, .echo = json::object()};
+  Pending pending = {.client = client.fd};
+  const auto id_named = [](const char* name) {
+    return [name](const CommandAnswer& answer) { return json{{name, answer.id.Hex()}}; };
+  };
   const Asked asked = {facts_, now};
   if (what == "rent") {
     auto rent = ReadRent(fields, asked);
     if (!rent) return rent.error();
     arrived.what = *rent;
+    pending.response = id_named("lease");
   } else if (what == "release") {
     ReleaseCommand release{fields.Need("lease", fields.Id("lease"))};
     if (const Status done = fields.Done(); !done) return done.error();
     arrived.what = release;
+    pending.response = id_named("lease");
   } else if (what == "job") {
     auto job = ReadJob(fields);
     if (!job) return job.error();
     arrived.what = std::move(*job);
+    pending.response = id_named("job");
   } else if (what == "issue") {
     IssueCommand issue{.account = fields.Need("account", fields.Key("account")),
                        .amount = {fields.Need("amount_micro", fields.Integer("amount_micro"))},
                        .reference = fields.Need("reference", fields.Text("reference"))};
     if (const Status done = fields.Done(); !done) return done.error();
     if (const Status ok = CheckIsAccount(asked, issue.account); !ok) return ok.error();
-    pending.echo = {{"account", issue.account.ToString()}, {"amount_micro", issue.amount.micro}};
+    pending.response = [account = issue.account, amount = issue.amount](const auto& answer) {
+      return json{
+          {"id", answer.id.Hex()}, {"account", account.ToString()}, {"amount_micro", amount.micro}};
+    };
     arrived.what = std::move(issue);
   } else if (what == "balance") {
     const auto named = fields.Key("book");
@@ -227,12 +269,18 @@ std::optional<Answer> Server::Command(Client& client, const std::string& what, F
     const Result<PeerId> book = named ? *named : OnlyClearingPeer(asked);
     if (!book) return book.error();
     if (*book == asked.agent().identity().id()) return AnswerOwnBalance(asked);
-    pending.echo = {{"book", book->ToString()}, {"book_name", asked.NameOf(*book)}};
+    pending.response = [book = *book, name = asked.NameOf(*book)](const auto& answer) {
+      json response = {{"book", book.ToString()}, {"book_name", name}};
+      if (answer.statement) response.update(StatementFields(*answer.statement));
+      return response;
+    };
     pending.deadline = now.monotonic + kBalanceWait;
     arrived.what = BalanceCommand{*book};
   } else if (what == "drain" || what == "resume") {
     if (const Status done = fields.Done(); !done) return done.error();
-    pending.echo = {{"draining", what == "drain"}};
+    pending.response = [drains = what == "drain"](const auto&) {
+      return json{{"draining", drains}};
+    };
     arrived.what = DrainCommand{what == "drain"};
   } else {
     return Error(Code::kUnsupported, "this daemon does not know \"" + what + "\"");
@@ -252,12 +300,7 @@ void Server::OnAnswer(const CommandAnswer& answer) {
   if (client == clients_.end()) return;
   client->second.waiting = false;
   if (!answer.status) return Respond(client->second, answer.status.error());
-  json response = pending.echo;
-  if (pending.what == "rent" || pending.what == "release") response["lease"] = answer.id.Hex();
-  if (pending.what == "job") response["job"] = answer.id.Hex();
-  if (pending.what == "issue") response["id"] = answer.id.Hex();
-  if (answer.statement) response.update(StatementFields(*answer.statement));
-  Respond(client->second, std::move(response));
+  Respond(client->second, pending.response(answer));
 }
 
 void Server::Expire(Now now) {

@@ -2,6 +2,7 @@
 // commands to the agent as events, and brings their answers back.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -25,6 +26,8 @@ class Server {
   void Receive(Now now, std::vector<Event>& out);
   // To a CommandArrived. Unknown numbers (a client that left) are passed over.
   void OnAnswer(const CommandAnswer& answer);
+  // After the effects of a turn were carried out: answers those who watch what it changed.
+  void AnswerWatches(Now now);
 
   size_t clients() const { return clients_.size(); }
   // Somebody said "stop" and has been answered.
@@ -41,9 +44,13 @@ class Server {
   };
   struct Pending {
     int client = -1;
-    std::string what = {};
-    nlohmann::json echo = {};  // fields of the response that the request said
+    std::function<nlohmann::json(const CommandAnswer& answer)> response = {};
     std::optional<Duration> deadline = {};
+  };
+  struct Watch {
+    Digest lease = {};
+    std::string phase = {};
+    Duration deadline = {};
   };
   Server(const Facts& facts, int listening);
   void Accept();
@@ -53,6 +60,9 @@ class Server {
   // Nothing where the agent answers later.
   std::optional<Answer> Dispatch(Client& client, const nlohmann::json& request, Now now,
                                  std::vector<Event>& out);
+  // Nothing while the lease is in the phase that the client has seen.
+  std::optional<Answer> LookAt(const Watch& watch, Now now) const;
+  std::optional<Answer> StartWatch(Client& client, Fields& fields, Now now);
   std::optional<Answer> Command(Client& client, const std::string& what, Fields& fields, Now now,
                                 std::vector<Event>& out);
   Result<RentCommand> ReadRent(Fields& fields, const Asked& asked) const;
@@ -67,6 +77,7 @@ class Server {
   int epoll_ = -1;
   std::map<int, Client> clients_ = {};
   std::map<uint64_t, Pending> pending_ = {};
+  std::map<int, Watch> watches_ = {};  // by client
   uint64_t commands_ = 0;
   bool stop_asked_ = false;
 };

@@ -198,6 +198,25 @@ TEST_F(MarketTest, LeavesALeaseThatCouldNotBePaidAlone) {
   CheckBooks(0);
 }
 
+TEST_F(MarketTest, AnswersAWatchWhenThePhaseChanges) {
+  const json rent =
+      ann_.Ask({{"do", "rent"}, {"offer", WaitForOffer()["id"]}, {"duration_in_ms", 60'000}});
+  const json id = rent["lease"];
+  json row = {{"phase", "none"}, {"state", "None"}};
+  while (row["state"] != "Metering") {
+    const json before = row;
+    row = ann_.Ask({{"do", "watch"}, {"id", id}, {"phase", before["phase"]}})["leases"][0];
+    ASSERT_NE(row["phase"], before["phase"]) << row;
+  }
+  // Nothing changes any more: the time that was said, and the same row.
+  const auto start = std::chrono::steady_clock::now();
+  const json same = ann_.Ask(
+      {{"do", "watch"}, {"id", id}, {"phase", row["phase"]}, {"within_in_ms", 200}})["leases"][0];
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(200));
+  EXPECT_EQ(same["phase"], row["phase"]);
+  Release(id.get<std::string>());
+}
+
 TEST_F(MarketTest, RefusesWhatMakesNoSenseOnItsSocket) {
   WaitForOffer();
   const std::string zeros(64, '0');
@@ -208,6 +227,8 @@ TEST_F(MarketTest, RefusesWhatMakesNoSenseOnItsSocket) {
   EXPECT_NE(ann_.ErrorOf({{"do", "rent"}, {"offer", zeros}, {"duration_in_ms", -1}}), "");
   EXPECT_NE(ann_.ErrorOf({{"do", "release"}, {"lease", zeros}}), "");
   EXPECT_NE(ann_.ErrorOf({{"do", "leases"}, {"id", "12"}}), "");
+  EXPECT_NE(ann_.ErrorOf({{"do", "watch"}, {"id", zeros}, {"phase", ""}}), "");
+  EXPECT_NE(ann_.ErrorOf({{"do", "watch"}, {"id", zeros}}).find("phase"), std::string::npos);
   EXPECT_NE(ann_.ErrorOf({{"do", "drain"}}).find("provider"), std::string::npos);
   EXPECT_NE(ann_.ErrorOf(
                 {{"do", "issue"}, {"account", account_}, {"amount_micro", 1}, {"reference", "x"}}),

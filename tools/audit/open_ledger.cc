@@ -1,5 +1,7 @@
 #include "tools/audit/open_ledger.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 
 #include "ledger/audit_key.h"
@@ -19,7 +21,7 @@ fs::path NodeDirectory(const fs::path& where) {
   return dir.parent_path();
 }
 
-Result<ledger::LogOwner> ReadOwner(const fs::path& dir) {
+Status CheckHoldsLedger(const fs::path& dir) {
   std::error_code error;
   if (!fs::is_directory(dir, error)) {
     return Error(Code::kNotFound, "there is no directory " + dir.string());
@@ -28,10 +30,7 @@ Result<ledger::LogOwner> ReadOwner(const fs::path& dir) {
     return Error(Code::kNotFound, "there is no ledger in " + dir.string() +
                                       ": name a node's directory, or its ledger/");
   }
-  ASSIGN_OR_RETURN(
-      const auto store,
-      ledger::OpenRocksDb(dir / "ledger", ledger::OpenMode::kReadOnly, ledger::FileChecks::kNone));
-  return ledger::ReadLogOwner(*store);
+  return Ok();
 }
 
 Result<ledger::NoteVerifier> KeyFromIdentity(const fs::path& dir, const PeerId& peer) {
@@ -46,38 +45,57 @@ Result<ledger::NoteVerifier> KeyFromIdentity(const fs::path& dir, const PeerId& 
   return ledger::NoteVerifier{LogName(peer), identity->CheckpointKey().public_key().bytes};
 }
 
+// Names the owner and the key in `out`.
+Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::string& vkey,
+                 OpenedLedger& out) {
+  auto owner = ledger::ReadLogOwner(store);
+  if (owner) {
+    out.name = owner->name;
+    out.peer = owner->peer;
+  }
+  if (!vkey.empty()) {
+    ASSIGN_OR_RETURN(out.key, ledger::NoteVerifier::ParseVkey(vkey));
+    out.key_from = "--key";
+    // Under another's key every log looks damaged. What cannot be read at all is a finding for
+    // whoever looks further, given the key.
+    if (!owner || out.key.name == LogName(out.peer)) return Ok();
+    return Error(Code::kInvalidArgument,
+                 fmt::format("--key is the key of {}, and this log says that it is {}",
+                             out.key.name, LogName(out.peer)));
+  }
+  if (!owner) return owner.error();
+  if (owner->key) {
+    out.key = *owner->key;
+    out.key_from = "the card in entry 0";
+    return Ok();
+  }
+  ASSIGN_OR_RETURN(out.key, KeyFromIdentity(dir, owner->peer));
+  out.key_from = "the identity beside it";
+  return Ok();
+}
+
 }  // namespace
 
 Result<OpenedLedger> FindLedger(const fs::path& where, const std::string& vkey) {
   const fs::path dir = NodeDirectory(where);
-  auto owner = ReadOwner(dir);
+  RETURN_IF_ERROR(CheckHoldsLedger(dir));
+  ASSIGN_OR_RETURN(
+      const auto store,
+      ledger::OpenRocksDb(dir / "ledger", ledger::OpenMode::kReadOnly, ledger::FileChecks::kNone));
   OpenedLedger out;
-  if (!vkey.empty()) {
-    ASSIGN_OR_RETURN(out.key, ledger::NoteVerifier::ParseVkey(vkey));
-    out.key_from = "--key";
-    // What cannot be read is a finding for whoever looks further, given the key.
-    if (owner) {
-      out.name = owner->name;
-      out.peer = owner->peer;
-    }
-    return out;
-  }
-  if (!owner) return owner.error();
-  out.name = owner->name;
-  out.peer = owner->peer;
-  if (owner->key) {
-    out.key = *owner->key;
-    out.key_from = "the card in entry 0";
-    return out;
-  }
-  ASSIGN_OR_RETURN(out.key, KeyFromIdentity(dir, owner->peer));
-  out.key_from = "the identity beside it";
+  RETURN_IF_ERROR(FindOwner(*store, dir, vkey, out));
   return out;
 }
 
 Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey) {
-  ASSIGN_OR_RETURN(OpenedLedger out, FindLedger(where, vkey));
-  ASSIGN_OR_RETURN(out.view, ledger::LedgerView::Open(NodeDirectory(where), out.key));
+  const fs::path dir = NodeDirectory(where);
+  RETURN_IF_ERROR(CheckHoldsLedger(dir));
+  OpenedLedger out;
+  const auto find_key = [&](const ledger::Store& store) -> Result<ledger::NoteVerifier> {
+    RETURN_IF_ERROR(FindOwner(store, dir, vkey, out));
+    return out.key;
+  };
+  ASSIGN_OR_RETURN(out.view, ledger::LedgerView::Open(dir, find_key));
   return out;
 }
 

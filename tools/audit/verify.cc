@@ -179,12 +179,6 @@ int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
   if (!target.vkey.empty()) {
     const auto key = ledger::NoteVerifier::ParseVkey(target.vkey);
     if (!key) return Misuse(fmt::format("--key {}: {}", target.vkey, key.error().message));
-    // Under another's key every log looks damaged.
-    const auto found = FindLedger(target.dir, target.vkey);
-    if (found && !found->peer.IsZero() && key->name != LogName(found->peer)) {
-      return Fail(fmt::format("--key is the key of {}, and this log says that it is {}", key->name,
-                              LogName(found->peer)));
-    }
   }
   auto opened = OpenLedger(target.dir, target.vkey);
   Verified verified;

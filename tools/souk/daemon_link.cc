@@ -214,6 +214,12 @@ Result<Json> DaemonLink::LeaseById(const std::string& id) {
   return OnlyRow(Ask({{"do", "leases"}, {"id", id}}), "leases");
 }
 
+Result<Json> DaemonLink::WatchLease(const std::string& id, const std::string& phase,
+                                    Duration within) {
+  const Json request = {{"do", "watch"}, {"id", id}, {"phase", phase}, {"within_in_ms", within.ms}};
+  return OnlyRow(Ask(request, within + Seconds(15)), "leases");
+}
+
 Result<Json> DaemonLink::JobById(const std::string& id) {
   return OnlyRow(Ask({{"do", "jobs"}, {"id", id}}), "jobs");
 }

@@ -30,6 +30,8 @@ class DaemonLink {
   Result<Json> FindLease(const std::string& prefix);
   Result<Json> FindJob(const std::string& prefix);
   Result<Json> LeaseById(const std::string& id);
+  // The lease as soon as its phase is not `phase` any more, or when `within` is over.
+  Result<Json> WatchLease(const std::string& id, const std::string& phase, Duration within);
   Result<Json> JobById(const std::string& id);
 
  private:

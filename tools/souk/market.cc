@@ -201,8 +201,8 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
     if (at.ms == 0 || !told.insert(phase).second) return;
     step(phase, at - WhenStory(lease, from));
   };
-  const auto done = WaitUntil(kRentWait, Millis(5), [&]() -> Result<bool> {
-    ASSIGN_OR_RETURN(lease, link.LeaseById(id));
+  const auto done = WaitUntil(kRentWait, Millis(0), [&]() -> Result<bool> {
+    ASSIGN_OR_RETURN(lease, link.WatchLease(id, TextAt(lease, "phase"), Millis(100)));
     tell("reserved", "order", "accepted");
     tell("committed", "accepted", "committed");
     tell("ready", "committed", "ready");
@@ -236,8 +236,8 @@ namespace {
 Result<Json> ReleaseOnce(DaemonLink& link, const std::string& id) {
   ASSIGN_OR_RETURN(const Json asked, link.Ask({{"do", "release"}, {"lease", id}}));
   Json lease;
-  const auto done = WaitUntil(kSettleWait, Millis(10), [&]() -> Result<bool> {
-    ASSIGN_OR_RETURN(lease, link.LeaseById(id));
+  const auto done = WaitUntil(kSettleWait, Millis(0), [&]() -> Result<bool> {
+    ASSIGN_OR_RETURN(lease, link.WatchLease(id, TextAt(lease, "phase"), Millis(100)));
     return FlagAt(lease, "over");
   });
   if (!done) return done.error();
