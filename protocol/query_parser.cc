@@ -46,15 +46,22 @@ class Lexer {
     if (IsDigit(c)) return Take(Token::Kind::kNumber, start, WordEnd());
     if (c == '"' || c == '\'') return String(c);
     for (const std::string_view symbol :
-         {"<=", ">=", "!=", "=", "<", ">", "~", "(", ")", ",", "+", "-", "*", "/"}) {
+         {"<=", ">=", "!=", "≤", "≥", "≠", "=", "<", ">", "~", "(", ")", ",", "+", "-", "*", "/"}) {
       if (text_.substr(at_, symbol.size()) == symbol) {
         return Take(Token::Kind::kSymbol, start, start + symbol.size());
       }
     }
-    return At(start, Quoted(text_.substr(start, 1)) + " has no meaning here");
+    return At(start, Quoted(text_.substr(start, CharacterEnd() - start)) + " has no meaning here");
   }
 
  private:
+  // Of the UTF-8 character that begins here.
+  size_t CharacterEnd() const {
+    size_t end = at_ + 1;
+    while (end < text_.size() && (static_cast<uint8_t>(text_[end]) & 0xC0) == 0x80) ++end;
+    return end;
+  }
+
   // Words and numbers alike: letters, digits and points.
   size_t WordEnd() const {
     size_t end = at_;
@@ -270,8 +277,10 @@ class Parser {
 
   Result<Op> TakeOp() {
     constexpr std::pair<std::string_view, Op> kOps[] = {
-        {"=", Op::kEqual},   {"!=", Op::kNotEqual},     {"<", Op::kLess},    {"<=", Op::kLessEqual},
-        {">", Op::kGreater}, {">=", Op::kGreaterEqual}, {"~", Op::kContains}};
+        {"=", Op::kEqual},   {"!=", Op::kNotEqual},     {"≠", Op::kNotEqual},
+        {"<", Op::kLess},    {"<=", Op::kLessEqual},    {"≤", Op::kLessEqual},
+        {">", Op::kGreater}, {">=", Op::kGreaterEqual}, {"≥", Op::kGreaterEqual},
+        {"~", Op::kContains}};
     for (const auto& each : kOps) {
       if (!IsSymbol(each.first)) continue;
       RETURN_IF_ERROR(Advance());

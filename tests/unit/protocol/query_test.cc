@@ -104,6 +104,9 @@ TEST(Query, ComparesEveryFieldInItsUnit) {
                            "gpu.kind = 'CUDA'",
                            "gpu.count = 2",
                            "gpu.slices != 1",
+                           "gpu.slices ≠ 1",
+                           "gpu.count ≤ 2",
+                           "gpu.count≥2",
                            "gpu.memory = 24GiB",
                            "gpu.memory < 25.0GiB",
                            "gpu.memory > 25GB",
@@ -284,6 +287,8 @@ TEST(QueryParse, PointsAtTheColumn) {
             "column 10: expected credits such as 2.5 for price, not the end of the query");
   EXPECT_NE(ErrorOf("price <= 2 region").find("column 12: expected 'and'"), std::string::npos);
   EXPECT_NE(ErrorOf("price ! 2").find("column 7"), std::string::npos);
+  EXPECT_NE(ErrorOf("price ! €").find("column 7"), std::string::npos);
+  EXPECT_EQ(ErrorOf("price = €"), "column 9: '€' has no meaning here");
   EXPECT_NE(ErrorOf("region = \"FR").find("column 10: the text that begins here has no end"),
             std::string::npos);
 }
