@@ -19,35 +19,6 @@ int64_t ReadMs(clockid_t clock) {
   return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
-template <typename T>
-void MoveAll(std::vector<T>& from, std::vector<T>& to) {
-  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-}
-
-// Effects of two steps, in order. The runner's order of kinds (batch, sends, work) holds for the
-// sum: each send then finds even more on the disk than it needs.
-void Merge(Effects more, Effects& into) {
-  MoveAll(more.appends, into.appends);
-  MoveAll(more.remembers, into.remembers);
-  MoveAll(more.sends, into.sends);
-  MoveAll(more.work, into.work);
-  MoveAll(more.answers, into.answers);
-}
-
-// What a peer said it holds of our log must be known to the runner before it makes that peer's next
-// receipt; and what waits of a connection that was closed must not reach the agent any more.
-bool EndsBatch(const Effects& effects) {
-  return std::any_of(effects.work.begin(), effects.work.end(), [](const Work& work) {
-    return std::holds_alternative<ConfirmLog>(work) || std::holds_alternative<Disconnect>(work);
-  });
-}
-
-std::optional<ConnectionId> ConnectionOf(const Event& event) {
-  if (const auto* arrived = std::get_if<DocumentArrived>(&event)) return arrived->connection;
-  if (const auto* refused = std::get_if<MessageRefused>(&event)) return refused->connection;
-  return std::nullopt;
-}
-
 }  // namespace
 
 Now ReadClocks() {
@@ -90,8 +61,8 @@ void Loop::Wait() {
 }
 
 void Loop::GatherFromNetwork() {
-  const size_t room =
-      std::min({parts_.pool.room(), kBatch, kWaiting - std::min(kWaiting, waiting_.size())});
+  const size_t room = std::min({parts_.pool.room(), EventQueue::kTurnEvents,
+                                kWaiting - std::min(kWaiting, waiting_.size())});
   if (room == 0) return;
   std::vector<Transport::Incoming> incoming;
   const auto is_bound = [this](ConnectionId id) {
@@ -107,7 +78,7 @@ void Loop::GatherFromNetwork() {
     } else if (const auto* lost = std::get_if<ConnectionLost>(&one)) {
       parts_.pool.Forget(lost->connection);
       parts_.runner.Forget(lost->connection);
-      waiting_.push_back(*lost);
+      waiting_.Add(*lost);
     }
   }
 }
@@ -117,42 +88,17 @@ void Loop::Gather() {
   if (parts_.workshop != nullptr) parts_.workshop->Receive(events);
   parts_.control.Receive(now_, events);
   parts_.pool.Collect(events);
-  for (Event& event : events) waiting_.push_back(std::move(event));
+  for (Event& event : events) waiting_.Add(std::move(event));
   GatherFromNetwork();
 }
 
-Effects Loop::StepBatch() {
-  Effects sum;
-  // Timers are due on every turn, also where nothing else happened.
-  if (waiting_.empty()) return parts_.agent.Step(Tick{}, now_);
-  for (size_t i = 0; i < kBatch && !waiting_.empty() && sum.appends.size() < kBatchAppends; ++i) {
-    const Event event = std::move(waiting_.front());
-    waiting_.pop_front();
-    Effects effects = parts_.agent.Step(event, now_);
-    const bool ends = EndsBatch(effects);
-    Merge(std::move(effects), sum);
-    if (ends) break;
-  }
-  return sum;
-}
-
-void Loop::ForgetClosed(const Effects& effects) {
-  for (const Work& work : effects.work) {
-    const auto* closed = std::get_if<Disconnect>(&work);
-    if (closed == nullptr) continue;
-    parts_.pool.Forget(closed->connection);
-    std::erase_if(waiting_,
-                  [&](const Event& event) { return ConnectionOf(event) == closed->connection; });
-  }
-}
-
 Status Loop::Carry(const Effects& effects) {
-  ForgetClosed(effects);
+  for (const Work& work : effects.work) {
+    if (const auto* closed = std::get_if<Disconnect>(&work)) parts_.pool.Forget(closed->connection);
+  }
   std::vector<Event> follow;
   RETURN_IF_ERROR(parts_.runner.Run(effects, follow));
-  // What the effects led to comes before what was waiting: it happened first.
-  waiting_.insert(waiting_.begin(), std::make_move_iterator(follow.begin()),
-                  std::make_move_iterator(follow.end()));
+  waiting_.AddFirst(std::move(follow));
   return Ok();
 }
 
@@ -172,7 +118,7 @@ Status Loop::Run(const Effects& begun) {
     Wait();
     now_ = ReadClocks();
     Gather();
-    RETURN_IF_ERROR(Carry(StepBatch()));
+    RETURN_IF_ERROR(Carry(waiting_.Turn(parts_.agent, now_)));
     parts_.control.AnswerWatches(now_);
   }
   return Ok();

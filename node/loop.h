@@ -2,9 +2,8 @@
 // of events, and carries the batch's effects out together (DESIGN section 1).
 #pragma once
 
-#include <deque>
-
 #include "node/control/server.h"
+#include "node/event_queue.h"
 #include "node/transport/transport.h"
 #include "node/verify_pool.h"
 #include "node/workshop.h"
@@ -24,10 +23,7 @@ class Loop {
     JailedWorkshop* workshop = nullptr;  // none where this node runs no jobs
     control::Server& control;
   };
-  // The least and the most that a turn takes on: one synced batch serves them all, and nobody waits
-  // for longer than they take.
-  static constexpr size_t kBatch = 256;
-  static constexpr size_t kBatchAppends = 1024;
+  // Nothing more is read from the network while so many events wait.
   static constexpr size_t kWaiting = 4096;
   // Timers run at least this often.
   static constexpr Duration kTick = Millis(20);
@@ -50,8 +46,6 @@ class Loop {
   void Wait();
   void Gather();
   void GatherFromNetwork();
-  Effects StepBatch();
-  void ForgetClosed(const Effects& effects);
   Status Carry(const Effects& effects);
   bool ShouldEnd();
 
@@ -60,7 +54,7 @@ class Loop {
   int epoll_ = -1;
   int signals_ = -1;
   Now now_ = {};
-  std::deque<Event> waiting_ = {};
+  EventQueue waiting_ = {};
   bool signalled_ = false;
   Duration busy_until_ = {};
 };

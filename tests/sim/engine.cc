@@ -180,10 +180,9 @@ void World::Start(Peer& peer) {
                peer.log->confirmed() ? "" : ", unconfirmed");
   }
   checker_.OnRestarted(peer.name(), *peer.agent, peer.log->reader());
-  std::vector<node::Event> follow;
   const bool alone = peer.log->confirmed();
-  if (RunEffects(peer, peer.agent->Begin(NowFor(peer), alone), follow)) {
-    for (const node::Event& event : follow) StepOnce(peer, event);
+  if (RunEffects(peer, peer.agent->Begin(NowFor(peer), alone)) && !peer.waiting.empty()) {
+    Turn(peer);
   }
 }
 
@@ -193,6 +192,8 @@ void World::Crash(Peer& peer) {
   ++outcome_.crashes;
   if (options_.verbose) fmt::print("{:>8} {} crashes\n", now_, peer.name());
   ++peer.incarnation;
+  peer.waiting = {};
+  peer.turn_due = false;
   peer.runner.reset();
   peer.agent.reset();
   peer.blobs.log = nullptr;
@@ -225,8 +226,10 @@ void World::Crash(Peer& peer) {
 
 // ---- Steps -----------------------------------------------------------------------------------
 
-bool World::RunEffects(Peer& peer, node::Effects effects, std::vector<node::Event>& follow) {
-  const Status ran = peer.runner->Run(std::move(effects), follow);
+bool World::RunEffects(Peer& peer, const node::Effects& effects) {
+  std::vector<node::Event> follow;
+  const Status ran = peer.runner->Run(effects, follow);
+  peer.waiting.AddFirst(std::move(follow));
   if (ran) CheckNewEntries(peer);
   const bool dies = !ran || (peer.sends_left && *peer.sends_left == 0);
   // Disks fail with kIo; whatever else stops a node is its own doing.
@@ -266,32 +269,45 @@ void World::Trace(const Peer& peer, const node::Event& event) {
   trace_.Update(bytes);
 }
 
-void World::StepOnce(Peer& peer, const node::Event& event) {
+void World::Add(Peer& peer, const node::Event& event) {
   if (!peer.up() || !outcome_.violations.empty()) return;
   ++outcome_.steps;
-  if (Faulty() && rng_.Chance(2)) {
-    // The disk fails somewhere in this turn or the next ones, in one of its ways.
-    using Kind = ledger::DiskFaults::Kind;
-    constexpr Kind kinds[] = {Kind::kLost, Kind::kTorn, Kind::kApplied};
-    peer.faults->FailAt(peer.faults->writes() + static_cast<uint64_t>(rng_.Between(0, 3)),
-                        kinds[rng_.Between(0, 2)]);
-    ++outcome_.disk_faults;
-  }
-  if (Faulty() && rng_.Chance(2)) peer.sends_left = static_cast<uint64_t>(rng_.Between(0, 2));
-  std::vector<node::Event> follow;
-  if (!RunEffects(peer, peer.agent->Step(event, NowFor(peer)), follow)) return;
   Trace(peer, event);
-  if (peer.settings.provider.enabled) {
-    checker_.CheckProvider(peer.name(), *peer.agent, peer.workshop.WorkersPerDevice());
+  peer.waiting.Add(event);
+  if (peer.turn_due) return;
+  // A busy node finds several events when its turn comes.
+  if (!Faulty() || !rng_.Chance(250)) return Turn(peer);
+  peer.turn_due = true;
+  At(rng_.Between(1, 300), [this, &peer, incarnation = peer.incarnation] {
+    if (peer.incarnation == incarnation) Turn(peer);
+  });
+}
+
+void World::Turn(Peer& peer) {
+  peer.turn_due = false;
+  while (peer.up() && outcome_.violations.empty()) {
+    if (Faulty() && rng_.Chance(4)) {
+      // The disk fails somewhere in this turn or the next ones, in one of its ways.
+      using Kind = ledger::DiskFaults::Kind;
+      constexpr Kind kinds[] = {Kind::kLost, Kind::kTorn, Kind::kApplied};
+      peer.faults->FailAt(peer.faults->writes() + static_cast<uint64_t>(rng_.Between(0, 3)),
+                          kinds[rng_.Between(0, 2)]);
+      ++outcome_.disk_faults;
+    }
+    if (Faulty() && rng_.Chance(4)) peer.sends_left = static_cast<uint64_t>(rng_.Between(0, 2));
+    if (!RunEffects(peer, peer.waiting.Turn(*peer.agent, NowFor(peer)))) return;
+    if (peer.settings.provider.enabled) {
+      checker_.CheckProvider(peer.name(), *peer.agent, peer.workshop.WorkersPerDevice());
+    }
+    if (peer.settings.clearing.enabled && outcome_.steps % 16 == 0) {
+      checker_.CheckBook(peer.name(), *peer.agent);
+    }
+    if (peer.waiting.empty()) return;
   }
-  if (peer.settings.clearing.enabled && outcome_.steps % 16 == 0) {
-    checker_.CheckBook(peer.name(), *peer.agent);
-  }
-  for (const node::Event& next : follow) StepOnce(peer, next);
 }
 
 void World::Tell(int index, const node::Event& event) {
-  StepOnce(peer(index), event);
+  Add(peer(index), event);
 }
 
 // A node that nobody can confirm asks its operator, who knows that the disk is whole.
@@ -303,7 +319,7 @@ void World::MindTheLonely(Peer& one) {
 
 void World::Tick(int index) {
   MindTheLonely(peer(index));
-  StepOnce(peer(index), node::Tick{});
+  Add(peer(index), node::Tick{});
   At(Faulty() ? kTickEvery : kHealTickEvery, [this, index] { Tick(index); });
 }
 

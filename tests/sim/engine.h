@@ -58,8 +58,9 @@ class World {
   void Make();
   void Start(Peer& peer);
   void Crash(Peer& peer);
-  void StepOnce(Peer& peer, const node::Event& event);
-  bool RunEffects(Peer& peer, node::Effects effects, std::vector<node::Event>& follow);
+  void Add(Peer& peer, const node::Event& event);
+  void Turn(Peer& peer);
+  bool RunEffects(Peer& peer, const node::Effects& effects);
   std::unique_ptr<node::Agent> Restored(Peer& peer);
   void CheckNewEntries(Peer& peer);
   void CheckFold(Peer& peer);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "ledger/memory_store.h"
+#include "node/event_queue.h"
 #include "node/runner.h"
 #include "sim/rng.h"
 
@@ -96,6 +97,8 @@ struct Peer : public node::Network {
   std::unique_ptr<ledger::Log> log = {};
   std::unique_ptr<node::Agent> agent = {};
   std::unique_ptr<node::Runner> runner = {};
+  node::EventQueue waiting = {};
+  bool turn_due = false;
   struct Link {
     int peer = 0;
     node::ConnectionId theirs = 0;
