@@ -116,6 +116,9 @@ void Agent::Open(Turn& turn) {
     turn.Append(Opened{.name = settings_.name, .peer = identity_.id()}, {directory_.own_card()});
   } else {
     turn.Append(Resumed{.down_since = last_time_}, {});
+    // What stays due, such as a lease's end, is resolved beside it: the next start finds nothing
+    // left over, wherever this one ends.
+    RunRoleTimers(turn);
   }
   if (settings_.provider.enabled) provider_.Start(turn);
   if (settings_.renter.enabled) renter_.Start(turn);
@@ -128,7 +131,10 @@ void Agent::RunTimers(Turn& turn) {
     PublishCard(turn);
     Directory::Announce(turn, {directory_.own_card()->id()}, /*from=*/0, connections_.AllBound());
   }
-  if (!may_sign_) return;
+  if (may_sign_) RunRoleTimers(turn);
+}
+
+void Agent::RunRoleTimers(Turn& turn) {
   if (settings_.clearing.enabled) clearing_.RunTimers(turn);
   if (settings_.provider.enabled) provider_.RunTimers(turn);
 }

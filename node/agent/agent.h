@@ -52,6 +52,7 @@ class Agent : private Folder {
   void Open(Turn& turn);
   void PublishCard(Turn& turn);
   void RunTimers(Turn& turn);
+  void RunRoleTimers(Turn& turn);
   void On(Turn& turn, const Event& event);
   void OnDocument(Turn& turn, const DocumentArrived& event);
   void OnBoundDocument(Turn& turn, const From& from);

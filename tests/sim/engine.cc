@@ -14,6 +14,8 @@ namespace {
 constexpr int64_t kEpoch = 1'700'000'000'000;  // 2023-11-14
 constexpr int64_t kTickEvery = 250;
 constexpr int64_t kHealTickEvery = 200;
+// Wall clocks of any two peers differ by no more than what R4 allows.
+constexpr int64_t kMostSkew = limits::kMaxSkew.ms / 2;
 constexpr int64_t kHealAtMost = 20 * 60'000;
 
 std::array<uint8_t, 32> SeedOf(uint64_t seed, uint8_t who) {
@@ -120,11 +122,12 @@ void World::Make() {
     }
     peers_.push_back(std::make_unique<Peer>(*this, i, std::move(identities[static_cast<size_t>(i)]),
                                             std::move(settings)));
+    if (faults_) peers_.back()->skew_ms = rng_.Between(-kMostSkew, kMostSkew);
   }
 }
 
 Now World::NowFor(const Peer& peer) const {
-  return {.wall = Time{kEpoch + now_}, .monotonic = Millis(now_ - peer.started_at)};
+  return {.wall = Time{kEpoch + now_ + peer.skew_ms}, .monotonic = Millis(now_ - peer.started_at)};
 }
 
 void World::At(int64_t after_ms, std::function<void()> what) {
@@ -252,6 +255,10 @@ void World::CheckNewEntries(Peer& peer) {
     const auto leaf = peer.log->Entry(peer.checked_entries);
     const auto entry = leaf ? DecodeEntry(*leaf) : Result<Entry>(leaf.error());
     if (!entry) return checker_.Fail(peer.name(), "wrote an entry that does not decode");
+    if (options_.verbose) {
+      fmt::print("{:>8} {} writes {}: {} at {}\n", now_, peer.name(), peer.checked_entries,
+                 OutcomeName(entry->outcome), entry->time.ms - kEpoch);
+    }
     checker_.OnEntry(peer.name(), *entry);
   }
 }
@@ -352,6 +359,8 @@ void World::Carry(int from, node::ConnectionId out, const Peer::Link& link, node
   for (int i = 0; i < copies; ++i) {
     int64_t delay = Faulty() ? (rng_.Chance(50) ? rng_.Between(100, 3000) : rng_.Between(1, 60))
                              : rng_.Between(1, 5);
+    // Somebody kept it and says it again when nobody expects it.
+    if (i == 1 && rng_.Chance(200)) delay = rng_.Between(5000, 120'000);
     if (!Faulty()) {
       // A connection that nothing disturbs keeps its messages in order, as TCP does.
       int64_t& last = arrived_[{from, out}];

@@ -83,6 +83,7 @@ struct Peer : public node::Network {
   const node::Settings settings;
   const CurveKey curve;
 
+  int64_t skew_ms = 0;  // of its wall clock
   // The operator says --alone at the next start.
   bool alone = false;
 
