@@ -6,13 +6,13 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "unit/ledger/ledger_testing.h"
+#include "test_folder.h"
 
 namespace souk::bench {
 namespace {
 
 TEST(AppendBench, GivesARowWithItsFloorForEachGroupSize) {
-  const ledger::TestFolder folder;
+  const TestFolder folder;
   AppendBench options;
   options.dir = folder.path();
   const char* seconds = std::getenv("SOUK_BENCH_SECONDS");

@@ -2,18 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <string>
+#include "test_folder.h"
 
 namespace souk::bench {
 namespace {
 
 TEST(VerifyBench, MeasuresAValidLedgerBesideItsFloor) {
-  std::string dir = (std::filesystem::temp_directory_path() / "souk-bench-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(dir.data()), nullptr);
+  const TestFolder folder;
   const auto rows = RunVerifyBench(
-      {.dir = dir, .audit_program = SOUK_BINARY_DIR "/bin/souk-audit", .entries = 400});
-  std::filesystem::remove_all(dir);
+      {.dir = folder.path(), .audit_program = SOUK_BINARY_DIR "/bin/souk-audit", .entries = 400});
   ASSERT_TRUE(rows.has_value()) << rows.error().message;
   ASSERT_EQ(rows->size(), 2u);
   EXPECT_GT((*rows)[0].value, 0);

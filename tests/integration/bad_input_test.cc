@@ -136,7 +136,7 @@ class BadInputTest : public testing::Test {
     return SignMessage(fetch, signer.key());
   }
 
-  TestFolder folder_ = {};
+  TestFolder folder_;
   Node coop_{folder_.path() / "coop", "coop"};
   std::unique_ptr<Stranger> stranger_ = {};
   uint64_t entries_ = 0;

@@ -153,7 +153,7 @@ class KillTest : public testing::Test {
     }
   }
 
-  TestFolder folder_ = {};
+  TestFolder folder_;
   Node coop_{folder_.path() / "coop", "coop"};
   Node kite_{folder_.path() / "kite", "kite"};
   Node helio_{folder_.path() / "helio", "helio"};

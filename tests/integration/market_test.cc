@@ -128,7 +128,7 @@ class MarketTest : public testing::Test {
     EXPECT_EQ(kites, paid);
   }
 
-  TestFolder folder_ = {};
+  TestFolder folder_;
   Node coop_{folder_.path() / "coop", "coop"};
   Node kite_{folder_.path() / "kite", "kite"};
   Node ann_{folder_.path() / "ann", "ann"};

@@ -54,15 +54,6 @@ std::filesystem::path ProgramPath(const std::string& name) {
   return std::filesystem::path(SOUK_BINARY_DIR) / "bin" / name;
 }
 
-TestFolder::TestFolder() {
-  std::string name = testing::TempDir() + "souk-market-XXXXXX";
-  path_ = ::mkdtemp(name.data());
-}
-TestFolder::~TestFolder() {
-  std::error_code ignored;
-  if (!testing::Test::HasFailure()) std::filesystem::remove_all(path_, ignored);
-}
-
 // ---- Process ---------------------------------------------------------------------------------
 
 Process::Process(const std::vector<std::string>& command, const std::filesystem::path& out,

@@ -12,25 +12,13 @@
 #include "gpu/workload/workload.h"
 #include "node/control/client.h"
 #include "protocol/messages.h"
+#include "test_folder.h"
 
 namespace souk::integration {
 
 using nlohmann::json;
 
 std::filesystem::path ProgramPath(const std::string& name);
-
-// A folder that goes with the test, and is kept where the test failed.
-class TestFolder {
- public:
-  TestFolder();
-  ~TestFolder();
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_ = {};
-};
 
 // A child process with its output in files. Killed with its object.
 class Process {

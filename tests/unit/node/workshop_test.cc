@@ -115,7 +115,7 @@ class WorkshopTest : public testing::Test {
     return folder_.path() / "jobs" / ("spare-" + lease.Hex());
   }
 
-  integration::TestFolder folder_ = {};
+  TestFolder folder_;
   WorkshopOptions options_ = {};
   std::unique_ptr<JailedWorkshop> shop_ = {};
   std::string device_ = {};

@@ -9,6 +9,7 @@
 
 #include "protocol/base/file.h"
 #include "protocol/bech32m.h"
+#include "test_folder.h"
 
 namespace souk {
 namespace {
@@ -250,15 +251,8 @@ TEST(Identity, DerivesWhatTheProtocolPageSays) {
 
 class IdentityFiles : public testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/souk_identity_XXXXXX";
-    ASSERT_NE(::mkdtemp(name), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::filesystem::path Path() const { return folder_ / "identity"; }
-  std::filesystem::path Successor() const { return folder_ / "successor"; }
+  std::filesystem::path Path() const { return folder_.path() / "identity"; }
+  std::filesystem::path Successor() const { return folder_.path() / "successor"; }
   std::string Text() const { return std::string(AsText(*ReadFile(Path(), 10'000))); }
   void Write(const std::string& text) { ASSERT_TRUE(WriteFileAtomic(Path(), AsBytes(text), 0600)); }
   static mode_t Mode(const std::filesystem::path& path) {
@@ -267,7 +261,7 @@ class IdentityFiles : public testing::Test {
     return info.st_mode & 0777;
   }
 
-  std::filesystem::path folder_;
+  TestFolder folder_;
 };
 
 TEST_F(IdentityFiles, AreReadableByTheirOwnerOnly) {
