@@ -185,6 +185,11 @@ TEST(Fault, BarriersThatCannotComplete) {
       "mov.u32 %r1, 0;\nL: bar.sync 0; add.u32 %r1, %r1, 1; setp.le.u32 %p1, %r1, %r0; "
       "@%p1 bra L;\nst.global.u32 [%rd0], %r1;",
       Code::kFault);
+  // Half a warp of two warps each is no warp.
+  FailureOf(
+      "and.b32 %r1, %r0, 1; setp.eq.u32 %p1, %r1, 0; @%p1 bra A; barrier.sync 1, 64; bra E;\n"
+      "A: barrier.sync 2, 32;\nE:",
+      Code::kFault);
   FailureOf("bar.sync 16;", Code::kFault);
   FailureOf("bar.sync 1, 33;", Code::kFault);
   FailureOf("bar.sync 1, 128;", Code::kFault);
