@@ -6,6 +6,7 @@
 #include "gpu/cpu/handlers.h"
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/program.h"
+#include "gpu/ptx/reach.h"
 
 namespace souk::gpu::cpu {
 
@@ -61,10 +62,24 @@ ptx::Unsupported RowOf(const Error& error) {
   return row;
 }
 
+void MakeOpaque(ptx::KernelReport& report, const Error& error) {
+  report.verdict.cls = ptx::Class::kOpaque;
+  report.verdict.why = error.message;
+  report.unsupported.push_back(RowOf(error));
+  report.verdict.line = report.unsupported.back().line;
+}
+
 }  // namespace
 
+Status CheckSize(const ptx::Module& module) {
+  if (ptx::InlinedSize(module) <= kMostOps) return Ok();
+  return Error(Code::kTooLarge,
+               "the module's kernels have more than 4,194,304 instructions in all, calls inlined");
+}
+
 std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module) {
-  std::vector<ptx::KernelReport> reports = ptx::ReportAll(module, &WhyUnsupported);
+  std::vector<ptx::KernelReport> reports;
+  const Status fits = CheckSize(module);
   // Any place will do for what Load would give one.
   const AddressOf somewhere = [&](uint32_t function, uint32_t index) -> uint64_t {
     const ptx::Variable& v = function == ptx::kNoIndex
@@ -73,16 +88,18 @@ std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module) {
     const bool elsewhere = v.linkage == ptx::Linkage::kExtern && !v.initialised;
     return elsewhere || v.size == 0 ? 0 : uint64_t{1} << 40;
   };
-  for (ptx::KernelReport& report : reports) {
-    if (!report.unsupported.empty()) continue;
-    const ptx::Function* const kernel = module.FindKernel(report.name);
-    const Result<Program> program =
-        Compile(module, *kernel, somewhere, Handlers(SimdLevel::kBaseline));
-    if (program) continue;
-    report.verdict.cls = ptx::Class::kOpaque;
-    report.verdict.why = program.error().message;
-    report.unsupported.push_back(RowOf(program.error()));
-    report.verdict.line = report.unsupported.back().line;
+  for (const ptx::Function& kernel : module.functions) {
+    if (!kernel.is_entry || !kernel.defined) continue;
+    ptx::KernelReport report =
+        fits ? ptx::Report(module, kernel, &WhyUnsupported) : ptx::Outline(kernel);
+    if (!fits) {
+      MakeOpaque(report, fits.error());
+    } else if (report.unsupported.empty()) {
+      const Result<Program> program =
+          Compile(module, kernel, somewhere, Handlers(SimdLevel::kBaseline));
+      if (!program) MakeOpaque(report, program.error());
+    }
+    reports.push_back(std::move(report));
   }
   return reports;
 }
