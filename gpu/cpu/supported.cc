@@ -1,5 +1,6 @@
 #include "gpu/cpu/supported.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "gpu/cpu/choose.h"
@@ -56,7 +57,11 @@ ptx::Unsupported RowOf(const Error& error) {
   const auto [after, failed] = std::from_chars(row.reason.data() + kLine.size(), end, row.line);
   const size_t spelling = static_cast<size_t>(after - row.reason.data()) + 2;
   const size_t colon = row.reason.find(": ", spelling);
-  if (failed != std::errc() || colon == std::string::npos) return row;
+  if (failed != std::errc()) return row;
+  if (colon == std::string::npos) {
+    row.reason = row.reason.substr(std::min(spelling, row.reason.size()));
+    return row;
+  }
   row.instruction = row.reason.substr(spelling, colon - spelling);
   row.reason = row.reason.substr(colon + 2);
   return row;
