@@ -14,7 +14,6 @@ inline constexpr uint64_t kSlice = 1u << 18;
 // Thread-instructions between two looks at the clock, and what a block's preparation counts as.
 inline constexpr uint64_t kBetweenLooks = 1u << 18;
 inline constexpr uint64_t kBlockCost = 1u << 10;
-inline constexpr uint32_t kBarriers = 16;
 
 void Broadcast(uint8_t* at, uint8_t bytes, uint64_t value) {
   for (int i = 0; i < kLanes; ++i) std::memcpy(at + i * bytes, &value, bytes);
@@ -240,6 +239,8 @@ void BlockRunner::StartWarps() {
     w.last_pc = 0;
     w.executed = 0;
     for (uint32_t& a : w.arrived) a = 0;
+    if (w.partly_arrived != 0) std::memset(w.arriving, 0, sizeof(w.arriving));
+    w.partly_arrived = 0;
   }
   if (memory_.shared_bytes != 0) shared_.Clear(memory_.shared_bytes);
   if (memory_.local_bytes != 0) local_.Clear(memory_.local_bytes * warps_.size() * kLanes);
@@ -318,7 +319,8 @@ bool BlockRunner::ReleaseBarrier(uint32_t barrier) {
   uint32_t expected = 0;
   uint32_t came = 0;
   bool all = true;
-  for (const Warp& w : warps_) {
+  for (Warp& w : warps_) {
+    w.CountArrivals(barrier);  // lanes may have exited since
     uint32_t here = 0;
     for (uint32_t i = 0; i < w.waiting_count; ++i) {
       const Waiting& waiting = w.waiting[i];
@@ -326,8 +328,8 @@ bool BlockRunner::ReleaseBarrier(uint32_t barrier) {
       here |= waiting.mask;
       expected = std::max(expected, waiting.expected);
     }
-    came += here == w.live && here != 0 ? kLanes : static_cast<uint32_t>(__builtin_popcount(here));
     came += w.arrived[barrier];
+    if (here != 0 && w.IsWhole(here | w.Arriving(barrier))) came += kLanes;
     all = all && here == w.live;
   }
   if (expected == 0 ? !all : came < expected) return false;
@@ -366,6 +368,7 @@ void BlockRunner::CompleteBarrier(uint32_t barrier) {
   }
   for (Warp& w : warps_) {
     w.arrived[barrier] = 0;
+    uint32_t here = 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < w.waiting_count; ++i) {
       const Waiting waiting = w.waiting[i];
@@ -373,6 +376,7 @@ void BlockRunner::CompleteBarrier(uint32_t barrier) {
         w.waiting[kept++] = waiting;
         continue;
       }
+      here |= waiting.mask;
       const Op& op = w.code[waiting.pc];
       if (waiting.bits & kBarrierRedPopc) {
         for (int lane = 0; lane < kLanes; ++lane) {
@@ -386,6 +390,8 @@ void BlockRunner::CompleteBarrier(uint32_t barrier) {
       w.Push(waiting.pc + 1, waiting.mask);
     }
     w.waiting_count = kept;
+    // Lanes that came by bar.arrive made the warp whole together with those that waited.
+    if (here != 0 && w.IsWhole(here | w.Arriving(barrier))) w.TakeArrival(barrier);
   }
 }
 

@@ -64,9 +64,9 @@ const Op* Barrier(Warp& w, const Op* op) {
   const uint32_t id = w.Lanes<uint32_t>(op->a)[lane];
   const uint32_t expected = op->imm & kBarrierCounted ? w.Lanes<uint32_t>(op->b)[lane] : 0;
   const bool bad_count = (op->imm & kBarrierCounted) && (expected == 0 || expected % kLanes != 0);
-  if (id >= 16 || bad_count) return w.Fail(op, FaultKind::kBadBarrier, lane);
+  if (id >= kBarriers || bad_count) return w.Fail(op, FaultKind::kBadBarrier, lane);
   if (op->imm & kBarrierArrive) {
-    w.arrived[id] += kLanes;
+    w.Arrive(id);
     return op + 1;
   }
   return w.WaitAtBarrier(op, id, expected, op->imm);

@@ -22,8 +22,6 @@ using cpu::Program;
 inline constexpr uint32_t kNewestTarget = 100;
 inline constexpr uint32_t kNewestVersion = 90;
 inline constexpr size_t kMostModules = 4096;
-// Of all modules, 256 MiB: inlined calls make programs longer than their text.
-inline constexpr size_t kMostOps = 1u << 22;
 // PTX ISA "Kernel function parameters": 32,764 bytes.
 inline constexpr uint64_t kMostParamBytes = 32764;
 
@@ -148,6 +146,7 @@ Status CpuDevice::PlaceVariables(const ptx::Module& module,
 Result<ModuleHandle> CpuDevice::Load(const ptx::Module& module) {
   RETURN_IF_ERROR(CheckWhole());
   if (modules_.size() >= kMostModules) return Error(Code::kExhausted, "too many modules");
+  RETURN_IF_ERROR(cpu::CheckSize(module));
   std::map<std::pair<uint32_t, uint32_t>, uint64_t> addresses;
   const auto give_back = [&] {
     for (const auto& entry : addresses) (void)arena_.Free(entry.second);
@@ -169,7 +168,7 @@ Result<ModuleHandle> CpuDevice::Load(const ptx::Module& module) {
       return program.error().Within("kernel " + kernel.name);
     }
     ops_ += program->ops.size();
-    if (ops_ > kMostOps) {
+    if (ops_ > cpu::kMostOps) {
       give_back();
       return Error(Code::kTooLarge, "the modules have more than 4,194,304 instructions in all");
     }

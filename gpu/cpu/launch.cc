@@ -34,7 +34,9 @@ class Schedule {
   Schedule(const Program& program, uint64_t blocks, uint32_t threads, uint64_t budget)
       : program_(program), blocks_(blocks), budget_(budget) {
     CHECK(threads > 0);
-    chunk_blocks_ = std::clamp<uint64_t>(blocks / (uint64_t{threads} * 16), 1, 64);
+    // Small ones: while the last is done the other threads have nothing to do. Large enough that
+    // the lock costs nothing beside them.
+    chunk_blocks_ = std::clamp<uint64_t>(blocks / (uint64_t{threads} * 256), 1, 64);
     chunks_ = (blocks + chunk_blocks_ - 1) / chunk_blocks_;
     done_.resize(uint64_t{threads} * 64);
   }

@@ -1,11 +1,13 @@
 #include "gpu/cpu/supported.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "gpu/cpu/choose.h"
 #include "gpu/cpu/handlers.h"
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/program.h"
+#include "gpu/ptx/reach.h"
 
 namespace souk::gpu::cpu {
 
@@ -55,16 +57,34 @@ ptx::Unsupported RowOf(const Error& error) {
   const auto [after, failed] = std::from_chars(row.reason.data() + kLine.size(), end, row.line);
   const size_t spelling = static_cast<size_t>(after - row.reason.data()) + 2;
   const size_t colon = row.reason.find(": ", spelling);
-  if (failed != std::errc() || colon == std::string::npos) return row;
+  if (failed != std::errc()) return row;
+  if (colon == std::string::npos) {
+    row.reason = row.reason.substr(std::min(spelling, row.reason.size()));
+    return row;
+  }
   row.instruction = row.reason.substr(spelling, colon - spelling);
   row.reason = row.reason.substr(colon + 2);
   return row;
 }
 
+void MakeOpaque(ptx::KernelReport& report, const Error& error) {
+  report.verdict.cls = ptx::Class::kOpaque;
+  report.verdict.why = error.message;
+  report.unsupported.push_back(RowOf(error));
+  report.verdict.line = report.unsupported.back().line;
+}
+
 }  // namespace
 
+Status CheckSize(const ptx::Module& module) {
+  if (ptx::InlinedSize(module) <= kMostOps) return Ok();
+  return Error(Code::kTooLarge,
+               "the module's kernels have more than 4,194,304 instructions in all, calls inlined");
+}
+
 std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module) {
-  std::vector<ptx::KernelReport> reports = ptx::ReportAll(module, &WhyUnsupported);
+  std::vector<ptx::KernelReport> reports;
+  const Status fits = CheckSize(module);
   // Any place will do for what Load would give one.
   const AddressOf somewhere = [&](uint32_t function, uint32_t index) -> uint64_t {
     const ptx::Variable& v = function == ptx::kNoIndex
@@ -73,16 +93,18 @@ std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module) {
     const bool elsewhere = v.linkage == ptx::Linkage::kExtern && !v.initialised;
     return elsewhere || v.size == 0 ? 0 : uint64_t{1} << 40;
   };
-  for (ptx::KernelReport& report : reports) {
-    if (!report.unsupported.empty()) continue;
-    const ptx::Function* const kernel = module.FindKernel(report.name);
-    const Result<Program> program =
-        Compile(module, *kernel, somewhere, Handlers(SimdLevel::kBaseline));
-    if (program) continue;
-    report.verdict.cls = ptx::Class::kOpaque;
-    report.verdict.why = program.error().message;
-    report.unsupported.push_back(RowOf(program.error()));
-    report.verdict.line = report.unsupported.back().line;
+  for (const ptx::Function& kernel : module.functions) {
+    if (!kernel.is_entry || !kernel.defined) continue;
+    ptx::KernelReport report =
+        fits ? ptx::Report(module, kernel, &WhyUnsupported) : ptx::Outline(kernel);
+    if (!fits) {
+      MakeOpaque(report, fits.error());
+    } else if (report.unsupported.empty()) {
+      const Result<Program> program =
+          Compile(module, kernel, somewhere, Handlers(SimdLevel::kBaseline));
+      if (!program) MakeOpaque(report, program.error());
+    }
+    reports.push_back(std::move(report));
   }
   return reports;
 }

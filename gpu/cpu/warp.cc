@@ -161,6 +161,42 @@ const Op* Warp::WaitAtBarrier(const Op* op, uint32_t barrier, uint32_t expected,
   return Pick();
 }
 
+void Warp::Arrive(uint32_t barrier) {
+  if (active == live && ((partly_arrived >> barrier) & 1) == 0) {
+    arrived[barrier] += kLanes;
+    return;
+  }
+  partly_arrived |= uint32_t{1} << barrier;
+  for (uint32_t left = active; left != 0; left &= left - 1) {
+    uint8_t& times = arriving[barrier][__builtin_ctz(left)];
+    if (times != UINT8_MAX) ++times;
+  }
+  CountArrivals(barrier);
+}
+
+uint32_t Warp::Arriving(uint32_t barrier) const {
+  if (((partly_arrived >> barrier) & 1) == 0) return 0;
+  uint32_t mask = 0;
+  for (uint32_t i = 0; i < kLanes; ++i) mask |= uint32_t{arriving[barrier][i] != 0} << i;
+  return mask;
+}
+
+void Warp::CountArrivals(uint32_t barrier) {
+  while (true) {
+    const uint32_t came = Arriving(barrier);
+    if (came == 0 || !IsWhole(came)) return;
+    arrived[barrier] += kLanes;
+    TakeArrival(barrier);
+  }
+}
+
+void Warp::TakeArrival(uint32_t barrier) {
+  for (uint32_t left = Arriving(barrier); left != 0; left &= left - 1) {
+    --arriving[barrier][__builtin_ctz(left)];
+  }
+  if (Arriving(barrier) == 0) partly_arrived &= ~(uint32_t{1} << barrier);
+}
+
 const Op* Warp::Fail(const Op* op, FaultKind kind, uint32_t lane) {
   fault = Fault{};
   fault.kind = kind;

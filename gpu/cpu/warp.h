@@ -22,6 +22,7 @@ namespace souk::gpu::cpu {
 inline constexpr int kLanes = 32;
 inline constexpr uint32_t kAllLanes = 0xffffffff;
 inline constexpr uint32_t kNever = UINT32_MAX;  // no pc
+inline constexpr uint32_t kBarriers = 16;       // of a block
 
 struct Warp;
 struct Op;
@@ -137,7 +138,11 @@ struct Warp {
   uint32_t last_pc = 0;
   uint32_t ready_count = 0;
   uint32_t waiting_count = 0;
-  uint32_t arrived[16] = {};  // threads, by barrier (bar.arrive)
+  // bar.arrive, by barrier: threads that count, and how often each lane has come while others of
+  // its warp had not; those lanes' barriers.
+  uint32_t arrived[kBarriers] = {};
+  uint8_t arriving[kBarriers][kLanes] = {};
+  uint32_t partly_arrived = 0;
   Fragment ready[kLanes];
   Waiting waiting[kLanes];
   Fault fault;
@@ -166,6 +171,15 @@ struct Warp {
   // True where the active lanes may pass the warp-level synchronisation; else they wait and the
   // next op is in *next.
   bool PassMembers(const Op* op, uint32_t members, const Op** next);
+  // bar.arrive of the active lanes. A warp counts whole, once every lane of it that lives has come
+  // (PTX ISA barrier: "all non-exited threads from its warp").
+  void Arrive(uint32_t barrier);
+  void CountArrivals(uint32_t barrier);
+  bool IsWhole(uint32_t lanes_that_came) const { return (live & ~lanes_that_came) == 0; }
+  // Takes one arrival from each lane that has come in part.
+  void TakeArrival(uint32_t barrier);
+  // Lanes that have come to the barrier without their warp counting yet.
+  uint32_t Arriving(uint32_t barrier) const;
   const Op* WaitAtBarrier(const Op* op, uint32_t barrier, uint32_t expected, uint64_t bits);
   void ReleaseMembers();
   const Op* Fail(const Op* op, FaultKind kind, uint32_t lane);

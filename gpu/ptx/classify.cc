@@ -397,17 +397,25 @@ Verdict Classify(const Module& module, const Function& kernel, const SupportChec
   return Classifier(module, check).Decide(kernel);
 }
 
-KernelReport Report(const Module& module, const Function& kernel, const SupportCheck& check) {
+KernelReport Outline(const Function& kernel) {
   KernelReport report;
   report.name = kernel.name;
-  report.verdict = Classify(module, kernel, check);
   ReportParameters(kernel, report);
   ReportRegisters(kernel, report);
+  report.instructions = kernel.body.size();
+  return report;
+}
+
+KernelReport Report(const Module& module, const Function& kernel, const SupportCheck& check) {
+  KernelReport report = Outline(kernel);
+  report.verdict = Classify(module, kernel, check);
   const std::vector<const Function*> functions = ReachableFunctions(module, kernel);
   ReportMemory(module, functions, report);
   for (const Function* f : functions) {
-    report.instructions += f->body.size();
-    if (f != &kernel) report.calls.push_back(f->name);
+    if (f != &kernel) {
+      report.instructions += f->body.size();
+      report.calls.push_back(f->name);
+    }
     for (const Instruction& i : f->body) {
       const Operation& op = module.OperationOf(i);
       const bool unknown = op.opcode == Opcode::kUnknown;

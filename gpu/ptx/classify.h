@@ -66,6 +66,8 @@ struct KernelReport {
 // a workload binds to them is not known here. (A size or a seed belongs in 32 bits, or in a
 // buffer.)
 Verdict Classify(const Module& module, const Function& kernel, const SupportCheck& check);
+// What the kernel itself declares: name, parameters, registers, instructions. The class is opaque.
+KernelReport Outline(const Function& kernel);
 KernelReport Report(const Module& module, const Function& kernel, const SupportCheck& check);
 std::vector<KernelReport> ReportAll(const Module& module, const SupportCheck& check);
 

@@ -26,11 +26,15 @@ void CollectKernels(const std::vector<Step>& steps, Kernels& out) {
 ptx::Class ClassOfWorkload(const Workload& workload, const std::vector<ptx::Module>& modules) {
   Kernels kernels;
   CollectKernels(workload.steps, kernels);
+  std::vector<bool> fits;
+  fits.reserve(modules.size());
+  for (const ptx::Module& module : modules) fits.push_back(cpu::CheckSize(module).has_value());
   ptx::Class weakest = ptx::Class::kExact;
   for (const auto& [index, name] : kernels) {
     const ptx::Module& module = modules.at(index);
     const ptx::Function* kernel = module.FindKernel(name);
     CHECK(kernel != nullptr);
+    if (!fits[index]) return ptx::Class::kOpaque;
     weakest = std::max(weakest, ptx::Classify(module, *kernel, cpu::WhyUnsupported).cls);
   }
   return weakest;

@@ -59,23 +59,26 @@ Json KernelJson(const ptx::KernelReport& kernel) {
   for (const ptx::RegisterCount& one : kernel.registers) registers[one.type] = one.count;
   Json unsupported = Json::array();
   for (const ptx::Unsupported& one : kernel.unsupported) {
-    unsupported.push_back(
-        {{"line", one.line}, {"instruction", one.instruction}, {"reason", one.reason}});
+    Json row = {{"reason", one.reason}};
+    if (one.line != 0) row["line"] = one.line;
+    if (!one.instruction.empty()) row["instruction"] = one.instruction;
+    unsupported.push_back(std::move(row));
   }
-  return {{"name", kernel.name},
-          {"class", ptx::ClassName(kernel.verdict.cls)},
-          {"why", kernel.verdict.why},
-          {"line", kernel.verdict.line},
-          {"parameters", std::move(parameters)},
-          {"parameter_bytes", kernel.parameter_bytes},
-          {"instructions", kernel.instructions},
-          {"registers", RegistersOf(kernel)},
-          {"registers_by_type", std::move(registers)},
-          {"shared_bytes", kernel.shared_bytes},
-          {"dynamic_shared", kernel.dynamic_shared},
-          {"local_bytes", kernel.local_bytes},
-          {"calls", kernel.calls},
-          {"unsupported", std::move(unsupported)}};
+  Json row = {{"name", kernel.name},
+              {"class", ptx::ClassName(kernel.verdict.cls)},
+              {"why", kernel.verdict.why},
+              {"parameters", std::move(parameters)},
+              {"parameter_bytes", kernel.parameter_bytes},
+              {"instructions", kernel.instructions},
+              {"registers", RegistersOf(kernel)},
+              {"registers_by_type", std::move(registers)},
+              {"shared_bytes", kernel.shared_bytes},
+              {"dynamic_shared", kernel.dynamic_shared},
+              {"local_bytes", kernel.local_bytes},
+              {"calls", kernel.calls},
+              {"unsupported", std::move(unsupported)}};
+  if (kernel.verdict.line != 0) row["line"] = kernel.verdict.line;
+  return row;
 }
 
 void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
@@ -101,8 +104,11 @@ void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
                         ptx::ClassName(kernel.verdict.cls), kernel.verdict.why));
     }
     for (const ptx::Unsupported& one : kernel.unsupported) {
-      Print(fmt::format("{} {} line {}: {}: {}\n", Styled(stdout, Style::kBad, "✗"), kernel.name,
-                        one.line, one.instruction, one.reason));
+      // A refusal for the whole kernel's size or shape has no line and no instruction.
+      std::string where = one.line == 0 ? "" : fmt::format(" line {}", one.line);
+      if (!one.instruction.empty()) where += ": " + one.instruction;
+      Print(fmt::format("{} {}{}: {}\n", Styled(stdout, Style::kBad, "✗"), kernel.name, where,
+                        one.reason));
     }
   }
 }

@@ -231,6 +231,23 @@ TEST(Inspect, SaysWhyAKernelIsNotExact) {
   EXPECT_NE(ran.out.find("line "), std::string::npos) << ran.out;
 }
 
+TEST(Inspect, GivesNoLineWhereAKernelIsRefusedAsAWhole) {
+  const TestFolder folder;
+  std::ofstream(folder / "big.ptx") << ".version 8.0\n.target sm_80\n.address_size 64\n"
+                                       ".visible .entry k() { .shared .b8 s[300000]; "
+                                       ".reg .b32 %r; ld.shared.b32 %r, [s]; ret; }\n";
+  const Ran text = RunProgram("souk inspect big.ptx", folder.path());
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("shared memory over 227 KiB"), std::string::npos) << text.out;
+  EXPECT_EQ(text.out.find("line "), std::string::npos) << text.out;
+  const json report = json::parse(RunProgram("souk inspect big.ptx --json", folder.path()).out);
+  const json& kernel = report["kernels"].at(0);
+  EXPECT_EQ(kernel["class"], "opaque");
+  EXPECT_FALSE(kernel.contains("line"));
+  ASSERT_EQ(kernel["unsupported"].size(), 1u);
+  EXPECT_FALSE(kernel["unsupported"][0].contains("line"));
+}
+
 TEST(Inspect, NamesTheLineThatDoesNotParse) {
   const TestFolder folder;
   std::ofstream(folder / "bad.ptx") << ".version 8.0\n.target sm_80\n.address_size 64\n"

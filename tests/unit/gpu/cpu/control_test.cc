@@ -284,6 +284,44 @@ TEST(Block, BarriersReduceAndCount) {
       64, [](uint32_t t) { return t < 32 ? 0 : 9; });
 }
 
+// Warps 1 and 2 wait for warp 0, which arrives as `arrives` says, and for warp 3, which comes late:
+// what warp 3 stored they must see.
+void ExpectOneArrival(const std::string& arrives) {
+  ExpectThreads(
+      ".shared .b32 s[1]; shr.u32 %r2, %r0, 5; setp.eq.u32 %p1, %r2, 0; "
+      "setp.eq.u32 %p2, %r2, 3; and.b32 %r4, %r0, 1; setp.eq.u32 %p3, %r4, 1; @%p1 bra A; "
+      "@%p2 bra D;\n"
+      "barrier.sync 1, 128; ld.volatile.shared.u32 %r3, [s]; st.global.u32 [%rd0], %r3; ret;\n"
+      "D: mov.u32 %r5, 0; L: add.u32 %r5, %r5, 1; setp.lt.u32 %p4, %r5, 20000; @%p4 bra L;\n"
+      "st.volatile.shared.u32 [s], 77; barrier.sync 1, 128; ret;\n" +
+          arrives,
+      128, [](uint32_t t) { return t >= 32 && t < 96 ? 77u : 0u; });
+}
+
+TEST(Block, AWarpThatComesInPartsArrivesOnce) {
+  ExpectOneArrival("A: @%p3 bra B; barrier.arrive 1, 128; ret; B: barrier.arrive 1, 128;");
+  ExpectOneArrival("A: @%p3 bra B; barrier.arrive 1, 128; ret; B: barrier.sync 1, 128;");
+  // Lanes that have exited are not waited for, before or after the others arrive.
+  ExpectOneArrival("A: @%p3 ret; barrier.arrive 1, 128;");
+  ExpectOneArrival("A: @%p3 bra B; barrier.arrive 1, 128; ret; B: add.u32 %r4, %r4, 1;");
+}
+
+TEST(Block, PartsOfAWarpThatArriveAgainCountAgain) {
+  ExpectThreads(
+      "setp.lt.u32 %p1, %r0, 32; and.b32 %r4, %r0, 1; setp.eq.u32 %p3, %r4, 1; @%p1 bra A;\n"
+      "bar.sync 1, 64; bar.sync 2, 64; bar.sync 1, 64; st.global.u32 [%rd0], 5; ret;\n"
+      "A: @%p3 bra B; barrier.arrive 1, 64; barrier.sync 2, 64; barrier.arrive 1, 64; ret;\n"
+      "B: barrier.arrive 1, 64; barrier.sync 2, 64; barrier.arrive 1, 64;",
+      64, [](uint32_t t) { return t < 32 ? 0u : 5u; });
+  // Twice by one half, then twice by the other: two arrivals, as many as the barrier lacks.
+  ExpectThreads(
+      "setp.lt.u32 %p1, %r0, 32; and.b32 %r4, %r0, 1; setp.eq.u32 %p3, %r4, 1; @%p1 bra A;\n"
+      "bar.sync 1, 96; st.global.u32 [%rd0], 5; ret;\n"
+      "A: @%p3 bra B; barrier.arrive 1, 96; barrier.arrive 1, 96; ret;\n"
+      "B: barrier.arrive 1, 96; barrier.arrive 1, 96;",
+      64, [](uint32_t t) { return t < 32 ? 0u : 5u; });
+}
+
 TEST(Block, UnalignedBarriersMayBeMetThreadByThread) {
   ExpectThreads(
       "setp.lt.u32 %p1, %r0, 16; @%p1 bra A; barrier.sync 0; mov.u32 %r1, 1; bra J;\n"

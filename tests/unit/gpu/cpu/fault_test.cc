@@ -80,6 +80,26 @@ TEST(Fault, TheReportCallsOpaqueWhatLoadRefuses) {
   }
 }
 
+TEST(Fault, AFunctionSharedByManyKernelsIsNotCompiledForEach) {
+  std::string text = ".func f() {\n";
+  for (int i = 0; i < 50'000; ++i) text += "membar.cta;\n";
+  text += "ret; }\n";
+  for (int i = 0; i < 1'000; ++i) text += Kernel("call f;", "k" + std::to_string(i));
+  const auto module = ptx::Parse(WithHeader(text));
+  ASSERT_TRUE(module);
+  const auto reports = cpu::ReportKernels(*module);
+  ASSERT_EQ(reports.size(), 1'000u);
+  for (const ptx::KernelReport& report : reports) {
+    EXPECT_EQ(report.verdict.cls, ptx::Class::kOpaque);
+    EXPECT_EQ(report.parameters.size(), 1u);
+    ASSERT_EQ(report.unsupported.size(), 1u);
+    EXPECT_EQ(report.unsupported[0].line, 0u);
+  }
+  const auto loaded = NewDevice(Levels().front())->Load(*module);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, Code::kTooLarge);
+}
+
 TEST(Fault, OffsetsDoNotWrapIntoAWindow) {
   for (const char* body : {".shared .b32 s[4]; ld.shared.u32 %r1, [s+4294967296];",
                            ".shared .b32 s[4]; ld.shared.u32 %r1, [s+-4294967296];",
@@ -184,6 +204,11 @@ TEST(Fault, BarriersThatCannotComplete) {
   FailureOf(
       "mov.u32 %r1, 0;\nL: bar.sync 0; add.u32 %r1, %r1, 1; setp.le.u32 %p1, %r1, %r0; "
       "@%p1 bra L;\nst.global.u32 [%rd0], %r1;",
+      Code::kFault);
+  // Half a warp of two warps each is no warp.
+  FailureOf(
+      "and.b32 %r1, %r0, 1; setp.eq.u32 %p1, %r1, 0; @%p1 bra A; barrier.sync 1, 64; bra E;\n"
+      "A: barrier.sync 2, 32;\nE:",
       Code::kFault);
   FailureOf("bar.sync 16;", Code::kFault);
   FailureOf("bar.sync 1, 33;", Code::kFault);

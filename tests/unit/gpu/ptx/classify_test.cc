@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "gpu/ptx/reach.h"
+
 namespace souk::ptx {
 namespace {
 
@@ -230,6 +232,42 @@ TEST(PtxReport, CountsWhatAKernelHoldsAndReaches) {
   EXPECT_EQ(a.registers[0].count, 3u);
   EXPECT_EQ(reports[1].shared_bytes, 0u);
   EXPECT_FALSE(reports[1].dynamic_shared);
+}
+
+uint64_t SizeOf(const std::string& functions) {
+  const auto module = Parse(".version 9.0\n.target sm_75\n.address_size 64\n" + functions);
+  EXPECT_TRUE(module) << (module ? "" : module.error().message);
+  return module ? InlinedSize(*module) : 0;
+}
+
+TEST(PtxInlinedSize, CountsACalleeForEveryCall) {
+  const uint64_t kernel = SizeOf(".entry k() { ret; }");
+  const uint64_t leaf = SizeOf(".entry k() { membar.cta; membar.cta; membar.cta; ret; }");
+  EXPECT_EQ(leaf, kernel + 3);
+  const std::string f = ".func f() { membar.cta; membar.cta; membar.cta; ret; } ";
+  EXPECT_EQ(SizeOf(f), 0u);  // nobody runs it
+  EXPECT_EQ(SizeOf(f + ".entry a() { call f; ret; } .entry b() { call f; call f; ret; }"),
+            2 * kernel + 3 + 3 * leaf);
+  EXPECT_EQ(SizeOf(".func v() { A: B: C: D: E: F: G: H: ret; } .entry k() { call v; ret; }"),
+            2 * kernel + 1 + 1);
+}
+
+TEST(PtxInlinedSize, CountsTheModuleWhereNoInliningCanFollow) {
+  const std::string big = ".func big() { membar.cta; membar.cta; membar.cta; ret; } ";
+  EXPECT_GE(SizeOf(big + ".func f() { call f; ret; } .entry k() { call f; ret; }"), 10u);
+  EXPECT_GE(SizeOf(big + ".entry k() { .reg .b64 %l<2>; P: .callprototype _ (); mov.u64 %l0, big; "
+                         "call %l0, P; ret; }"),
+            10u);
+}
+
+TEST(PtxInlinedSize, IsFoundSoonForDeepAndForDoublingChains) {
+  std::string functions = ".func f0() { ret; }\n";
+  for (int i = 1; i < 100'000; ++i) {
+    const std::string call = "call f" + std::to_string(i - 1) + "; ";
+    functions +=
+        ".func f" + std::to_string(i) + "() { " + call + (i < 100 ? call : "") + "ret; }\n";
+  }
+  EXPECT_GT(SizeOf(functions + ".entry k() { call f99999; ret; }"), uint64_t{1} << 61);
 }
 
 }  // namespace
