@@ -80,6 +80,12 @@ Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes) {
 }
 
 Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode) {
+  struct stat there = {};
+  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.get() < 0) return ErrnoError("writing " + path.string(), errno);
+    return WriteAll(file.get(), bytes, path);
+  }
   const std::filesystem::path beside = path.string() + ".tmp" + std::to_string(::getpid());
   {
     const Descriptor file(

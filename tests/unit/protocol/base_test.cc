@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -52,6 +54,20 @@ TEST(ReadFile, StopsAtItsBound) {
   EXPECT_EQ(ReadFile(path / "no", 1).error().code, Code::kIo);
   EXPECT_EQ(ReadFile(path.string() + "no", 1).error().code, Code::kNotFound);
   std::filesystem::remove(path);
+}
+
+TEST(WriteFileAtomic, WritesToWhatIsNoFileInsteadOfReplacingIt) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "souk_write_pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  EXPECT_TRUE(WriteFileAtomic(path, AsBytes("four")));
+  char buffer[8] = {};
+  EXPECT_EQ(::read(reader, buffer, sizeof(buffer)), 4);
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
+  ::close(reader);
+  std::filesystem::remove(path);
+  EXPECT_FALSE(WriteFileAtomic(testing::TempDir(), AsBytes("four")));
 }
 
 TEST(ReadFile, DoesNotWaitForTheOtherEndOfAPipe) {
