@@ -9,20 +9,6 @@
 namespace souk::gpu::cpu::SOUK_SIMD {
 namespace {
 
-template <typename T>
-struct Lane1 {
-  using D = T;
-  using A = T;
-};
-template <typename T>
-struct Lane2 : Lane1<T> {
-  using B = T;
-};
-template <typename T>
-struct Lane3 : Lane2<T> {
-  using C = T;
-};
-
 // The plain forms: .rn, no .ftz, no .sat.
 struct AddF32 : Lane2<float> {
   static float Do(float a, float b) { return Canonical(a + b); }

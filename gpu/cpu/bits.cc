@@ -6,20 +6,6 @@ namespace souk::gpu::cpu::SOUK_SIMD {
 namespace {
 
 template <typename T>
-struct Lane1 {
-  using D = T;
-  using A = T;
-};
-template <typename T>
-struct Lane2 : Lane1<T> {
-  using B = T;
-};
-template <typename T>
-struct Lane3 : Lane2<T> {
-  using C = T;
-};
-
-template <typename T>
 struct Move : Lane1<T> {
   static T Do(T a) { return a; }
 };

@@ -26,6 +26,21 @@
 
 namespace souk::gpu::cpu::SOUK_SIMD {
 
+// The types of a functor whose result and operands are all of one type.
+template <typename T>
+struct Lane1 {
+  using D = T;
+  using A = T;
+};
+template <typename T>
+struct Lane2 : Lane1<T> {
+  using B = T;
+};
+template <typename T>
+struct Lane3 : Lane2<T> {
+  using C = T;
+};
+
 template <typename T>
 SOUK_INLINE bool Runs(T mask, int lane) {
   return (mask >> lane) & 1;
