@@ -47,6 +47,9 @@ class Provider {
     Time not_late_before = {};  // after downtime (R4)
     Credits due = {};           // set when closing
     bool settled = false;       // the book paid or returned the escrow
+    // What its jobs have this node store: each blob once, at the largest size that was said.
+    std::map<Digest, uint64_t> stored = {};
+    uint64_t stored_bytes = 0;
     Credits paid = {};
   };
   struct JobState {
@@ -104,6 +107,9 @@ class Provider {
   void FoldLease(const Entry& entry, const LeaseStep& step);
   void FoldResumed(const Entry& entry, const Resumed& resumed);
   void FoldJob(const Entry& entry, const JobStep& step);
+  static void Store(Lease& lease, const BlobRef& blob);
+  // Whether the lease may have these stored as well.
+  static bool HasRoom(const Lease& lease, const std::vector<BlobRef>& blobs, uint64_t most);
   std::vector<Offer> CurrentOffers(const Settings& settings, const PeerId& self) const;
   void PublishOffers(Turn& turn);
   void FundDevices(Turn& turn);

@@ -155,6 +155,13 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
   if (lease.state == LeaseState::kClosed && lease.settled) open_leases_.erase(lease.id);
 }
 
+void Provider::Store(Lease& lease, const BlobRef& blob) {
+  uint64_t& size = lease.stored[blob.digest];
+  if (blob.size <= size) return;
+  lease.stored_bytes += blob.size - size;
+  size = blob.size;
+}
+
 void Provider::FoldJob(const Entry& entry, const JobStep& step) {
   if (step.event == JobStep::Event::kAccepted) {
     const auto lease = leases_.find(step.lease);
@@ -166,6 +173,8 @@ void Provider::FoldJob(const Entry& entry, const JobStep& step) {
     job.job = Content<Job>(job.document);
     lease->second.renter_number = job.job.number;
     lease->second.renter_documents.insert(step.job);
+    Store(lease->second, job.job.workload);
+    for (const BlobRef& blob : job.job.blobs) Store(lease->second, blob);
     open_jobs_.insert(step.job);
   }
   const auto it = jobs_.find(step.job);
@@ -174,6 +183,10 @@ void Provider::FoldJob(const Entry& entry, const JobStep& step) {
   if (step.event == JobStep::Event::kStarted) it->second.started = entry.time;
   if (step.event == JobStep::Event::kFinished) {
     it->second.receipt = Trusted(entry.documents.at(0));
+    const auto receipt = Content<JobReceipt>(it->second.receipt);
+    for (const JobOutput& output : receipt.outputs) {
+      Store(leases_.at(it->second.lease), output.blob);
+    }
     open_jobs_.erase(step.job);
   }
 }

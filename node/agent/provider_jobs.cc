@@ -53,9 +53,33 @@ void Provider::OnJob(Turn& turn, const From& from) {
     }
     total += blob.size;
   }
+  std::vector<BlobRef> blobs = job->blobs;
+  blobs.push_back(job->workload);
+  const uint64_t most = turn.settings().provider.lease_bytes;
+  if (!HasRoom(*lease, blobs, most)) {
+    return turn.Refuse(from, RefusalCode::kTooLarge,
+                       "the lease's jobs would have too much stored together",
+                       "at most " + std::to_string(most - std::min(most, lease->stored_bytes)) +
+                           " bytes of blobs that the lease has not brought yet");
+  }
   turn.Append(JobStep{.job = id, .lease = lease->id, .event = JobStep::Event::kAccepted},
               {from.document()});
   turn.Reply(from, {});
+}
+
+bool Provider::HasRoom(const Lease& lease, const std::vector<BlobRef>& blobs, uint64_t most) {
+  std::map<Digest, uint64_t> sizes;
+  for (const BlobRef& blob : blobs) {
+    uint64_t& size = sizes[blob.digest];
+    size = std::max(size, blob.size);
+  }
+  uint64_t total = lease.stored_bytes;
+  for (const auto& [digest, size] : sizes) {
+    const auto known = lease.stored.find(digest);
+    const uint64_t here = known == lease.stored.end() ? 0 : known->second;
+    if (size > here) total += size - here;
+  }
+  return total <= most;
 }
 
 void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
@@ -135,6 +159,13 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
   if (!Fits(receipt)) {
     receipt.status = JobStatus::kFailed;
     receipt.sentence = "the job's outputs do not fit a receipt";
+    receipt.outputs.clear();
+  }
+  std::vector<BlobRef> kept;
+  for (const JobOutput& output : receipt.outputs) kept.push_back(output.blob);
+  if (!HasRoom(lease, kept, turn.settings().provider.lease_bytes)) {
+    receipt.status = JobStatus::kFailed;
+    receipt.sentence = "the job's outputs are more than this lease may still have stored";
     receipt.outputs.clear();
   }
   const DocumentRef document = turn.Sign(receipt);

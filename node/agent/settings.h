@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/limits.h"
 #include "protocol/messages.h"
 
 namespace souk::node {
@@ -43,6 +44,8 @@ struct ProviderSettings {
   std::string region = "ZZ";
   std::vector<PeerId> clearing_peers = {};
   JailGrade jail = JailGrade::kNone;
+  // Inputs and outputs of one lease's jobs, each blob once.
+  uint64_t lease_bytes = limits::kLeaseBytes;
 };
 
 struct ClearingSettings {

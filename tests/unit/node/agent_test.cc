@@ -188,7 +188,7 @@ class Insider {
     world_.tap = [this](int from, int, const node::Frames& frames) {
       const auto document = Document::Open(*frames[0]);
       const auto refusal = Decode<Refusal>(**document);
-      if (from == provider_.index && refusal) refusals_.push_back(refusal->code);
+      if (from == provider_.index && refusal) refusals_.push_back(*refusal);
       return true;
     };
   }
@@ -204,13 +204,18 @@ class Insider {
     return document->id();
   }
   size_t Refusals() const { return refusals_.size(); }
-  RefusalCode LastRefusal() const { return refusals_.empty() ? RefusalCode{} : refusals_.back(); }
+  RefusalCode LastRefusal() const {
+    return refusals_.empty() ? RefusalCode{} : refusals_.back().code;
+  }
+  std::string LastWouldAccept() const {
+    return refusals_.empty() ? "" : refusals_.back().would_accept;
+  }
 
  private:
   World& world_;
   Peer& renter_;
   Peer& provider_;
-  std::vector<RefusalCode> refusals_ = {};
+  std::vector<Refusal> refusals_ = {};
 };
 
 // ---- The commit ------------------------------------------------------------------------------
@@ -1240,6 +1245,49 @@ TEST_F(HostileLeases, MoreOpenJobsThanALeaseMayHaveAreRefused) {
   }
   EXPECT_EQ(insider.LastRefusal(), RefusalCode::kBusy);
   EXPECT_EQ(provider().agent->provider().jobs().size(), limits::kOpenJobsPerLease);
+}
+
+TEST_F(HostileLeases, ALeaseHasNoMoreStoredThanItsProviderSays) {
+  Insider insider(world, renter(), provider());
+  const uint64_t most = provider().settings.provider.lease_bytes;
+  const auto job = [&](uint64_t number, std::vector<BlobRef> blobs) {
+    insider.Say(Job{.lease = id, .number = number, .workload = {Sha256({}), 0}, .blobs = blobs});
+    return provider().agent->provider().jobs().size();
+  };
+  const auto blob = [](uint8_t which, uint64_t size) {
+    return BlobRef{Sha256(Bytes{which}), size};
+  };
+  const uint64_t large = most / 4;
+  EXPECT_EQ(job(100, {blob(1, large)}), 1u);
+  EXPECT_EQ(job(101, {blob(2, large)}), 2u);
+  EXPECT_EQ(job(102, {blob(3, large)}), 3u);
+  // What the lease has brought already counts once.
+  EXPECT_EQ(job(103, {blob(1, large)}), 4u);
+  EXPECT_EQ(job(104, {blob(4, large - 1)}), 5u);
+  EXPECT_EQ(insider.Refusals(), 0u);
+  EXPECT_EQ(job(105, {blob(5, 2)}), 5u);
+  EXPECT_EQ(insider.LastRefusal(), RefusalCode::kTooLarge);
+  EXPECT_NE(insider.LastWouldAccept().find("at most 1 bytes"), std::string::npos);
+  EXPECT_EQ(job(106, {blob(5, 1)}), 6u);
+}
+
+TEST_F(HostileLeases, OutputsBeyondWhatALeaseMayHaveStoredFailTheirJob) {
+  const BlobRef workload = renter().blobs.Put({1});
+  Command(kRenter, node::JobCommand{id, workload, {}, "work"});
+  world.RunFor(40);
+  ASSERT_EQ(provider().agent->provider().jobs().size(), 1u);
+  const auto& job = provider().agent->provider().jobs().begin()->second;
+  ASSERT_EQ(job.at, JobStep::Event::kStarted);
+  const uint64_t rest = provider().settings.provider.lease_bytes - workload.size;
+  std::vector<JobOutput> outputs;
+  for (uint8_t i = 0; i < 4; ++i) {
+    const uint64_t size = i < 3 ? limits::kBlobBytes : rest - 3 * limits::kBlobBytes + 1;
+    outputs.push_back({"out" + std::to_string(i), {Sha256(Bytes{9, i}), size}});
+  }
+  world.Tell(kProvider, node::JobEnded{.job = job.id, .outputs = outputs});
+  ASSERT_TRUE(job.receipt);
+  EXPECT_EQ(Decode<JobReceipt>(*job.receipt)->status, JobStatus::kFailed);
+  EXPECT_TRUE(Decode<JobReceipt>(*job.receipt)->outputs.empty());
 }
 
 TEST_F(HostileLeases, AJobWhoseBlobsAreRefusedFailsAndHoldsNobodyUp) {
