@@ -8,6 +8,7 @@
 #include "node/agent/connections.h"
 #include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
+#include "node/agent/holds.h"
 #include "node/agent/provider.h"
 #include "node/agent/renter.h"
 
@@ -36,6 +37,7 @@ class Agent : private Folder {
   const Renter& renter() const { return renter_; }
   const Clearing& clearing() const { return clearing_; }
   const Blobs& blobs() const { return blobs_; }
+  const Holds& holds() const { return holds_; }
   const Connections& connections() const { return connections_; }
   uint64_t log_size() const { return log_size_; }
   bool may_sign() const { return may_sign_; }
@@ -69,6 +71,7 @@ class Agent : private Folder {
   Directory directory_;
   Asks asks_;
   Blobs blobs_;
+  Holds holds_;
   Provider provider_;
   Renter renter_;
   Clearing clearing_;

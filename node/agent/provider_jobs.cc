@@ -156,17 +156,21 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
     receipt.architecture = device->architecture;
     receipt.driver = device->driver;
   }
+  std::vector<BlobRef> made;
+  for (const JobOutput& output : event.outputs) made.push_back(output.blob);
+  const auto refuse = [&](const char* sentence) {
+    receipt.status = JobStatus::kFailed;
+    receipt.sentence = sentence;
+  };
   if (!Fits(receipt)) {
-    receipt.status = JobStatus::kFailed;
-    receipt.sentence = "the job's outputs do not fit a receipt";
-    receipt.outputs.clear();
+    refuse("the job's outputs do not fit a receipt");
+  } else if (!HasRoom(lease, made, turn.settings().provider.lease_bytes)) {
+    refuse("the job's outputs are more than this lease may still have stored");
   }
-  std::vector<BlobRef> kept;
-  for (const JobOutput& output : receipt.outputs) kept.push_back(output.blob);
-  if (!HasRoom(lease, kept, turn.settings().provider.lease_bytes)) {
-    receipt.status = JobStatus::kFailed;
-    receipt.sentence = "the job's outputs are more than this lease may still have stored";
+  if (receipt.status != JobStatus::kDone && !made.empty()) {
     receipt.outputs.clear();
+    for (const BlobRef& blob : made) turn.Do(RemoveBlob{.blob = blob.digest, .even_new = true});
+    turn.Do(DropJob{job.id});
   }
   const DocumentRef document = turn.Sign(receipt);
   const PeerId renter = lease.renter;

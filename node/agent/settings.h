@@ -61,6 +61,7 @@ struct Settings {
   std::vector<std::string> endpoints = {};  // as others reach it
   Digest successor = {};
   std::vector<PeerAddress> bootstrap = {};
+  Duration keep_results = limits::kKeepResults;  // less only where a simulator's week is short
   ProviderSettings provider = {};
   ClearingSettings clearing = {};
   RenterSettings renter = {};

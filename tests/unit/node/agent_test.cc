@@ -1279,7 +1279,7 @@ TEST_F(HostileLeases, OutputsBeyondWhatALeaseMayHaveStoredFailTheirJob) {
   const auto& job = provider().agent->provider().jobs().begin()->second;
   ASSERT_EQ(job.at, JobStep::Event::kStarted);
   const uint64_t rest = provider().settings.provider.lease_bytes - workload.size;
-  std::vector<JobOutput> outputs;
+  std::vector<JobOutput> outputs = {{"small", provider().blobs.Put({7, 7, 7})}};
   for (uint8_t i = 0; i < 4; ++i) {
     const uint64_t size = i < 3 ? limits::kBlobBytes : rest - 3 * limits::kBlobBytes + 1;
     outputs.push_back({"out" + std::to_string(i), {Sha256(Bytes{9, i}), size}});
@@ -1288,6 +1288,118 @@ TEST_F(HostileLeases, OutputsBeyondWhatALeaseMayHaveStoredFailTheirJob) {
   ASSERT_TRUE(job.receipt);
   EXPECT_EQ(Decode<JobReceipt>(*job.receipt)->status, JobStatus::kFailed);
   EXPECT_TRUE(Decode<JobReceipt>(*job.receipt)->outputs.empty());
+  EXPECT_FALSE(provider().blobs.BlobSize(outputs[0].blob.digest));
+}
+
+// R5: results outlive their lease by a week, of which the simulator's is short.
+class Weeks : public HostileLeases {
+ protected:
+  static constexpr int64_t kWeek = kKeepResults.ms;
+  // Runs a job of the lease to its end; the blobs that it brought and made.
+  std::vector<Digest> RunJob(const Digest& lease, const std::vector<Bytes>& inputs) {
+    // One in ten of the simulator's jobs fails.
+    for (int i = 0; i < 3; ++i) {
+      const BlobRef workload = renter().blobs.Put({++workloads});
+      std::vector<Digest> all = {workload.digest};
+      std::vector<BlobRef> blobs;
+      for (const Bytes& input : inputs) {
+        blobs.push_back(renter().blobs.Put(input));
+        all.push_back(blobs.back().digest);
+      }
+      Command(kRenter, node::JobCommand{lease, workload, blobs, "work"});
+      world.RunFor(8000);
+      for (const auto& [job, state] : renter().agent->renter().jobs()) {
+        if (state.job.workload.digest != workload.digest || !state.receipt) continue;
+        for (const JobOutput& output : state.receipt->outputs) all.push_back(output.blob.digest);
+        if (state.receipt->status == JobStatus::kDone) return all;
+      }
+    }
+    ADD_FAILURE() << "no job came to its end";
+    return {};
+  }
+  void EndLease(const Digest& lease) {
+    Command(kRenter, node::ReleaseCommand{lease});
+    world.RunFor(8000);
+    EXPECT_EQ(RentersLease(lease).phase, node::Renter::Phase::kClosed);
+  }
+  static size_t Here(Peer& peer, const std::vector<Digest>& blobs) {
+    return static_cast<size_t>(std::count_if(blobs.begin(), blobs.end(), [&](const Digest& blob) {
+      return peer.blobs.BlobSize(blob).has_value();
+    }));
+  }
+  uint8_t workloads = 0;
+};
+
+TEST_F(Weeks, WhatAJobBroughtAndMadeGoesAWeekAfterItsLease) {
+  const std::vector<Digest> blobs = RunJob(id, {Bytes(1000, 1), Bytes(1000, 2)});
+  ASSERT_EQ(blobs.size(), 4u);
+  EndLease(id);
+  world.RunFor(kWeek - 30'000);
+  EXPECT_EQ(Here(provider(), blobs), 4u);
+  EXPECT_EQ(Here(renter(), blobs), 4u);
+  world.RunFor(40'000);
+  EXPECT_EQ(Here(provider(), blobs), 0u);
+  EXPECT_EQ(Here(renter(), blobs), 0u);
+  // Nobody is served what is gone, and nobody's ledger minds.
+  ExpectValid(kProvider);
+  ExpectValid(kRenter);
+}
+
+TEST_F(Weeks, ABlobStaysForAsLongAsAnyJobHoldsIt) {
+  const std::vector<Digest> first = RunJob(id, {Bytes(1000, 1), Bytes(1000, 2)});
+  EndLease(id);
+  const Digest other = RentUntilMetering(Minutes(20));
+  const std::vector<Digest> second = RunJob(other, {Bytes(1000, 2), Bytes(1000, 3)});
+  world.RunFor(kWeek + 30'000);
+  ASSERT_EQ(ProvidersLease(other).state, LeaseState::kMetering);
+  for (Peer* peer : {&provider(), &renter()}) {
+    EXPECT_EQ(Here(*peer, second), 4u);
+    EXPECT_EQ(Here(*peer, first), 1u);
+  }
+  EndLease(other);
+  world.RunFor(kWeek + 30'000);
+  EXPECT_EQ(Here(provider(), second), 0u);
+}
+
+TEST_F(Weeks, ARestartKnowsWhatIsStillHeldAndWhatIsNot) {
+  const std::vector<Digest> blobs = RunJob(id, {Bytes(1000, 1)});
+  EndLease(id);
+  world.Restart(kProvider);
+  EXPECT_EQ(Here(provider(), blobs), 3u);
+  world.RunFor(kWeek - 60'000);
+  world.Restart(kProvider);
+  EXPECT_EQ(Here(provider(), blobs), 3u);
+  // Until an entry says that it was up when that fell due.
+  world.RunFor(4 * 60'000);
+  EXPECT_EQ(Here(provider(), blobs), 0u);
+  // As where the node died between its decision and the disk.
+  const BlobRef again = provider().blobs.Put(Bytes(1000, 1));
+  world.Restart(kProvider);
+  world.RunFor(1000);
+  EXPECT_EQ(Here(provider(), {again.digest}), 0u);
+}
+
+// R4: nobody could fetch it meanwhile.
+TEST_F(Weeks, WhatFellDueWhileTheNodeWasDownIsKeptForAsLongAgain) {
+  const std::vector<Digest> blobs = RunJob(id, {Bytes(1000, 1)});
+  EndLease(id);
+  world.away = kWeek + 60'000;
+  world.Restart(kProvider);
+  world.RunFor(kWeek + 70'000);
+  ASSERT_TRUE(provider().up());
+  EXPECT_EQ(Here(provider(), blobs), 3u);
+  world.RunFor(kWeek);
+  EXPECT_EQ(Here(provider(), blobs), 0u);
+}
+
+// One batch of the loop: it was let go, and then a job came that needs it.
+TEST_F(Weeks, WhatALaterStepOfTheBatchHoldsIsNotRemoved) {
+  const std::vector<Digest> blobs = RunJob(id, {Bytes(1000, 1)});
+  node::Effects effects;
+  for (const Digest& blob : blobs) effects.work.push_back(node::RemoveBlob{.blob = blob});
+  std::vector<node::Event> follow;
+  EXPECT_TRUE(provider().runner->Run(std::move(effects), follow));
+  EXPECT_EQ(Here(provider(), blobs), 3u);
 }
 
 TEST_F(HostileLeases, AJobWhoseBlobsAreRefusedFailsAndHoldsNobodyUp) {
