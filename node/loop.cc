@@ -174,7 +174,7 @@ Status Loop::Run(Effects begun) {
     Gather();
     RETURN_IF_ERROR(Carry(StepBatch()));
   }
-  return Ok();
+  return Carry(parts_.agent.End(now_));
 }
 
 }  // namespace souk::node

@@ -154,6 +154,13 @@ Effects Agent::Step(const Event& event, Now now) {
   return Finish(turn);
 }
 
+Effects Agent::End(Now now) {
+  CHECK(opened_);
+  Turn turn = MakeTurn(now);
+  if (may_sign_ && settings_.provider.enabled) provider_.WithdrawOffers(turn);
+  return Finish(turn);
+}
+
 void Agent::On(Turn& turn, const Event& event) {
   if (const auto* document = std::get_if<DocumentArrived>(&event))
     return OnDocument(turn, *document);

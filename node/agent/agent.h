@@ -28,6 +28,8 @@ class Agent : private Folder {
   // `may_sign`: the log is new, confirmed, or alone. To be called once, before the first Step.
   Effects Begin(Now now, bool may_sign);
   Effects Step(const Event& event, Now now);
+  // The owner stops the node: what it still has to say. Nothing is stepped after it.
+  Effects End(Now now);
 
   // For the owner's read-only questions, between steps.
   const Settings& settings() const { return settings_; }

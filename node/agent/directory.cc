@@ -290,7 +290,13 @@ void Directory::Publish(Turn& turn, const DocumentRef& document,
   const Result<bool> accepted = Accept(document, turn.now());
   self_ = self;
   if (!accepted || !*accepted) return;
-  for (const ConnectionId connection : everyone) TellHave(turn, connection, {document->id()});
+  for (const ConnectionId connection : everyone) {
+    if (document->kind() == Kind::kWithdrawal) {
+      turn.TellConnection(connection, turn.Sign(Bundle{.count = 1}), {document});
+    } else {
+      TellHave(turn, connection, {document->id()});
+    }
+  }
 }
 
 void Directory::RunTimers(Turn& turn, const Connections& connections) {

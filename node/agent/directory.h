@@ -62,7 +62,8 @@ class Directory {
   // To all but the connection that brought it.
   static void Announce(Turn& turn, const std::vector<Digest>& news, ConnectionId from,
                        const std::vector<ConnectionId>& everyone);
-  // This node's own news.
+  // This node's own news. A withdrawal goes out whole: who withdraws may be about to go, and would
+  // answer no want.
   void Publish(Turn& turn, const DocumentRef& document, const std::vector<ConnectionId>& everyone);
   void RunTimers(Turn& turn, const Connections& connections);
 

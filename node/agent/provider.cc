@@ -86,6 +86,14 @@ void Provider::FundDevices(Turn& turn) {
   if (!transfers.empty()) turn.Append(Published{.transfers = std::move(transfers)}, {});
 }
 
+void Provider::WithdrawOffers(Turn& turn) {
+  if (own_offers_.empty()) return;
+  const DocumentRef withdrawal =
+      turn.Sign(Withdrawal{.sequence = offer_sequence_, .issued = turn.now(), .peer = turn.self()});
+  turn.Append(Published{}, {withdrawal});
+  turn.Publish(withdrawal);
+}
+
 void Provider::PublishOffers(Turn& turn) {
   const ProviderSettings& mine = turn.settings().provider;
   std::erase_if(own_offers_,
@@ -97,12 +105,7 @@ void Provider::PublishOffers(Turn& turn) {
   const bool altered = std::any_of(own_offers_.begin(), own_offers_.end(), [&](const auto& item) {
     return !wanted.contains(Terms(item.second.offer));
   });
-  if (altered) {
-    const DocumentRef withdrawal = turn.Sign(
-        Withdrawal{.sequence = offer_sequence_, .issued = turn.now(), .peer = turn.self()});
-    turn.Append(Published{}, {withdrawal});
-    turn.Publish(withdrawal);
-  }
+  if (altered) WithdrawOffers(turn);
   for (Offer offer : current) {
     offer.sequence = offer_sequence_ + 1;
     offer.issued = turn.now();

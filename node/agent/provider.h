@@ -68,6 +68,8 @@ class Provider {
   // After a restart, and once when the log opens: publishes offers, asks what is open.
   void Start(Turn& turn);
   void RunTimers(Turn& turn);
+  // Until the next start, or PublishOffers: nobody is to order here.
+  void WithdrawOffers(Turn& turn);
 
   void OnOrder(Turn& turn, const From& from);
   void OnCommit(Turn& turn, const From& from);

@@ -1112,6 +1112,34 @@ TEST_F(HostileOrders, OnADrainingProvider) {
   EXPECT_EQ(Try(stranger, order), RefusalCode::kDraining);
 }
 
+TEST_F(Market, AStoppedProviderOffersNothingUntilItIsBack) {
+  const Digest lease = RentUntilMetering();
+  const auto offers = [&] {
+    return renter().agent->directory().LiveOffers(Time{1'700'000'000'000 + world.now()});
+  };
+  ASSERT_EQ(offers().size(), 1u);
+  const uint64_t before = offers()[0].offer.sequence;
+  std::vector<node::Event> follow;
+  const Now now{.wall = Time{1'700'000'000'000 + world.now()},
+                .monotonic = Millis(world.now() - provider().started_at)};
+  ASSERT_TRUE(provider().runner->Run(provider().agent->End(now), follow));
+  // It answers nobody any more.
+  world.tap = [](int from, int to, const node::Frames&) {
+    return from != kProvider && to != kProvider;
+  };
+  world.RunFor(200);
+  EXPECT_TRUE(offers().empty());
+  EXPECT_TRUE(book().agent->directory().LiveOffers(Time{1'700'000'000'000 + world.now()}).empty());
+  world.tap = {};
+  world.Restart(kProvider);
+  ASSERT_EQ(offers().size(), 1u);
+  EXPECT_GT(offers()[0].offer.sequence, before);
+  // Its leases go on.
+  world.RunFor(5000);
+  EXPECT_EQ(RentersLease(lease).phase, node::Renter::Phase::kMetering);
+  ExpectValid(kProvider);
+}
+
 TEST_F(Market, ADrainedProviderStaysSoOverARestart) {
   Command(kProvider, node::DrainCommand{true});
   world.Restart(kProvider);
