@@ -145,7 +145,10 @@ Effects Agent::Step(const Event& event, Now now) {
   RunTimers(turn);
   On(turn, event);
   if (may_sign_) {
-    if (settings_.provider.enabled) provider_.FetchBlobs(turn, blobs_);
+    if (settings_.provider.enabled) {
+      provider_.FetchBlobs(turn, blobs_);
+      provider_.OfferWhatIsFree(turn);
+    }
     if (settings_.renter.enabled) renter_.RunTimers(turn, blobs_);
     blobs_.RunTimers(turn);
     holds_.RunTimers(turn);

@@ -48,7 +48,10 @@ class Directory {
   const KnownOffer* FindOffer(const Digest& id, Time now) const;
   // Was it known and withdrawn or replaced?
   bool WasWithdrawn(const Digest& id) const { return gone_.contains(id); }
+  // Those with slices to let.
   std::vector<OfferView> LiveOffers(Time now) const;
+  // What one peer offers, leased out or not.
+  std::vector<Offer> OffersOf(const PeerId& peer, Time now) const;
   std::vector<KnownCard> Cards() const;
   std::string NameOf(const PeerId& peer) const;
 

@@ -10,9 +10,10 @@
 namespace souk::node {
 namespace {
 
-// Everything an offer says but when it was said.
+// Everything an offer says but when it was said, and how much was free then.
 Bytes Terms(Offer offer) {
   offer.sequence = 1;
+  offer.slices = 1;
   offer.issued = offer.expires = limits::kEarliest;
   return EncodePayload(offer);
 }
@@ -50,7 +51,7 @@ std::vector<Offer> Provider::CurrentOffers(const Settings& settings, const PeerI
     offer.architecture = device.architecture;
     offer.memory_bytes = device.memory_bytes;
     offer.count += 1;
-    offer.slices += device.slices;
+    offer.slices += FreeSlices(device);
     offer.driver = device.driver;
     offer.cuda_version = device.cuda_version;
     offer.newest_ptx = device.newest_ptx;
@@ -94,10 +95,42 @@ void Provider::WithdrawOffers(Turn& turn) {
   turn.Publish(withdrawal);
 }
 
-void Provider::PublishOffers(Turn& turn) {
-  const ProviderSettings& mine = turn.settings().provider;
+uint32_t Provider::FreeSlices(const DeviceForRent& device) const {
+  const auto free = book_.Find(ledger::DeviceAccountId(device.uuid)).Available();
+  return static_cast<uint32_t>(std::clamp<ledger::Amount>(free, 0, device.slices));
+}
+
+const Offer* Provider::NewestLike(const Offer& offer) const {
+  const Offer* newest = nullptr;
+  for (const auto& [id, own] : own_offers_) {
+    if (own.offer.device_kind != offer.device_kind || own.offer.model != offer.model) continue;
+    if (newest == nullptr || own.offer.sequence > newest->sequence) newest = &own.offer;
+  }
+  return newest;
+}
+
+void Provider::ForgetOldOffers(Time now) {
+  std::erase_if(own_offers_, [&](const auto& item) { return item.second.offer.expires <= now; });
+  if (own_offers_.size() <= kOwnOffers) return;
+  std::vector<uint64_t> sequences;
+  for (const auto& [id, own] : own_offers_) sequences.push_back(own.offer.sequence);
+  const auto oldest = sequences.end() - static_cast<long>(kOwnOffers);
+  std::nth_element(sequences.begin(), oldest, sequences.end());
   std::erase_if(own_offers_,
-                [&](const auto& item) { return item.second.offer.expires <= turn.now(); });
+                [&](const auto& item) { return item.second.offer.sequence < *oldest; });
+}
+
+void Provider::PublishOffer(Turn& turn, Offer offer) {
+  offer.sequence = offer_sequence_ + 1;
+  offer.issued = turn.now();
+  offer.expires = turn.now() + turn.settings().provider.offer_life;
+  const DocumentRef document = turn.Sign(offer);
+  turn.Append(Published{}, {document});
+  turn.Publish(document);
+}
+
+void Provider::PublishOffers(Turn& turn) {
+  ForgetOldOffers(turn.now());
   const std::vector<Offer> current =
       draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings(), turn.self());
   std::set<Bytes> wanted;
@@ -106,15 +139,23 @@ void Provider::PublishOffers(Turn& turn) {
     return !wanted.contains(Terms(item.second.offer));
   });
   if (altered) WithdrawOffers(turn);
-  for (Offer offer : current) {
-    offer.sequence = offer_sequence_ + 1;
-    offer.issued = turn.now();
-    offer.expires = turn.now() + mine.offer_life;
-    const DocumentRef document = turn.Sign(offer);
-    turn.Append(Published{}, {document});
-    turn.Publish(document);
+  for (const Offer& offer : current) PublishOffer(turn, offer);
+  republish_at_ = turn.now() + Millis(turn.settings().provider.offer_life.ms / 2);
+  next_news_ = turn.monotonic() + kNewsEvery;
+  slices_moved_ = false;
+}
+
+void Provider::OfferWhatIsFree(Turn& turn) {
+  if (!slices_moved_ || turn.monotonic() < next_news_) return;
+  slices_moved_ = false;
+  if (draining_) return;
+  ForgetOldOffers(turn.now());
+  for (const Offer& offer : CurrentOffers(turn.settings(), turn.self())) {
+    const Offer* newest = NewestLike(offer);
+    if (newest == nullptr || newest->slices == offer.slices) continue;
+    PublishOffer(turn, offer);
+    next_news_ = turn.monotonic() + kNewsEvery;
   }
-  republish_at_ = turn.now() + Millis(mine.offer_life.ms / 2);
 }
 
 void Provider::Start(Turn& turn) {

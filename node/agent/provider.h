@@ -18,6 +18,12 @@ namespace souk::node {
 // (4) a lease's best voucher only grows, and is durable before it is acknowledged.
 class Provider {
  public:
+  // Leases come and go by the orders of others: they make this node gossip, and its log grow, no
+  // more often than this.
+  static constexpr Duration kNewsEvery = Seconds(1);
+  // Versions of offers on which an order is still taken: those of the last minutes at least.
+  static constexpr size_t kOwnOffers = 512;
+
   Provider();
 
   struct Lease {
@@ -86,6 +92,9 @@ class Provider {
   void OnJobProgressed(Turn& turn, const JobProgressed& event);
   void OnJobEnded(Turn& turn, const JobEnded& event);
   void OnDrain(Turn& turn, bool drain);
+  // Slices were leased or came back: says so in a new version of the offer. Earlier versions stay
+  // good, so that no order on its way fails by this. Called every turn.
+  void OfferWhatIsFree(Turn& turn);
   // Fetches what jobs wait for; called every turn.
   void FetchBlobs(Turn& turn, Blobs& blobs);
   // Whether the peer may read the blob as part of this job.
@@ -114,6 +123,10 @@ class Provider {
   static bool HasRoom(const Lease& lease, const std::vector<BlobRef>& blobs, uint64_t most);
   std::vector<Offer> CurrentOffers(const Settings& settings, const PeerId& self) const;
   void PublishOffers(Turn& turn);
+  void PublishOffer(Turn& turn, Offer offer);
+  uint32_t FreeSlices(const DeviceForRent& device) const;
+  const Offer* NewestLike(const Offer& offer) const;
+  void ForgetOldOffers(Time now);
   void FundDevices(Turn& turn);
   bool CheckOrder(Turn& turn, const From& from, const Order& order) const;
   const DeviceForRent* FreeDevice(const Settings& settings, const Offer& offer,
@@ -150,7 +163,7 @@ class Provider {
     Offer offer = {};
     DocumentRef document = {};
   };
-  std::map<Digest, OwnOffer> own_offers_ = {};  // not withdrawn; expired ones are dropped
+  std::map<Digest, OwnOffer> own_offers_ = {};  // not withdrawn; expired and old ones are dropped
   std::set<Digest> withdrawn_ = {};
   DocumentRef withdrawal_ = {};  // the newest
   // Not in the ledger.
@@ -161,7 +174,9 @@ class Provider {
   std::map<Digest, Digest> book_asks_ = {};           // show, post or void document, lease
   // What this role has published in this run; gossip starts empty.
   Time republish_at_ = {};
-  bool draining_ = false;  // remembered: drained nodes stay so over a restart
+  Duration next_news_ = {};    // monotonic
+  bool slices_moved_ = false;  // since the offers said how many are free
+  bool draining_ = false;      // remembered: drained nodes stay so over a restart
 };
 
 }  // namespace souk::node

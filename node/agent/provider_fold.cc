@@ -53,6 +53,7 @@ void Provider::Fold(const Entry& entry) {
   if (published == nullptr) return;
   for (const TransferRecord& record : published->transfers) {
     CHECK(book_.Fold(record, entry.time).has_value());
+    slices_moved_ = true;
     if (record.kind == TransferRecord::Kind::kVoid) leases_.at(record.pending).reserved = false;
   }
   for (const Bytes& envelope : entry.documents) {
@@ -112,8 +113,10 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
   const auto it = leases_.find(step.lease);
   if (it == leases_.end()) return;
   Lease& lease = it->second;
-  for (const TransferRecord& record : step.transfers)
+  for (const TransferRecord& record : step.transfers) {
     CHECK(book_.Fold(record, entry.time).has_value());
+    slices_moved_ = true;
+  }
   for (const Bytes& envelope : entry.documents) {
     const DocumentRef document = Trusted(envelope);
     if (document->kind() == Kind::kCommit) {

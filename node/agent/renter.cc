@@ -287,6 +287,17 @@ void Renter::PayUpTo(Turn& turn, Lease& lease, Credits amount) {
   SendVoucher(turn, lease);
 }
 
+// The offer is replaced as soon as its slices are leased. After a restart the shortest that its
+// provider offers is meant, and until one is heard of, the first: more vouchers, and less at risk.
+Duration Renter::LongestInterval(const Turn& turn, const Lease& lease) const {
+  if (lease.longest_interval) return *lease.longest_interval;
+  std::optional<Duration> shortest;
+  for (const Offer& offer : turn.directory().OffersOf(lease.order.provider, turn.now())) {
+    shortest = std::min(shortest.value_or(offer.longest_interval), offer.longest_interval);
+  }
+  return shortest.value_or(limits::kFirstInterval);
+}
+
 // One interval ahead (R6): the first covers 1 s, each next one twice the last, up to the offer's.
 void Renter::PayInterval(Turn& turn, Lease& lease) {
   // A provider that is silent, or down, gets one interval and no more. After a restart the last
@@ -296,8 +307,7 @@ void Renter::PayInterval(Turn& turn, Lease& lease) {
   const Duration elapsed = std::max(Duration{}, turn.now() - lease.ready);
   // Half of the last interval is left for the voucher to arrive.
   if (lease.best.micro > 0 && elapsed + Millis(lease.interval.ms / 2) < covered) return;
-  const auto* offer = turn.directory().FindOffer(lease.order.offer, Time{});
-  const Duration longest = offer != nullptr ? offer->offer.longest_interval : Seconds(60);
+  const Duration longest = LongestInterval(turn, lease);
   const Duration next =
       lease.interval.ms == 0
           ? limits::kFirstInterval

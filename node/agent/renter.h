@@ -48,7 +48,9 @@ class Renter {
     uint64_t provider_number = 0;  // of the provider's
     Credits best = {};             // highest voucher given
     Duration interval = {};        // the last one paid for
-    Time ready = {};               // our log time when it was
+    // The offer's, in the run that ordered on it: not in the ledger.
+    std::optional<Duration> longest_interval = {};
+    Time ready = {};  // our log time when it was
     Time end = {};
     Time released = {};  // our log time when we let it go
     Credits due = {};    // as the close says, or less where we dispute it
@@ -132,6 +134,7 @@ class Renter {
   void SendVoucher(Turn& turn, Lease& lease);
   Credits OwnDue(const Lease& lease, Time now, Duration ahead) const;
   void PayInterval(Turn& turn, Lease& lease);
+  Duration LongestInterval(const Turn& turn, const Lease& lease) const;
   void Release(Turn& turn, Lease& lease);
   void Withdraw(Turn& turn, Lease& lease);
   bool OnJobReply(Turn& turn, const From& from, const Digest& re);

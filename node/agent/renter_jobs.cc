@@ -79,6 +79,7 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
                                             .issued = turn.now(),
                                             .expires = expires});
   turn.Append(Ordered{.lease = order->id()}, {escrow, order});
+  leases_.at(order->id()).longest_interval = offer.longest_interval;
   turn.Answer({.command = command, .id = order->id()});
   Pursue(turn, order->id());
 }

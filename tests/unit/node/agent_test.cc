@@ -37,9 +37,12 @@ class Market : public testing::Test {
     Command(by, node::IssueCommand{renter().identity.AccountKey(id).public_key(), Credits{amount},
                                    "paid outside " + std::to_string(commands)});
   }
+  // As the renter sees them.
+  std::vector<OfferView> LiveOffers() {
+    return renter().agent->directory().LiveOffers(Time{1'700'000'000'000 + world.now()});
+  }
   OfferView Offer() {
-    const auto offers = renter().agent->directory().LiveOffers(
-        renter().agent->LogTime({.wall = {}, .monotonic = Millis(world.now())}));
+    const auto offers = LiveOffers();
     EXPECT_EQ(offers.size(), 1u);
     return offers.at(0);
   }
@@ -460,14 +463,63 @@ TEST_F(Market, OnlyWhoMetAnEarlierRunConfirmsALog) {
 }
 
 TEST_F(Market, AFullDeviceRefusesTheNextOrder) {
+  // Who has not heard that all is leased orders on what was offered before.
+  world.tap = [](int from, int to, const node::Frames& frames) {
+    const Kind kind = (*Document::Open(*frames[0]))->kind();
+    return to != kRenter || (kind != Kind::kHave && kind != Kind::kBundle) || from < 0;
+  };
   Rent(Seconds(300));
   world.RunFor(4000);
   Rent(Seconds(300));
   world.RunFor(4000);
+  EXPECT_EQ(provider().agent->provider().leases().size(), 2u);
   Rent(Seconds(300));
   world.RunFor(4000);
   EXPECT_EQ(LastLease().phase, node::Renter::Phase::kLost);
   EXPECT_NE(LastLease().sentence.find("every slice"), std::string::npos) << LastLease().sentence;
+}
+
+TEST_F(Market, AnOfferSaysHowManySlicesAreFree) {
+  EXPECT_EQ(Offer().offer.slices, 2u);
+  const Digest first = RentUntilMetering(Minutes(5));
+  EXPECT_EQ(Offer().offer.slices, 1u);
+  RentUntilMetering(Minutes(5));
+  EXPECT_TRUE(LiveOffers().empty());
+  // Still so where it is published anew, and after a restart.
+  world.RunFor(provider().settings.provider.offer_life.ms / 2);
+  EXPECT_TRUE(LiveOffers().empty());
+  world.Restart(kProvider);
+  EXPECT_TRUE(LiveOffers().empty());
+  Command(kRenter, node::ReleaseCommand{first});
+  world.RunFor(5000);
+  EXPECT_EQ(Offer().offer.slices, 1u);
+  ExpectValid(kProvider);
+  ExpectValid(kRenter);
+}
+
+// R6: the renter's exposure is the interval of the offer that it took.
+TEST_F(Market, AnIntervalGrowsNoLongerThanTheReplacedOfferSays) {
+  const Digest id = RentUntilMetering(Minutes(5));
+  world.RunFor(90'000);
+  EXPECT_EQ(RentersLease(id).interval, provider().settings.provider.longest_interval);
+  world.Restart(kRenter);
+  world.RunFor(60'000);
+  EXPECT_EQ(RentersLease(id).interval, provider().settings.provider.longest_interval);
+}
+
+TEST_F(Market, AtMostOneVersionOfAnOfferASecond) {
+  const uint64_t before = Offer().offer.sequence;
+  const int64_t since = world.now();
+  for (int i = 0; i < 20; ++i) {
+    if (!LiveOffers().empty()) Rent(Seconds(60));
+    world.RunFor(150);
+    Command(kRenter, node::ReleaseCommand{LastLease().id});
+    world.RunFor(150);
+  }
+  world.RunFor(3000);
+  EXPECT_EQ(Offer().offer.slices, 2u);
+  EXPECT_LE(Offer().offer.sequence - before,
+            static_cast<uint64_t>((world.now() - since) / 1000) + 2);
 }
 
 TEST_F(Market, AnEmptyAccountCannotRent) {
@@ -1114,11 +1166,8 @@ TEST_F(HostileOrders, OnADrainingProvider) {
 
 TEST_F(Market, AStoppedProviderOffersNothingUntilItIsBack) {
   const Digest lease = RentUntilMetering();
-  const auto offers = [&] {
-    return renter().agent->directory().LiveOffers(Time{1'700'000'000'000 + world.now()});
-  };
-  ASSERT_EQ(offers().size(), 1u);
-  const uint64_t before = offers()[0].offer.sequence;
+  ASSERT_EQ(LiveOffers().size(), 1u);
+  const uint64_t before = LiveOffers()[0].offer.sequence;
   std::vector<node::Event> follow;
   const Now now{.wall = Time{1'700'000'000'000 + world.now()},
                 .monotonic = Millis(world.now() - provider().started_at)};
@@ -1128,12 +1177,12 @@ TEST_F(Market, AStoppedProviderOffersNothingUntilItIsBack) {
     return from != kProvider && to != kProvider;
   };
   world.RunFor(200);
-  EXPECT_TRUE(offers().empty());
+  EXPECT_TRUE(LiveOffers().empty());
   EXPECT_TRUE(book().agent->directory().LiveOffers(Time{1'700'000'000'000 + world.now()}).empty());
   world.tap = {};
   world.Restart(kProvider);
-  ASSERT_EQ(offers().size(), 1u);
-  EXPECT_GT(offers()[0].offer.sequence, before);
+  ASSERT_EQ(LiveOffers().size(), 1u);
+  EXPECT_GT(LiveOffers()[0].offer.sequence, before);
   // Its leases go on.
   world.RunFor(5000);
   EXPECT_EQ(RentersLease(lease).phase, node::Renter::Phase::kMetering);
