@@ -289,7 +289,18 @@ void Provider::AskBook(Turn& turn, const Digest& id) {
   }
   if (!ask) return;
   book_asks_[ask->id()] = id;
-  turn.Ask(lease.order.book, ask);
+  // Whether a post was taken before the escrow's end is to be known after it too.
+  const Time ends = lease.escrow_ends + limits::kMaxSkew * 2;
+  turn.Ask(lease.order.book, ask, {.until = ends, .even_after = ask->kind() == Kind::kPost});
+}
+
+// A book that is gone: past its timeout the escrow is the renter's again by the book's own rules,
+// where this node has posted nothing.
+void Provider::TryGiveUp(Turn& turn, const Digest& id) {
+  const Lease& lease = leases_.at(id);
+  if (lease.settled || turn.now() < lease.escrow_ends + limits::kMaxSkew * 2) return;
+  if (lease.shown && std::min(lease.best, lease.due).micro > 0) return;
+  turn.Append(Settled{.lease = id, .escrow = lease.order.escrow}, {});
 }
 
 void Provider::OnBookReply(Turn& turn, const From& from, const Digest& id, const Entry& entry) {
@@ -572,9 +583,10 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
     case LeaseState::kClosing:
       if (now >= lease.settle_at) TrySettle(turn, id, /*expired=*/true);
       return;
+    case LeaseState::kClosed:
+      return TryGiveUp(turn, id);
     case LeaseState::kDraining:
     case LeaseState::kNone:
-    case LeaseState::kClosed:
       return;
   }
 }

@@ -43,6 +43,7 @@ class Provider {
     bool reserved = false;  // its slices are held in the device book
     bool shown = false;     // the book has seen the acceptance (remembered)
     Time accept_by = {};    // until then the book must have, on its own log's clock
+    Time escrow_ends = {};  // its timeout, on the book's clock
     Credits best = {};
     Time commit_by = {}, ready_by = {}, settle_at = {}, end = {};
     std::optional<Time> metering_since = {};  // of the running span
@@ -136,6 +137,7 @@ class Provider {
               const ProvenEntry& proven);
   void OnBookReply(Turn& turn, const From& from, const Digest& lease, const Entry& entry);
   void LoseEscrow(Turn& turn, const Digest& lease);
+  void TryGiveUp(Turn& turn, const Digest& lease);
   Lease* FindFor(Turn& turn, const From& from, const Digest& lease);
   bool CheckNumber(Turn& turn, const From& from, const Lease& lease, uint64_t number) const;
   void Step(Turn& turn, const Digest& lease, LeaseEvent event, CloseReason reason,
@@ -155,9 +157,9 @@ class Provider {
   std::map<Digest, Lease> leases_ = {};
   std::set<Digest> open_leases_ = {};  // not closed, or not settled with the book
   std::map<Digest, JobState> jobs_ = {};
-  std::set<Digest> open_jobs_ = {};         // not finished
-  std::map<Digest, Digest> escrows_ = {};   // escrow, lease
-  std::map<Digest, Time> accept_bys_ = {};  // of escrows seen whose lease is not accepted yet
+  std::set<Digest> open_jobs_ = {};             // not finished
+  std::map<Digest, Digest> escrows_ = {};       // escrow, lease
+  std::map<Digest, Escrow> escrows_seen_ = {};  // of leases that are not accepted yet
   uint64_t offer_sequence_ = 0;
   struct OwnOffer {
     Offer offer = {};

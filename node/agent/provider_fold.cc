@@ -46,7 +46,7 @@ void Provider::Fold(const Entry& entry) {
   if (const auto* seen = std::get_if<EscrowSeen>(&entry.outcome)) {
     // A renter's log has the same, without the escrow.
     if (entry.documents.empty()) return;
-    accept_bys_[seen->lease] = Content<Escrow>(Trusted(entry.documents[0])).accept_by;
+    escrows_seen_[seen->lease] = Content<Escrow>(Trusted(entry.documents[0]));
     return;
   }
   const auto* published = std::get_if<Published>(&entry.outcome);
@@ -102,9 +102,12 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
     lease.commit_by = lease.acceptance.commit_by;
     lease.ready_by = lease.acceptance.ready_by;
     lease.reserved = true;
-    const auto accept_by = accept_bys_.find(step.lease);
-    if (accept_by != accept_bys_.end()) lease.accept_by = accept_by->second;
-    accept_bys_.erase(step.lease);
+    const auto escrow = escrows_seen_.find(step.lease);
+    if (escrow != escrows_seen_.end()) {
+      lease.accept_by = escrow->second.accept_by;
+      lease.escrow_ends = escrow->second.timeout;
+      escrows_seen_.erase(escrow);
+    }
     // It was accepted on a live offer, so the offer is here.
     lease.grace = own_offers_.at(order.offer).offer.grace;
     escrows_[order.escrow] = step.lease;

@@ -64,7 +64,33 @@ void Renter::AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document) {
   lease.asked_in = lease.phase;
   lease.next_query = turn.monotonic() + kAskAgain;
   asks_[document->id()] = {lease.id, what};
-  turn.Ask(AskedOf(lease, what), std::move(document));
+  turn.Ask(AskedOf(lease, what), std::move(document), HowLong(lease, what));
+}
+
+AskFor Renter::HowLong(const Lease& lease, Ask what) {
+  // Nobody can hold us to a lease after that: without the acceptance, one would be over by then for
+  // want of a commit.
+  const Time over = lease.acceptance_document
+                        ? lease.acceptance.settle_by
+                        : lease.order.expires + limits::kMaxSkew + limits::kCommitWindow;
+  switch (what) {
+    case Ask::kEscrow:
+      // What was paid is only in the book.
+      return {.until = lease.escrow.timeout + limits::kMaxSkew * 2, .even_after = true};
+    case Ask::kOrder:
+      return {.until = lease.order.expires + limits::kMaxSkew};
+    case Ask::kCommit:
+    case Ask::kVoucher:
+    case Ask::kQuery:
+    case Ask::kRelease:
+      return {.until = over};
+  }
+  std::abort();
+}
+
+void Renter::TryGiveUp(Turn& turn, Lease& lease) {
+  if (lease.best.micro > 0 || turn.now() < lease.escrow.timeout + limits::kMaxSkew * 2) return;
+  RecordSettled(turn, lease, Credits{});
 }
 
 void Renter::Query(Turn& turn, Lease& lease, Duration every) {
@@ -105,9 +131,10 @@ void Renter::Pursue(Turn& turn, const Digest& id) {
   switch (lease.phase) {
     case Phase::kLost:
       // Withdrawn: a provider that has accepted frees its slices at once.
-      if (lease.release_document && lease.held && !lease.release_answered) {
+      if (lease.release_document && lease.held && !lease.release_answered &&
+          now < HowLong(lease, Ask::kRelease).until) {
         asks_[lease.release_document->id()] = {id, Ask::kRelease};
-        turn.Ask(lease.order.provider, lease.release_document);
+        turn.Ask(lease.order.provider, lease.release_document, HowLong(lease, Ask::kRelease));
       }
       // The question is the escrow itself: the book must not hold it because of that.
       if (!lease.held && now < lease.escrow.accept_by) return;
@@ -117,7 +144,7 @@ void Renter::Pursue(Turn& turn, const Digest& id) {
       if (!Asked(turn, lease)) {
         AskNow(turn, lease, Ask::kEscrow, CarryOf(turn, lease.escrow_document));
       }
-      return;
+      return TryGiveUp(turn, lease);
     case Phase::kOrdering:
       if (!Asked(turn, lease)) AskNow(turn, lease, Ask::kOrder, lease.order_document);
       return;
@@ -274,7 +301,7 @@ void Renter::SendVoucher(Turn& turn, Lease& lease) {
   if (lease.voucher_carry) turn.Settle(lease.voucher_carry->id());
   lease.voucher_carry = CarryOf(turn, lease.voucher_document);
   asks_[lease.voucher_carry->id()] = {lease.id, Ask::kVoucher};
-  turn.Ask(lease.order.provider, lease.voucher_carry);
+  turn.Ask(lease.order.provider, lease.voucher_carry, HowLong(lease, Ask::kVoucher));
 }
 
 void Renter::PayUpTo(Turn& turn, Lease& lease, Credits amount) {
@@ -442,11 +469,11 @@ void Renter::OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& do
 bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
   const auto balance = balance_asks_.find(reply.re);
   if (balance != balance_asks_.end()) {
-    if (balance->second.second != from.peer || from.event->carried.size() != 1) return true;
+    if (balance->second.book != from.peer || from.event->carried.size() != 1) return true;
     const auto statement = Decode<Statement>(*from.event->carried[0]);
     if (!statement || from.event->carried[0]->signer() != from.peer) return true;
     turn.Settle(reply.re);
-    turn.Answer({.command = balance->second.first, .statement = *statement});
+    turn.Answer({.command = balance->second.command, .statement = *statement});
     balance_asks_.erase(balance);
     return true;
   }
@@ -504,6 +531,7 @@ void Renter::RunTimers(Turn& turn, Blobs& blobs) {
   const std::set<Digest> open = open_leases_;
   for (const Digest& id : open) Pursue(turn, id);
   PursueJobs(turn, blobs);
+  EndBalanceAsks(turn);
 }
 
 }  // namespace souk::node

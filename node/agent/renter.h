@@ -118,6 +118,10 @@ class Renter {
   // True where this phase's question is out, or was answered a moment ago.
   bool Asked(Turn& turn, const Lease& lease) const;
   void AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document);
+  // How long the answer can matter.
+  static AskFor HowLong(const Lease& lease, Ask what);
+  // The book is gone, and owes nobody anything: this side gave nothing away.
+  void TryGiveUp(Turn& turn, Lease& lease);
   void Query(Turn& turn, Lease& lease, Duration every);
   Digest CommitNonce(Turn& turn, const Lease& lease) const;
   void Lose(Turn& turn, Lease& lease, std::string sentence);
@@ -137,6 +141,7 @@ class Renter {
   Duration LongestInterval(const Turn& turn, const Lease& lease) const;
   void Release(Turn& turn, Lease& lease);
   void Withdraw(Turn& turn, Lease& lease);
+  void EndBalanceAsks(Turn& turn);
   bool OnJobReply(Turn& turn, const From& from, const Digest& re);
   bool OnJobRefusal(Turn& turn, const From& from, const Refusal& refusal, bool passing);
 
@@ -146,9 +151,14 @@ class Renter {
   std::set<Digest> open_jobs_ = {};  // not fetched
   uint64_t orders_made_ = 0;
   // Not in the ledger: what is being asked for, and what the answer is for.
-  std::map<Digest, OpenAsk> asks_ = {};                              // document
-  std::map<Digest, Digest> job_asks_ = {};                           // document, job
-  std::map<Digest, std::pair<uint64_t, PeerId>> balance_asks_ = {};  // document, command
+  std::map<Digest, OpenAsk> asks_ = {};     // document
+  std::map<Digest, Digest> job_asks_ = {};  // document, job
+  struct BalanceAsk {
+    uint64_t command = 0;
+    PeerId book = {};
+    Time until = {};
+  };
+  std::map<Digest, BalanceAsk> balance_asks_ = {};  // by document
 };
 
 }  // namespace souk::node
