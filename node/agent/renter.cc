@@ -7,6 +7,7 @@
 #include "ledger/node_book.h"
 #include "node/agent/directory.h"
 #include "protocol/base/check.h"
+#include "protocol/lease_terms.h"
 
 namespace souk::node {
 namespace {
@@ -266,14 +267,13 @@ void Renter::OnCommitted(Turn& turn, const From& from, Lease& lease) {
       {lease.asking});
 }
 
-// What is recorded here and in OnClose is what RenterAudit takes: a provider's document that breaks
-// its rules must not stand in this log.
+// What does not fit (lease_terms.h), here and in OnClose, must not stand in this log: its auditor
+// asks the same.
 void Renter::OnReady(Turn& turn, Lease& lease, const DocumentRef& document) {
   if (lease.phase != Phase::kWaiting || document->signer() != lease.order.provider) return;
   const auto ready = Decode<Ready>(*document);
   if (!ready || ready->lease != lease.id) return;
-  if (ready->commit != lease.commit || ready->end != ready->ready + lease.order.duration ||
-      ready->number <= lease.provider_number) {
+  if (FindMisfit(*ready, lease.order, lease.commit, lease.provider_number)) {
     lease.sentence = "the provider's word that it is ready does not fit the order";
     return Release(turn, lease);
   }
@@ -371,8 +371,7 @@ void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
     // The acceptance's answer was lost, and commit_by has passed: there was no lease.
     return Lose(turn, lease, "the provider closed it before its acceptance arrived");
   }
-  const auto metered = AmountDue(lease.order.price, lease.order.slices, close->metered);
-  if (!metered || close->metered > lease.order.duration || close->number <= lease.provider_number) {
+  if (FindMisfit(*close, lease.order, lease.provider_number)) {
     lease.sentence = "the provider's close does not fit the order";
     if (MayRelease(lease.phase)) Release(turn, lease);
     return;
@@ -385,7 +384,7 @@ void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
     const Duration own = std::max(Duration{}, until - lease.ready);
     most = OwnDue(lease, lease.ready, Tolerated(own));
   }
-  const Credits due = std::min({close->due, *metered, most});
+  const Credits due = std::min(ClaimOf(*close, lease.order), most);
   LeaseEvent event = LeaseEvent::kEndReached;
   if (close->reason == CloseReason::kReleased || close->reason == CloseReason::kRenterWithdrew) {
     event = LeaseEvent::kReleased;
