@@ -55,7 +55,7 @@ class Provider {
     Credits due = {};           // set when closing
     bool settled = false;       // the book paid or returned the escrow
     // What its jobs have this node store: each blob once, at the largest size that was said.
-    std::map<Digest, uint64_t> stored = {};
+    std::map<Digest, uint64_t> stored = {};  // until it is closed
     uint64_t stored_bytes = 0;
     Credits paid = {};
   };

@@ -158,6 +158,8 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
     lease.due = step.due;
     lease.settle_at = entry.time + limits::kWindow;
   }
+  // No job comes any more.
+  if (lease.state == LeaseState::kClosed) lease.stored.clear();
   if (lease.state == LeaseState::kClosed && lease.settled) open_leases_.erase(lease.id);
 }
 
