@@ -65,6 +65,16 @@ TEST_F(Hostile, AnUnknownConnectionMayOnlySayHello) {
   ExpectUnchanged(size);
 }
 
+TEST_F(Hostile, WhoLacksTheAnswerToItsHelloGetsItAgain) {
+  Stranger stranger(world, kProvider, 1);
+  world.inbox.clear();
+  stranger.Send({stranger.Sign(Refusal{.code = RefusalCode::kNotBound, .sentence = "say hello"})});
+  ASSERT_FALSE(world.inbox.empty());
+  const auto hello = Decode<souk::Hello>(**Document::Open(*world.inbox[0][0]));
+  ASSERT_TRUE(hello);
+  EXPECT_TRUE(hello->answer);
+}
+
 TEST_F(Hostile, ACardWithAnotherCurveKeyDoesNotBind) {
   Stranger stranger(world, kProvider, 1, /*hello=*/false);
   stranger.Hello(renter().curve);
