@@ -139,13 +139,24 @@ void RenterAudit::OnReady(EntryCheck& check, Lease& lease, const LeaseStep& step
              "the ready is not signed by the order's provider");
   check.That(ready->lease == step.lease && !lease.ready, rules::kEvidence,
              "the ready is for another lease, or the second one");
-  check.That(ready->commit == lease.commit_id, rules::kEvidence, "the ready is for another commit");
-  check.That(ready->end == ready->ready + lease.order.duration, rules::kTerms,
-             "the lease's time is not the order's");
-  check.That(ready->number > lease.provider_number, rules::kNumbers,
-             "the provider used this number before");
+  CheckFits(check, FindMisfit(*ready, lease.order, lease.commit_id, lease.provider_number));
   lease.provider_number = std::max(lease.provider_number, ready->number);
   lease.ready = true;
+}
+
+void RenterAudit::CheckFits(EntryCheck& check, std::optional<Misfit> misfit) {
+  if (!misfit) return;
+  const auto fail = [&](const Rule& rule) { check.Fail(rule, MisfitSentence(*misfit)); };
+  switch (*misfit) {
+    case Misfit::kOtherCommit:
+      return fail(rules::kEvidence);
+    case Misfit::kOtherTimes:
+      return fail(rules::kTerms);
+    case Misfit::kTooLong:
+      return fail(rules::kDue);
+    case Misfit::kUsedNumber:
+      return fail(rules::kNumbers);
+  }
 }
 
 void RenterAudit::OnReleased(EntryCheck& check, Lease& lease, const LeaseStep& step) {
@@ -173,11 +184,9 @@ void RenterAudit::OnClose(EntryCheck& check, Lease& lease, const LeaseStep& step
   check.That(step.due <= close->due, rules::kDue,
              fmt::format("{} cr granted where {} cr are claimed", FormatCredits(step.due),
                          FormatCredits(close->due)));
-  const auto most = AmountDue(lease.order.price, lease.order.slices, close->metered);
-  check.That(close->metered <= lease.order.duration && most && step.due <= *most, rules::kDue,
+  check.That(step.due <= ClaimOf(*close, lease.order), rules::kDue,
              "what is granted is more than the metered time costs");
-  check.That(close->number > lease.provider_number, rules::kNumbers,
-             "the provider used this number before");
+  CheckFits(check, FindMisfit(*close, lease.order, lease.provider_number));
   lease.provider_number = std::max(lease.provider_number, close->number);
   lease.closed_by_provider = true;
   lease.due = step.due;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "ledger/audit_rules.h"
+#include "protocol/lease_terms.h"
 
 namespace souk::ledger {
 
@@ -60,6 +61,7 @@ class RenterAudit {
   void OnReady(EntryCheck& check, Lease& lease, const LeaseStep& step);
   void OnReleased(EntryCheck& check, Lease& lease, const LeaseStep& step);
   void OnClose(EntryCheck& check, Lease& lease, const LeaseStep& step);
+  static void CheckFits(EntryCheck& check, std::optional<Misfit> misfit);
   void CheckReceipt(EntryCheck& check, const Lease& lease, const JobState& job,
                     const JobStep& step);
 

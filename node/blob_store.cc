@@ -27,6 +27,15 @@ std::optional<uint64_t> SizeOf(const std::filesystem::path& path) {
   return static_cast<uint64_t>(info.st_size);
 }
 
+// False where it is not there.
+bool IsOlder(const std::filesystem::path& path, std::chrono::milliseconds than) {
+  struct stat info = {};
+  if (::lstat(path.c_str(), &info) != 0) return false;
+  const auto age = std::chrono::system_clock::now() -
+                   std::chrono::system_clock::from_time_t(info.st_mtim.tv_sec);
+  return age > than;
+}
+
 Status SyncFolder(const std::filesystem::path& folder) {
   const Descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir || ::fsync(dir.get()) != 0) return Error(Code::kIo, "syncing " + folder.string());
@@ -82,7 +91,9 @@ Result<std::unique_ptr<FileBlobStore>> FileBlobStore::Open(const std::filesystem
   RETURN_IF_ERROR(MakeFolder(dir / kBlobs));
   RETURN_IF_ERROR(MakeFolder(dir / kBlobs / kWhole));
   RETURN_IF_ERROR(MakeFolder(dir / kBlobs / kPartial));
-  return std::unique_ptr<FileBlobStore>(new FileBlobStore(dir, log));
+  auto store = std::unique_ptr<FileBlobStore>(new FileBlobStore(dir, log));
+  store->SweepPartials();
+  return store;
 }
 
 std::filesystem::path FileBlobStore::PathOf(const std::filesystem::path& dir, const Digest& blob) {
@@ -188,6 +199,28 @@ void FileBlobStore::Drop(const DropPartial& drop) {
   ::unlink(PartialPath(source).c_str());
 }
 
+void FileBlobStore::SweepPartials() const {
+  std::error_code error;
+  const std::chrono::milliseconds kept(limits::kKeepResults.ms);
+  for (const auto& file : std::filesystem::directory_iterator(dir_ / kBlobs / kPartial, error)) {
+    if (IsOlder(file.path(), kept)) ::unlink(file.path().c_str());
+  }
+}
+
+void FileBlobStore::Remove(const RemoveBlob& remove) {
+  const std::filesystem::path path = PathOf(remove.blob);
+  if (remove.even_new) {
+    ::unlink(path.c_str());
+    return;
+  }
+  if (!IsOlder(path, kNew)) return;
+  // Out of the way first: whoever finds it there in this moment, and makes it new, is seen.
+  const std::filesystem::path aside = dir_ / kBlobs / kPartial / remove.blob.Hex();
+  if (::rename(path.c_str(), aside.c_str()) != 0) return;
+  if (!IsOlder(aside, kNew)) (void)::link(aside.c_str(), path.c_str());
+  ::unlink(aside.c_str());
+}
+
 Result<bool> FileBlobStore::Complete(const Source& source) {
   const Digest& blob = source.first;
   Partial& partial = partials_.at(source);
@@ -217,8 +250,16 @@ Status FileBlobStore::TakeIn(const std::filesystem::path& dir, const std::filesy
     return Error(Code::kMismatch, path.string() + " has not the digest " + blob.ToString());
   }
   const std::filesystem::path to = PathOf(dir, blob);
-  // What is there already was checked when it came, and stays.
-  const auto named = [&] { return ::link(path.c_str(), to.c_str()) == 0 || errno == EEXIST; };
+  // What is there already was checked when it came, and stays: made new, so that nobody removes it
+  // before this job's receipt holds it. Where it was removed in between, the file itself goes in.
+  const auto named = [&] {
+    for (int i = 0; i < 3; ++i) {
+      if (::link(path.c_str(), to.c_str()) != 0 && errno != EEXIST) return false;
+      if (::utimensat(AT_FDCWD, to.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0) return true;
+      if (errno != ENOENT) return false;
+    }
+    return false;
+  };
   if (::fsync(file.get()) != 0 || !named()) {
     return Error(Code::kIo, ErrnoError("keeping " + path.string(), errno).message);
   }

@@ -3,6 +3,7 @@
 // with that key.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 
@@ -19,7 +20,12 @@ class FileBlobStore : public BlobStore {
   // Blobs on their way at once; each costs a descriptor and a hash's state.
   static constexpr size_t kPartials = 64;
 
-  // Makes the folders. `log` outlives the store; it answers Indexed.
+  // What was put here, or found here by one who would have put it, is as new as this: its job may
+  // still be on the way to the agent.
+  static constexpr std::chrono::hours kNew{1};
+
+  // Makes the folders, and forgets partial blobs that nobody went on with for a week. `log`
+  // outlives the store; it answers Indexed.
   static Result<std::unique_ptr<FileBlobStore>> Open(const std::filesystem::path& dir,
                                                      const ledger::Log& log);
   ~FileBlobStore() override;
@@ -34,11 +40,13 @@ class FileBlobStore : public BlobStore {
   // whole has another digest: it is thrown away. kIo: the disk failed.
   Result<bool> Write(const WriteChunk& chunk) override;
   void Drop(const DropPartial& drop) override;
+  void Remove(const RemoveBlob& remove) override;
 
   std::filesystem::path PathOf(const Digest& blob) const { return PathOf(dir_, blob); }
   static std::filesystem::path PathOf(const std::filesystem::path& dir, const Digest& blob);
 
-  // Checks a whole file against its digest and gives it a second name in the store, durably.
+  // Checks a whole file against its digest and gives it a second name in the store, durably and
+  // new.
   // Thread-safe, and the same again when it is repeated. The file must be on the same file system.
   static Status TakeIn(const std::filesystem::path& dir, const std::filesystem::path& file,
                        const Digest& blob);
@@ -56,6 +64,7 @@ class FileBlobStore : public BlobStore {
   Result<Partial*> Resume(const Source& source);
   void CloseOldest();
   Result<bool> Complete(const Source& source);
+  void SweepPartials() const;
 
   const std::filesystem::path dir_;
   const ledger::Log& log_;

@@ -206,6 +206,7 @@ Status ReadProvider(Section& section, ProviderConfig& out) {
   RETURN_IF_ERROR(section.ReadText("notice", ParseDuration, out.notice));
   RETURN_IF_ERROR(section.ReadText("longest_interval", ParseDuration, out.longest_interval));
   RETURN_IF_ERROR(section.ReadText("offer_life", ParseDuration, out.offer_life));
+  RETURN_IF_ERROR(section.ReadText("lease_storage", ParseSize, out.lease_bytes));
   RETURN_IF_ERROR(section.Read("allow_weak_jail", "true or false", out.allow_weak_jail));
   RETURN_IF_ERROR(section.ReadText("cpu_memory", ParseSize, out.cpu_memory_bytes));
   int64_t threads = out.cpu_threads;
@@ -435,6 +436,12 @@ std::string WriteConfig(const Config& config) {
       "\n"
       "hold_fee = " +
       Quote(FormatCredits(p.hold_fee)) +
+      "\n"
+      "# What one lease's jobs may have this provider store, inputs and outputs together. It is "
+      "kept "
+      "for seven\n# days after the lease.\n"
+      "lease_storage = " +
+      Quote(FormatSize(p.lease_bytes)) +
       "\n"
       "# A GPU driver in a jail weaker than namespaces can be attacked by a hostile kernel.\n"
       "allow_weak_jail = " +

@@ -23,6 +23,7 @@ struct ProviderConfig {
   Duration notice = Seconds(60);
   Duration longest_interval = Seconds(60);
   Duration offer_life = Hours(1);
+  uint64_t lease_bytes = limits::kLeaseBytes;
   bool allow_weak_jail = false;
   uint64_t cpu_memory_bytes = uint64_t{1} << 30;
   uint32_t cpu_threads = 1;

@@ -132,6 +132,7 @@ Settings MakeSettings(const Config& config, const Digest& successor) {
   to.offer_life = from.offer_life;
   to.region = from.region;
   to.clearing_peers = from.clearing_peers;
+  to.lease_bytes = from.lease_bytes;
   return settings;
 }
 

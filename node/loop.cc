@@ -121,7 +121,7 @@ Status Loop::Run(const Effects& begun) {
     RETURN_IF_ERROR(Carry(waiting_.Turn(parts_.agent, now_)));
     parts_.control.AnswerWatches(now_);
   }
-  return Ok();
+  return Carry(parts_.agent.End(now_));
 }
 
 }  // namespace souk::node

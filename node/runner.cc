@@ -183,6 +183,10 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
     if (!whole && whole.error().code == Code::kIo) return whole.error();
   } else if (const auto* drop = std::get_if<DropPartial>(&work)) {
     parts_.blobs.Drop(*drop);
+  } else if (const auto* remove = std::get_if<RemoveBlob>(&work)) {
+    if (!parts_.agent.holds().IsHeld(remove->blob)) parts_.blobs.Remove(*remove);
+  } else if (const auto* dropped = std::get_if<DropJob>(&work)) {
+    parts_.workshop.Drop(*dropped);
   } else if (const auto* confirm = std::get_if<ConfirmLog>(&work)) {
     return Confirm(*confirm, follow);
   } else if (const auto* halt = std::get_if<Halt>(&work)) {

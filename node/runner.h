@@ -30,6 +30,7 @@ class Workshop {
   virtual void Stop(const StopWorker& stop) = 0;
   virtual void Run(const StartJob& job) = 0;
   virtual void Cancel(const StopJob& job) = 0;
+  virtual void Drop(const DropJob& job) = 0;
 };
 
 // Content-addressed files. Whole blobs are checked and durable.
@@ -41,6 +42,8 @@ class BlobStore : public View {
   // durable, or thrown away (kMismatch).
   virtual Result<bool> Write(const WriteChunk& chunk) = 0;
   virtual void Drop(const DropPartial& drop) = 0;
+  // Leaves alone what was put there a moment ago, unless told otherwise.
+  virtual void Remove(const RemoveBlob& remove) = 0;
 };
 
 // Loop thread only.

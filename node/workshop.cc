@@ -101,7 +101,11 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
                  .thread_instructions = result.stats.thread_instructions,
                  .result_class = ptx::ClassName(result.result_class)};
   const auto lose = [&](const std::string& why) {
-    return JobEnded{.job = job.job, .status = JobStatus::kLost, .sentence = why};
+    // What was taken in already is named, for the agent to have it removed.
+    return JobEnded{.job = job.job,
+                    .status = JobStatus::kLost,
+                    .sentence = why,
+                    .outputs = std::move(ended.outputs)};
   };
   const auto workload = ReadWorkload(dir, job);
   const Status fits =
@@ -308,6 +312,12 @@ void JailedWorkshop::Cancel(const StopJob& cancelled) {
   Dismiss(bench, std::move(bench.running->worker));
   bench.running.reset();
   Pump(bench);
+}
+
+// Its outputs there are second names of what the blob store has, or had.
+void JailedWorkshop::Drop(const DropJob& job) {
+  std::error_code ignored;
+  std::filesystem::remove_all(JobFolder(options_.dir, job.job), ignored);
 }
 
 // ---- Spares ----------------------------------------------------------------------------------

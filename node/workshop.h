@@ -51,6 +51,7 @@ class JailedWorkshop : public Workshop {
   void Stop(const StopWorker& stop) override;
   void Run(const StartJob& job) override;
   void Cancel(const StopJob& cancelled) override;
+  void Drop(const DropJob& job) override;
 
   // Readable when Receive has something. Receive is also to be called every few dozen milliseconds.
   int fd() const { return epoll_; }
@@ -123,6 +124,7 @@ class NoWorkshop : public Workshop {
   void Stop(const StopWorker&) override {}
   void Run(const StartJob&) override {}
   void Cancel(const StopJob&) override {}
+  void Drop(const DropJob&) override {}
 };
 
 }  // namespace souk::node

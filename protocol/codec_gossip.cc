@@ -30,6 +30,7 @@ namespace {
 using namespace wire;  // NOLINT: the tables' vocabulary
 
 using DeviceCount = Within<1, limits::kSlices>;
+using FreeSlices = Within<0, limits::kSlices>;
 using Version = Within<1, UINT32_MAX>;
 using BlobSize = Within<0, limits::kBlobBytes>;
 using ChunkLength = Within<0, limits::kBlobChunkBytes>;  // an empty blob is one empty chunk
@@ -61,7 +62,7 @@ using JailChoice = Choice<schema::JailGrade, JailGrade, JailGrade::kNamespaces>;
   VALUE(Plain, architecture, Architecture)                                     \
   VALUE(Plain, memory_bytes, MemoryBytes)                                      \
   VALUE(DeviceCount, count, Count)                                             \
-  VALUE(DeviceCount, slices, Slices)                                           \
+  VALUE(FreeSlices, slices, Slices)                                            \
   VALUE(Name, driver, Driver)                                                  \
   VALUE(Plain, cuda_version, CudaVersion)                                      \
   VALUE(Plain, newest_ptx, NewestPtx)                                          \

@@ -33,6 +33,9 @@ inline constexpr size_t kChunksInFlight = 8;
 // A log receipt: one leaf, two proofs of at most 64 hashes, one note.
 inline constexpr size_t kReceiptBytes = kEntryBytes + 16 * 1024;
 inline constexpr uint64_t kBlobBytes = uint64_t{4} << 30;
+// What one lease has its provider store, where the owner says nothing else: the largest job four
+// times over. Kept for a week after the lease, it is disk that no voucher pays for.
+inline constexpr uint64_t kLeaseBytes = 4 * kBlobBytes;
 inline constexpr size_t kBlobsPerJob = 128;
 inline constexpr size_t kNameBytes = 64;
 inline constexpr size_t kSentenceBytes = 512;

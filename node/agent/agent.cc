@@ -15,7 +15,11 @@ void RefuseRole(Turn& turn, const From& from, const char* role) {
 }  // namespace
 
 Agent::Agent(const Identity& identity, Settings settings, const View& view)
-    : identity_(identity), settings_(std::move(settings)), view_(view), clearing_(identity.id()) {}
+    : identity_(identity),
+      settings_(std::move(settings)),
+      view_(view),
+      holds_(settings_.keep_results),
+      clearing_(identity.id()) {}
 
 Status Agent::Restore(uint64_t index, ByteView leaf) {
   CHECK(index == log_size_ && !opened_);
@@ -44,6 +48,7 @@ void Agent::Fold(const Entry& entry) {
   provider_.Fold(entry);
   renter_.Fold(entry);
   clearing_.Fold(entry);
+  holds_.Fold(entry);
   if (std::holds_alternative<Settled>(entry.outcome)) ++settled_;
 }
 
@@ -146,11 +151,22 @@ Effects Agent::Step(const Event& event, Now now) {
   RunTimers(turn);
   On(turn, event);
   if (may_sign_) {
-    if (settings_.provider.enabled) provider_.FetchBlobs(turn, blobs_);
+    if (settings_.provider.enabled) {
+      provider_.FetchBlobs(turn, blobs_);
+      provider_.OfferWhatIsFree(turn);
+    }
     if (settings_.renter.enabled) renter_.RunTimers(turn, blobs_);
     blobs_.RunTimers(turn);
+    holds_.RunTimers(turn);
     asks_.RunTimers(turn);
   }
+  return Finish(turn);
+}
+
+Effects Agent::End(Now now) {
+  CHECK(opened_);
+  Turn turn = MakeTurn(now);
+  if (may_sign_ && settings_.provider.enabled) provider_.WithdrawOffers(turn);
   return Finish(turn);
 }
 

@@ -8,6 +8,7 @@
 #include "node/agent/connections.h"
 #include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
+#include "node/agent/holds.h"
 #include "node/agent/provider.h"
 #include "node/agent/renter.h"
 
@@ -27,6 +28,8 @@ class Agent : private Folder {
   // `may_sign`: the log is new, confirmed, or alone. To be called once, before the first Step.
   Effects Begin(Now now, bool may_sign);
   Effects Step(const Event& event, Now now);
+  // The owner stops the node: what it still has to say. Nothing is stepped after it.
+  Effects End(Now now);
 
   // For the owner's read-only questions, between steps.
   const Settings& settings() const { return settings_; }
@@ -36,6 +39,7 @@ class Agent : private Folder {
   const Renter& renter() const { return renter_; }
   const Clearing& clearing() const { return clearing_; }
   const Blobs& blobs() const { return blobs_; }
+  const Holds& holds() const { return holds_; }
   const Connections& connections() const { return connections_; }
   uint64_t log_size() const { return log_size_; }
   bool may_sign() const { return may_sign_; }
@@ -70,6 +74,7 @@ class Agent : private Folder {
   Directory directory_;
   Asks asks_;
   Blobs blobs_;
+  Holds holds_;
   Provider provider_;
   Renter renter_;
   Clearing clearing_;

@@ -60,8 +60,9 @@ void Connections::SayHello(Turn& turn, ConnectionId connection, const std::optio
 
 void Connections::OnNotBound(Turn& turn, ConnectionId connection) {
   const auto it = links_.find(connection);
-  if (it == links_.end() || !it->second.outgoing) return;
-  SayHello(turn, connection, it->second.peer, /*answer=*/false);
+  if (it == links_.end()) return;
+  // One that was opened to here lacks our answer: it was lost, or refused as too fast.
+  SayHello(turn, connection, it->second.peer, /*answer=*/!it->second.outgoing);
 }
 
 Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived& event) {

@@ -33,7 +33,7 @@ class Connections {
 
   // Also tells what is held of the other log.
   void SayHello(Turn& turn, ConnectionId connection, const std::optional<PeerId>& to, bool answer);
-  // Says hello again: the other side has forgotten us (it restarted).
+  // Says hello again: the other side has forgotten us (it restarted), or has not heard our answer.
   void OnNotBound(Turn& turn, ConnectionId connection);
   // Tells whether this hello bound the connection anew. The card is put into the directory by the
   // caller.

@@ -178,9 +178,19 @@ std::vector<OfferView> Directory::LiveOffers(Time now) const {
   std::vector<OfferView> out;
   for (const auto& [peer, offers] : offers_) {
     for (const auto& [key, known] : offers.offers) {
-      if (known.offer.expires <= now) continue;
+      if (known.offer.expires <= now || known.offer.slices == 0) continue;
       out.push_back({known.document->id(), peer, NameOf(peer), known.offer});
     }
+  }
+  return out;
+}
+
+std::vector<Offer> Directory::OffersOf(const PeerId& peer, Time now) const {
+  std::vector<Offer> out;
+  const auto it = offers_.find(peer);
+  if (it == offers_.end()) return out;
+  for (const auto& [key, known] : it->second.offers) {
+    if (known.offer.expires > now) out.push_back(known.offer);
   }
   return out;
 }
@@ -290,7 +300,13 @@ void Directory::Publish(Turn& turn, const DocumentRef& document,
   const Result<bool> accepted = Accept(document, turn.now());
   self_ = self;
   if (!accepted || !*accepted) return;
-  for (const ConnectionId connection : everyone) TellHave(turn, connection, {document->id()});
+  for (const ConnectionId connection : everyone) {
+    if (document->kind() == Kind::kWithdrawal) {
+      turn.TellConnection(connection, turn.Sign(Bundle{.count = 1}), {document});
+    } else {
+      TellHave(turn, connection, {document->id()});
+    }
+  }
 }
 
 void Directory::RunTimers(Turn& turn, const Connections& connections) {

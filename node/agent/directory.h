@@ -48,7 +48,10 @@ class Directory {
   const KnownOffer* FindOffer(const Digest& id, Time now) const;
   // Was it known and withdrawn or replaced?
   bool WasWithdrawn(const Digest& id) const { return gone_.contains(id); }
+  // Those with slices to let.
   std::vector<OfferView> LiveOffers(Time now) const;
+  // What one peer offers, leased out or not.
+  std::vector<Offer> OffersOf(const PeerId& peer, Time now) const;
   std::vector<KnownCard> Cards() const;
   std::string NameOf(const PeerId& peer) const;
 
@@ -62,7 +65,8 @@ class Directory {
   // To all but the connection that brought it.
   static void Announce(Turn& turn, const std::vector<Digest>& news, ConnectionId from,
                        const std::vector<ConnectionId>& everyone);
-  // This node's own news.
+  // This node's own news. A withdrawal goes out whole: who withdraws may be about to go, and would
+  // answer no want.
   void Publish(Turn& turn, const DocumentRef& document, const std::vector<ConnectionId>& everyone);
   void RunTimers(Turn& turn, const Connections& connections);
 

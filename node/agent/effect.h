@@ -92,6 +92,17 @@ struct DropPartial {
   Digest blob = {};
   PeerId from = {};
 };
+// No job holds the whole blob any more: its file goes. Not where a later step of the same batch
+// holds it again, nor where it was put here a moment ago, for a job that the agent has not heard of
+// yet; `even_new`: what was refused a moment ago, which was never held.
+struct RemoveBlob {
+  Digest blob = {};
+  bool even_new = false;
+};
+// The job is forgotten: what its worker left behind goes.
+struct DropJob {
+  Digest job = {};
+};
 // The other side said what it holds of this node's log (R3). A note that fits leads to
 // LogConfirmed where `peer` was known before this start, and later receipts on this connection
 // prove consistency from it; one that contradicts the log stops the node; an empty one says that
@@ -106,7 +117,7 @@ struct Halt {
   std::string sentence = {};
 };
 using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, StopJob,
-                          WriteChunk, DropPartial, ConfirmLog, Halt>;
+                          WriteChunk, DropPartial, RemoveBlob, DropJob, ConfirmLog, Halt>;
 
 struct CommandAnswer {
   uint64_t command = 0;

@@ -10,9 +10,10 @@
 namespace souk::node {
 namespace {
 
-// Everything an offer says but when it was said.
+// Everything an offer says but when it was said, and how much was free then.
 Bytes Terms(Offer offer) {
   offer.sequence = 1;
+  offer.slices = 1;
   offer.issued = offer.expires = limits::kEarliest;
   return EncodePayload(offer);
 }
@@ -50,7 +51,7 @@ std::vector<Offer> Provider::CurrentOffers(const Settings& settings, const PeerI
     offer.architecture = device.architecture;
     offer.memory_bytes = device.memory_bytes;
     offer.count += 1;
-    offer.slices += device.slices;
+    offer.slices += FreeSlices(device);
     offer.driver = device.driver;
     offer.cuda_version = device.cuda_version;
     offer.newest_ptx = device.newest_ptx;
@@ -86,10 +87,50 @@ void Provider::FundDevices(Turn& turn) {
   if (!transfers.empty()) turn.Append(Published{.transfers = std::move(transfers)}, {});
 }
 
-void Provider::PublishOffers(Turn& turn) {
-  const ProviderSettings& mine = turn.settings().provider;
+void Provider::WithdrawOffers(Turn& turn) {
+  if (own_offers_.empty()) return;
+  const DocumentRef withdrawal =
+      turn.Sign(Withdrawal{.sequence = offer_sequence_, .issued = turn.now(), .peer = turn.self()});
+  turn.Append(Published{}, {withdrawal});
+  turn.Publish(withdrawal);
+}
+
+uint32_t Provider::FreeSlices(const DeviceForRent& device) const {
+  const auto free = book_.Find(ledger::DeviceAccountId(device.uuid)).Available();
+  return static_cast<uint32_t>(std::clamp<ledger::Amount>(free, 0, device.slices));
+}
+
+const Offer* Provider::NewestLike(const Offer& offer) const {
+  const Offer* newest = nullptr;
+  for (const auto& [id, own] : own_offers_) {
+    if (own.offer.device_kind != offer.device_kind || own.offer.model != offer.model) continue;
+    if (newest == nullptr || own.offer.sequence > newest->sequence) newest = &own.offer;
+  }
+  return newest;
+}
+
+void Provider::ForgetOldOffers(Time now) {
+  std::erase_if(own_offers_, [&](const auto& item) { return item.second.offer.expires <= now; });
+  if (own_offers_.size() <= kOwnOffers) return;
+  std::vector<uint64_t> sequences;
+  for (const auto& [id, own] : own_offers_) sequences.push_back(own.offer.sequence);
+  const auto oldest = sequences.end() - static_cast<long>(kOwnOffers);
+  std::nth_element(sequences.begin(), oldest, sequences.end());
   std::erase_if(own_offers_,
-                [&](const auto& item) { return item.second.offer.expires <= turn.now(); });
+                [&](const auto& item) { return item.second.offer.sequence < *oldest; });
+}
+
+void Provider::PublishOffer(Turn& turn, Offer offer) {
+  offer.sequence = offer_sequence_ + 1;
+  offer.issued = turn.now();
+  offer.expires = turn.now() + turn.settings().provider.offer_life;
+  const DocumentRef document = turn.Sign(offer);
+  turn.Append(Published{}, {document});
+  turn.Publish(document);
+}
+
+void Provider::PublishOffers(Turn& turn) {
+  ForgetOldOffers(turn.now());
   const std::vector<Offer> current =
       draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings(), turn.self());
   std::set<Bytes> wanted;
@@ -97,21 +138,24 @@ void Provider::PublishOffers(Turn& turn) {
   const bool altered = std::any_of(own_offers_.begin(), own_offers_.end(), [&](const auto& item) {
     return !wanted.contains(Terms(item.second.offer));
   });
-  if (altered) {
-    const DocumentRef withdrawal = turn.Sign(
-        Withdrawal{.sequence = offer_sequence_, .issued = turn.now(), .peer = turn.self()});
-    turn.Append(Published{}, {withdrawal});
-    turn.Publish(withdrawal);
+  if (altered) WithdrawOffers(turn);
+  for (const Offer& offer : current) PublishOffer(turn, offer);
+  republish_at_ = turn.now() + Millis(turn.settings().provider.offer_life.ms / 2);
+  next_news_ = turn.monotonic() + kNewsEvery;
+  slices_moved_ = false;
+}
+
+void Provider::OfferWhatIsFree(Turn& turn) {
+  if (!slices_moved_ || turn.monotonic() < next_news_) return;
+  slices_moved_ = false;
+  if (draining_) return;
+  ForgetOldOffers(turn.now());
+  for (const Offer& offer : CurrentOffers(turn.settings(), turn.self())) {
+    const Offer* newest = NewestLike(offer);
+    if (newest == nullptr || newest->slices == offer.slices) continue;
+    PublishOffer(turn, offer);
+    next_news_ = turn.monotonic() + kNewsEvery;
   }
-  for (Offer offer : current) {
-    offer.sequence = offer_sequence_ + 1;
-    offer.issued = turn.now();
-    offer.expires = turn.now() + mine.offer_life;
-    const DocumentRef document = turn.Sign(offer);
-    turn.Append(Published{}, {document});
-    turn.Publish(document);
-  }
-  republish_at_ = turn.now() + Millis(mine.offer_life.ms / 2);
 }
 
 void Provider::Start(Turn& turn) {
@@ -245,7 +289,18 @@ void Provider::AskBook(Turn& turn, const Digest& id) {
   }
   if (!ask) return;
   book_asks_[ask->id()] = id;
-  turn.Ask(lease.order.book, ask);
+  // Whether a post was taken before the escrow's end is to be known after it too.
+  const Time ends = lease.escrow_ends + limits::kMaxSkew * 2;
+  turn.Ask(lease.order.book, ask, {.until = ends, .even_after = ask->kind() == Kind::kPost});
+}
+
+// A book that is gone: past its timeout the escrow is the renter's again by the book's own rules,
+// where this node has posted nothing.
+void Provider::TryGiveUp(Turn& turn, const Digest& id) {
+  const Lease& lease = leases_.at(id);
+  if (lease.settled || turn.now() < lease.escrow_ends + limits::kMaxSkew * 2) return;
+  if (lease.shown && std::min(lease.best, lease.due).micro > 0) return;
+  turn.Append(Settled{.lease = id, .escrow = lease.order.escrow}, {});
 }
 
 void Provider::OnBookReply(Turn& turn, const From& from, const Digest& id, const Entry& entry) {
@@ -528,9 +583,10 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
     case LeaseState::kClosing:
       if (now >= lease.settle_at) TrySettle(turn, id, /*expired=*/true);
       return;
+    case LeaseState::kClosed:
+      return TryGiveUp(turn, id);
     case LeaseState::kDraining:
     case LeaseState::kNone:
-    case LeaseState::kClosed:
       return;
   }
 }

@@ -18,6 +18,12 @@ namespace souk::node {
 // (4) a lease's best voucher only grows, and is durable before it is acknowledged.
 class Provider {
  public:
+  // Leases come and go by the orders of others: they make this node gossip, and its log grow, no
+  // more often than this.
+  static constexpr Duration kNewsEvery = Seconds(1);
+  // Versions of offers on which an order is still taken: those of the last minutes at least.
+  static constexpr size_t kOwnOffers = 512;
+
   Provider();
 
   struct Lease {
@@ -37,6 +43,7 @@ class Provider {
     bool reserved = false;  // its slices are held in the device book
     bool shown = false;     // the book has seen the acceptance (remembered)
     Time accept_by = {};    // until then the book must have, on its own log's clock
+    Time escrow_ends = {};  // its timeout, on the book's clock
     Credits best = {};
     Time commit_by = {}, ready_by = {}, settle_at = {}, end = {};
     std::optional<Time> metering_since = {};  // of the running span
@@ -47,6 +54,9 @@ class Provider {
     Time not_late_before = {};  // after downtime (R4)
     Credits due = {};           // set when closing
     bool settled = false;       // the book paid or returned the escrow
+    // What its jobs have this node store: each blob once, at the largest size that was said.
+    std::map<Digest, uint64_t> stored = {};  // until it is closed
+    uint64_t stored_bytes = 0;
     Credits paid = {};
   };
   struct JobState {
@@ -65,6 +75,8 @@ class Provider {
   // After a restart, and once when the log opens: publishes offers, asks what is open.
   void Start(Turn& turn);
   void RunTimers(Turn& turn);
+  // Until the next start, or PublishOffers: nobody is to order here.
+  void WithdrawOffers(Turn& turn);
 
   void OnOrder(Turn& turn, const From& from);
   void OnCommit(Turn& turn, const From& from);
@@ -81,6 +93,9 @@ class Provider {
   void OnJobProgressed(Turn& turn, const JobProgressed& event);
   void OnJobEnded(Turn& turn, const JobEnded& event);
   void OnDrain(Turn& turn, bool drain);
+  // Slices were leased or came back: says so in a new version of the offer. Earlier versions stay
+  // good, so that no order on its way fails by this. Called every turn.
+  void OfferWhatIsFree(Turn& turn);
   // Fetches what jobs wait for; called every turn.
   void FetchBlobs(Turn& turn, Blobs& blobs);
   // Whether the peer may read the blob as part of this job.
@@ -104,8 +119,15 @@ class Provider {
   void FoldLease(const Entry& entry, const LeaseStep& step);
   void FoldResumed(const Entry& entry, const Resumed& resumed);
   void FoldJob(const Entry& entry, const JobStep& step);
+  static void Store(Lease& lease, const BlobRef& blob);
+  // Whether the lease may have these stored as well.
+  static bool HasRoom(const Lease& lease, const std::vector<BlobRef>& blobs, uint64_t most);
   std::vector<Offer> CurrentOffers(const Settings& settings, const PeerId& self) const;
   void PublishOffers(Turn& turn);
+  void PublishOffer(Turn& turn, Offer offer);
+  uint32_t FreeSlices(const DeviceForRent& device) const;
+  const Offer* NewestLike(const Offer& offer) const;
+  void ForgetOldOffers(Time now);
   void FundDevices(Turn& turn);
   bool CheckOrder(Turn& turn, const From& from, const Order& order) const;
   const DeviceForRent* FreeDevice(const Settings& settings, const Offer& offer,
@@ -115,6 +137,7 @@ class Provider {
               const ProvenEntry& proven);
   void OnBookReply(Turn& turn, const From& from, const Digest& lease, const Entry& entry);
   void LoseEscrow(Turn& turn, const Digest& lease);
+  void TryGiveUp(Turn& turn, const Digest& lease);
   Lease* FindFor(Turn& turn, const From& from, const Digest& lease);
   bool CheckNumber(Turn& turn, const From& from, const Lease& lease, uint64_t number) const;
   void Step(Turn& turn, const Digest& lease, LeaseEvent event, CloseReason reason,
@@ -134,15 +157,15 @@ class Provider {
   std::map<Digest, Lease> leases_ = {};
   std::set<Digest> open_leases_ = {};  // not closed, or not settled with the book
   std::map<Digest, JobState> jobs_ = {};
-  std::set<Digest> open_jobs_ = {};         // not finished
-  std::map<Digest, Digest> escrows_ = {};   // escrow, lease
-  std::map<Digest, Time> accept_bys_ = {};  // of escrows seen whose lease is not accepted yet
+  std::set<Digest> open_jobs_ = {};             // not finished
+  std::map<Digest, Digest> escrows_ = {};       // escrow, lease
+  std::map<Digest, Escrow> escrows_seen_ = {};  // of leases that are not accepted yet
   uint64_t offer_sequence_ = 0;
   struct OwnOffer {
     Offer offer = {};
     DocumentRef document = {};
   };
-  std::map<Digest, OwnOffer> own_offers_ = {};  // not withdrawn; expired ones are dropped
+  std::map<Digest, OwnOffer> own_offers_ = {};  // not withdrawn; expired and old ones are dropped
   std::set<Digest> withdrawn_ = {};
   DocumentRef withdrawal_ = {};  // the newest
   // Not in the ledger.
@@ -153,7 +176,9 @@ class Provider {
   std::map<Digest, Digest> book_asks_ = {};           // show, post or void document, lease
   // What this role has published in this run; gossip starts empty.
   Time republish_at_ = {};
-  bool draining_ = false;  // remembered: drained nodes stay so over a restart
+  Duration next_news_ = {};    // monotonic
+  bool slices_moved_ = false;  // since the offers said how many are free
+  bool draining_ = false;      // remembered: drained nodes stay so over a restart
 };
 
 }  // namespace souk::node

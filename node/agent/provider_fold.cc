@@ -46,13 +46,14 @@ void Provider::Fold(const Entry& entry) {
   if (const auto* seen = std::get_if<EscrowSeen>(&entry.outcome)) {
     // A renter's log has the same, without the escrow.
     if (entry.documents.empty()) return;
-    accept_bys_[seen->lease] = Content<Escrow>(Trusted(entry.documents[0])).accept_by;
+    escrows_seen_[seen->lease] = Content<Escrow>(Trusted(entry.documents[0]));
     return;
   }
   const auto* published = std::get_if<Published>(&entry.outcome);
   if (published == nullptr) return;
   for (const TransferRecord& record : published->transfers) {
     CHECK(book_.Fold(record, entry.time).has_value());
+    slices_moved_ = true;
     if (record.kind == TransferRecord::Kind::kVoid) leases_.at(record.pending).reserved = false;
   }
   for (const Bytes& envelope : entry.documents) {
@@ -101,9 +102,12 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
     lease.commit_by = lease.acceptance.commit_by;
     lease.ready_by = lease.acceptance.ready_by;
     lease.reserved = true;
-    const auto accept_by = accept_bys_.find(step.lease);
-    if (accept_by != accept_bys_.end()) lease.accept_by = accept_by->second;
-    accept_bys_.erase(step.lease);
+    const auto escrow = escrows_seen_.find(step.lease);
+    if (escrow != escrows_seen_.end()) {
+      lease.accept_by = escrow->second.accept_by;
+      lease.escrow_ends = escrow->second.timeout;
+      escrows_seen_.erase(escrow);
+    }
     // It was accepted on a live offer, so the offer is here.
     lease.grace = own_offers_.at(order.offer).offer.grace;
     escrows_[order.escrow] = step.lease;
@@ -112,8 +116,10 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
   const auto it = leases_.find(step.lease);
   if (it == leases_.end()) return;
   Lease& lease = it->second;
-  for (const TransferRecord& record : step.transfers)
+  for (const TransferRecord& record : step.transfers) {
     CHECK(book_.Fold(record, entry.time).has_value());
+    slices_moved_ = true;
+  }
   for (const Bytes& envelope : entry.documents) {
     const DocumentRef document = Trusted(envelope);
     if (document->kind() == Kind::kCommit) {
@@ -152,7 +158,16 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
     lease.due = step.due;
     lease.settle_at = entry.time + limits::kWindow;
   }
+  // No job comes any more.
+  if (lease.state == LeaseState::kClosed) lease.stored.clear();
   if (lease.state == LeaseState::kClosed && lease.settled) open_leases_.erase(lease.id);
+}
+
+void Provider::Store(Lease& lease, const BlobRef& blob) {
+  uint64_t& size = lease.stored[blob.digest];
+  if (blob.size <= size) return;
+  lease.stored_bytes += blob.size - size;
+  size = blob.size;
 }
 
 void Provider::FoldJob(const Entry& entry, const JobStep& step) {
@@ -166,6 +181,8 @@ void Provider::FoldJob(const Entry& entry, const JobStep& step) {
     job.job = Content<Job>(job.document);
     lease->second.renter_number = job.job.number;
     lease->second.renter_documents.insert(step.job);
+    Store(lease->second, job.job.workload);
+    for (const BlobRef& blob : job.job.blobs) Store(lease->second, blob);
     open_jobs_.insert(step.job);
   }
   const auto it = jobs_.find(step.job);
@@ -174,6 +191,10 @@ void Provider::FoldJob(const Entry& entry, const JobStep& step) {
   if (step.event == JobStep::Event::kStarted) it->second.started = entry.time;
   if (step.event == JobStep::Event::kFinished) {
     it->second.receipt = Trusted(entry.documents.at(0));
+    const auto receipt = Content<JobReceipt>(it->second.receipt);
+    for (const JobOutput& output : receipt.outputs) {
+      Store(leases_.at(it->second.lease), output.blob);
+    }
     open_jobs_.erase(step.job);
   }
 }

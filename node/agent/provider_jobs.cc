@@ -53,9 +53,33 @@ void Provider::OnJob(Turn& turn, const From& from) {
     }
     total += blob.size;
   }
+  std::vector<BlobRef> blobs = job->blobs;
+  blobs.push_back(job->workload);
+  const uint64_t most = turn.settings().provider.lease_bytes;
+  if (!HasRoom(*lease, blobs, most)) {
+    return turn.Refuse(from, RefusalCode::kTooLarge,
+                       "the lease's jobs would have too much stored together",
+                       "at most " + std::to_string(most - std::min(most, lease->stored_bytes)) +
+                           " bytes of blobs that the lease has not brought yet");
+  }
   turn.Append(JobStep{.job = id, .lease = lease->id, .event = JobStep::Event::kAccepted},
               {from.document()});
   turn.Reply(from, {});
+}
+
+bool Provider::HasRoom(const Lease& lease, const std::vector<BlobRef>& blobs, uint64_t most) {
+  std::map<Digest, uint64_t> sizes;
+  for (const BlobRef& blob : blobs) {
+    uint64_t& size = sizes[blob.digest];
+    size = std::max(size, blob.size);
+  }
+  uint64_t total = lease.stored_bytes;
+  for (const auto& [digest, size] : sizes) {
+    const auto known = lease.stored.find(digest);
+    const uint64_t here = known == lease.stored.end() ? 0 : known->second;
+    if (size > here) total += size - here;
+  }
+  return total <= most;
 }
 
 void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
@@ -132,10 +156,21 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
     receipt.architecture = device->architecture;
     receipt.driver = device->driver;
   }
-  if (!Fits(receipt)) {
+  std::vector<BlobRef> made;
+  for (const JobOutput& output : event.outputs) made.push_back(output.blob);
+  const auto refuse = [&](const char* sentence) {
     receipt.status = JobStatus::kFailed;
-    receipt.sentence = "the job's outputs do not fit a receipt";
+    receipt.sentence = sentence;
+  };
+  if (!Fits(receipt)) {
+    refuse("the job's outputs do not fit a receipt");
+  } else if (!HasRoom(lease, made, turn.settings().provider.lease_bytes)) {
+    refuse("the job's outputs are more than this lease may still have stored");
+  }
+  if (receipt.status != JobStatus::kDone && !made.empty()) {
     receipt.outputs.clear();
+    for (const BlobRef& blob : made) turn.Do(RemoveBlob{.blob = blob.digest, .even_new = true});
+    turn.Do(DropJob{job.id});
   }
   const DocumentRef document = turn.Sign(receipt);
   const PeerId renter = lease.renter;

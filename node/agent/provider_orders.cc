@@ -98,7 +98,7 @@ void Provider::OnOrder(Turn& turn, const From& from) {
   const DocumentRef fetch = turn.Sign(EscrowFetch{.escrow = order->escrow});
   orders_[id] = {.order = *order, .fetch = fetch, .until = order->expires, .event = *from.event};
   fetches_[fetch->id()] = id;
-  turn.Ask(order->book, fetch);
+  turn.Ask(order->book, fetch, {.until = order->expires});
 }
 
 void Provider::OnEscrowProven(Turn& turn, const OpenOrder& open, const ProvenEntry& proven) {

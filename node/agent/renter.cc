@@ -7,6 +7,7 @@
 #include "ledger/node_book.h"
 #include "node/agent/directory.h"
 #include "protocol/base/check.h"
+#include "protocol/lease_terms.h"
 
 namespace souk::node {
 namespace {
@@ -64,7 +65,33 @@ void Renter::AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document) {
   lease.asked_in = lease.phase;
   lease.next_query = turn.monotonic() + kAskAgain;
   asks_[document->id()] = {lease.id, what};
-  turn.Ask(AskedOf(lease, what), std::move(document));
+  turn.Ask(AskedOf(lease, what), std::move(document), HowLong(lease, what));
+}
+
+AskFor Renter::HowLong(const Lease& lease, Ask what) {
+  // Nobody can hold us to a lease after that: without the acceptance, one would be over by then for
+  // want of a commit.
+  const Time over = lease.acceptance_document
+                        ? lease.acceptance.settle_by
+                        : lease.order.expires + limits::kMaxSkew + limits::kCommitWindow;
+  switch (what) {
+    case Ask::kEscrow:
+      // What was paid is only in the book.
+      return {.until = lease.escrow.timeout + limits::kMaxSkew * 2, .even_after = true};
+    case Ask::kOrder:
+      return {.until = lease.order.expires + limits::kMaxSkew};
+    case Ask::kCommit:
+    case Ask::kVoucher:
+    case Ask::kQuery:
+    case Ask::kRelease:
+      return {.until = over};
+  }
+  std::abort();
+}
+
+void Renter::TryGiveUp(Turn& turn, Lease& lease) {
+  if (lease.best.micro > 0 || turn.now() < lease.escrow.timeout + limits::kMaxSkew * 2) return;
+  RecordSettled(turn, lease, Credits{});
 }
 
 void Renter::Query(Turn& turn, Lease& lease, Duration every) {
@@ -105,9 +132,10 @@ void Renter::Pursue(Turn& turn, const Digest& id) {
   switch (lease.phase) {
     case Phase::kLost:
       // Withdrawn: a provider that has accepted frees its slices at once.
-      if (lease.release_document && lease.held && !lease.release_answered) {
+      if (lease.release_document && lease.held && !lease.release_answered &&
+          now < HowLong(lease, Ask::kRelease).until) {
         asks_[lease.release_document->id()] = {id, Ask::kRelease};
-        turn.Ask(lease.order.provider, lease.release_document);
+        turn.Ask(lease.order.provider, lease.release_document, HowLong(lease, Ask::kRelease));
       }
       // The question is the escrow itself: the book must not hold it because of that.
       if (!lease.held && now < lease.escrow.accept_by) return;
@@ -117,7 +145,7 @@ void Renter::Pursue(Turn& turn, const Digest& id) {
       if (!Asked(turn, lease)) {
         AskNow(turn, lease, Ask::kEscrow, CarryOf(turn, lease.escrow_document));
       }
-      return;
+      return TryGiveUp(turn, lease);
     case Phase::kOrdering:
       if (!Asked(turn, lease)) AskNow(turn, lease, Ask::kOrder, lease.order_document);
       return;
@@ -239,14 +267,13 @@ void Renter::OnCommitted(Turn& turn, const From& from, Lease& lease) {
       {lease.asking});
 }
 
-// What is recorded here and in OnClose is what RenterAudit takes: a provider's document that breaks
-// its rules must not stand in this log.
+// What does not fit (lease_terms.h), here and in OnClose, must not stand in this log: its auditor
+// asks the same.
 void Renter::OnReady(Turn& turn, Lease& lease, const DocumentRef& document) {
   if (lease.phase != Phase::kWaiting || document->signer() != lease.order.provider) return;
   const auto ready = Decode<Ready>(*document);
   if (!ready || ready->lease != lease.id) return;
-  if (ready->commit != lease.commit || ready->end != ready->ready + lease.order.duration ||
-      ready->number <= lease.provider_number) {
+  if (FindMisfit(*ready, lease.order, lease.commit, lease.provider_number)) {
     lease.sentence = "the provider's word that it is ready does not fit the order";
     return Release(turn, lease);
   }
@@ -274,7 +301,7 @@ void Renter::SendVoucher(Turn& turn, Lease& lease) {
   if (lease.voucher_carry) turn.Settle(lease.voucher_carry->id());
   lease.voucher_carry = CarryOf(turn, lease.voucher_document);
   asks_[lease.voucher_carry->id()] = {lease.id, Ask::kVoucher};
-  turn.Ask(lease.order.provider, lease.voucher_carry);
+  turn.Ask(lease.order.provider, lease.voucher_carry, HowLong(lease, Ask::kVoucher));
 }
 
 void Renter::PayUpTo(Turn& turn, Lease& lease, Credits amount) {
@@ -287,6 +314,17 @@ void Renter::PayUpTo(Turn& turn, Lease& lease, Credits amount) {
   SendVoucher(turn, lease);
 }
 
+// The offer is replaced as soon as its slices are leased. After a restart the shortest that its
+// provider offers is meant, and until one is heard of, the first: more vouchers, and less at risk.
+Duration Renter::LongestInterval(const Turn& turn, const Lease& lease) const {
+  if (lease.longest_interval) return *lease.longest_interval;
+  std::optional<Duration> shortest;
+  for (const Offer& offer : turn.directory().OffersOf(lease.order.provider, turn.now())) {
+    shortest = std::min(shortest.value_or(offer.longest_interval), offer.longest_interval);
+  }
+  return shortest.value_or(limits::kFirstInterval);
+}
+
 // One interval ahead (R6): the first covers 1 s, each next one twice the last, up to the offer's.
 void Renter::PayInterval(Turn& turn, Lease& lease) {
   // A provider that is silent, or down, gets one interval and no more. After a restart the last
@@ -296,8 +334,7 @@ void Renter::PayInterval(Turn& turn, Lease& lease) {
   const Duration elapsed = std::max(Duration{}, turn.now() - lease.ready);
   // Half of the last interval is left for the voucher to arrive.
   if (lease.best.micro > 0 && elapsed + Millis(lease.interval.ms / 2) < covered) return;
-  const auto* offer = turn.directory().FindOffer(lease.order.offer, Time{});
-  const Duration longest = offer != nullptr ? offer->offer.longest_interval : Seconds(60);
+  const Duration longest = LongestInterval(turn, lease);
   const Duration next =
       lease.interval.ms == 0
           ? limits::kFirstInterval
@@ -334,8 +371,7 @@ void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
     // The acceptance's answer was lost, and commit_by has passed: there was no lease.
     return Lose(turn, lease, "the provider closed it before its acceptance arrived");
   }
-  const auto metered = AmountDue(lease.order.price, lease.order.slices, close->metered);
-  if (!metered || close->metered > lease.order.duration || close->number <= lease.provider_number) {
+  if (FindMisfit(*close, lease.order, lease.provider_number)) {
     lease.sentence = "the provider's close does not fit the order";
     if (MayRelease(lease.phase)) Release(turn, lease);
     return;
@@ -348,7 +384,7 @@ void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
     const Duration own = std::max(Duration{}, until - lease.ready);
     most = OwnDue(lease, lease.ready, Tolerated(own));
   }
-  const Credits due = std::min({close->due, *metered, most});
+  const Credits due = std::min(ClaimOf(*close, lease.order), most);
   LeaseEvent event = LeaseEvent::kEndReached;
   if (close->reason == CloseReason::kReleased || close->reason == CloseReason::kRenterWithdrew) {
     event = LeaseEvent::kReleased;
@@ -432,11 +468,11 @@ void Renter::OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& do
 bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
   const auto balance = balance_asks_.find(reply.re);
   if (balance != balance_asks_.end()) {
-    if (balance->second.second != from.peer || from.event->carried.size() != 1) return true;
+    if (balance->second.book != from.peer || from.event->carried.size() != 1) return true;
     const auto statement = Decode<Statement>(*from.event->carried[0]);
     if (!statement || from.event->carried[0]->signer() != from.peer) return true;
     turn.Settle(reply.re);
-    turn.Answer({.command = balance->second.first, .statement = *statement});
+    turn.Answer({.command = balance->second.command, .statement = *statement});
     balance_asks_.erase(balance);
     return true;
   }
@@ -494,6 +530,7 @@ void Renter::RunTimers(Turn& turn, Blobs& blobs) {
   const std::set<Digest> open = open_leases_;
   for (const Digest& id : open) Pursue(turn, id);
   PursueJobs(turn, blobs);
+  EndBalanceAsks(turn);
 }
 
 }  // namespace souk::node

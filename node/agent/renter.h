@@ -48,7 +48,9 @@ class Renter {
     uint64_t provider_number = 0;  // of the provider's
     Credits best = {};             // highest voucher given
     Duration interval = {};        // the last one paid for
-    Time ready = {};               // our log time when it was
+    // The offer's, in the run that ordered on it: not in the ledger.
+    std::optional<Duration> longest_interval = {};
+    Time ready = {};  // our log time when it was
     Time end = {};
     Time released = {};  // our log time when we let it go
     Credits due = {};    // as the close says, or less where we dispute it
@@ -116,6 +118,10 @@ class Renter {
   // True where this phase's question is out, or was answered a moment ago.
   bool Asked(Turn& turn, const Lease& lease) const;
   void AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document);
+  // How long the answer can matter.
+  static AskFor HowLong(const Lease& lease, Ask what);
+  // The book is gone, and owes nobody anything: this side gave nothing away.
+  void TryGiveUp(Turn& turn, Lease& lease);
   void Query(Turn& turn, Lease& lease, Duration every);
   Digest CommitNonce(Turn& turn, const Lease& lease) const;
   void Lose(Turn& turn, Lease& lease, std::string sentence);
@@ -132,8 +138,10 @@ class Renter {
   void SendVoucher(Turn& turn, Lease& lease);
   Credits OwnDue(const Lease& lease, Time now, Duration ahead) const;
   void PayInterval(Turn& turn, Lease& lease);
+  Duration LongestInterval(const Turn& turn, const Lease& lease) const;
   void Release(Turn& turn, Lease& lease);
   void Withdraw(Turn& turn, Lease& lease);
+  void EndBalanceAsks(Turn& turn);
   bool OnJobReply(Turn& turn, const From& from, const Digest& re);
   bool OnJobRefusal(Turn& turn, const From& from, const Refusal& refusal, bool passing);
 
@@ -143,9 +151,14 @@ class Renter {
   std::set<Digest> open_jobs_ = {};  // not fetched
   uint64_t orders_made_ = 0;
   // Not in the ledger: what is being asked for, and what the answer is for.
-  std::map<Digest, OpenAsk> asks_ = {};                              // document
-  std::map<Digest, Digest> job_asks_ = {};                           // document, job
-  std::map<Digest, std::pair<uint64_t, PeerId>> balance_asks_ = {};  // document, command
+  std::map<Digest, OpenAsk> asks_ = {};     // document
+  std::map<Digest, Digest> job_asks_ = {};  // document, job
+  struct BalanceAsk {
+    uint64_t command = 0;
+    PeerId book = {};
+    Time until = {};
+  };
+  std::map<Digest, BalanceAsk> balance_asks_ = {};  // by document
 };
 
 }  // namespace souk::node

@@ -10,6 +10,8 @@ namespace {
 
 // How long after a lease's end its provider is still asked for a receipt that is missing.
 constexpr Duration kAskForReceipt = Seconds(30);
+// Somebody waits for the answer.
+constexpr Duration kAskForBalance = Seconds(30);
 
 }  // namespace
 
@@ -79,6 +81,7 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
                                             .issued = turn.now(),
                                             .expires = expires});
   turn.Append(Ordered{.lease = order->id()}, {escrow, order});
+  leases_.at(order->id()).longest_interval = offer.longest_interval;
   turn.Answer({.command = command, .id = order->id()});
   Pursue(turn, order->id());
 }
@@ -141,7 +144,7 @@ void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) 
               {job});
   turn.Answer({.command = command, .id = job->id()});
   job_asks_[job->id()] = job->id();
-  turn.Ask(it->second.order.provider, job);
+  turn.Ask(it->second.order.provider, job, {.until = it->second.acceptance.settle_by});
 }
 
 void Renter::OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& what) {
@@ -150,8 +153,18 @@ void Renter::OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand
       AccountQuery{.book = what.book, .account = account.public_key(), .sent = turn.wall()},
       account);
   const DocumentRef carry = CarryOf(turn, query);
-  balance_asks_[carry->id()] = {command, what.book};
-  turn.Ask(what.book, carry);
+  const Time until = turn.now() + kAskForBalance;
+  balance_asks_[carry->id()] = {command, what.book, until};
+  turn.Ask(what.book, carry, {.until = until});
+}
+
+void Renter::EndBalanceAsks(Turn& turn) {
+  std::erase_if(balance_asks_, [&](const auto& item) {
+    if (turn.now() < item.second.until) return false;
+    turn.Answer({.command = item.second.command,
+                 .status = Error(Code::kUnavailable, "the clearing peer does not answer")});
+    return true;
+  });
 }
 
 bool Renter::OnJobReply(Turn& turn, const From& from, const Digest& re) {
@@ -209,7 +222,7 @@ void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
         // Once per run: the answer takes it off, and lease queries bring the receipt.
         job.delivered = true;
         job_asks_[id] = id;
-        turn.Ask(lease.order.provider, job.document);
+        turn.Ask(lease.order.provider, job.document, {.until = lease.acceptance.settle_by});
       }
       if (!over) continue;
       Query(turn, lease, Seconds(1));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/limits.h"
 #include "protocol/messages.h"
 
 namespace souk::node {
@@ -43,6 +44,8 @@ struct ProviderSettings {
   std::string region = "ZZ";
   std::vector<PeerId> clearing_peers = {};
   JailGrade jail = JailGrade::kNone;
+  // Inputs and outputs of one lease's jobs, each blob once.
+  uint64_t lease_bytes = limits::kLeaseBytes;
 };
 
 struct ClearingSettings {
@@ -58,6 +61,7 @@ struct Settings {
   std::vector<std::string> endpoints = {};  // as others reach it
   Digest successor = {};
   std::vector<PeerAddress> bootstrap = {};
+  Duration keep_results = limits::kKeepResults;  // less only where a simulator's week is short
   ProviderSettings provider = {};
   ClearingSettings clearing = {};
   RenterSettings renter = {};

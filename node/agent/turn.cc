@@ -70,8 +70,8 @@ void Turn::TellConnection(ConnectionId connection, DocumentRef document,
   effects_.sends.push_back({connection, std::move(document), std::move(attached)});
 }
 
-void Turn::Ask(const PeerId& peer, DocumentRef document) {
-  parts_.asks.Add(*this, peer, std::move(document));
+void Turn::Ask(const PeerId& peer, DocumentRef document, const AskFor& how) {
+  parts_.asks.Add(*this, peer, std::move(document), how);
 }
 void Turn::Settle(const Digest& document) {
   parts_.asks.Remove(document);

@@ -40,6 +40,13 @@ struct ProvenEntry {
   Digest log_root = {};
 };
 
+// How long an answer can still matter, in log time.
+struct AskFor {
+  Time until = limits::kLatest;
+  // The answer says what was decided before: money depends on it, however late it comes.
+  bool even_after = false;
+};
+
 // Loop thread only; lives for one step.
 class Turn {
  public:
@@ -95,8 +102,8 @@ class Turn {
   void Tell(const PeerId& peer, DocumentRef document, std::vector<DocumentRef> attached = {});
   void TellConnection(ConnectionId connection, DocumentRef document,
                       std::vector<DocumentRef> attached = {});
-  // Sent now and again with growing pauses until `Settle(document->id())`.
-  void Ask(const PeerId& peer, DocumentRef document);
+  // Sent now and again with growing pauses until `Settle(document->id())`, or to its end.
+  void Ask(const PeerId& peer, DocumentRef document, const AskFor& how);
   void Settle(const Digest& document);
   bool Asking(const Digest& document) const;
 

@@ -250,6 +250,15 @@ TEST_F(MarketTest, TakesNoLeasesWhileItDrains) {
   WaitForOffer();
 }
 
+TEST_F(MarketTest, OffersNothingOfAStoppedProviderUntilItIsBack) {
+  WaitForOffer();
+  EXPECT_EQ(kite_.Stop(), 0);
+  ann_.AskUntil(
+      {{"do", "offers"}}, [](const json& answer) { return answer["matches"] == 0; }, 5000);
+  kite_.Start();
+  WaitForOffer();
+}
+
 TEST_F(MarketTest, RefusesASecondDaemonOnTheSameDirectory) {
   Process second({ProgramPath("soukd"), "run", "--dir", coop_.dir()}, folder_.path() / "second.out",
                  folder_.path() / "second.err");

@@ -93,6 +93,7 @@ void World::Make() {
     node::Settings settings;
     settings.endpoints = {endpoint(i)};
     settings.bootstrap = {clearing};
+    settings.keep_results = kKeepResults;
     if (i == 0) {
       settings.name = "coop";
       settings.clearing.enabled = true;
@@ -221,10 +222,10 @@ void World::Crash(Peer& peer) {
   }
   peer.links.clear();
   peer.incoming.clear();
-  const int64_t away = !faults_          ? 1000
+  const int64_t down = !faults_          ? away
                        : rng_.Chance(60) ? rng_.Between(10'000, 90'000)
                                          : rng_.Between(50, 5000);
-  At(away, [this, &peer] { Start(peer); });
+  At(down, [this, &peer] { Start(peer); });
 }
 
 // ---- Steps -----------------------------------------------------------------------------------

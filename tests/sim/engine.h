@@ -28,6 +28,8 @@ class World {
   std::vector<node::Frames> inbox = {};
   // Kill -9 and restart at once.
   void Restart(int peer);
+  // How long a peer that crashes on a quiet network stays away.
+  int64_t away = 1000;
   // Seen for every message between peers; returning false drops it.
   std::function<bool(int from, int to, const node::Frames&)> tap = {};
 

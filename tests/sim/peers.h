@@ -29,6 +29,7 @@ class SimBlobs : public node::BlobStore {
   Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;
   Result<bool> Write(const node::WriteChunk& chunk) override;
   void Drop(const node::DropPartial& drop) override { partial_.erase({drop.blob, drop.from}); }
+  void Remove(const node::RemoveBlob& remove) override { whole_.erase(remove.blob); }
   BlobRef Put(Bytes bytes);
   void Crash() { partial_.clear(); }
 
@@ -47,6 +48,7 @@ class SimWorkshop : public node::Workshop {
   void Stop(const node::StopWorker& stop) override;
   void Run(const node::StartJob& job) override;
   void Cancel(const node::StopJob& job) override { running_.erase(job.job); }
+  void Drop(const node::DropJob& job) override { ended_.erase(job.job); }
 
   // Dies of itself: an Xid, the OOM killer.
   void KillOne(uint64_t which);

@@ -62,6 +62,8 @@ Fields FieldsOf(const node::Provider::Lease& lease) {
           {"grace", Text(lease.grace)},
           {"not late before", Text(lease.not_late_before)},
           {"due", Text(lease.due)},
+          {"escrow ends", Text(lease.escrow_ends)},
+          {"stored", Text(lease.stored_bytes)},
           {"settled", Text(lease.settled)},
           {"paid", Text(lease.paid)}};
 }

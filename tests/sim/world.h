@@ -17,6 +17,9 @@
 
 namespace souk::sim {
 
+// A simulated week.
+inline constexpr Duration kKeepResults = Minutes(5);
+
 struct Options {
   uint64_t seed = 1;
   uint64_t steps = 2000;  // agent steps with faults; healing comes after

@@ -17,12 +17,16 @@ fs::path BlobPath(const fs::path& daemon_dir, const Digest& digest) {
   return daemon_dir / "blobs" / "sha256" / digest.Hex();
 }
 
-// What is there already is whole: it came by a rename.
+// What is there already is whole: it came by a rename. Made new, it is not removed before the
+// daemon hears of the job.
 Status PutBlob(const fs::path& daemon_dir, ByteView bytes, const Digest& digest) {
   std::error_code error;
   const fs::path path = BlobPath(daemon_dir, digest);
   fs::create_directories(path.parent_path(), error);
-  if (fs::exists(path, error) && fs::file_size(path, error) == bytes.size()) return Ok();
+  if (fs::exists(path, error) && fs::file_size(path, error) == bytes.size()) {
+    fs::last_write_time(path, fs::file_time_type::clock::now(), error);
+    if (!error) return Ok();
+  }
   return WriteFileAtomic(path, bytes, 0600);
 }
 

@@ -150,6 +150,46 @@ TEST_F(BlobStoreTest, TakesAFileInOnlyUnderItsDigest) {
   EXPECT_TRUE(FileBlobStore::TakeIn(dir_, file, Sha256(whole)));
 }
 
+TEST_F(BlobStoreTest, RemovesWhatIsNotNew) {
+  const Bytes whole = Pattern(1'000, 10);
+  const Digest blob = Sha256(whole);
+  const auto age = [&](std::chrono::hours by) {
+    std::filesystem::last_write_time(blobs_->PathOf(blob),
+                                     std::filesystem::file_time_type::clock::now() - by);
+  };
+  ASSERT_TRUE(Write(blob, whole, 0, 1'000));
+  // Its job may still be on the way.
+  blobs_->Remove({.blob = blob});
+  EXPECT_EQ(blobs_->BlobSize(blob), 1'000u);
+  // Whoever would have put it there makes it new.
+  age(std::chrono::hours(2));
+  ASSERT_TRUE(WriteFileAtomic(dir_ / "output.0", whole));
+  ASSERT_TRUE(FileBlobStore::TakeIn(dir_, dir_ / "output.0", blob));
+  blobs_->Remove({.blob = blob});
+  EXPECT_EQ(blobs_->BlobSize(blob), 1'000u);
+  age(std::chrono::hours(2));
+  blobs_->Remove({.blob = blob});
+  EXPECT_EQ(blobs_->BlobSize(blob), std::nullopt);
+  ASSERT_TRUE(Write(blob, whole, 0, 1'000));
+  blobs_->Remove({.blob = blob, .even_new = true});
+  EXPECT_EQ(blobs_->BlobSize(blob), std::nullopt);
+}
+
+TEST_F(BlobStoreTest, ForgetsPartsThatNobodyWentOnWithForAWeek) {
+  const Bytes whole = Pattern(1'000, 11);
+  const Digest old = Sha256(whole), fresh = Sha256(Pattern(1'000, 12));
+  ASSERT_TRUE(Write(old, whole, 0, 600));
+  ASSERT_TRUE(Write(fresh, Pattern(1'000, 12), 0, 600));
+  for (const auto& file : std::filesystem::directory_iterator(dir_ / "blobs" / "partial")) {
+    if (!file.path().filename().string().starts_with(old.Hex())) continue;
+    std::filesystem::last_write_time(
+        file.path(), std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 8));
+  }
+  Reopen();
+  EXPECT_EQ(blobs_->PartialBlobSize(old, peer_), 0u);
+  EXPECT_EQ(blobs_->PartialBlobSize(fresh, peer_), 600u);
+}
+
 TEST_F(BlobStoreTest, FollowsNoLinkToAFileOutside) {
   const Bytes secret = Pattern(10, 9);
   ASSERT_TRUE(WriteFileAtomic(dir_ / "secret", secret));

@@ -49,6 +49,7 @@ TEST(Config, ReadsWhatItWrites) {
   config.provider.max_duration = Minutes(90);
   config.provider.allow_weak_jail = true;
   config.provider.cpu_threads = 2;
+  config.provider.lease_bytes = uint64_t{3} << 30;
   const auto read = ParseConfig(WriteConfig(config), "config.toml", kSelf);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->name, config.name);
@@ -67,6 +68,7 @@ TEST(Config, ReadsWhatItWrites) {
   EXPECT_EQ(read->provider.max_duration, Minutes(90));
   EXPECT_TRUE(read->provider.allow_weak_jail);
   EXPECT_EQ(read->provider.cpu_threads, 2u);
+  EXPECT_EQ(read->provider.lease_bytes, uint64_t{3} << 30);
   EXPECT_EQ(read->provider.cpu_memory_bytes, uint64_t{1} << 30);
 }
 
