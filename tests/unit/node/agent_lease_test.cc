@@ -150,6 +150,27 @@ TEST_F(Market, NoWorkIsDoneOnAnEscrowThatTheBookWasNotShown) {
   EXPECT_EQ(ProvidersLease(id).reason, CloseReason::kClearingLost);
 }
 
+// A node that dies in its first turn after a downtime has nothing overdue in its log either.
+TEST_F(Market, AnEndThatWasMissedIsResolvedBeforeAnythingNewIsSaid) {
+  const Digest id = RentUntilMetering(Seconds(20));
+  const int64_t left = ProvidersLease(id).end.ms - (1'700'000'000'000 + world.now());
+  ASSERT_GT(left, 500);
+  world.RunFor(left - 300);
+  ASSERT_EQ(ProvidersLease(id).state, LeaseState::kMetering);
+  world.Restart(kProvider);
+  uint64_t resumed = 0, ended = 0;
+  for (uint64_t i = 0; i < provider().log->size(); ++i) {
+    const auto entry = DecodeEntry(*provider().log->Entry(i));
+    ASSERT_TRUE(entry);
+    if (std::holds_alternative<Resumed>(entry->outcome)) resumed = i;
+    const auto* step = std::get_if<LeaseStep>(&entry->outcome);
+    if (step != nullptr && step->event == LeaseEvent::kEndReached) ended = i;
+  }
+  EXPECT_GT(resumed, 0u);
+  EXPECT_EQ(ended, resumed + 1);
+  ExpectValid(kProvider);
+}
+
 TEST_F(Market, WhatTheBookWasShownIsKnownAfterARestartWithoutTheBook) {
   Rent(Minutes(10));
   world.RunFor(5000);
