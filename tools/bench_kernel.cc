@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <utility>
 
@@ -119,22 +118,29 @@ std::vector<Work> Works(uint32_t shrink) {
   return works;
 }
 
-struct Measured {
-  double seconds = 0;  // of one run, the best of all
-  uint64_t thread_instructions = 0;
-  Bytes result = {};
-};
+// One run's seconds.
+using TimedRun = std::function<Result<double>()>;
 
-// The best of the runs that fit: a busy machine only ever adds.
-Result<double> Best(double seconds, const std::function<Result<double>()>& run) {
-  ASSIGN_OR_RETURN(double best, run());
+double Median(std::vector<double>& values) {
+  const auto middle = values.begin() + static_cast<long>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// Both by turns, so that what else the machine does meanwhile, and how fast its clock happens to
+// run, touches both; the medians of what fits into so many seconds.
+Result<std::pair<double, double>> ByTurns(double seconds, const TimedRun& one,
+                                          const TimedRun& other) {
+  RETURN_IF_ERROR(one());  // warms the caches
+  RETURN_IF_ERROR(other());
+  std::vector<double> ones, others;
   double spent = 0;
-  for (int i = 0; i < 200 && spent < seconds; ++i) {
-    ASSIGN_OR_RETURN(const double took, run());
-    best = std::min(best, took);
-    spent += took;
+  for (int i = 0; i < 400 && (i == 0 || spent < seconds); ++i) {
+    ASSIGN_OR_RETURN(ones.emplace_back(), one());
+    ASSIGN_OR_RETURN(others.emplace_back(), other());
+    spent += ones.back() + others.back();
   }
-  return best;
+  return std::pair(Median(ones), Median(others));
 }
 
 // The work on a cpu device of its own, ready to run again and again.
@@ -153,13 +159,10 @@ struct CpuRun {
     thread_instructions = stats.thread_instructions;
     return std::chrono::duration<double>(Clock::now() - begin).count();
   }
-  Result<Measured> Outcome(const Work& work, double seconds) {
-    Measured measured;
-    measured.seconds = seconds;
-    measured.thread_instructions = thread_instructions;
-    measured.result.resize(work.buffers[work.result].size());
-    RETURN_IF_ERROR(device->Read(buffers[work.result], measured.result));
-    return measured;
+  Result<Bytes> Outcome(const Work& work) const {
+    Bytes result(work.buffers[work.result].size());
+    RETURN_IF_ERROR(device->Read(buffers[work.result], result));
+    return result;
   }
 };
 
@@ -184,54 +187,40 @@ Result<CpuRun> PrepareCpu(const Work& work, uint32_t threads) {
   return run;
 }
 
-Result<Measured> OnCpuDevice(const Work& work, double seconds) {
-  ASSIGN_OR_RETURN(CpuRun run, PrepareCpu(work, 1));
-  ASSIGN_OR_RETURN(const double best, Best(seconds, [&] { return run.Seconds(); }));
-  return run.Outcome(work, best);
-}
+// The same on PoCL.
+struct OpenClRun {
+  OpenClDevice& device;
+  const Work& work;
+  std::vector<OpenClDevice::Argument> arguments = {};
+  std::vector<size_t> global = {}, local = {};
 
-// One thread and two by turns, so that what else the machine does meanwhile disturbs both.
-Result<std::pair<Measured, Measured>> OneAndTwoThreads(const Work& work, double seconds) {
-  ASSIGN_OR_RETURN(CpuRun one, PrepareCpu(work, 1));
-  ASSIGN_OR_RETURN(CpuRun two, PrepareCpu(work, 2));
-  double best_two = std::numeric_limits<double>::infinity();
-  const auto turn = [&]() -> Result<double> {
-    ASSIGN_OR_RETURN(const double took, two.Seconds());
-    best_two = std::min(best_two, took);
-    return one.Seconds();
-  };
-  ASSIGN_OR_RETURN(const double best_one, Best(2 * seconds, turn));
-  ASSIGN_OR_RETURN(Measured measured_one, one.Outcome(work, best_one));
-  ASSIGN_OR_RETURN(Measured measured_two, two.Outcome(work, best_two));
-  return std::pair(std::move(measured_one), std::move(measured_two));
-}
+  Result<double> Seconds() { return device.Run(work.kernel, arguments, global, local); }
+  Result<Bytes> Outcome() const {
+    Bytes result(work.buffers[work.result].size());
+    RETURN_IF_ERROR(device.Read(arguments[work.result].buffer, result));
+    return result;
+  }
+};
 
-Result<Measured> OnOpenCl(OpenClDevice& device, const Work& work, double seconds) {
-  std::vector<OpenClDevice::Argument> arguments;
+Result<OpenClRun> PrepareOpenCl(OpenClDevice& device, const Work& work) {
+  OpenClRun run{device, work};
   for (const Bytes& buffer : work.buffers) {
     OpenClDevice::Argument argument;
     ASSIGN_OR_RETURN(argument.buffer, device.Allocate(buffer));
-    arguments.push_back(argument);
+    run.arguments.push_back(argument);
   }
-  const int result = arguments[work.result].buffer;
   for (const uint32_t scalar : work.scalars) {
     OpenClDevice::Argument argument;
     argument.scalar = scalar;
-    arguments.push_back(argument);
+    run.arguments.push_back(argument);
   }
-  std::vector<size_t> global = {size_t{work.grid.x} * work.block.x};
-  std::vector<size_t> local = {work.block.x};
+  run.global = {size_t{work.grid.x} * work.block.x};
+  run.local = {work.block.x};
   if (work.block.y > 1) {
-    global.push_back(size_t{work.grid.y} * work.block.y);
-    local.push_back(work.block.y);
+    run.global.push_back(size_t{work.grid.y} * work.block.y);
+    run.local.push_back(work.block.y);
   }
-  Measured measured;
-  ASSIGN_OR_RETURN(measured.seconds, Best(seconds, [&] {
-                     return device.Run(work.kernel, arguments, global, local);
-                   }));
-  measured.result.resize(work.buffers[work.result].size());
-  RETURN_IF_ERROR(device.Read(result, measured.result));
-  return measured;
+  return run;
 }
 
 BenchRow Row(const std::string& name, double value, const std::string& unit, double floor,
@@ -256,26 +245,38 @@ Result<std::vector<BenchRow>> RunKernelBench(const KernelBench& options, std::st
                  : "not compared with PoCL: " + opencl.error().message;
   *note += fmt::format("; handlers: {}", gpu::SimdLevelName(gpu::BestSimdLevel()));
   for (const Work& work : Works(std::max(options.shrink, 1u))) {
-    ASSIGN_OR_RETURN(const Measured ours, OnCpuDevice(work, options.seconds));
-    double floor = 0;
+    ASSIGN_OR_RETURN(CpuRun ours, PrepareCpu(work, 1));
+    const TimedRun run_ours = [&] { return ours.Seconds(); };
+    double took = 0, floor = 0;
     if (opencl) {
-      ASSIGN_OR_RETURN(const Measured theirs, OnOpenCl(**opencl, work, options.seconds));
-      if (theirs.result != ours.result) {
+      ASSIGN_OR_RETURN(OpenClRun theirs, PrepareOpenCl(**opencl, work));
+      ASSIGN_OR_RETURN(const auto times,
+                       ByTurns(2 * options.seconds, run_ours, [&] { return theirs.Seconds(); }));
+      took = times.first;
+      floor = work.items / times.second;
+      ASSIGN_OR_RETURN(const Bytes result, ours.Outcome(work));
+      ASSIGN_OR_RETURN(const Bytes their_result, theirs.Outcome());
+      if (their_result != result) {
         return Error(Code::kMismatch, work.name + ": PoCL's result differs from the cpu device's");
       }
-      floor = work.items / theirs.seconds;
+    } else {
+      ASSIGN_OR_RETURN(const auto times, ByTurns(options.seconds, run_ours, run_ours));
+      took = times.first;
     }
-    rows.push_back(Row(work.name, work.items / ours.seconds, work.unit, floor, work.target));
+    rows.push_back(Row(work.name, work.items / took, work.unit, floor, work.target));
     if (work.kernel != "integer_hash") continue;
-    const double rate = static_cast<double>(ours.thread_instructions) / ours.seconds;
+    const double rate = static_cast<double>(ours.thread_instructions) / took;
     rows.push_back(Row("interpreter rate, integer hash", rate, "thread-instructions/s", 2e9, 1));
-    ASSIGN_OR_RETURN(const auto scaling, OneAndTwoThreads(work, options.seconds));
-    const auto& [one, two] = scaling;
-    if (one.result != ours.result || two.result != ours.result) {
+    ASSIGN_OR_RETURN(CpuRun two, PrepareCpu(work, 2));
+    ASSIGN_OR_RETURN(const auto scaling,
+                     ByTurns(2 * options.seconds, run_ours, [&] { return two.Seconds(); }));
+    ASSIGN_OR_RETURN(const Bytes result, ours.Outcome(work));
+    ASSIGN_OR_RETURN(const Bytes result_of_two, two.Outcome(work));
+    if (result_of_two != result) {
       return Error(Code::kMismatch, work.name + ": two threads give another result than one");
     }
-    rows.push_back(Row("integer hash on two threads", work.items / two.seconds, work.unit,
-                       work.items / one.seconds, 1.8));
+    rows.push_back(Row("integer hash on two threads", work.items / scaling.second, work.unit,
+                       work.items / scaling.first, 1.8));
   }
   return rows;
 }
