@@ -418,22 +418,9 @@ void ProviderAudit::CheckNothingOverdue(EntryCheck& check) {
 void ProviderAudit::OnVoucher(EntryCheck& check, const VoucherTaken& taken) {
   CheckNothingOverdue(check);
   Lease* lease = Find(check, taken.lease);
-  if (!check.ExpectDocuments(1) || lease == nullptr) return;
-  const auto voucher = check.Take<Voucher>(0);
-  if (!voucher) return;
-  check.That(check.DocumentAt(0)->signer() == lease->order.voucher_key, rules::kVouchers,
-             "the voucher is not signed by the order's voucher key", {lease->first_entry});
-  check.That(voucher->lease == taken.lease && voucher->book == lease->order.book &&
-                 voucher->amount == taken.best,
-             rules::kVouchers, "the voucher is for another lease, book or amount");
-  check.That(taken.best > lease->best, rules::kVouchers,
-             fmt::format("a voucher of {} cr after one of {} cr", FormatCredits(taken.best),
-                         FormatCredits(lease->best)),
-             {lease->last_entry});
-  check.That(taken.best <= lease->order.max_cost, rules::kVouchers,
-             fmt::format("a voucher of {} cr where the order ends at {} cr",
-                         FormatCredits(taken.best), FormatCredits(lease->order.max_cost)),
-             {lease->first_entry});
+  if (lease == nullptr) return;
+  const VoucherLease vouched{lease->order, lease->best, lease->first_entry, lease->last_entry};
+  if (!CheckVoucher(check, taken, vouched)) return;
   check.That(lease->ready && lease->state != LeaseState::kClosed, rules::kVouchers,
              "no voucher is taken before the device is ready, nor after the close");
   lease->best = std::max(lease->best, taken.best);

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "ledger/audit_rules.h"
+#include "ledger/audit_voucher.h"
 #include "ledger/node_book.h"
 
 namespace souk::ledger {

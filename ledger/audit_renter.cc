@@ -196,21 +196,9 @@ void RenterAudit::OnClose(EntryCheck& check, Lease& lease, const LeaseStep& step
 
 void RenterAudit::OnVoucher(EntryCheck& check, const VoucherTaken& taken) {
   Lease* lease = Find(check, taken.lease);
-  const auto voucher = check.Take<Voucher>(0);
-  if (!check.ExpectDocuments(1) || lease == nullptr || !voucher) return;
-  check.That(check.DocumentAt(0)->signer() == lease->order.voucher_key, rules::kVouchers,
-             "the voucher is not signed by the order's voucher key", {lease->first_entry});
-  check.That(voucher->lease == taken.lease && voucher->book == lease->order.book &&
-                 voucher->amount == taken.best,
-             rules::kVouchers, "the voucher is for another lease, book or amount");
-  check.That(taken.best > lease->best, rules::kVouchers,
-             fmt::format("a voucher of {} cr after one of {} cr", FormatCredits(taken.best),
-                         FormatCredits(lease->best)),
-             {lease->last_entry});
-  check.That(taken.best <= lease->order.max_cost, rules::kVouchers,
-             fmt::format("a voucher of {} cr where the order ends at {} cr",
-                         FormatCredits(taken.best), FormatCredits(lease->order.max_cost)),
-             {lease->first_entry});
+  if (lease == nullptr) return;
+  const VoucherLease vouched{lease->order, lease->best, lease->first_entry, lease->last_entry};
+  if (!CheckVoucher(check, taken, vouched)) return;
   check.That(lease->ready, rules::kVouchers, "no voucher is given before the device is ready");
   lease->best = std::max(lease->best, taken.best);
   lease->last_entry = check.index();

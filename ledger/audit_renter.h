@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "ledger/audit_rules.h"
+#include "ledger/audit_voucher.h"
 #include "protocol/lease_terms.h"
 
 namespace souk::ledger {

@@ -1,5 +1,6 @@
 #include "node/agent/clearing.h"
 
+#include "node/agent/trusted.h"
 #include "protocol/base/check.h"
 
 namespace souk::node {
@@ -47,24 +48,19 @@ void Clearing::Fold(const Entry& entry) {
   for (const TransferRecord& record : booked->transfers) {
     CHECK(book_.Fold(record, entry.time).has_value());
     if (record.kind == TransferRecord::Kind::kPending) {
-      const auto document = Document::OpenTrusted(entry.documents.at(0));
-      CHECK(document.has_value());
-      const auto escrow = Decode<Escrow>(**document);
-      CHECK(escrow.has_value());
-      escrows_[record.id] = {.escrow = *escrow,
-                             .document = (*document)->id(),
+      const DocumentRef document = Trusted(entry.documents.at(0));
+      const auto escrow = Content<Escrow>(document);
+      escrows_[record.id] = {.escrow = escrow,
+                             .document = document->id(),
                              .held_entry = entry.sequence,
                              .last_entry = entry.sequence,
-                             .accept_by = escrow->accept_by};
-      owners_[AccountId(escrow->account)] = escrow->account;
-      unshown_.insert({escrow->accept_by, record.id});
+                             .accept_by = escrow.accept_by};
+      owners_[AccountId(escrow.account)] = escrow.account;
+      unshown_.insert({escrow.accept_by, record.id});
     } else if (record.kind == TransferRecord::Kind::kSingle) {
-      const auto document = Document::OpenTrusted(entry.documents.at(0));
-      CHECK(document.has_value());
-      const auto issue = Decode<Issue>(**document);
-      CHECK(issue.has_value());
-      references_.insert(issue->reference);
-      owners_[AccountId(issue->account)] = issue->account;
+      const auto issue = Content<Issue>(Trusted(entry.documents.at(0)));
+      references_.insert(issue.reference);
+      owners_[AccountId(issue.account)] = issue.account;
     } else {
       EscrowState& state = escrows_.at(record.pending);
       state.settled_by = record.id;

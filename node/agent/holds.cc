@@ -2,22 +2,9 @@
 
 #include <algorithm>
 
-#include "protocol/base/check.h"
+#include "node/agent/trusted.h"
 
 namespace souk::node {
-namespace {
-
-template <typename Message>
-Message Content(const Bytes& envelope) {
-  const auto document = Document::OpenTrusted(envelope);
-  CHECK(document.has_value());
-  Result<Message> message = Decode<Message>(**document);
-  CHECK(message.has_value());
-  return std::move(*message);
-}
-
-}  // namespace
-
 void Holds::Fold(const Entry& entry) {
   if (const auto* job = std::get_if<JobStep>(&entry.outcome)) return FoldJob(entry, *job);
   if (const auto* resumed = std::get_if<Resumed>(&entry.outcome)) {
@@ -35,7 +22,7 @@ void Holds::FoldJob(const Entry& entry, const JobStep& step) {
   switch (step.event) {
     case JobStep::Event::kSubmitted:
     case JobStep::Event::kAccepted: {
-      const auto job = Content<souk::Job>(entry.documents.at(0));
+      const auto job = Content<souk::Job>(Trusted(entry.documents.at(0)));
       jobs_[step.job].lease = step.lease;
       Hold(step.job, job.workload.digest);
       for (const BlobRef& blob : job.blobs) Hold(step.job, blob.digest);
@@ -51,7 +38,7 @@ void Holds::FoldJob(const Entry& entry, const JobStep& step) {
       if (it == jobs_.end()) return;
       bool awaited = false;
       if (!entry.documents.empty()) {
-        const auto receipt = Content<JobReceipt>(entry.documents[0]);
+        const auto receipt = Content<JobReceipt>(Trusted(entry.documents[0]));
         for (const JobOutput& output : receipt.outputs) Hold(step.job, output.blob.digest);
         awaited = leases_.at(it->second.lease).rented && !receipt.outputs.empty();
       }

@@ -1,25 +1,9 @@
 // How the provider's state follows from its log.
 #include "node/agent/provider.h"
+#include "node/agent/trusted.h"
 #include "protocol/base/check.h"
 
 namespace souk::node {
-namespace {
-
-DocumentRef Trusted(const Bytes& envelope) {
-  Result<DocumentRef> document = Document::OpenTrusted(envelope);
-  CHECK(document.has_value());
-  return std::move(*document);
-}
-
-template <typename Message>
-Message Content(const DocumentRef& document) {
-  Result<Message> message = Decode<Message>(*document);
-  CHECK(message.has_value());
-  return std::move(*message);
-}
-
-}  // namespace
-
 // Slices come from nowhere but the owner's word; the source is an account that no device has.
 Provider::Provider() : book_(ledger::DeviceAccountId("")) {}
 

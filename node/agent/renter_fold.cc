@@ -1,25 +1,8 @@
 // How the renter's state follows from its log.
 #include "node/agent/renter.h"
-#include "protocol/base/check.h"
+#include "node/agent/trusted.h"
 
 namespace souk::node {
-namespace {
-
-DocumentRef Trusted(const Bytes& envelope) {
-  Result<DocumentRef> document = Document::OpenTrusted(envelope);
-  CHECK(document.has_value());
-  return std::move(*document);
-}
-
-template <typename Message>
-Message Content(const DocumentRef& document) {
-  Result<Message> message = Decode<Message>(*document);
-  CHECK(message.has_value());
-  return std::move(*message);
-}
-
-}  // namespace
-
 const char* Renter::PhaseName(Phase phase) {
   switch (phase) {
     case Phase::kEscrowing:

@@ -1,0 +1,30 @@
+#include "ledger/audit_voucher.h"
+
+#include <fmt/format.h>
+
+#include "protocol/text.h"
+
+namespace souk::ledger {
+
+bool CheckVoucher(EntryCheck& check, const VoucherTaken& taken, const VoucherLease& lease) {
+  if (!check.ExpectDocuments(1)) return false;
+  const auto voucher = check.Take<Voucher>(0);
+  if (!voucher) return false;
+  const Order& order = lease.order;
+  check.That(check.DocumentAt(0)->signer() == order.voucher_key, rules::kVouchers,
+             "the voucher is not signed by the order's voucher key", {lease.first_entry});
+  check.That(
+      voucher->lease == taken.lease && voucher->book == order.book && voucher->amount == taken.best,
+      rules::kVouchers, "the voucher is for another lease, book or amount");
+  check.That(taken.best > lease.best, rules::kVouchers,
+             fmt::format("a voucher of {} cr after one of {} cr", FormatCredits(taken.best),
+                         FormatCredits(lease.best)),
+             {lease.last_entry});
+  check.That(taken.best <= order.max_cost, rules::kVouchers,
+             fmt::format("a voucher of {} cr where the order ends at {} cr",
+                         FormatCredits(taken.best), FormatCredits(order.max_cost)),
+             {lease.first_entry});
+  return true;
+}
+
+}  // namespace souk::ledger
