@@ -147,8 +147,8 @@ void Fold::Add(CheckedEntry& checked) {
     return;
   }
   EntryCheck check(findings_, checked);
-  check.That(newer_rules_ == 0, rules::kVersions,
-             fmt::format("known rules after newer ones in {}", first_newer_), {first_newer_});
+  check.That(newer_rules_ == 0, rules::kVersions, {first_newer_},
+             "known rules after newer ones in {}", first_newer_);
   previous_ = report_.to;
   CheckFrame(check);
   OnOutcome(check);
@@ -156,14 +156,13 @@ void Fold::Add(CheckedEntry& checked) {
 
 void Fold::CheckFrame(EntryCheck& check) {
   const Entry& entry = check.entry();
-  check.That(entry.sequence == check.index(), rules::kSequence,
-             fmt::format("it says {}", entry.sequence));
-  check.That(entry.rules >= rules_, rules::kVersions,
-             fmt::format("rules version {} after {}", entry.rules, rules_));
+  check.That(entry.sequence == check.index(), rules::kSequence, "it says {}", entry.sequence);
+  check.That(entry.rules >= rules_, rules::kVersions, "rules version {} after {}", entry.rules,
+             rules_);
   rules_ = std::max(rules_, entry.rules);
   if (any_) {
-    check.That(entry.time >= report_.to, rules::kTimes,
-               fmt::format("{} ms before the entry before it", report_.to.ms - entry.time.ms));
+    check.That(entry.time >= report_.to, rules::kTimes, "{} ms before the entry before it",
+               report_.to.ms - entry.time.ms);
   } else {
     report_.from = entry.time;
   }
@@ -187,13 +186,12 @@ void Fold::OnOutcome(EntryCheck& check) {
   const Outcome& outcome = check.entry().outcome;
   if (check.index() == 0) {
     check.That(std::holds_alternative<Opened>(outcome), rules::kOpened,
-               fmt::format("the first entry is \"{}\", not \"opened\"", OutcomeName(outcome)));
+               "the first entry is \"{}\", not \"opened\"", OutcomeName(outcome));
   }
   if (const auto* opened = std::get_if<Opened>(&outcome)) return OnOpened(check, *opened);
   if (const auto* resumed = std::get_if<Resumed>(&outcome)) {
-    check.That(
-        resumed->down_since == previous_, rules::kDowntime,
-        fmt::format("it was down since {} ms after it", resumed->down_since.ms - previous_.ms));
+    check.That(resumed->down_since == previous_, rules::kDowntime,
+               "it was down since {} ms after it", resumed->down_since.ms - previous_.ms);
     provider_.OnResumed(check, resumed->down_since);
     return clearing_.OnResumed(check, resumed->down_since);
   }

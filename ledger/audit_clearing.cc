@@ -65,8 +65,8 @@ void ClearingAudit::OnIssue(EntryCheck& check, const souk::TransferRecord& recor
                  record.timeout.ms == 0 && record.pending.IsZero(),
              rules::kTransfers, "the transfer is not what the issue says");
   const auto [known, fresh] = references_.try_emplace(issue->reference, check.index());
-  check.That(fresh, rules::kReference,
-             fmt::format("\"{}\" backed an issue before", issue->reference), {known->second});
+  check.That(fresh, rules::kReference, {known->second}, "\"{}\" backed an issue before",
+             issue->reference);
   owners_[AccountId(issue->account)] = issue->account;
   Decide(check, record);
 }
@@ -144,8 +144,8 @@ void ClearingAudit::OnPost(EntryCheck& check, const souk::TransferRecord& record
   if (!post || open == nullptr) return;
   const DocumentRef& document = check.DocumentAt(place);
   const Escrow& terms = open->terms;
-  check.That(document->signer() == terms.payee, rules::kAuthority,
-             "the post is not signed by the escrow's payee", {open->entry});
+  check.That(document->signer() == terms.payee, rules::kAuthority, {open->entry},
+             "the post is not signed by the escrow's payee");
   check.That(record.id == document->id() && record.pending == post->escrow &&
                  record.amount == post->amount.micro && record.amount > 0 &&
                  IsZeroOr(record.debit, AccountId(terms.account)) &&
@@ -159,13 +159,12 @@ void ClearingAudit::OnPost(EntryCheck& check, const souk::TransferRecord& record
     const bool fits = voucher && voucher_document->kind() == souk::Kind::kVoucher &&
                       voucher_document->signer() == terms.voucher_key &&
                       voucher->lease == post->lease && voucher->book == self_;
-    check.That(fits, rules::kAuthority,
-               "the post's voucher is not by the escrow's voucher key for this lease and book",
-               {open->entry});
+    check.That(fits, rules::kAuthority, {open->entry},
+               "the post's voucher is not by the escrow's voucher key for this lease and book");
     if (fits) {
       check.That(post->amount <= voucher->amount, rules::kAuthority,
-                 fmt::format("the post takes {} cr where the voucher says {} cr",
-                             FormatCredits(post->amount), FormatCredits(voucher->amount)));
+                 "the post takes {} cr where the voucher says {} cr", FormatCredits(post->amount),
+                 FormatCredits(voucher->amount));
     }
   }
   Decide(check, record);
@@ -176,8 +175,8 @@ void ClearingAudit::OnVoid(EntryCheck& check, const souk::TransferRecord& record
   const Open* open = FindOpen(check, record.pending, "a void");
   if (!request || open == nullptr) return;
   const DocumentRef& document = check.DocumentAt(place);
-  check.That(document->signer() == open->terms.payee, rules::kAuthority,
-             "the void is not signed by the escrow's payee", {open->entry});
+  check.That(document->signer() == open->terms.payee, rules::kAuthority, {open->entry},
+             "the void is not signed by the escrow's payee");
   check.That(record.id == document->id() && record.pending == request->escrow, rules::kTransfers,
              "the transfer is not what the void says");
   Decide(check, record);
@@ -191,10 +190,9 @@ void ClearingAudit::OnExpiry(EntryCheck& check, const souk::TransferRecord& reco
   // Unshown, it ends at accept_by already; shown or not, at its timeout.
   const Time due =
       open->shown ? Time{held->timeout} : std::min(open->accept_by, Time{held->timeout});
-  check.That(check.time() >= due, rules::kEarly,
-             fmt::format("escrow {} expired {} before its {}", Short(record.pending),
-                         FormatDuration(due - check.time()), open->shown ? "timeout" : "accept_by"),
-             {open->entry});
+  check.That(check.time() >= due, rules::kEarly, {open->entry},
+             "escrow {} expired {} before its {}", Short(record.pending),
+             FormatDuration(due - check.time()), open->shown ? "timeout" : "accept_by");
 }
 
 bool ClearingAudit::Decide(EntryCheck& check, const souk::TransferRecord& record) {
@@ -243,13 +241,13 @@ void ClearingAudit::OnShown(EntryCheck& check, const Shown& shown) {
   check.That(order->escrow == shown.escrow && order->book == self_ &&
                  order->provider == terms.payee && order->account == terms.account &&
                  order->voucher_key == terms.voucher_key && order->nonce == terms.nonce,
-             rules::kEscrow, "the order shown is not the one that the escrow was made for",
-             {open->entry});
+             rules::kEscrow, {open->entry},
+             "the order shown is not the one that the escrow was made for");
   check.That(check.DocumentAt(1)->signer() == terms.payee, rules::kSigner,
              "the acceptance is not signed by the escrow's payee");
-  check.That(!open->shown, rules::kEscrow, "the escrow backs a lease already", {open->shown_entry});
-  check.That(check.time() < open->accept_by, rules::kLate,
-             "the acceptance was shown after the escrow's accept_by", {open->entry});
+  check.That(!open->shown, rules::kEscrow, {open->shown_entry}, "the escrow backs a lease already");
+  check.That(check.time() < open->accept_by, rules::kLate, {open->entry},
+             "the acceptance was shown after the escrow's accept_by");
   open->shown = true;
   open->shown_entry = check.index();
   open->lease = shown.lease;

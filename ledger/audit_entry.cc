@@ -11,12 +11,14 @@ void Report(CheckedEntry& checked, const Rule& rule, std::string what) {
   checked.findings.push_back({checked.index, rule.rule, rule.name, std::move(what), {}});
 }
 
-DocumentRef OpenCounted(CheckedEntry& checked, ByteView envelope, const char* what) {
+// `place`: among the entry's documents; that of the post's voucher where there is none.
+DocumentRef OpenCounted(CheckedEntry& checked, ByteView envelope, std::optional<size_t> place) {
   ++checked.signatures;
   auto document = Document::Open(envelope);
   if (document) return std::move(*document);
   const Rule& rule =
       document.error().code == Code::kBadSignature ? rules::kSigned : rules::kReadable;
+  const std::string what = place ? fmt::format("document {}", *place) : "the post's voucher";
   Report(checked, rule, fmt::format("{}: {}", what, document.error().message));
   return nullptr;
 }
@@ -26,7 +28,7 @@ DocumentRef OpenVoucher(CheckedEntry& checked, const DocumentRef& document) {
   if (!document || document->kind() != Kind::kPost) return nullptr;
   const auto post = Decode<Post>(*document);
   if (!post) return nullptr;  // reported where the post is used
-  return OpenCounted(checked, post->voucher, "the post's voucher");
+  return OpenCounted(checked, post->voucher, std::nullopt);
 }
 
 }  // namespace
@@ -43,8 +45,7 @@ CheckedEntry CheckEntry(uint64_t index, ByteView leaf) {
   checked.readable = true;
   checked.entry = std::move(*entry);
   for (size_t i = 0; i < checked.entry.documents.size(); ++i) {
-    const std::string what = fmt::format("document {}", i);
-    DocumentRef document = OpenCounted(checked, checked.entry.documents[i], what.c_str());
+    DocumentRef document = OpenCounted(checked, checked.entry.documents[i], i);
     checked.vouchers.push_back(OpenVoucher(checked, document));
     checked.documents.push_back(std::move(document));
   }

@@ -44,8 +44,8 @@ void ProviderAudit::OnOfferPublished(EntryCheck& check, size_t place) {
   const DocumentRef& document = check.DocumentAt(place);
   check.That(document->signer() == self_, rules::kSigner,
              "the offer is not signed by this provider");
-  check.That(offer->sequence > offer_sequence_, rules::kOffers,
-             fmt::format("an offer's sequence {} follows {}", offer->sequence, offer_sequence_));
+  check.That(offer->sequence > offer_sequence_, rules::kOffers, "an offer's sequence {} follows {}",
+             offer->sequence, offer_sequence_);
   offer_sequence_ = std::max(offer_sequence_, offer->sequence);
   // What has expired backs no order any more.
   std::erase_if(offers_, [&](const auto& item) {
@@ -80,10 +80,9 @@ void ProviderAudit::OnFreed(EntryCheck& check, const souk::TransferRecord& recor
   } else {
     Lease& lease = it->second;
     check.That(lease.state == LeaseState::kClosing || lease.state == LeaseState::kClosed,
-               rules::kSlices,
-               fmt::format("the slices of lease {} came back while it is {}", Short(it->first),
-                           LeaseStateName(lease.state)),
-               {lease.last_entry});
+               rules::kSlices, {lease.last_entry},
+               "the slices of lease {} came back while it is {}", Short(it->first),
+               LeaseStateName(lease.state));
     lease.reserved = false;
   }
   Decide(check, record);
@@ -124,12 +123,12 @@ void ProviderAudit::OnJob(EntryCheck& check, const JobStep& step) {
     check.That(document->id() == step.job && job->lease == step.lease, rules::kEvidence,
                "the job is another, or of another lease");
     check.That(lease->state == LeaseState::kMetering, rules::kJobs,
-               fmt::format("a job was taken while the lease is {}", LeaseStateName(lease->state)));
+               "a job was taken while the lease is {}", LeaseStateName(lease->state));
     CheckRenterNumber(check, *lease, job->number);
     const auto [known, fresh] = jobs_.try_emplace(
         step.job,
         JobState{step.lease, job->workload.digest, JobStep::Event::kAccepted, check.index()});
-    check.That(fresh, rules::kJobs, "the job was taken before", {known->second.entry});
+    check.That(fresh, rules::kJobs, {known->second.entry}, "the job was taken before");
     ++lease->jobs;
     return;
   }
@@ -140,19 +139,19 @@ void ProviderAudit::OnJob(EntryCheck& check, const JobStep& step) {
   }
   JobState& job = it->second;
   if (step.event == JobStep::Event::kStarted) {
-    check.That(job.at == JobStep::Event::kAccepted, rules::kJobs, "the job was started before",
-               {job.entry});
+    check.That(job.at == JobStep::Event::kAccepted, rules::kJobs, {job.entry},
+               "the job was started before");
   } else {
     const auto receipt = check.Take<JobReceipt>(0);
     if (!check.ExpectDocuments(1) || !receipt) return;
     check.That(step.event == JobStep::Event::kFinished && job.at != JobStep::Event::kFinished,
-               rules::kJobs, "the job was finished before", {job.entry});
+               rules::kJobs, {job.entry}, "the job was finished before");
     check.That(check.DocumentAt(0)->signer() == self_, rules::kSigner,
                "the receipt is not signed by this provider");
     check.That(receipt->job == step.job && receipt->lease == step.lease &&
                    receipt->fence == lease->acceptance.fence && receipt->status == step.status &&
                    receipt->workload == job.workload,
-               rules::kJobs, "the receipt answers another job, lease or fence", {job.entry});
+               rules::kJobs, {job.entry}, "the receipt answers another job, lease or fence");
   }
   job.at = step.event;
   job.entry = check.index();

@@ -88,8 +88,8 @@ void ProviderAudit::OnAccepted(EntryCheck& check, const LeaseStep& step) {
              rules::kEvidence, "order and acceptance are not of this lease and provider");
   check.That(own->signer() == self_, rules::kSigner,
              "the acceptance is not signed by this provider");
-  check.That(acceptance->fence == check.index(), rules::kFence,
-             fmt::format("the acceptance says {}", acceptance->fence));
+  check.That(acceptance->fence == check.index(), rules::kFence, "the acceptance says {}",
+             acceptance->fence);
   check.That(acceptance->accepted == check.time() && acceptance->commit_by > check.time() &&
                  acceptance->ready_by >= acceptance->commit_by &&
                  acceptance->settle_by >= acceptance->ready_by + order->duration,
@@ -113,26 +113,25 @@ void ProviderAudit::CheckOffer(EntryCheck& check, const Order& order, Lease& lea
     return;
   }
   const Offer& offer = it->second.offer;
-  const std::vector<uint64_t> see = {it->second.entry};
+  const uint64_t entry = it->second.entry;
   lease.grace = offer.grace;
-  check.That(it->second.withdrawn == 0, rules::kTerms,
-             fmt::format("the offer was withdrawn in {}", it->second.withdrawn), see);
-  check.That(check.time() < offer.expires, rules::kLate, "the offer had expired", see);
+  check.That(it->second.withdrawn == 0, rules::kTerms, {entry}, "the offer was withdrawn in {}",
+             it->second.withdrawn);
+  check.That(check.time() < offer.expires, rules::kLate, {entry}, "the offer had expired");
   check.That(check.time() < order.expires, rules::kLate, "the order had expired");
-  check.That(order.price == offer.price && order.hold_fee >= offer.hold_fee, rules::kTerms,
-             fmt::format("price or hold fee are not the offer's ({} for {} cr/h)",
-                         FormatRate(order.price), FormatRate(offer.price)),
-             see);
+  check.That(order.price == offer.price && order.hold_fee >= offer.hold_fee, rules::kTerms, {entry},
+             "price or hold fee are not the offer's ({} for {} cr/h)", FormatRate(order.price),
+             FormatRate(offer.price));
   check.That(order.slices > 0 && order.slices <= offer.slices &&
                  order.duration >= offer.min_duration && order.duration <= offer.max_duration,
-             rules::kTerms, "slices or duration are outside the offer's", see);
+             rules::kTerms, {entry}, "slices or duration are outside the offer's");
   check.That(std::find(offer.clearing_peers.begin(), offer.clearing_peers.end(), order.book) !=
                  offer.clearing_peers.end(),
-             rules::kTerms, "the offer does not name the order's clearing peer", see);
+             rules::kTerms, {entry}, "the offer does not name the order's clearing peer");
   // R6: end + notice + window <= settle_by, for the latest moment of readiness.
   check.That(lease.acceptance.ready_by + order.duration + offer.notice + limits::kWindow <=
                  lease.acceptance.settle_by,
-             rules::kEscrow, "the lease may end too late to be settled", see);
+             rules::kEscrow, {entry}, "the lease may end too late to be settled");
   const auto most = AmountDue(order.price, order.slices, order.duration);
   check.That(most && *most <= order.max_cost, rules::kTerms,
              "the order's maximum does not cover its duration");
@@ -151,12 +150,12 @@ void ProviderAudit::CheckEscrow(EntryCheck& check, const LeaseStep& step, const 
   check.That(order.escrow == EscrowId(order.account, order.nonce) && terms.nonce == order.nonce &&
                  terms.account == order.account && terms.book == order.book &&
                  terms.voucher_key == order.voucher_key && terms.amount == order.max_cost,
-             rules::kEscrow, "the escrow is not what the order says", {seen->second.entry});
-  check.That(check.time() < terms.accept_by, rules::kLate, "the escrow's accept_by had passed",
-             {seen->second.entry});
+             rules::kEscrow, {seen->second.entry}, "the escrow is not what the order says");
+  check.That(check.time() < terms.accept_by, rules::kLate, {seen->second.entry},
+             "the escrow's accept_by had passed");
   check.That(lease.acceptance.settle_by + limits::kWindow + limits::kMaxSkew * 2 <= terms.timeout,
-             rules::kEscrow, "the escrow may end before the lease is settled",
-             {seen->second.entry});
+             rules::kEscrow, {seen->second.entry},
+             "the escrow may end before the lease is settled");
   seen_.erase(seen);
 }
 
@@ -211,16 +210,14 @@ void ProviderAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
 void ProviderAudit::CheckAmounts(EntryCheck& check, const Lease& lease, const LeaseStep& step,
                                  bool closes) {
   const Duration metered = MeteredAt(lease, check.time());
-  check.That(step.metered == metered, rules::kDue,
-             fmt::format("{} metered where the log's own times make {}",
-                         FormatDuration(step.metered), FormatDuration(metered)));
+  check.That(step.metered == metered, rules::kDue, "{} metered where the log's own times make {}",
+             FormatDuration(step.metered), FormatDuration(metered));
   Credits due = {};
   if (closes) due = DueAt(lease, check.time());
   if (IsOver(lease.state)) due = lease.due;
-  check.That(
-      step.due == due, rules::kDue,
-      fmt::format("due {} cr where {} at {} cr/h makes {} cr", FormatCredits(step.due),
-                  FormatDuration(metered), FormatRate(lease.order.price), FormatCredits(due)));
+  check.That(step.due == due, rules::kDue, "due {} cr where {} at {} cr/h makes {} cr",
+             FormatCredits(step.due), FormatDuration(metered), FormatRate(lease.order.price),
+             FormatCredits(due));
   if (IsOver(step.to)) {
     check.That(step.reason != CloseReason::kNone && IsKnown(step.reason), rules::kReason,
                "there is no close reason");
@@ -230,9 +227,8 @@ void ProviderAudit::CheckAmounts(EntryCheck& check, const Lease& lease, const Le
 void ProviderAudit::CheckEvent(EntryCheck& check, Lease& lease, const LeaseStep& step,
                                bool closes) {
   const auto due_at = [&](Time at, const char* what) {
-    check.That(check.time() >= at, rules::kEarly,
-               fmt::format("\"{}\" {} before {}", LeaseEventName(step.event),
-                           FormatDuration(at - check.time()), what));
+    check.That(check.time() >= at, rules::kEarly, "\"{}\" {} before {}", LeaseEventName(step.event),
+               FormatDuration(at - check.time()), what);
   };
   size_t documents = closes ? 1 : 0;
   const bool answers = step.event == LeaseEvent::kCommitted || step.event == LeaseEvent::kReady ||
@@ -287,8 +283,8 @@ void ProviderAudit::CheckEvent(EntryCheck& check, Lease& lease, const LeaseStep&
       break;
     case LeaseEvent::kSettled:
       check.That(lease.best >= lease.due, rules::kVouchers,
-                 fmt::format("settled with a voucher of {} cr for {} cr", FormatCredits(lease.best),
-                             FormatCredits(lease.due)));
+                 "settled with a voucher of {} cr for {} cr", FormatCredits(lease.best),
+                 FormatCredits(lease.due));
       break;
     case LeaseEvent::kSettleExpired:
       due_at(lease.settle_at, "settle_by");
@@ -306,14 +302,14 @@ void ProviderAudit::CheckEvent(EntryCheck& check, Lease& lease, const LeaseStep&
 }
 
 void ProviderAudit::CheckRenterNumber(EntryCheck& check, Lease& lease, uint64_t number) {
-  check.That(number > lease.renter_number, rules::kNumbers,
-             fmt::format("the renter's number {} follows {}", number, lease.renter_number));
+  check.That(number > lease.renter_number, rules::kNumbers, "the renter's number {} follows {}",
+             number, lease.renter_number);
   lease.renter_number = std::max(lease.renter_number, number);
 }
 
 void ProviderAudit::CheckOwnNumber(EntryCheck& check, Lease& lease, uint64_t number) {
-  check.That(number > lease.own_number, rules::kNumbers,
-             fmt::format("the provider's number {} follows {}", number, lease.own_number));
+  check.That(number > lease.own_number, rules::kNumbers, "the provider's number {} follows {}",
+             number, lease.own_number);
   lease.own_number = std::max(lease.own_number, number);
 }
 
@@ -323,9 +319,9 @@ void ProviderAudit::CheckCommit(EntryCheck& check, Lease& lease, const Digest& i
   check.That(check.DocumentAt(0)->signer() == lease.renter, rules::kSigner,
              "the commit is not signed by the order's renter");
   check.That(commit->lease == id && commit->acceptance == lease.acceptance_id, rules::kEvidence,
-             "the commit is for another acceptance", {lease.first_entry});
-  check.That(check.time() < lease.commit_by, rules::kLate, "the commit came at or after commit_by",
-             {lease.first_entry});
+             {lease.first_entry}, "the commit is for another acceptance");
+  check.That(check.time() < lease.commit_by, rules::kLate, {lease.first_entry},
+             "the commit came at or after commit_by");
   CheckRenterNumber(check, lease, commit->number);
   lease.commit_id = check.DocumentAt(0)->id();
 }
@@ -432,13 +428,13 @@ void ProviderAudit::OnSettled(EntryCheck& check, const Settled& settled) {
   Lease* lease = Find(check, settled.lease);
   if (lease == nullptr) return;
   check.ExpectDocuments(0);
-  check.That(settled.escrow == lease->order.escrow, rules::kSettlement,
-             "the settlement is of another escrow", {lease->first_entry});
-  check.That(!lease->settled, rules::kResolution, "the lease's escrow was settled before",
-             {lease->last_entry});
+  check.That(settled.escrow == lease->order.escrow, rules::kSettlement, {lease->first_entry},
+             "the settlement is of another escrow");
+  check.That(!lease->settled, rules::kResolution, {lease->last_entry},
+             "the lease's escrow was settled before");
   check.That(settled.paid <= lease->best, rules::kSettlement,
-             fmt::format("the book paid {} cr for a voucher of {} cr", FormatCredits(settled.paid),
-                         FormatCredits(lease->best)));
+             "the book paid {} cr for a voucher of {} cr", FormatCredits(settled.paid),
+             FormatCredits(lease->best));
   lease->settled = true;
   lease->paid = settled.paid;
   lease->last_entry = check.index();

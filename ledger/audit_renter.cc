@@ -44,7 +44,7 @@ void RenterAudit::OnOrdered(EntryCheck& check, const Ordered& ordered) {
   check.That(most && *most <= order->max_cost, rules::kTerms,
              "the order's maximum does not cover its duration");
   const auto [used, fresh] = escrows_.try_emplace(order->escrow, check.index());
-  check.That(fresh, rules::kEscrow, "the escrow backs another order", {used->second});
+  check.That(fresh, rules::kEscrow, {used->second}, "the escrow backs another order");
   if (leases_.contains(ordered.lease)) {
     check.Fail(rules::kTable, "the lease was ordered before",
                {leases_.at(ordered.lease).first_entry});
@@ -61,8 +61,8 @@ void RenterAudit::OnEscrowSeen(EntryCheck& check, const EscrowSeen& seen) {
   Lease* lease = Find(check, seen.lease);
   if (lease == nullptr) return;
   check.That(seen.escrow == lease->order.escrow && lease->state == LeaseState::kNone,
-             rules::kEscrow, "the escrow is not this order's, or came after the acceptance",
-             {lease->first_entry});
+             rules::kEscrow, {lease->first_entry},
+             "the escrow is not this order's, or came after the acceptance");
   check.That(seen.book_size > 0 && !seen.book_root.IsZero(), rules::kEscrow,
              "the book's checkpoint that proved the escrow is missing");
   lease->escrow_seen = true;
@@ -109,12 +109,12 @@ void RenterAudit::OnAccepted(EntryCheck& check, Lease& lease, const LeaseStep& s
   const auto acceptance = check.Take<Acceptance>(0);
   if (!check.ExpectDocuments(1) || !acceptance) return;
   check.That(check.DocumentAt(0)->signer() == lease.order.provider, rules::kSigner,
-             "the acceptance is not signed by the order's provider", {lease.first_entry});
+             {lease.first_entry}, "the acceptance is not signed by the order's provider");
   check.That(acceptance->order == step.lease, rules::kEvidence,
              "the acceptance is of another order");
   check.That(lease.escrow_seen, rules::kEscrow, "accepted before the book held the escrow");
   check.That(acceptance->settle_by + limits::kWindow + limits::kMaxSkew * 2 <= lease.escrow_timeout,
-             rules::kEscrow, "the escrow may end before the lease is settled", {lease.first_entry});
+             rules::kEscrow, {lease.first_entry}, "the escrow may end before the lease is settled");
   lease.acceptance_id = check.DocumentAt(0)->id();
   lease.fence = acceptance->fence;
 }
@@ -126,8 +126,8 @@ void RenterAudit::OnCommitted(EntryCheck& check, Lease& lease, const LeaseStep& 
              "the commit is not signed by this renter");
   check.That(commit->lease == step.lease && commit->acceptance == lease.acceptance_id,
              rules::kEvidence, "the commit is for another acceptance");
-  check.That(commit->number > lease.own_number, rules::kNumbers,
-             fmt::format("number {} follows {}", commit->number, lease.own_number));
+  check.That(commit->number > lease.own_number, rules::kNumbers, "number {} follows {}",
+             commit->number, lease.own_number);
   lease.own_number = std::max(lease.own_number, commit->number);
   lease.commit_id = check.DocumentAt(0)->id();
 }
@@ -164,8 +164,8 @@ void RenterAudit::OnReleased(EntryCheck& check, Lease& lease, const LeaseStep& s
   if (!check.ExpectDocuments(1) || !release) return;
   check.That(check.DocumentAt(0)->signer() == self_ && release->lease == step.lease, rules::kSigner,
              "the release is not this renter's, for this lease");
-  check.That(release->number > lease.own_number, rules::kNumbers,
-             fmt::format("number {} follows {}", release->number, lease.own_number));
+  check.That(release->number > lease.own_number, rules::kNumbers, "number {} follows {}",
+             release->number, lease.own_number);
   lease.own_number = std::max(lease.own_number, release->number);
 }
 
@@ -173,17 +173,16 @@ void RenterAudit::OnClose(EntryCheck& check, Lease& lease, const LeaseStep& step
   const auto close = check.Take<Close>(0);
   if (!check.ExpectDocuments(1) || !close) return;
   check.That(check.DocumentAt(0)->signer() == lease.order.provider, rules::kSigner,
-             "the close is not signed by the order's provider", {lease.first_entry});
+             {lease.first_entry}, "the close is not signed by the order's provider");
   check.That(
       close->lease == step.lease && close->reason == step.reason && close->metered == step.metered,
       rules::kEvidence, "the close says other than the log");
   check.That(step.to == LeaseState::kClosing && !lease.closed_by_provider &&
                  lease.state != LeaseState::kClosed && lease.state != LeaseState::kNone,
-             rules::kTable, "a lease is closed once, after it was accepted", {lease.last_entry});
+             rules::kTable, {lease.last_entry}, "a lease is closed once, after it was accepted");
   // R6: the renter pays the claim, or less where its own clock says so.
-  check.That(step.due <= close->due, rules::kDue,
-             fmt::format("{} cr granted where {} cr are claimed", FormatCredits(step.due),
-                         FormatCredits(close->due)));
+  check.That(step.due <= close->due, rules::kDue, "{} cr granted where {} cr are claimed",
+             FormatCredits(step.due), FormatCredits(close->due));
   check.That(step.due <= ClaimOf(*close, lease.order), rules::kDue,
              "what is granted is more than the metered time costs");
   CheckFits(check, FindMisfit(*close, lease.order, lease.provider_number));
@@ -215,14 +214,14 @@ void RenterAudit::OnJob(EntryCheck& check, const JobStep& step) {
     check.That(check.DocumentAt(0)->id() == step.job && job->lease == step.lease, rules::kEvidence,
                "the job is another, or of another lease");
     check.That(lease->state == LeaseState::kMetering, rules::kJobs,
-               fmt::format("a job was sent while the lease is {}", LeaseStateName(lease->state)));
-    check.That(job->number > lease->own_number, rules::kNumbers,
-               fmt::format("number {} follows {}", job->number, lease->own_number));
+               "a job was sent while the lease is {}", LeaseStateName(lease->state));
+    check.That(job->number > lease->own_number, rules::kNumbers, "number {} follows {}",
+               job->number, lease->own_number);
     lease->own_number = std::max(lease->own_number, job->number);
     const auto [known, fresh] = jobs_.try_emplace(
         step.job,
         JobState{step.lease, job->workload.digest, JobStep::Event::kSubmitted, check.index()});
-    check.That(fresh, rules::kJobs, "the job was sent before", {known->second.entry});
+    check.That(fresh, rules::kJobs, {known->second.entry}, "the job was sent before");
     ++lease->jobs;
     return;
   }
@@ -233,15 +232,15 @@ void RenterAudit::OnJob(EntryCheck& check, const JobStep& step) {
   }
   JobState& job = it->second;
   if (step.event == JobStep::Event::kFinished) {
-    check.That(job.at == JobStep::Event::kSubmitted, rules::kJobs, "the job was finished before",
-               {job.entry});
+    check.That(job.at == JobStep::Event::kSubmitted, rules::kJobs, {job.entry},
+               "the job was finished before");
     // Refused or lost: then there is none.
     if (step.status == JobStatus::kDone || check.documents() > 0) {
       CheckReceipt(check, *lease, job, step);
     }
   } else {
     check.That(step.event == JobStep::Event::kFetched && job.at == JobStep::Event::kFinished,
-               rules::kJobs, "only a finished job's results are fetched", {job.entry});
+               rules::kJobs, {job.entry}, "only a finished job's results are fetched");
     check.ExpectDocuments(0);
   }
   job.at = step.event;
@@ -257,20 +256,20 @@ void RenterAudit::CheckReceipt(EntryCheck& check, const Lease& lease, const JobS
   check.That(receipt->job == step.job && receipt->lease == step.lease &&
                  receipt->fence == lease.fence && receipt->status == step.status &&
                  receipt->workload == job.workload,
-             rules::kJobs, "the receipt answers another job, lease or fence", {job.entry});
+             rules::kJobs, {job.entry}, "the receipt answers another job, lease or fence");
 }
 
 void RenterAudit::OnSettled(EntryCheck& check, const Settled& settled) {
   Lease* lease = Find(check, settled.lease);
   if (lease == nullptr) return;
   check.ExpectDocuments(0);
-  check.That(settled.escrow == lease->order.escrow, rules::kSettlement,
-             "the settlement is of another escrow", {lease->first_entry});
-  check.That(!lease->settled, rules::kResolution, "the lease's escrow was settled before",
-             {lease->last_entry});
+  check.That(settled.escrow == lease->order.escrow, rules::kSettlement, {lease->first_entry},
+             "the settlement is of another escrow");
+  check.That(!lease->settled, rules::kResolution, {lease->last_entry},
+             "the lease's escrow was settled before");
   check.That(settled.paid <= lease->best, rules::kSettlement,
-             fmt::format("the book paid {} cr for a voucher of {} cr", FormatCredits(settled.paid),
-                         FormatCredits(lease->best)));
+             "the book paid {} cr for a voucher of {} cr", FormatCredits(settled.paid),
+             FormatCredits(lease->best));
   lease->settled = true;
   lease->paid = settled.paid;
   lease->state = LeaseState::kClosed;

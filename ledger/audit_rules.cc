@@ -49,19 +49,8 @@ const DocumentRef& EntryCheck::At(size_t place, Kind kind) {
 }
 
 bool EntryCheck::ExpectDocuments(size_t count) {
-  return That(documents() == count, rules::kEvidence,
-              fmt::format("{} documents where {} belong", documents(), count));
-}
-
-bool EntryCheck::That(bool holds, const Rule& rule, const char* what) {
-  if (!holds) Fail(rule, what);
-  return holds;
-}
-
-bool EntryCheck::That(bool holds, const Rule& rule, const std::string& what,
-                      const std::vector<uint64_t>& see) {
-  if (!holds) Fail(rule, what, see);
-  return holds;
+  return That(documents() == count, rules::kEvidence, "{} documents where {} belong", documents(),
+              count);
 }
 
 void EntryCheck::Fail(const Rule& rule, std::string what, std::vector<uint64_t> see) {

@@ -1,6 +1,11 @@
 // The rules that an audit names, and the collector of their breaches. Internal to the auditor.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <utility>
+
 #include "ledger/audit.h"
 #include "ledger/audit_entry.h"
 
@@ -85,10 +90,18 @@ class EntryCheck {
   const DocumentRef& VoucherOf(size_t place) const;
   bool ExpectDocuments(size_t count);
 
-  // Returns `holds`; a finding where it does not.
-  bool That(bool holds, const Rule& rule, const char* what);
-  bool That(bool holds, const Rule& rule, const std::string& what,
-            const std::vector<uint64_t>& see = {});
+  // Returns `holds`; a finding where it does not. The sentence is only written then.
+  template <typename... Args>
+  bool That(bool holds, const Rule& rule, fmt::format_string<Args...> what, Args&&... args) {
+    if (!holds) Fail(rule, fmt::format(what, std::forward<Args>(args)...));
+    return holds;
+  }
+  template <typename... Args>
+  bool That(bool holds, const Rule& rule, std::initializer_list<uint64_t> see,
+            fmt::format_string<Args...> what, Args&&... args) {
+    if (!holds) Fail(rule, fmt::format(what, std::forward<Args>(args)...), see);
+    return holds;
+  }
   void Fail(const Rule& rule, std::string what, std::vector<uint64_t> see = {});
 
  private:

@@ -12,18 +12,16 @@ bool CheckVoucher(EntryCheck& check, const VoucherTaken& taken, const VoucherLea
   if (!voucher) return false;
   const Order& order = lease.order;
   check.That(check.DocumentAt(0)->signer() == order.voucher_key, rules::kVouchers,
-             "the voucher is not signed by the order's voucher key", {lease.first_entry});
+             {lease.first_entry}, "the voucher is not signed by the order's voucher key");
   check.That(
       voucher->lease == taken.lease && voucher->book == order.book && voucher->amount == taken.best,
       rules::kVouchers, "the voucher is for another lease, book or amount");
-  check.That(taken.best > lease.best, rules::kVouchers,
-             fmt::format("a voucher of {} cr after one of {} cr", FormatCredits(taken.best),
-                         FormatCredits(lease.best)),
-             {lease.last_entry});
-  check.That(taken.best <= order.max_cost, rules::kVouchers,
-             fmt::format("a voucher of {} cr where the order ends at {} cr",
-                         FormatCredits(taken.best), FormatCredits(order.max_cost)),
-             {lease.first_entry});
+  check.That(taken.best > lease.best, rules::kVouchers, {lease.last_entry},
+             "a voucher of {} cr after one of {} cr", FormatCredits(taken.best),
+             FormatCredits(lease.best));
+  check.That(taken.best <= order.max_cost, rules::kVouchers, {lease.first_entry},
+             "a voucher of {} cr where the order ends at {} cr", FormatCredits(taken.best),
+             FormatCredits(order.max_cost));
   return true;
 }
 
