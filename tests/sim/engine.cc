@@ -377,17 +377,35 @@ void World::Carry(int from, node::ConnectionId out, const Peer::Link& link, node
         // The accepting end learns of the connection with its first message.
         node::ConnectionId& id = target.incoming[{from, out}];
         if (id == 0) {
+          if (!source.links.contains(out)) return;  // closed before anybody answered
           id = target.next_incoming;
           target.next_incoming += 2;
           target.links[id] = {from, out};
         }
         connection = id;
-      } else if (!target.links.contains(connection)) {
-        return;
       }
+      if (!target.links.contains(connection)) return;
       Arrive(to, connection, source.curve, frames);
     });
   }
+}
+
+void World::HangUp(int from, node::ConnectionId out, const Peer::Link& link) {
+  if (link.peer < 0) return;
+  const uint64_t incarnation = peer(link.peer).incarnation;
+  At(rng_.Between(1, 60), [this, from, out, link, incarnation] {
+    Peer& other = peer(link.peer);
+    if (!other.up() || other.incarnation != incarnation) return;
+    node::ConnectionId connection = link.theirs;
+    if (connection == 0) {
+      const auto known = other.incoming.find({from, out});
+      if (known == other.incoming.end()) return;
+      connection = known->second;
+    }
+    if (other.links.erase(connection) > 0) {
+      Tell(link.peer, node::ConnectionLost{connection});
+    }
+  });
 }
 
 void World::Arrive(int to, node::ConnectionId connection, const CurveKey& curve,

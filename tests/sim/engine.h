@@ -43,6 +43,8 @@ class World {
   void Tell(int peer, const node::Event& event);
   int FindEndpoint(const std::string& endpoint) const;
   void OnSent(Peer& from, const node::Frames& frames);
+  // The other end hears that a connection was closed, as with TCP.
+  void HangUp(int from, node::ConnectionId out, const Peer::Link& link);
   void Carry(int from, node::ConnectionId out, const Peer::Link& link, node::Frames frames);
 
  private:

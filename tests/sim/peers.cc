@@ -140,7 +140,11 @@ void Peer::Open(const node::Connect& connect) {
 }
 
 void Peer::Close(const node::Disconnect& disconnect) {
-  links.erase(disconnect.connection);
+  const auto it = links.find(disconnect.connection);
+  if (it == links.end()) return;
+  const Link link = it->second;
+  links.erase(it);
+  world.HangUp(index, disconnect.connection, link);
 }
 
 void Peer::Deliver(node::ConnectionId to, node::Frames frames) {
