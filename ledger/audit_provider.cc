@@ -256,6 +256,7 @@ void ProviderAudit::CheckEvent(EntryCheck& check, Lease& lease, const LeaseStep&
     case LeaseEvent::kFirstVoucher:
       check.That(lease.ready && lease.best.micro > 0, rules::kVouchers,
                  "metering starts with the device ready and a voucher in hand");
+      check.That(check.time() < lease.end, rules::kLate, "metering starts after the lease's end");
       break;
     case LeaseEvent::kCommitExpired:
       due_at(lease.commit_by, "commit_by");

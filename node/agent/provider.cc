@@ -554,7 +554,9 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
       return;
     case LeaseState::kActive:
       // Whose silence it was: the device's, or the renter's who never said yes to it.
-      if (now >= lease.ready_by) {
+      if (lease.ready_document && now >= lease.end) {
+        StartClosing(turn, id, LeaseEvent::kEndReached, CloseReason::kEndReached);
+      } else if (now >= lease.ready_by) {
         StartClosing(turn, id, LeaseEvent::kReadyExpired,
                      lease.ready_document ? CloseReason::kUnpaid : CloseReason::kNotReady);
       }

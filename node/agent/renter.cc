@@ -500,7 +500,11 @@ bool Renter::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
   const bool passing = refusal.code == RefusalCode::kNotBound ||
                        refusal.code == RefusalCode::kRateLimited ||
                        refusal.code == RefusalCode::kBusy;
-  if (job_asks_.contains(refusal.re)) return OnJobRefusal(turn, from, refusal, passing);
+  if (job_asks_.contains(refusal.re)) {
+    // A paused lease goes on once it is paid for; what was refused must not be done then unseen.
+    const bool paused = refusal.code == RefusalCode::kNotPaid;
+    return OnJobRefusal(turn, from, refusal, passing || paused);
+  }
   const auto ask = asks_.find(refusal.re);
   if (ask == asks_.end()) return false;
   const Ask what = ask->second.what;

@@ -257,8 +257,13 @@ void World::CheckNewEntries(Peer& peer) {
     const auto entry = leaf ? DecodeEntry(*leaf) : Result<Entry>(leaf.error());
     if (!entry) return checker_.Fail(peer.name(), "wrote an entry that does not decode");
     if (options_.verbose) {
-      fmt::print("{:>8} {} writes {}: {} at {}\n", now_, peer.name(), peer.checked_entries,
-                 OutcomeName(entry->outcome), entry->time.ms - kEpoch);
+      const auto* step = std::get_if<LeaseStep>(&entry->outcome);
+      fmt::print("{:>8} {} writes {}: {} at {}{}\n", now_, peer.name(), peer.checked_entries,
+                 OutcomeName(entry->outcome), entry->time.ms - kEpoch,
+                 step == nullptr
+                     ? ""
+                     : fmt::format(", {} {} to {}", step->lease.Hex().substr(0, 8),
+                                   LeaseEventName(step->event), LeaseStateName(step->to)));
     }
     checker_.OnEntry(peer.name(), *entry);
   }

@@ -4,6 +4,29 @@
 namespace souk::sim {
 namespace {
 
+// A refusal that passes is no answer: the same request may be taken later, and both would stand.
+TEST_F(Market, AJobThatComesDuringAPauseRunsOnceTheLeaseIsPaid) {
+  const Digest id = RentUntilMetering(Seconds(120));
+  bool silent = true;
+  world.tap = [&](int from, int to, const node::Frames& frames) {
+    const bool carries = (*Document::Open(*frames[0]))->kind() == Kind::kCarry;
+    return !silent || !carries || from != kRenter || to != kProvider;
+  };
+  for (int i = 0; i < 100 && ProvidersLease(id).state == LeaseState::kMetering; ++i) {
+    world.RunFor(250);
+  }
+  ASSERT_EQ(ProvidersLease(id).state, LeaseState::kPaused);
+  Command(kRenter, node::JobCommand{id, renter().blobs.Put({1}), {}, "work"});
+  world.RunFor(600);
+  ASSERT_TRUE(provider().agent->provider().jobs().empty());
+  silent = false;
+  world.RunFor(15'000);
+  ASSERT_EQ(renter().agent->renter().jobs().size(), 1u);
+  const auto& job = renter().agent->renter().jobs().begin()->second;
+  EXPECT_EQ(job.refused, "");
+  EXPECT_TRUE(job.receipt);
+}
+
 TEST_F(Market, AJobRunsAndItsOutputsAreFetched) {
   Rent(Seconds(60));
   world.RunFor(5000);

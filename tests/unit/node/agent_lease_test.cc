@@ -150,6 +150,29 @@ TEST_F(Market, NoWorkIsDoneOnAnEscrowThatTheBookWasNotShown) {
   EXPECT_EQ(ProvidersLease(id).reason, CloseReason::kClearingLost);
 }
 
+TEST_F(Market, AFirstVoucherAfterTheEndStartsNothing) {
+  bool lost = true;
+  world.tap = [&](int from, int to, const node::Frames& frames) {
+    // Vouchers travel so.
+    const bool carries = (*Document::Open(*frames[0]))->kind() == Kind::kCarry;
+    return !lost || !carries || from != kRenter || to != kProvider;
+  };
+  Rent(Seconds(4));
+  world.RunFor(3000);
+  const Digest id = LastLease().id;
+  ASSERT_EQ(ProvidersLease(id).state, LeaseState::kActive);
+  ASSERT_TRUE(ProvidersLease(id).ready_document);
+  world.RunFor(3000);
+  lost = false;
+  world.RunFor(20'000);
+  EXPECT_EQ(ProvidersLease(id).state, LeaseState::kClosed);
+  EXPECT_EQ(ProvidersLease(id).reason, CloseReason::kEndReached);
+  EXPECT_EQ(RentersLease(id).phase, node::Renter::Phase::kClosed);
+  EXPECT_EQ(RentersLease(id).paid, Credits{});
+  ExpectValid(kProvider);
+  ExpectValid(kRenter);
+}
+
 // A node that dies in its first turn after a downtime has nothing overdue in its log either.
 TEST_F(Market, AnEndThatWasMissedIsResolvedBeforeAnythingNewIsSaid) {
   const Digest id = RentUntilMetering(Seconds(20));
