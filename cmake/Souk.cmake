@@ -7,14 +7,10 @@ if(SOUK_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${SOUK_CCACHE})
 endif()
 
-# Half of a build's time goes into reading the same headers: a build from nothing reads them once for
-# each library. Where ccache is there it saves more, and it cannot keep what was compiled with them.
-# Sources include all that they use nevertheless: tools/check lints them without.
-if(SOUK_CCACHE)
-  option(SOUK_PRECOMPILE "Precompile headers" OFF)
-else()
-  option(SOUK_PRECOMPILE "Precompile headers" ON)
-endif()
+# Half of a build's time goes into reading the same headers: with this a build from nothing reads them
+# once for each library. ccache, which saves more where something was built before, cannot keep what
+# was compiled so. Sources include all that they use nevertheless: tools/check lints them without.
+option(SOUK_PRECOMPILE "Precompile headers" OFF)
 
 # souk_precompile(TARGET HEADER...)
 function(souk_precompile name)
