@@ -69,6 +69,7 @@ std::vector<Offer> Provider::CurrentOffers(const Settings& settings, const PeerI
     offer.peer = self;
   }
   std::vector<Offer> out;
+  out.reserve(models.size());
   for (auto& [key, offer] : models) out.push_back(std::move(offer));
   return out;
 }
@@ -206,7 +207,7 @@ void Provider::OnDrain(Turn& turn, bool drain) {
 // ---- The lease -------------------------------------------------------------------------------
 
 void Provider::Step(Turn& turn, const Digest& id, LeaseEvent event, CloseReason reason,
-                    std::vector<DocumentRef> documents) {
+                    const std::vector<DocumentRef>& documents) {
   const Lease& lease = leases_.at(id);
   const auto to = NextLeaseState(lease.state, event);
   CHECK(to.has_value());
@@ -236,7 +237,7 @@ void Provider::StartClosing(Turn& turn, const Digest& id, LeaseEvent event, Clos
                                             .due = DueAt(lease, turn.now()),
                                             .best = lease.best});
   documents.push_back(close);
-  Step(turn, id, event, reason, std::move(documents));
+  Step(turn, id, event, reason, documents);
   turn.Tell(lease.renter, close);
   if (had_worker) {
     turn.Do(StopWorker{id});

@@ -141,7 +141,7 @@ class Provider {
   Lease* FindFor(Turn& turn, const From& from, const Digest& lease);
   bool CheckNumber(Turn& turn, const From& from, const Lease& lease, uint64_t number) const;
   void Step(Turn& turn, const Digest& lease, LeaseEvent event, CloseReason reason,
-            std::vector<DocumentRef> documents = {});
+            const std::vector<DocumentRef>& documents = {});
   void StartClosing(Turn& turn, const Digest& lease, LeaseEvent event, CloseReason reason,
                     std::vector<DocumentRef> documents = {});
   void TrySettle(Turn& turn, const Digest& lease, bool expired);
