@@ -51,17 +51,6 @@ template <typename T>
 using Double = typename DoubleOf<T>::Type;
 
 template <typename T>
-struct Lane2 {
-  using D = T;
-  using A = T;
-  using B = T;
-};
-template <typename T>
-struct Lane3 : Lane2<T> {
-  using C = T;
-};
-
-template <typename T>
 struct Add : Lane2<T> {
   static T Do(T a, T b) {
     return static_cast<T>(static_cast<Wide<T>>(a) + static_cast<Wide<T>>(b));

@@ -51,7 +51,7 @@ std::vector<Offer> Provider::CurrentOffers(const Settings& settings, const PeerI
     offer.architecture = device.architecture;
     offer.memory_bytes = device.memory_bytes;
     offer.count += 1;
-    offer.slices += FreeSlices(device);
+    offer.slices += SlicesLeft(device);
     offer.driver = device.driver;
     offer.cuda_version = device.cuda_version;
     offer.newest_ptx = device.newest_ptx;
@@ -96,7 +96,7 @@ void Provider::WithdrawOffers(Turn& turn) {
   turn.Publish(withdrawal);
 }
 
-uint32_t Provider::FreeSlices(const DeviceForRent& device) const {
+uint32_t Provider::SlicesLeft(const DeviceForRent& device) const {
   const auto free = book_.Find(ledger::DeviceAccountId(device.uuid)).Available();
   return static_cast<uint32_t>(std::clamp<ledger::Amount>(free, 0, device.slices));
 }

@@ -125,7 +125,7 @@ class Provider {
   std::vector<Offer> CurrentOffers(const Settings& settings, const PeerId& self) const;
   void PublishOffers(Turn& turn);
   void PublishOffer(Turn& turn, Offer offer);
-  uint32_t FreeSlices(const DeviceForRent& device) const;
+  uint32_t SlicesLeft(const DeviceForRent& device) const;
   const Offer* NewestLike(const Offer& offer) const;
   void ForgetOldOffers(Time now);
   void FundDevices(Turn& turn);
