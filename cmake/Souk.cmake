@@ -8,14 +8,28 @@ if(SOUK_CCACHE)
 endif()
 
 # Half of a build's time goes into reading the same headers: with this a build from nothing reads them
-# once for each library. ccache, which saves more where something was built before, cannot keep what
-# was compiled so. Sources include all that they use nevertheless: tools/check lints them without.
-option(SOUK_PRECOMPILE "Precompile headers" OFF)
+# once for each library. ccache cannot keep what was compiled so; where it is installed it saves more,
+# and headers are not precompiled. Sources include all that they use nevertheless: tools/check lints
+# them without.
+if(SOUK_CCACHE)
+  set(SOUK_PRECOMPILE_DEFAULT OFF)
+else()
+  set(SOUK_PRECOMPILE_DEFAULT ON)
+endif()
+option(SOUK_PRECOMPILE "Precompile headers" ${SOUK_PRECOMPILE_DEFAULT})
 
 # souk_precompile(TARGET HEADER...)
 function(souk_precompile name)
   if(SOUK_PRECOMPILE)
     target_precompile_headers(${name} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
+# souk_unhurried(SOURCE...): command lines, read once by a program and by the compiler for half a minute
+# where it optimises them.
+function(souk_unhurried)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O1)
   endif()
 endfunction()
 
@@ -52,15 +66,17 @@ function(souk_include_root layer out)
 endfunction()
 
 # souk_library(NAME LAYER layer SOURCES ... [PUBLIC targets...] [PRIVATE targets...]
-#              [PRECOMPILE headers...])
+#              [PRECOMPILE headers... | PRECOMPILE_AS target])
 function(souk_library name)
-  cmake_parse_arguments(A "" "LAYER" "SOURCES;PUBLIC;PRIVATE;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(A "" "LAYER;PRECOMPILE_AS" "SOURCES;PUBLIC;PRIVATE;PRECOMPILE" ${ARGN})
   add_library(${name} STATIC ${A_SOURCES})
   souk_include_root(${A_LAYER} root)
   target_include_directories(${name} PUBLIC ${root})
   target_link_libraries(${name} PUBLIC ${A_PUBLIC} PRIVATE souk_options ${A_PRIVATE})
   if(A_PRECOMPILE)
     souk_precompile(${name} ${A_PRECOMPILE})
+  elseif(A_PRECOMPILE_AS AND SOUK_PRECOMPILE)
+    target_precompile_headers(${name} REUSE_FROM ${A_PRECOMPILE_AS})
   endif()
   souk_record(${name})
 endfunction()

@@ -399,4 +399,18 @@ void ForwardCopies(Ir& ir, const Flow& flow) {
   }
 }
 
+void DropUnreadPredicates(Ir& ir) {
+  std::vector<bool> read(ir.regs.size(), false);
+  for (const Inst& inst : ir.insts) {
+    ForEachUse(ir, inst, [&](uint32_t r) { read[r] = true; });
+  }
+  for (Inst& inst : ir.insts) {
+    const bool shuffle = inst.fn == Fn::kShflUp || inst.fn == Fn::kShflDown ||
+                         inst.fn == Fn::kShflBfly || inst.fn == Fn::kShflIdx;
+    if (!shuffle || inst.extra_count < 2 || read[ir.extras[inst.extra + 1].reg]) continue;
+    inst.extra_count = 1;
+    inst.count = 1;
+  }
+}
+
 }  // namespace souk::gpu::cpu

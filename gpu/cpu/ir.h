@@ -115,6 +115,10 @@ Result<std::vector<uint32_t>> PostDominators(const Flow& flow);
 // Replaces registers that are copies of one value for good by that value.
 void ForwardCopies(Ir& ir, const Flow& flow);
 
+// Compilers ask every shuffle for its predicate and seldom read it: those that nothing reads are
+// not made.
+void DropUnreadPredicates(Ir& ir);
+
 struct Slots {
   std::vector<uint32_t> offset = {};   // by register: bytes into the register file; kNoReg: unused
   std::vector<uint32_t> cleared = {};  // registers that may be read before they are written

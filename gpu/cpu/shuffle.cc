@@ -3,7 +3,7 @@
 #include "gpu/cpu/lane_ops.h"
 #include "gpu/ptx/operation.h"
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -25,7 +25,7 @@ SOUK_INLINE bool Arrived(Warp& w, const Op* op, const Op** next) {
   return true;
 }
 
-// r[i] = a[from[i]], 0 <= from < 32.
+// r[i] = a[from[i]], 0 <= from < 32. All are aligned to 64 bytes.
 SOUK_INLINE void Pick(const uint32_t* a, const int32_t* from, uint32_t* r) {
 #if defined(__AVX512F__)
   const __m512i low = _mm512_loadu_si512(a);
@@ -33,6 +33,22 @@ SOUK_INLINE void Pick(const uint32_t* a, const int32_t* from, uint32_t* r) {
   for (int i = 0; i < kLanes; i += 16) {
     const __m512i index = _mm512_load_si512(from + i);
     _mm512_store_si512(r + i, _mm512_permutex2var_epi32(low, index, high));
+  }
+#elif defined(__AVX2__)
+  // Of each of the four vectors that a lane may come from, then one of them by the index's bits 3
+  // and 4, moved to the sign, which a blend looks at.
+  const auto load = [](const void* p) { return _mm256_load_si256(static_cast<const __m256i*>(p)); };
+  const __m256i source[4] = {load(a), load(a + 8), load(a + 16), load(a + 24)};
+  for (int i = 0; i < kLanes; i += 8) {
+    const __m256i index = load(from + i);
+    const __m256 bit3 = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28));
+    const __m256 bit4 = _mm256_castsi256_ps(_mm256_slli_epi32(index, 27));
+    const auto picked = [&](int k) {
+      return _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(source[k], index));
+    };
+    const __m256 low = _mm256_blendv_ps(picked(0), picked(1), bit3);
+    const __m256 high = _mm256_blendv_ps(picked(2), picked(3), bit3);
+    _mm256_store_ps(reinterpret_cast<float*>(r + i), _mm256_blendv_ps(low, high, bit4));
   }
 #else
   for (int i = 0; i < kLanes; ++i) r[i] = a[from[i] & 31];

@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include "fuzz/protocol/targets.h"
 #include "protocol/base/file.h"
+#include "unit/protocol/fuzz_targets.h"
 #include "unit/protocol/samples.h"
 
 namespace souk {

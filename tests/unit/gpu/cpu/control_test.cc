@@ -175,6 +175,49 @@ TEST(Warp, ShufflesMoveValuesWithinTheirSegment) {
       32, [](uint32_t t) { return t % 8 + 6 < 8 ? t + 106 : t; });
 }
 
+// Each lane has an operand b and c of its own, from these bits. PTX ISA shfl.sync, its pseudocode.
+uint32_t Scrambled(uint32_t t) {
+  return (t + 1) * 0x9e3779b1 ^ (t << 7);
+}
+uint32_t ShuffledFrom(const std::string& mode, uint32_t lane, bool* inside) {
+  const int b = static_cast<int>(Scrambled(lane) & 31);
+  const int c = static_cast<int>(Scrambled(lane) >> 5 & 31);
+  const int segment = static_cast<int>(Scrambled(lane) >> 13 & 31);
+  const int own = static_cast<int>(lane);
+  const int most = (own & segment) | (c & ~segment);
+  const int least = own & segment;
+  const int j = mode == "up"     ? own - b
+                : mode == "down" ? own + b
+                : mode == "bfly" ? own ^ b
+                                 : least | (b & ~segment);
+  *inside = mode == "up" ? j >= most : j <= most;
+  return static_cast<uint32_t>(*inside ? j : own);
+}
+
+TEST(Warp, ShufflesFollowEachLanesOwnOperands) {
+  for (const std::string mode : {"up", "down", "bfly", "idx"}) {
+    SCOPED_TRACE(mode);
+    const std::string operands =
+        "add.u32 %r1, %r0, 1; mul.lo.u32 %r1, %r1, 0x9e3779b1; shl.b32 %r2, %r0, 7; "
+        "xor.b32 %r1, %r1, %r2; and.b32 %r2, %r1, 31; shr.u32 %r3, %r1, 5;\n";
+    // The predicate is read in one and not in the other.
+    ExpectThreads(operands + "shfl.sync." + mode +
+                      ".b32 %r4|%p1, %r0, %r2, %r3, -1; selp.u32 %r5, 100, 0, %p1; "
+                      "add.u32 %r4, %r4, %r5; st.global.u32 [%rd0], %r4;",
+                  32, [&](uint32_t t) {
+                    bool inside = false;
+                    const uint32_t from = ShuffledFrom(mode, t, &inside);
+                    return from + (inside ? 100 : 0);
+                  });
+    ExpectThreads(operands + "shfl.sync." + mode +
+                      ".b32 %r4|%p1, %r0, %r2, %r3, -1; st.global.u32 [%rd0], %r4;",
+                  32, [&](uint32_t t) {
+                    bool inside = false;
+                    return ShuffledFrom(mode, t, &inside);
+                  });
+  }
+}
+
 TEST(Warp, VotesCountTheMembers) {
   ExpectThreads(
       "and.b32 %r1, %r0, 1; setp.ne.u32 %p1, %r1, 0; vote.sync.ballot.b32 %r2, %p1, -1; "

@@ -1,4 +1,4 @@
-#include "fuzz/protocol/targets.h"
+#include "unit/protocol/fuzz_targets.h"
 
 #include "protocol/base/check.h"
 #include "protocol/bech32m.h"
