@@ -451,6 +451,13 @@ void ProviderAudit::OnResumed(EntryCheck& check, Time down_since) {
     MoveMissed(lease.ready_by, check.time(), to);
     MoveMissed(lease.settle_at, check.time(), to);
     lease.not_late_before = to;
+    if (lease.metering_since) {
+      // Downtime is metered only as far as it was vouched for.
+      const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
+      lease.metered =
+          std::min(MeteredAt(lease, check.time()), std::max(MeteredAt(lease, down_since), covered));
+      lease.metering_since = check.time();
+    }
     Schedule(id, lease);
   }
 }

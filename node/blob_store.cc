@@ -167,7 +167,6 @@ Result<FileBlobStore::Partial*> FileBlobStore::Resume(const Source& source) {
 }
 
 Result<bool> FileBlobStore::Write(const WriteChunk& chunk) {
-  if (BlobSize(chunk.blob)) return true;
   const Source source{chunk.blob, chunk.from};
   ASSIGN_OR_RETURN(Partial* const partial, Resume(source));
   ByteView bytes = *chunk.bytes;

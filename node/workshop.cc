@@ -317,7 +317,14 @@ void JailedWorkshop::Cancel(const StopJob& cancelled) {
 // Its outputs there are second names of what the blob store has, or had.
 void JailedWorkshop::Drop(const DropJob& job) {
   std::error_code ignored;
-  std::filesystem::remove_all(JobFolder(options_.dir, job.job), ignored);
+  const std::filesystem::path folder = JobFolder(options_.dir, job.job);
+  if (!job.but_log) {
+    std::filesystem::remove_all(folder, ignored);
+    return;
+  }
+  for (const auto& file : std::filesystem::directory_iterator(folder, ignored)) {
+    if (file.path().filename() != kJobLog) std::filesystem::remove_all(file.path(), ignored);
+  }
 }
 
 // ---- Spares ----------------------------------------------------------------------------------

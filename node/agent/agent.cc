@@ -189,7 +189,10 @@ void Agent::On(Turn& turn, const Event& event) {
   if (const auto* command = std::get_if<CommandArrived>(&event)) return OnCommand(turn, *command);
   // What workers and blobs do is asked for again once the log may sign (Provider::Start).
   if (!may_sign_) return;
-  if (const auto* landed = std::get_if<BlobLanded>(&event)) return blobs_.OnLanded(*landed);
+  if (const auto* landed = std::get_if<BlobLanded>(&event)) {
+    blobs_.OnLanded(*landed);
+    return provider_.OnBlobLanded(*landed);
+  }
   if (const auto* ready = std::get_if<WorkerReady>(&event))
     return provider_.OnWorkerReady(turn, *ready);
   if (const auto* gone = std::get_if<WorkerGone>(&event))

@@ -22,8 +22,8 @@ class Blobs {
   // Transfers of one peer that move at once; its others wait in order.
   static constexpr size_t kActive = 4;
 
-  // Called every turn for what a job still lacks. Nothing happens where the blob is here already;
-  // an error where it will not come from this peer.
+  // Called every turn for what a job still lacks of this peer, whether or not another has brought
+  // the same; an error where it will not come from this one.
   Status Fetch(Turn& turn, const BlobRef& blob, const PeerId& from, const Digest& job);
 
   void OnChunk(Turn& turn, const From& from, const BlobChunk& chunk, const SharedBytes& bytes);

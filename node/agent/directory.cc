@@ -175,10 +175,16 @@ std::string Directory::NameOf(const PeerId& peer) const {
 }
 
 std::vector<OfferView> Directory::LiveOffers(Time now) const {
+  std::vector<OfferView> out = AllOffers(now);
+  std::erase_if(out, [](const OfferView& view) { return view.offer.slices == 0; });
+  return out;
+}
+
+std::vector<OfferView> Directory::AllOffers(Time now) const {
   std::vector<OfferView> out;
   for (const auto& [peer, offers] : offers_) {
     for (const auto& [key, known] : offers.offers) {
-      if (known.offer.expires <= now || known.offer.slices == 0) continue;
+      if (known.offer.expires <= now) continue;
       out.push_back({known.document->id(), peer, NameOf(peer), known.offer});
     }
   }

@@ -50,6 +50,8 @@ class Directory {
   bool WasWithdrawn(const Digest& id) const { return gone_.contains(id); }
   // Those with slices to let.
   std::vector<OfferView> LiveOffers(Time now) const;
+  // Leased out (no slices) or not.
+  std::vector<OfferView> AllOffers(Time now) const;
   // What one peer offers, leased out or not.
   std::vector<Offer> OffersOf(const PeerId& peer, Time now) const;
   std::vector<KnownCard> Cards() const;

@@ -99,9 +99,11 @@ struct RemoveBlob {
   Digest blob = {};
   bool even_new = false;
 };
-// The job is forgotten: what its worker left behind goes.
+// The job is forgotten: what its worker left behind goes. `but_log`: it has no results, but its log
+// is kept.
 struct DropJob {
   Digest job = {};
+  bool but_log = false;
 };
 // The other side said what it holds of this node's log (R3). A note that fits leads to
 // LogConfirmed where `peer` was known before this start, and later receipts on this connection

@@ -22,6 +22,23 @@ Digest FreeId(const Digest& lease) {
   return Sha256Hasher().Update(AsBytes("souk/free")).Update(lease.view()).Finish();
 }
 
+// What a book says of the escrow itself.
+bool IsAboutEscrow(RefusalCode code) {
+  switch (code) {
+    case RefusalCode::kEscrowMissing:
+    case RefusalCode::kEscrowUsed:
+    case RefusalCode::kEscrowMismatch:
+    case RefusalCode::kEscrowClosed:
+    case RefusalCode::kNotYours:
+    case RefusalCode::kOverEscrow:
+    case RefusalCode::kVoucherTooLow:
+    case RefusalCode::kVoucherWrongKey:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool IsOver(LeaseState state) {
   return state == LeaseState::kClosing || state == LeaseState::kClosed;
 }
@@ -147,13 +164,19 @@ void Provider::PublishOffers(Turn& turn) {
 }
 
 void Provider::OfferWhatIsFree(Turn& turn) {
-  if (!slices_moved_ || turn.monotonic() < next_news_) return;
+  if (!slices_moved_) return;
   slices_moved_ = false;
   if (draining_) return;
   ForgetOldOffers(turn.now());
+  const bool due = turn.monotonic() >= next_news_;
   for (const Offer& offer : CurrentOffers(turn.settings(), turn.self())) {
     const Offer* newest = NewestLike(offer);
     if (newest == nullptr || newest->slices == offer.slices) continue;
+    // Nobody comes for what is said to be leased: that it is free again is said at once.
+    if (!due && newest->slices != 0) {
+      slices_moved_ = true;
+      continue;
+    }
     PublishOffer(turn, offer);
     next_news_ = turn.monotonic() + kNewsEvery;
   }
@@ -386,7 +409,9 @@ bool Provider::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
   const auto ask = book_asks_.find(refusal.re);
   if (ask == book_asks_.end()) return false;
   const Digest id = ask->second;
-  if (passing || leases_.at(id).order.book != from.peer) return true;
+  // Anything else may be otherwise tomorrow: its clearing role was off, or it did not understand.
+  const bool final = IsAboutEscrow(refusal.code) && !passing;
+  if (!final || leases_.at(id).order.book != from.peer) return true;
   turn.Settle(refusal.re);
   book_asks_.erase(ask);
   // A book that refuses has returned the escrow, or never held it: nothing is to be had from it.
@@ -461,6 +486,10 @@ void Provider::OnWorkerGone(Turn& turn, const WorkerGone& event) {
   if (!IsOver(it->second.state) && it->second.state != LeaseState::kReserved) {
     StartClosing(turn, event.lease, LeaseEvent::kDeviceLost, CloseReason::kDeviceLost);
   }
+  // Jobs that ended with their lease: their worker may have been done before it went.
+  for (const Digest& id : it->second.jobs) {
+    if (!HasResults(jobs_.at(id))) turn.Do(DropJob{.job = id, .but_log = true});
+  }
   FreeSlices(turn, event.lease);
 }
 
@@ -529,10 +558,10 @@ void Provider::OnLeaseQuery(Turn& turn, const From& from) {
     documents.push_back(turn.Sign(
         VoucherAck{.lease = lease->id, .best = lease->best, .metered_from = lease->first_metered}));
   }
-  for (const auto& [id, job] : jobs_) {
-    if (job.lease == lease->id && job.receipt && documents.size() + 1 < limits::kGossipIds) {
-      documents.push_back(job.receipt);
-    }
+  // The newest: earlier ones were heard, or are asked for by their jobs.
+  for (auto id = lease->jobs.rbegin(); id != lease->jobs.rend(); ++id) {
+    if (documents.size() + 1 >= limits::kGossipIds) break;
+    if (const JobState& job = jobs_.at(*id); job.receipt) documents.push_back(job.receipt);
   }
   if (lease->close_document) documents.push_back(lease->close_document);
   turn.Reply(from, std::move(documents), lease->accepted_entry);

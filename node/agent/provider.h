@@ -39,6 +39,7 @@ class Provider {
     uint64_t renter_number = 0;  // last used (R1)
     uint64_t provider_number = 0;
     std::set<Digest> renter_documents = {};
+    std::vector<Digest> jobs = {};  // in the order of their numbers
     Digest nonce = {};
     bool reserved = false;  // its slices are held in the device book
     bool shown = false;     // the book has seen the acceptance (remembered)
@@ -92,6 +93,7 @@ class Provider {
   void OnWorkerGone(Turn& turn, const WorkerGone& event);
   void OnJobProgressed(Turn& turn, const JobProgressed& event);
   void OnJobEnded(Turn& turn, const JobEnded& event);
+  void OnBlobLanded(const BlobLanded& event);
   void OnDrain(Turn& turn, bool drain);
   // Slices were leased or came back: says so in a new version of the offer. Earlier versions stay
   // good, so that no order on its way fails by this. Called every turn.
@@ -150,6 +152,10 @@ class Provider {
   void RunLeaseTimers(Turn& turn, const Digest& lease);
   void AckVoucher(Turn& turn, const From& from, const Lease& lease);
   void FinishJob(Turn& turn, const JobState& job, const JobEnded& event);
+  // Or may still have.
+  static bool HasResults(const JobState& job);
+  // What a job made that no receipt names: no lease's store counts it.
+  static void DropMade(Turn& turn, const JobEnded& event);
   void CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const std::string& why);
   void StopJobs(Turn& turn, const Digest& lease) const;
 
@@ -157,7 +163,10 @@ class Provider {
   std::map<Digest, Lease> leases_ = {};
   std::set<Digest> open_leases_ = {};  // not closed, or not settled with the book
   std::map<Digest, JobState> jobs_ = {};
-  std::set<Digest> open_jobs_ = {};             // not finished
+  std::set<Digest> open_jobs_ = {};  // not finished
+  // By renter: what its own jobs brought or made. A digest proves nothing: what another renter's
+  // job put here is fetched again from who names it.
+  std::map<PeerId, std::set<Digest>> brought_ = {};
   std::map<Digest, Digest> escrows_ = {};       // escrow, lease
   std::map<Digest, Escrow> escrows_seen_ = {};  // of leases that are not accepted yet
   uint64_t offer_sequence_ = 0;

@@ -57,7 +57,7 @@ void Provider::Fold(const Entry& entry) {
   }
 }
 
-void Provider::FoldResumed(const Entry& entry, const Resumed& /*resumed*/) {
+void Provider::FoldResumed(const Entry& entry, const Resumed& resumed) {
   const Time to = entry.time + limits::kWindow;
   for (const Digest& id : open_leases_) {
     Lease& lease = leases_.at(id);
@@ -66,6 +66,12 @@ void Provider::FoldResumed(const Entry& entry, const Resumed& /*resumed*/) {
     }
     // The end is not moved: what was leased is over (R5 "a pause never moves the end").
     lease.not_late_before = to;
+    if (!lease.metering_since) continue;
+    // The renter heard nothing meanwhile, and pays for no silence but what it had vouched for.
+    const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
+    lease.metered = std::min(MeteredAt(lease, entry.time),
+                             std::max(MeteredAt(lease, resumed.down_since), covered));
+    lease.metering_since = entry.time;
   }
 }
 
@@ -165,6 +171,7 @@ void Provider::FoldJob(const Entry& entry, const JobStep& step) {
     job.job = Content<Job>(job.document);
     lease->second.renter_number = job.job.number;
     lease->second.renter_documents.insert(step.job);
+    lease->second.jobs.push_back(step.job);
     Store(lease->second, job.job.workload);
     for (const BlobRef& blob : job.job.blobs) Store(lease->second, blob);
     open_jobs_.insert(step.job);
@@ -172,12 +179,18 @@ void Provider::FoldJob(const Entry& entry, const JobStep& step) {
   const auto it = jobs_.find(step.job);
   if (it == jobs_.end()) return;
   it->second.at = step.event;
-  if (step.event == JobStep::Event::kStarted) it->second.started = entry.time;
+  std::set<Digest>& brought = brought_[leases_.at(it->second.lease).renter];
+  if (step.event == JobStep::Event::kStarted) {
+    it->second.started = entry.time;
+    brought.insert(it->second.job.workload.digest);
+    for (const BlobRef& blob : it->second.job.blobs) brought.insert(blob.digest);
+  }
   if (step.event == JobStep::Event::kFinished) {
     it->second.receipt = Trusted(entry.documents.at(0));
     const auto receipt = Content<JobReceipt>(it->second.receipt);
     for (const JobOutput& output : receipt.outputs) {
       Store(leases_.at(it->second.lease), output.blob);
+      brought.insert(output.blob.digest);
     }
     open_jobs_.erase(step.job);
   }

@@ -93,8 +93,12 @@ void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
     bool complete = true;
     std::vector<BlobRef> wanted = job.job.blobs;
     wanted.push_back(job.job.workload);
+    const std::set<Digest>& brought = brought_[lease.renter];
     for (const BlobRef& blob : wanted) {
-      const auto here = turn.view().BlobSize(blob.digest);
+      // There is one empty blob, and nothing to keep from anybody.
+      const auto here = blob.size == 0 || brought.contains(blob.digest)
+                            ? turn.view().BlobSize(blob.digest)
+                            : std::nullopt;
       if (here == blob.size) continue;
       complete = false;
       // Where it is here the digest is right, so the job's word on the size is wrong.
@@ -113,6 +117,10 @@ void Provider::FetchBlobs(Turn& turn, Blobs& blobs) {
   }
 }
 
+void Provider::OnBlobLanded(const BlobLanded& event) {
+  if (event.matches) brought_[event.from].insert(event.blob);
+}
+
 void Provider::OnJobProgressed(Turn& turn, const JobProgressed& event) {
   const auto it = jobs_.find(event.job);
   if (it == jobs_.end() || it->second.at != JobStep::Event::kStarted) return;
@@ -127,8 +135,20 @@ void Provider::OnJobProgressed(Turn& turn, const JobProgressed& event) {
 
 void Provider::OnJobEnded(Turn& turn, const JobEnded& event) {
   const auto it = jobs_.find(event.job);
-  if (it == jobs_.end() || it->second.at != JobStep::Event::kStarted) return;
-  FinishJob(turn, it->second, event);
+  if (it == jobs_.end()) return;
+  if (it->second.at == JobStep::Event::kStarted) return FinishJob(turn, it->second, event);
+  if (!HasResults(it->second)) DropMade(turn, event);
+}
+
+bool Provider::HasResults(const JobState& job) {
+  return !job.receipt || Decode<JobReceipt>(*job.receipt)->status == JobStatus::kDone;
+}
+
+void Provider::DropMade(Turn& turn, const JobEnded& event) {
+  for (const JobOutput& output : event.outputs) {
+    turn.Do(RemoveBlob{.blob = output.blob.digest, .even_new = true});
+  }
+  turn.Do(DropJob{.job = event.job, .but_log = true});
 }
 
 void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event) {
@@ -169,8 +189,7 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
   }
   if (receipt.status != JobStatus::kDone && !made.empty()) {
     receipt.outputs.clear();
-    for (const BlobRef& blob : made) turn.Do(RemoveBlob{.blob = blob.digest, .even_new = true});
-    turn.Do(DropJob{job.id});
+    DropMade(turn, event);
   }
   const DocumentRef document = turn.Sign(receipt);
   const PeerId renter = lease.renter;

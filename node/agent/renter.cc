@@ -13,7 +13,9 @@ namespace souk::node {
 namespace {
 
 constexpr Duration kQueryEvery = Seconds(1);
+// Twice within an interval, so that one lost answer costs the provider nothing.
 constexpr Duration kQueryWhileMetering = Seconds(3);
+constexpr Duration kQueryAtFirst = Millis(500);
 constexpr Duration kAskAgain = Millis(300);
 // The commit is a renter's first document of a lease; what withdraws it is above that, whether or
 // not the commit was sent.
@@ -111,6 +113,11 @@ void Renter::Start(Turn& turn) {
   const std::set<Digest> open = open_leases_;
   for (const Digest& id : open) {
     Lease& lease = leases_.at(id);
+    if (lease.ready.ms != 0) {
+      lease.heard = turn.now();
+      lease.served = std::min(std::max(lease.heard - lease.ready, Duration{}),
+                              CoveredBy(lease.best, lease.order.price, lease.order.slices));
+    }
     if (lease.best.micro > 0 && lease.phase != Phase::kLost) SendVoucher(turn, lease);
     Pursue(turn, id);
   }
@@ -162,7 +169,8 @@ void Renter::Pursue(Turn& turn, const Digest& id) {
       return Query(turn, lease, kQueryEvery);
     case Phase::kMetering:
       PayInterval(turn, lease);
-      return Query(turn, lease, kQueryWhileMetering);
+      return Query(turn, lease,
+                   std::clamp(Millis(lease.interval.ms / 2), kQueryAtFirst, kQueryWhileMetering));
     case Phase::kReleasing:
       if (!Asked(turn, lease)) AskNow(turn, lease, Ask::kRelease, lease.release_document);
       return;
@@ -289,10 +297,22 @@ void Renter::OnReady(Turn& turn, Lease& lease, const DocumentRef& document) {
   PayInterval(turn, lease);
 }
 
-Credits Renter::OwnDue(const Lease& lease, Time now, Duration ahead) const {
-  Duration metered = std::max(Duration{}, now - lease.ready) + ahead;
-  metered = std::min(metered, lease.order.duration);
-  const auto due = AmountDue(lease.order.price, lease.order.slices, metered);
+// What a provider says at the end of a silence proves nothing of what it did meanwhile.
+Duration Renter::ServedUntil(const Lease& lease, Time until) {
+  const Duration silence =
+      std::clamp(until - lease.heard, Duration{}, std::max(lease.interval, limits::kFirstInterval));
+  return std::clamp(lease.served + silence, Duration{}, std::max(until - lease.ready, Duration{}));
+}
+
+void Renter::Hear(Lease& lease, Time now) {
+  if (lease.ready.ms == 0) return;
+  lease.served = ServedUntil(lease, now);
+  lease.heard = now;
+}
+
+Credits Renter::OwnDue(const Lease& lease, Duration metered) const {
+  const auto due =
+      AmountDue(lease.order.price, lease.order.slices, std::min(metered, lease.order.duration));
   CHECK(due.has_value());  // the escrow was computed for the whole duration
   return std::min(*due, lease.order.max_cost);
 }
@@ -331,9 +351,9 @@ void Renter::PayInterval(Turn& turn, Lease& lease) {
   // voucher was sent again (Start).
   if (lease.acknowledged < lease.best) return;
   const Duration covered = CoveredBy(lease.best, lease.order.price, lease.order.slices);
-  const Duration elapsed = std::max(Duration{}, turn.now() - lease.ready);
+  const Duration served = ServedUntil(lease, turn.now());
   // Half of the last interval is left for the voucher to arrive.
-  if (lease.best.micro > 0 && elapsed + Millis(lease.interval.ms / 2) < covered) return;
+  if (lease.best.micro > 0 && served + Millis(lease.interval.ms / 2) < covered) return;
   const Duration longest = LongestInterval(turn, lease);
   const Duration next =
       lease.interval.ms == 0
@@ -341,14 +361,14 @@ void Renter::PayInterval(Turn& turn, Lease& lease) {
           : std::min(lease.interval * 2, std::max(longest, limits::kFirstInterval));
   lease.interval = next;
   // Free devices are paid with the smallest voucher: it is the assent that counts.
-  PayUpTo(
-      turn, lease,
-      std::max(OwnDue(lease, turn.now(), next), lease.best.micro == 0 ? Credits{1} : Credits{}));
+  PayUpTo(turn, lease,
+          std::max(OwnDue(lease, served + next), lease.best.micro == 0 ? Credits{1} : Credits{}));
 }
 
 void Renter::OnVoucherAck(Turn& turn, Lease& lease, const DocumentRef& document) {
   const auto ack = Decode<VoucherAck>(*document);
   if (!ack || ack->lease != lease.id || document->signer() != lease.order.provider) return;
+  Hear(lease, turn.now());
   lease.acknowledged = std::max(lease.acknowledged, std::min(ack->best, lease.best));
   if (lease.voucher_carry && ack->best >= lease.best) turn.Settle(lease.voucher_carry->id());
   if (lease.phase == Phase::kPaying && ack->best >= lease.best && ack->metered_from.ms != 0) {
@@ -377,12 +397,11 @@ void Renter::OnClose(Turn& turn, Lease& lease, const DocumentRef& document) {
     return;
   }
   // The claim is paid up to our own clock, which stopped where we let go: however late the close
-  // comes, nobody computed for us since.
+  // comes, nobody computed for us since. Nor, for all we know, where we heard nothing.
   Credits most = {};
   if (lease.ready.ms != 0) {
     const Time until = lease.released.ms != 0 ? lease.released : turn.now();
-    const Duration own = std::max(Duration{}, until - lease.ready);
-    most = OwnDue(lease, lease.ready, Tolerated(own));
+    most = OwnDue(lease, Tolerated(ServedUntil(lease, until)));
   }
   const Credits due = std::min(ClaimOf(*close, lease.order), most);
   LeaseEvent event = LeaseEvent::kEndReached;
@@ -438,6 +457,7 @@ void Renter::OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& do
     const auto progress = Decode<Progress>(*document);
     const auto it = progress ? jobs_.find(progress->job) : jobs_.end();
     if (it == jobs_.end() || leases_.at(it->second.lease).order.provider != from.peer) return;
+    Hear(leases_.at(it->second.lease), turn.now());
     it->second.launch = progress->launch;
     it->second.launches = progress->launches;
     it->second.due = progress->due;

@@ -14,7 +14,9 @@ namespace souk::node {
 // Loop thread only.
 // Invariants: (1) the state is the fold of this log; (2) a voucher is in this log before it is
 // sent, never above what the renter's own clock says, one interval ahead, and follows the last one
-// only once the provider has acknowledged that; (3) no job is sent before the lease is metering.
+// only once the provider has acknowledged that; (3) no job is sent before the lease is metering,
+// nor before the provider has the lease's former ones; (4) of a provider's silence no more is paid
+// than one interval.
 class Renter {
  public:
   enum class Phase : uint8_t {
@@ -66,6 +68,10 @@ class Renter {
     DocumentRef voucher_carry = {};
     Credits acknowledged = {};  // what the provider says it has, since this node started
     Duration next_query = {};   // monotonic
+    // Since `ready`, how long the provider was heard of, up to when it was last (our log time).
+    // After a restart, what was vouched for counts as such.
+    Duration served = {};
+    Time heard = {};
   };
   struct JobState {
     Digest id = {};
@@ -76,7 +82,10 @@ class Renter {
     JobStep::Event at = JobStep::Event::kSubmitted;
     uint32_t launch = 0, launches = 0;  // not in the ledger
     std::string refused = {};           // not in the ledger
-    bool delivered = false;             // not in the ledger
+    // Not in the ledger: the provider has said in this run that it has the job; monotonic: when it
+    // is asked for the receipt again.
+    bool acknowledged = false;
+    Duration next_ask = {};
     Credits due = {};
   };
 
@@ -115,6 +124,7 @@ class Renter {
   DocumentRef CarryOf(Turn& turn, const DocumentRef& document) const;
   void Pursue(Turn& turn, const Digest& lease);
   void PursueJobs(Turn& turn, Blobs& blobs);
+  void AskForJobs(Turn& turn);
   // True where this phase's question is out, or was answered a moment ago.
   bool Asked(Turn& turn, const Lease& lease) const;
   void AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document);
@@ -136,7 +146,10 @@ class Renter {
   void OnClose(Turn& turn, Lease& lease, const DocumentRef& document);
   void PayUpTo(Turn& turn, Lease& lease, Credits amount);
   void SendVoucher(Turn& turn, Lease& lease);
-  Credits OwnDue(const Lease& lease, Time now, Duration ahead) const;
+  // Of our clock's time since `ready`, what the provider may be paid for.
+  static Duration ServedUntil(const Lease& lease, Time until);
+  static void Hear(Lease& lease, Time now);
+  Credits OwnDue(const Lease& lease, Duration metered) const;
   void PayInterval(Turn& turn, Lease& lease);
   Duration LongestInterval(const Turn& turn, const Lease& lease) const;
   void Release(Turn& turn, Lease& lease);

@@ -113,6 +113,7 @@ void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {
     case LeaseEvent::kReady:
       lease.phase = Phase::kPaying;
       lease.ready = entry.time;
+      lease.heard = entry.time;
       return;
     case LeaseEvent::kFirstVoucher:
       lease.phase = Phase::kMetering;

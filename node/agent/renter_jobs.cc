@@ -10,6 +10,8 @@ namespace {
 
 // How long after a lease's end its provider is still asked for a receipt that is missing.
 constexpr Duration kAskForReceipt = Seconds(30);
+// A receipt is told once; what was lost on its way is asked for.
+constexpr Duration kAskForReceiptEvery = Seconds(5);
 // Somebody waits for the answer.
 constexpr Duration kAskForBalance = Seconds(30);
 
@@ -143,8 +145,6 @@ void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) 
   turn.Append(JobStep{.job = job->id(), .lease = what.lease, .event = JobStep::Event::kSubmitted},
               {job});
   turn.Answer({.command = command, .id = job->id()});
-  job_asks_[job->id()] = job->id();
-  turn.Ask(it->second.order.provider, job, {.until = it->second.acceptance.settle_by});
 }
 
 void Renter::OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& what) {
@@ -169,10 +169,15 @@ void Renter::EndBalanceAsks(Turn& turn) {
 
 bool Renter::OnJobReply(Turn& turn, const From& from, const Digest& re) {
   const auto ask = job_asks_.find(re);
-  if (from.peer != leases_.at(jobs_.at(ask->second).lease).order.provider) return true;
-  // The provider has the job; its receipt comes by itself, and is asked for by lease queries.
+  JobState& job = jobs_.at(ask->second);
+  Lease& lease = leases_.at(job.lease);
+  if (from.peer != lease.order.provider) return true;
+  Hear(lease, turn.now());
+  // The provider has the job; its receipt comes by itself.
   turn.Settle(re);
   job_asks_.erase(ask);
+  job.acknowledged = true;
+  job.next_ask = turn.monotonic() + kAskForReceiptEvery;
   return true;
 }
 
@@ -202,6 +207,7 @@ void Renter::OnJobReceipt(Turn& turn, const From& from, const DocumentRef& docum
       receipt->workload != it->second.job.workload.digest) {
     return;
   }
+  Hear(leases_.at(lease.id), turn.now());
   turn.Settle(it->first);
   job_asks_.erase(it->first);
   turn.Append(JobStep{.job = it->first,
@@ -211,20 +217,43 @@ void Renter::OnJobReceipt(Turn& turn, const From& from, const DocumentRef& docum
               {document});
 }
 
+// A provider takes no number below one that it has taken (R1), so a lease's jobs are asked for one
+// after the other, in the order of their numbers.
+void Renter::AskForJobs(Turn& turn) {
+  std::map<Digest, JobState*> next;  // by lease
+  for (const Digest& id : open_jobs_) {
+    JobState& job = jobs_.at(id);
+    if (job.at != JobStep::Event::kSubmitted) continue;
+    const Lease& lease = leases_.at(job.lease);
+    const bool over = lease.phase == Phase::kClosed;
+    if (job.acknowledged || over) {
+      // It answers a job that it knows with the receipt.
+      if (turn.monotonic() < job.next_ask) continue;
+      job.next_ask = turn.monotonic() + kAskForReceiptEvery;
+      job_asks_[id] = id;
+      turn.Tell(lease.order.provider, job.document);
+      continue;
+    }
+    if (turn.now() >= lease.acceptance.settle_by) continue;
+    JobState*& first = next[job.lease];
+    if (first == nullptr || job.job.number < first->job.number) first = &job;
+  }
+  for (const auto& [lease, job] : next) {
+    if (turn.Asking(job->id)) continue;
+    job_asks_[job->id] = job->id;
+    turn.Ask(leases_.at(lease).order.provider, job->document,
+             {.until = leases_.at(lease).acceptance.settle_by});
+  }
+}
+
 void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
+  AskForJobs(turn);
   const std::set<Digest> open = open_jobs_;
   for (const Digest& id : open) {
     JobState& job = jobs_.at(id);
     Lease& lease = leases_.at(job.lease);
     if (job.at == JobStep::Event::kSubmitted) {
-      const bool over = lease.phase == Phase::kClosed;
-      if (!job.delivered && !over && !turn.Asking(id)) {
-        // Once per run: the answer takes it off, and lease queries bring the receipt.
-        job.delivered = true;
-        job_asks_[id] = id;
-        turn.Ask(lease.order.provider, job.document, {.until = lease.acceptance.settle_by});
-      }
-      if (!over) continue;
+      if (lease.phase != Phase::kClosed) continue;
       Query(turn, lease, Seconds(1));
       const Time closed = lease.story.empty() ? turn.now() : lease.story.back().first;
       if (turn.now() >= closed + kAskForReceipt) {

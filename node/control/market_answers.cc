@@ -73,6 +73,12 @@ json OfferRow(const Asked& asked, const OfferView& view) {
   return row;
 }
 
+// What a query cannot ask for: an offer whose devices are all leased has nothing to let now.
+bool IsLeased(const OfferView& view) {
+  return view.offer.slices == 0;
+}
+const Query::Failure kLeased{.field = "free", .has = "0", .wanted = "1", .off_by = -1};
+
 // An offer that does not match, and all that it fails.
 struct Miss {
   const OfferView* offer = nullptr;
@@ -82,10 +88,11 @@ struct Miss {
 std::vector<Miss> Misses(const Query& query, const std::vector<OfferView>& offers) {
   std::vector<Miss> out;
   for (const OfferView& offer : offers) {
-    if (query.Matches(offer)) continue;
+    if (query.Matches(offer) && !IsLeased(offer)) continue;
     Miss miss;
     miss.offer = &offer;
     miss.failures = query.Explain(offer);
+    if (IsLeased(offer)) miss.failures.push_back(kLeased);
     if (!miss.failures.empty()) out.push_back(std::move(miss));
   }
   std::stable_sort(out.begin(), out.end(), [](const Miss& a, const Miss& b) {
@@ -102,14 +109,19 @@ Answer AnswerOffers(const Asked& asked, Fields& fields) {
   const int64_t limit = fields.Integer("limit").value_or(1000);
   RETURN_IF_ERROR(fields.Done());
   ASSIGN_OR_RETURN(const Query query, Query::Parse(text));
-  const std::vector<OfferView> offers = asked.agent().directory().LiveOffers(asked.log_time());
-  const std::vector<size_t> matches = query.Select(offers);
+  const std::vector<OfferView> offers = asked.agent().directory().AllOffers(asked.log_time());
+  std::vector<size_t> matches = query.Select(offers);
+  const size_t leased =
+      std::erase_if(matches, [&](size_t match) { return IsLeased(offers[match]); });
   json rows = json::array();
   for (size_t i = 0;
        i < matches.size() && rows.size() < static_cast<size_t>(std::min(limit, kMostRows)); ++i) {
     rows.push_back(OfferRow(asked, offers[matches[i]]));
   }
-  return json{{"offers", std::move(rows)}, {"matches", matches.size()}, {"total", offers.size()}};
+  return json{{"offers", std::move(rows)},
+              {"matches", matches.size()},
+              {"leased", leased},
+              {"total", offers.size()}};
 }
 
 Answer AnswerWhy(const Asked& asked, Fields& fields) {
@@ -117,7 +129,7 @@ Answer AnswerWhy(const Asked& asked, Fields& fields) {
   const int64_t limit = fields.Integer("limit").value_or(20);
   RETURN_IF_ERROR(fields.Done());
   ASSIGN_OR_RETURN(const Query query, Query::Parse(text));
-  const std::vector<OfferView> offers = asked.agent().directory().LiveOffers(asked.log_time());
+  const std::vector<OfferView> offers = asked.agent().directory().AllOffers(asked.log_time());
   const std::vector<Miss> misses = Misses(query, offers);
   json nearest = json::array(), fails = json::array();
   std::map<std::string, uint64_t> by_field;

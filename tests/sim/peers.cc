@@ -28,7 +28,6 @@ Result<Bytes> SimBlobs::Read(const Digest& blob, uint64_t offset, uint32_t lengt
 }
 
 Result<bool> SimBlobs::Write(const node::WriteChunk& chunk) {
-  if (BlobSize(chunk.blob)) return true;
   Bytes& part = partial_[{chunk.blob, chunk.from}];
   if (chunk.offset != part.size()) return false;
   Append(part, *chunk.bytes);

@@ -192,16 +192,13 @@ Result<Json> WatchJob(DaemonLink& link, const std::string& id) {
 
 Result<std::vector<ResultFile>> FetchResults(const fs::path& daemon_dir, const Json& job,
                                              const fs::path& into) {
-  gpu::Workload workload;
   const Json& named = job["workload"];
-  const auto digest =
-      Digest::Parse(named.is_string() ? named.get<std::string>() : TextAt(named, "digest"));
-  if (digest) {
-    const auto encoded = ReadFile(BlobPath(daemon_dir, *digest), gpu::kMaxWorkloadBytes);
-    if (encoded) {
-      if (auto decoded = gpu::DecodeWorkload(*encoded)) workload = std::move(*decoded);
-    }
-  }
+  ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(named.is_string() ? named.get<std::string>()
+                                                                        : TextAt(named, "digest")));
+  const auto encoded = ReadFile(BlobPath(daemon_dir, digest), gpu::kMaxWorkloadBytes);
+  if (!encoded)
+    return encoded.error().Within("the job's workload, which says what its results are");
+  ASSIGN_OR_RETURN(const gpu::Workload workload, gpu::DecodeWorkload(*encoded));
   std::vector<ResultBytes> outputs;
   for (const Json& output : job["outputs"]) {
     ASSIGN_OR_RETURN(const Digest wanted, Digest::Parse(TextAt(output, "digest")));

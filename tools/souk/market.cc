@@ -15,6 +15,8 @@ namespace {
 // The rent command's own deadlines end a lease that does not come about; this is beyond them.
 constexpr Duration kRentWait = Minutes(3);
 constexpr Duration kSettleWait = Seconds(60);
+// For a leased device to come free.
+constexpr Duration kFreeWait = Seconds(10);
 constexpr int kReachAgain = 5;
 
 std::string MaxDuration(int64_t ms) {
@@ -166,7 +168,24 @@ Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
       return offer;
     }
   }
-  ASSIGN_OR_RETURN(const Json found, link.Ask({{"do", "offers"}, {"query", query}}));
+  Json found;
+  bool waits = false;
+  const auto any = WaitUntil(kFreeWait, Millis(200), [&]() -> Result<bool> {
+    ASSIGN_OR_RETURN(found, link.Ask({{"do", "offers"}, {"query", query}}));
+    const int64_t leased = NumberAt(found, "leased");
+    if (!found["offers"].empty() || leased == 0) return true;
+    if (!waits) {
+      fmt::print(stderr, "every offer that matches is leased; waiting up to {} for one of {}\n",
+                 FormatDuration(kFreeWait), leased);
+    }
+    waits = true;
+    return false;
+  });
+  if (!any) return any.error();
+  if (!*any) {
+    return Error(Code::kUnavailable,
+                 fmt::format("every offer that matches is leased now; see: souk why '{}'", query));
+  }
   if (found["offers"].empty()) {
     return Error(Code::kNotFound, fmt::format("no offer of {} matches; see: souk why '{}'",
                                               NumberAt(found, "total"), query));

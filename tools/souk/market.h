@@ -34,8 +34,9 @@ std::string PlanText(const RentPlan& plan);
 // Whether a text is an offer's id or the beginning of one, and no query.
 bool LooksLikeOfferId(const std::string& text);
 
-// The best offer for a query, or the offer whose id begins so. `fits` may refuse an offer and say
-// why; kNotFound names the nearest.
+// The best offer for a query, or the offer whose id begins so. Where all that match are leased out
+// it waits some seconds, and says so on stderr. `fits` may refuse an offer and say why; kNotFound
+// names the nearest.
 Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
                          const std::function<Status(const Json&)>& fits);
 

@@ -31,6 +31,9 @@ int RunOffers(const Common& common, const std::string& query, size_t limit) {
   const int64_t total = NumberAt(*found, "total");
   if (matches > 0) Print(OffersTable((*found)["offers"]));
   std::string line = fmt::format("{} of {} match", matches, total);
+  if (const int64_t leased = NumberAt(*found, "leased"); leased > 0) {
+    line += fmt::format("; {} {} leased out now", leased, leased == 1 ? "is" : "are");
+  }
   if (total == 0) line = "no offers known; see: souk doctor";
   if (matches < total) line += fmt::format("; for the rest: souk why '{}'", query);
   Print(line + "\n");

@@ -62,6 +62,16 @@ std::string ScalarOf(ByteView npy) {
   return "";
 }
 
+namespace {
+
+const gpu::Output* OutputOf(const gpu::Workload& workload, const std::string& file) {
+  const auto it = std::find_if(workload.outputs.begin(), workload.outputs.end(),
+                               [&](const gpu::Output& one) { return one.file == file; });
+  return it == workload.outputs.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
 Status CheckResultsFolder(const fs::path& dir) {
   std::error_code error;
   fs::path at = fs::absolute(dir, error).lexically_normal();
@@ -79,21 +89,29 @@ Status CheckResultsFolder(const fs::path& dir) {
 
 Result<std::vector<ResultFile>> SaveResults(const fs::path& dir, const gpu::Workload& workload,
                                             const std::vector<ResultBytes>& outputs) {
+  // A provider names what it sends, and must not choose which files are written.
+  for (const ResultBytes& output : outputs) {
+    if (!gpu::IsPlainFileName(output.file) || OutputOf(workload, output.file) == nullptr) {
+      return Error(Code::kMalformed, "the results hold an output \"" + output.file +
+                                         "\", which the workload has not");
+    }
+  }
+  for (const gpu::Output& due : workload.outputs) {
+    const bool came = std::any_of(outputs.begin(), outputs.end(), [&](const ResultBytes& output) {
+      return output.file == due.file;
+    });
+    if (!came) return Error(Code::kNotFound, "the results lack the output " + due.file);
+  }
   std::error_code error;
   fs::create_directories(dir, error);
   if (error) return Error(Code::kIo, "making " + dir.string() + ": " + error.message());
   std::vector<ResultFile> files;
   for (const ResultBytes& output : outputs) {
-    if (!gpu::IsPlainFileName(output.file)) {
-      return Error(Code::kMalformed, "an output is named \"" + output.file + "\", no file name");
-    }
+    const gpu::Output* const wanted = OutputOf(workload, output.file);
     ASSIGN_OR_RETURN(ResultFile file, WriteResult(dir / output.file, output.npy));
     file.scalar = ScalarOf(output.npy);
     files.push_back(std::move(file));
-    const auto wanted =
-        std::find_if(workload.outputs.begin(), workload.outputs.end(),
-                     [&](const gpu::Output& one) { return one.file == output.file; });
-    if (wanted == workload.outputs.end() || wanted->image.empty()) continue;
+    if (wanted->image.empty()) continue;
     ASSIGN_OR_RETURN(const Bytes png, gpu::PngFromNpy(output.npy));
     ASSIGN_OR_RETURN(ResultFile image, WriteResult(dir / wanted->image, png));
     files.push_back(std::move(image));

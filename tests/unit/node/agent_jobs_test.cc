@@ -40,6 +40,84 @@ TEST_F(Market, AJobRunsAndItsOutputsAreFetched) {
   EXPECT_TRUE(job.at == JobStep::Event::kFetched || job.receipt->status == JobStatus::kFailed);
 }
 
+// A provider takes no number below one that it has taken: what waited for it comes in order.
+TEST_F(Market, JobsThatWaitedForTheirProviderAllRun) {
+  const Digest id = RentUntilMetering(Minutes(5));
+  CutProvider();
+  for (uint8_t i = 0; i < 10; ++i) {
+    Command(kRenter, node::JobCommand{id, renter().blobs.Put({i}), {}, "work"});
+  }
+  world.RunFor(3000);
+  world.tap = {};
+  world.RunFor(60'000);
+  const auto& jobs = renter().agent->renter().jobs();
+  ASSERT_EQ(jobs.size(), 10u);
+  for (const auto& [job, state] : jobs) {
+    EXPECT_EQ(state.refused, "") << state.job.number;
+    EXPECT_TRUE(state.receipt) << state.job.number;
+  }
+}
+
+TEST_F(Market, AReceiptThatWasNotHeardIsAskedFor) {
+  const Digest id = RentUntilMetering(Minutes(5));
+  uint8_t number = 0;
+  const auto run = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      Command(kRenter, node::JobCommand{id, renter().blobs.Put({number++}), {}, "work"});
+    }
+    world.RunFor(20'000);
+  };
+  for (int i = 0; i < 9; ++i) run(8);
+  // The first of the last ones: receipts that are told, and answers that carry some.
+  world.tap = [](int from, int to, const node::Frames& frames) {
+    const Kind kind = (*Document::Open(*frames[0]))->kind();
+    return from != kProvider || to != kRenter ||
+           (kind != Kind::kJobReceipt && (kind != Kind::kReply || frames.size() < 3));
+  };
+  run(4);
+  world.tap = {};
+  run(4);
+  const auto& jobs = renter().agent->renter().jobs();
+  ASSERT_EQ(jobs.size(), 80u);
+  for (const auto& [job, state] : jobs) EXPECT_TRUE(state.receipt) << state.job.number;
+}
+
+// A digest is in receipts and logs: to know it is not to have the bytes.
+TEST_F(Market, WhatAnotherRenterBroughtIsNotTakenForThisOnes) {
+  const Digest id = RentUntilMetering();
+  const BlobRef secret = provider().blobs.Put({4, 2});
+  Command(kRenter, node::JobCommand{id, renter().blobs.Put({1}), {secret}, "spy"});
+  world.RunFor(15'000);
+  ASSERT_EQ(provider().agent->provider().jobs().size(), 1u);
+  const auto& job = provider().agent->provider().jobs().begin()->second;
+  EXPECT_EQ(job.started.ms, 0);
+  ASSERT_TRUE(job.receipt);
+  EXPECT_EQ(Decode<JobReceipt>(*job.receipt)->status, JobStatus::kFailed);
+  // Nor is it lost to whom it belongs.
+  EXPECT_TRUE(provider().blobs.BlobSize(secret.digest));
+  // Who has it gets it, though it is there already.
+  (void)renter().blobs.Put({4, 2});
+  Command(kRenter, node::JobCommand{id, renter().blobs.Put({2}), {secret}, "owner"});
+  world.RunFor(15'000);
+  const auto& jobs = provider().agent->provider().jobs();
+  EXPECT_TRUE(std::any_of(jobs.begin(), jobs.end(),
+                          [](const auto& item) { return item.second.started.ms != 0; }));
+}
+
+TEST_F(HostileLeases, WhatACancelledJobMadeIsNotKept) {
+  Command(kRenter, node::JobCommand{id, renter().blobs.Put({1}), {}, "work"});
+  world.RunFor(40);
+  ASSERT_EQ(provider().agent->provider().jobs().size(), 1u);
+  const auto& job = provider().agent->provider().jobs().begin()->second;
+  ASSERT_EQ(job.at, JobStep::Event::kStarted);
+  Command(kRenter, node::ReleaseCommand{id});
+  world.RunFor(1000);
+  ASSERT_TRUE(job.receipt);
+  const BlobRef output = provider().blobs.Put({7, 7, 7});
+  world.Tell(kProvider, node::JobEnded{.job = job.id, .outputs = {{"out", output}}});
+  EXPECT_FALSE(provider().blobs.BlobSize(output.digest));
+}
+
 TEST_F(HostileLeases, MoreOpenJobsThanALeaseMayHaveAreRefused) {
   Insider insider(world, renter(), provider());
   for (uint64_t i = 0; i <= limits::kOpenJobsPerLease; ++i) {

@@ -57,6 +57,29 @@ TEST_F(Market, AReleasedLeaseIsPaidUpToItsReleaseHoweverLateTheCloseComes) {
   ExpectValid(kRenter);
 }
 
+// R6: one interval, and nothing else, whatever the other does. It is silent for most of the lease,
+// and then claims all of it.
+TEST_F(Market, ASilentProviderIsPaidForOneIntervalOfItsSilence) {
+  const Digest id = RentUntilMetering(Seconds(60));
+  const auto& lease = RentersLease(id);
+  CutProvider();
+  const Duration before = Time{1'700'000'000'000 + world.now()} - lease.ready;
+  world.RunFor(50'000);
+  const DocumentRef close = SignMessage(Close{.lease = id,
+                                              .number = 1000,
+                                              .reason = CloseReason::kEndReached,
+                                              .metered = Seconds(60),
+                                              .due = lease.order.max_cost},
+                                        provider().identity.key());
+  TellRenter({.document = close}, kProvider);
+  ASSERT_EQ(lease.phase, node::Renter::Phase::kClosing);
+  // The last one that a voucher went out for.
+  const Duration own = before + lease.interval;
+  EXPECT_LE(own, Seconds(20));
+  EXPECT_LE(lease.due, CostOf(lease, own + Millis(own.ms / 100) + Seconds(1)));
+  EXPECT_LE(lease.best, CostOf(lease, own + Millis(lease.interval.ms / 2)));
+}
+
 // R6: the renter's exposure is the interval of the offer that it took.
 TEST_F(Market, AnIntervalGrowsNoLongerThanTheReplacedOfferSays) {
   const Digest id = RentUntilMetering(Minutes(5));
