@@ -10,8 +10,9 @@ namespace souk {
 // At most max_bytes; a larger file is kTooLarge before anything is allocated for it.
 Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes);
 
-// Writes beside the path, fsyncs, renames over it, fsyncs the folder. mode as in chmod(2). What
-// stands there and is no regular file, such as a device or a pipe, is written to and stays.
+// Writes beside the path, fsyncs, renames over it, fsyncs the folder; after an error nothing stays
+// beside it. mode as in chmod(2). What stands there and is no regular file, such as a device or a
+// pipe, is written to and stays.
 Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode = 0644);
 
 // errno as an Error: "opening PATH: No such file or directory".

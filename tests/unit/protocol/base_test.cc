@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "protocol/base/bytes.h"
@@ -68,6 +70,24 @@ TEST(WriteFileAtomic, WritesToWhatIsNoFileInsteadOfReplacingIt) {
   ::close(reader);
   std::filesystem::remove(path);
   EXPECT_FALSE(WriteFileAtomic(testing::TempDir(), AsBytes("four")));
+}
+
+TEST(WriteFileAtomic, LeavesNothingWhereItFails) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "souk_write_fails";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directory(folder);
+  // A limit on a file's size stands for a full disk.
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small = {100, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Status written = WriteFileAtomic(folder / "file", Bytes(101));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  std::signal(SIGXFSZ, before);
+  EXPECT_FALSE(written);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(ReadFile, DoesNotWaitForTheOtherEndOfAPipe) {
