@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "protocol/base/check.h"
+
 namespace souk {
 namespace {
 
@@ -113,6 +115,14 @@ Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsign
     return ErrnoError("syncing " + folder.string(), errno);
   }
   return Ok();
+}
+
+void OpenStandardStreams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number, hence fd. Inherited like the others.
+    CHECK(::open("/dev/null", O_RDWR) == fd);
+  }
 }
 
 }  // namespace souk

@@ -15,6 +15,10 @@ Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes);
 // pipe, is written to and stays.
 Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode = 0644);
 
+// For the start of main. Opens /dev/null as whichever of standard input, output and error is
+// closed, so that no file that the program opens takes its number and receives what is printed.
+void OpenStandardStreams();
+
 // errno as an Error: "opening PATH: No such file or directory".
 Error ErrnoError(const std::string& doing, int error_number);
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -88,6 +89,24 @@ TEST(WriteFileAtomic, LeavesNothingWhereItFails) {
   EXPECT_FALSE(written);
   EXPECT_TRUE(std::filesystem::is_empty(folder));
   std::filesystem::remove_all(folder);
+}
+
+TEST(OpenStandardStreams, LeavesNoneOfTheirNumbersToAFile) {
+  for (int closed = 0; closed < 8; ++closed) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (int fd = 0; fd < 3; ++fd) {
+        if ((closed >> fd & 1) != 0) ::close(fd);
+      }
+      OpenStandardStreams();
+      const int file = ::open("/", O_RDONLY);
+      const bool works = ::write(1, "", 0) == 0 && ::write(2, "", 0) == 0;
+      ::_exit(file > 2 && works ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << closed;
+  }
 }
 
 TEST(ReadFile, DoesNotWaitForTheOtherEndOfAPipe) {
