@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <thread>
 
 #include "ledger/log_keys.h"
@@ -21,16 +22,51 @@ constexpr const char* kAdvice =
     ". Nothing was changed. Put the whole ledger directory back from before the damage, or "
     "begin anew elsewhere: soukd init --dir OTHER";
 
+// What the machine refuses, which damages nothing, and what helps.
+struct Lack {
+  int error_number;
+  const char* remedy;
+};
+constexpr Lack kLacks[] = {
+    {ENOSPC, "free space on {}"},
+    {EDQUOT, "free space on {}"},
+    {EFBIG, "allow larger files (ulimit -f)"},
+    {EMFILE, "allow more open files (ulimit -n)"},
+    {ENFILE, "allow more open files (sysctl fs.file-max)"},
+    {EACCES, "let this user read and write all of {}"},
+    {EPERM, "let this user read and write all of {}"},
+    {EROFS, "make the file system of {} writable"},
+};
+
+// Found by the error's text: RocksDB tells errno in no other way.
+const Lack* FindLack(const Error& why) {
+  if (why.code == Code::kCorrupt) return nullptr;
+  for (const Lack& lack : kLacks) {
+    if (why.message.find(std::strerror(lack.error_number)) != std::string::npos) return &lack;
+  }
+  return nullptr;
+}
+
 Error Refuse(const Error& why) {
-  return Error(why.code, why.message + kAdvice);
+  return FindLack(why) != nullptr ? why : Error(why.code, why.message + kAdvice);
+}
+
+// With what to do where the machine is at fault. Every error of an opening passes here last.
+Error WithRemedy(const Error& why, const fs::path& dir) {
+  const Lack* const lack = FindLack(why);
+  if (lack == nullptr) return why;
+  return Error(why.code, fmt::format("{}. Nothing is damaged: {} and start again", why.message,
+                                     fmt::format(fmt::runtime(lack->remedy), dir.string())));
 }
 
 // Whether `path` holds a RocksDB database. A folder with data but no CURRENT has lost it; what a
 // crash during the very first opening leaves has no data yet.
 Result<bool> HoldsDatabase(const fs::path& path) {
   std::error_code error;
-  if (!fs::exists(path, error)) return false;
-  if (fs::exists(path / "CURRENT", error)) return true;
+  const bool there = fs::exists(path, error);
+  const bool current = there && fs::exists(path / "CURRENT", error);
+  if (error) return ErrnoError("reading " + path.string(), error.value());
+  if (!there || current) return current;
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const fs::path extension = at->path().extension();
     const bool data =
@@ -88,6 +124,13 @@ Ledger::~Ledger() = default;
 
 Result<std::unique_ptr<Ledger>> Ledger::Open(const fs::path& dir, NoteSigner signer,
                                              LogOptions options) {
+  auto opened = OpenOnce(dir, std::move(signer), options);
+  if (!opened) return WithRemedy(opened.error(), dir);
+  return opened;
+}
+
+Result<std::unique_ptr<Ledger>> Ledger::OpenOnce(const fs::path& dir, NoteSigner signer,
+                                                 LogOptions options) {
   std::unique_ptr<Ledger> ledger(new Ledger);
   ASSIGN_OR_RETURN(ledger->lock_, DirectoryLock::Take(dir, LOCK_EX));
   const fs::path path = dir / "ledger";
@@ -136,7 +179,7 @@ Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where, cons
   }
   // A node that is starting or running holds the lock: then its files change under our hands.
   const auto lock = DirectoryLock::Take(dir, LOCK_SH);
-  if (!lock && lock.error().code != Code::kUnavailable) return lock.error();
+  if (!lock && lock.error().code != Code::kUnavailable) return WithRemedy(lock.error(), dir);
   const bool live = !lock.has_value();
   Error last(Code::kUnavailable, "");
   // Compaction deletes files between our reading their names and opening them: look again.
@@ -146,7 +189,7 @@ Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where, cons
     last = view.error();
     if (live) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  return last;
+  return WithRemedy(last, dir);
 }
 
 Result<std::unique_ptr<LedgerView>> LedgerView::OpenOnce(const fs::path& dir, const FindKey& key,

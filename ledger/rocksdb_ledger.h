@@ -29,7 +29,8 @@ class DirectoryLock;
 class Ledger {
  public:
   // `dir` exists. R3's start order: lock it (flock), look read-only, and only then open for
-  // writing. Begins a new ledger where `dir` holds neither `ledger` nor `checkpoint`.
+  // writing. Begins a new ledger where `dir` holds neither `ledger` nor `checkpoint`. The error
+  // says what to do: put back what is damaged, or give what the machine refused, such as space.
   static Result<std::unique_ptr<Ledger>> Open(const std::filesystem::path& dir, NoteSigner signer,
                                               LogOptions options = {});
   ~Ledger();
@@ -40,6 +41,8 @@ class Ledger {
 
  private:
   Ledger();
+  static Result<std::unique_ptr<Ledger>> OpenOnce(const std::filesystem::path& dir,
+                                                  NoteSigner signer, LogOptions options);
 
   // Destroyed last to first: the lock goes when everything is closed.
   std::unique_ptr<DirectoryLock> lock_;

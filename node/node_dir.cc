@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 #include "ledger/log.h"
 #include "protocol/base/file.h"
@@ -24,6 +25,43 @@ Result<bool> Exists(const std::filesystem::path& path) {
   const bool exists = std::filesystem::exists(path, error);
   if (error) return ErrnoError("looking for " + path.string(), error.value());
   return exists;
+}
+
+// Takes back what InitNodeDir made, unless it is done: files, then folders, the innermost first.
+class Undo {
+ public:
+  Undo() = default;
+  ~Undo() {
+    std::error_code ignored;  // a folder that holds something else stays
+    for (auto at = made_.rbegin(); at != made_.rend(); ++at) std::filesystem::remove(*at, ignored);
+  }
+  Undo(const Undo&) = delete;
+  Undo& operator=(const Undo&) = delete;
+  void Made(std::filesystem::path path) { made_.push_back(std::move(path)); }
+  void Done() { made_.clear(); }
+
+ private:
+  std::vector<std::filesystem::path> made_ = {};
+};
+
+// `dir` and the folders above it that are missing.
+Status MakeFolders(const std::filesystem::path& dir, Undo& undo) {
+  std::vector<std::filesystem::path> missing;
+  std::error_code error;
+  for (auto at = dir.parent_path(); !at.empty() && !std::filesystem::exists(at, error);
+       at = at.parent_path()) {
+    missing.push_back(at);
+  }
+  for (auto at = missing.rbegin(); at != missing.rend(); ++at) {
+    if (std::filesystem::create_directory(*at, error)) undo.Made(*at);
+  }
+  if (::mkdir(dir.c_str(), 0700) == 0) {
+    undo.Made(dir);
+  } else if (errno != EEXIST) {
+    return ErrnoError("making " + dir.string(), errno);
+  }
+  if (::chmod(dir.c_str(), 0700) != 0) return ErrnoError("chmod 0700", errno);
+  return Ok();
 }
 
 }  // namespace
@@ -49,18 +87,16 @@ Result<NodeDir> FindNodeDir(const std::string& given) {
 }
 
 Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view passphrase) {
-  std::error_code error;
-  std::filesystem::create_directories(dir.path.parent_path(), error);
-  if (::mkdir(dir.path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return ErrnoError("making " + dir.path.string(), errno);
-  }
-  if (::chmod(dir.path.c_str(), 0700) != 0) return ErrnoError("chmod 0700", errno);
+  Undo undo;
+  RETURN_IF_ERROR(MakeFolders(dir.path, undo));
   ASSIGN_OR_RETURN(const bool configured, Exists(dir.config()));
   if (configured) {
     return Error(Code::kDuplicate, dir.config().string() + " is there already; edit it instead");
   }
   auto identity = IdentityFile::Create(dir.identity(), dir.successor(), passphrase);
   if (!identity) return identity.error();
+  undo.Made(dir.successor());
+  undo.Made(dir.identity());
   std::vector<PeerId>& clearing = config.provider.clearing_peers;
   if (config.provider.enabled && clearing.empty()) {
     for (const PeerAddress& peer : config.bootstrap) clearing.push_back(peer.peer);
@@ -69,14 +105,12 @@ Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view
   const std::string text = WriteConfig(config);
   // What cannot be read back must not be written.
   const auto parsed = ParseConfig(text, dir.config().string(), identity->id());
-  if (!parsed) {
-    std::filesystem::remove(dir.identity(), error);
-    std::filesystem::remove(dir.successor(), error);
-    return parsed.error();
-  }
+  if (!parsed) return parsed.error();
   ASSIGN_OR_RETURN(const Bytes slot, ledger::FirstSlot(LogSigner(*identity)));
   RETURN_IF_ERROR(ledger::OpenSlotFile(dir.checkpoint())->Create(slot));
+  undo.Made(dir.checkpoint());
   RETURN_IF_ERROR(WriteFileAtomic(dir.config(), AsBytes(text), 0600));
+  undo.Done();
   return identity;
 }
 

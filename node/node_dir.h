@@ -25,7 +25,7 @@ Result<NodeDir> FindNodeDir(const std::string& given);
 // config.toml; neither identity nor config.toml may exist (kDuplicate). The slot file tells a node
 // that never ran from one that lost its ledger. The clearing list of a provider that names none
 // gets the bootstrap peers, or the node itself where it clears. A passphrase locks the identity;
-// empty: none.
+// empty: none. After an error nothing is left of what it made.
 Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view passphrase);
 
 // kDenied, kIo where it cannot be told.

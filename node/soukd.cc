@@ -15,6 +15,7 @@
 #include "node/control/client.h"
 #include "node/daemon.h"
 #include "node/version.h"
+#include "protocol/base/file.h"
 #include "protocol/limits.h"
 #include "protocol/plain_text.h"
 #include "protocol/text.h"
@@ -435,5 +436,6 @@ int Main(int argc, char** argv) {
 }  // namespace souk::node
 
 int main(int argc, char** argv) {
+  souk::OpenStandardStreams();
   return souk::node::Main(argc, argv);
 }

@@ -192,7 +192,10 @@ Status CreateFile(const std::filesystem::path& path, std::string& text) {
   const std::filesystem::path fresh = path.string() + ".new";
   const Status written = WriteFileAtomic(fresh, AsBytes(text), 0600);
   WipeText(text);
-  RETURN_IF_ERROR(written);
+  if (!written) {
+    std::filesystem::remove(fresh, ignored);  // there where only syncing the folder failed
+    return written;
+  }
   if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
     const int error_number = errno;
     std::filesystem::remove(fresh, ignored);
@@ -267,7 +270,10 @@ Result<Identity> IdentityFile::Create(const std::filesystem::path& path,
 
   // The successor first: an identity whose successor was never written could never be replaced.
   RETURN_IF_ERROR(CreateFile(successor_path, successor_text));
-  RETURN_IF_ERROR(CreateFile(path, text));
+  if (const Status created = CreateFile(path, text); !created) {
+    std::filesystem::remove(successor_path, ignored);
+    return created.error();
+  }
   return identity;
 }
 

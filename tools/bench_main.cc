@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "protocol/base/file.h"
 #include "tools/bench_append.h"
 #include "tools/bench_kernel.h"
 #include "tools/bench_lease.h"
@@ -183,5 +184,6 @@ int Main(int argc, char** argv) {
 }  // namespace souk::bench
 
 int main(int argc, char** argv) {
+  souk::OpenStandardStreams();
   return souk::bench::Main(argc, argv);
 }

@@ -25,17 +25,17 @@ struct FmaF32 : Lane3<float> {
   }
 };
 struct AddFtz : Lane2<float> {
-  static float Do(float a, float b) { return Canonical(Flush(Flush(a) + Flush(b))); }
+  static float Do(float a, float b) { return Canonical(AddFlushed<Round::kNearest>(a, b)); }
 };
 struct SubFtz : Lane2<float> {
-  static float Do(float a, float b) { return Canonical(Flush(Flush(a) - Flush(b))); }
+  static float Do(float a, float b) { return Canonical(AddFlushed<Round::kNearest>(a, -b)); }
 };
 struct MulFtz : Lane2<float> {
-  static float Do(float a, float b) { return Canonical(Flush(Flush(a) * Flush(b))); }
+  static float Do(float a, float b) { return Canonical(MulFlushed<Round::kNearest>(a, b)); }
 };
 struct FmaFtz : Lane3<float> {
   static float Do(float a, float b, float c) {
-    return Canonical(Flush(FmaRounded<Round::kNearest>(Flush(a), Flush(b), Flush(c))));
+    return Canonical(FmaFlushed<Round::kNearest>(a, b, c));
   }
 };
 struct AddF64 : Lane2<double> {
@@ -60,52 +60,54 @@ struct SqrtF64 : Lane1<double> {
   static double Do(double a) { return Canonical(__builtin_sqrt(a), a); }
 };
 
-// With modifiers.
-SOUK_INLINE float In(float v, uint64_t imm) {
-  return imm & kFtz ? Flush(v) : v;
-}
+// With modifiers. .ftz has loops of its own: it does some arithmetic twice.
 SOUK_INLINE float Out(float v, uint64_t imm) {
-  const float r = imm & kFtz ? Flush(v) : v;
-  return Canonical(imm & kSat ? Saturate(r) : r);
+  return Canonical(imm & kSat ? Saturate(v) : v);
 }
-template <Round kRound>
+template <Round kRound, bool kFlushes>
 struct AddMod : Lane2<float> {
   static float Do(float a, float b, uint64_t imm) {
-    return Out(AddRounded<kRound>(In(a, imm), In(b, imm)), imm);
+    return Out(kFlushes ? AddFlushed<kRound>(a, b) : AddRounded<kRound>(a, b), imm);
   }
 };
-template <Round kRound>
+template <Round kRound, bool kFlushes>
 struct SubMod : Lane2<float> {
   static float Do(float a, float b, uint64_t imm) {
-    return Out(AddRounded<kRound>(In(a, imm), -In(b, imm)), imm);
+    return AddMod<kRound, kFlushes>::Do(a, -b, imm);
   }
 };
-template <Round kRound>
+template <Round kRound, bool kFlushes>
 struct MulMod : Lane2<float> {
   static float Do(float a, float b, uint64_t imm) {
-    return Out(MulRounded<kRound>(In(a, imm), In(b, imm)), imm);
+    return Out(kFlushes ? MulFlushed<kRound>(a, b) : MulRounded<kRound>(a, b), imm);
   }
 };
-template <Round kRound>
+template <Round kRound, bool kFlushes>
 struct FmaMod : Lane3<float> {
   static float Do(float a, float b, float c, uint64_t imm) {
-    return Out(FmaRounded<kRound>(In(a, imm), In(b, imm), In(c, imm)), imm);
+    return Out(kFlushes ? FmaFlushed<kRound>(a, b, c) : FmaRounded<kRound>(a, b, c), imm);
   }
 };
-template <Round kRound>
+template <Round kRound, bool kFlushes>
 struct DivMod : Lane2<float> {
   static float Do(float a, float b, uint64_t imm) {
-    return Out(DivRounded<kRound>(In(a, imm), In(b, imm)), imm);
+    return Out(kFlushes ? DivFlushed<kRound>(a, b) : DivRounded<kRound>(a, b), imm);
   }
 };
-template <Round kRound>
+template <Round kRound, bool kFlushes>
 struct RcpMod : Lane1<float> {
-  static float Do(float a, uint64_t imm) { return Out(DivRounded<kRound>(1.0f, In(a, imm)), imm); }
+  static float Do(float a, uint64_t imm) { return DivMod<kRound, kFlushes>::Do(1.0f, a, imm); }
 };
-template <Round kRound>
+template <Round kRound, bool kFlushes>
 struct SqrtMod : Lane1<float> {
-  static float Do(float a, uint64_t imm) { return Out(SqrtRounded<kRound>(In(a, imm)), imm); }
+  static float Do(float a, uint64_t imm) {
+    return Out(kFlushes ? SqrtFlushed<kRound>(a) : SqrtRounded<kRound>(a), imm);
+  }
 };
+template <template <class> class Map, class Plain, class Flushing>
+const Op* ByFtz(Warp& w, const Op* op) {
+  return op->imm & kFtz ? Map<Flushing>::Some(w, op) : Map<Plain>::Some(w, op);
+}
 
 // Directed rounding of doubles goes through the processor's own rounding mode. Operands and result
 // are volatile so that the arithmetic stays between the two changes of mode.
@@ -176,6 +178,10 @@ const Op* DirectedF64(Warp& w, const Op* op) {
   }
   fesetround(FE_TONEAREST);
   return op + 1;
+}
+
+SOUK_INLINE float In(float v, uint64_t imm) {
+  return imm & kFtz ? Flush(v) : v;
 }
 
 // Sign bits only; what happens to a NaN's payload the ISA leaves open: it is kept.
@@ -286,16 +292,22 @@ const Op* Testp(Warp& w, const Op* op) {
   return op + 1;
 }
 
+template <template <class> class Map, Round kRound, template <Round, bool> class F>
+void PutRounding(HandlerTable& t, Fn first) {
+  Put(t, first + static_cast<uint32_t>(kRound), Ty::kF32,
+      &ByFtz<Map, F<kRound, false>, F<kRound, true>>);
+}
+
 template <Round kRound>
 void RegisterRounding(HandlerTable& t) {
   constexpr auto kOffset = static_cast<uint32_t>(kRound);
-  PutImm2<AddMod<kRound>>(t, Fn::kFAdd + kOffset, Ty::kF32);
-  PutImm2<SubMod<kRound>>(t, Fn::kFSub + kOffset, Ty::kF32);
-  PutImm2<MulMod<kRound>>(t, Fn::kFMul + kOffset, Ty::kF32);
-  PutImm3<FmaMod<kRound>>(t, Fn::kFFma + kOffset, Ty::kF32);
-  PutImm2<DivMod<kRound>>(t, Fn::kFDiv + kOffset, Ty::kF32);
-  PutImm1<RcpMod<kRound>>(t, Fn::kFRcp + kOffset, Ty::kF32);
-  PutImm1<SqrtMod<kRound>>(t, Fn::kFSqrt + kOffset, Ty::kF32);
+  PutRounding<MapImm2, kRound, AddMod>(t, Fn::kFAdd);
+  PutRounding<MapImm2, kRound, SubMod>(t, Fn::kFSub);
+  PutRounding<MapImm2, kRound, MulMod>(t, Fn::kFMul);
+  PutRounding<MapImm3, kRound, FmaMod>(t, Fn::kFFma);
+  PutRounding<MapImm2, kRound, DivMod>(t, Fn::kFDiv);
+  PutRounding<MapImm1, kRound, RcpMod>(t, Fn::kFRcp);
+  PutRounding<MapImm1, kRound, SqrtMod>(t, Fn::kFSqrt);
   if constexpr (kRound != Round::kNearest) {
     Put(t, Fn::kFAdd + kOffset, Ty::kF64, &DirectedF64<Arithmetic::kAdd, kRound>);
     Put(t, Fn::kFSub + kOffset, Ty::kF64, &DirectedF64<Arithmetic::kSub, kRound>);

@@ -160,7 +160,8 @@ SOUK_INLINE typename Kind<kTo>::Storage StoreFloat(double v, double error, uint6
   }
   if constexpr (kTo == Ty::kF32) {
     const float r = RoundDouble(v, error, imm);
-    return Canonical(imm & kFtz ? Flush(r) : r);
+    if (!(imm & kFtz)) return Canonical(r);
+    return Canonical(FlushTiny(r, RoundDouble(v * kRaise, error * kRaise, imm)));
   }
   if constexpr (kTo == Ty::kF64) return Canonical(v, v);
 }

@@ -37,6 +37,18 @@ SOUK_INLINE float Flush(float v) {
   const uint32_t bits = Bits<uint32_t>(v);
   return Bits<float>((bits & 0x7f800000) == 0 ? bits & 0x80000000 : bits);
 }
+// .ftz of an inexact result. It counts as subnormal if it is below the least normal number once
+// rounded to 24 bits as though exponents had no bound, as ptxas folds mul and cvt and as the code
+// that it makes for cvt.rz, .rm and .rp compares: a number that only rounding as a subnormal brings
+// up to the least normal one is zero. r: the result; raised: the same, computed from operands that
+// make it kRaise times as large, where nothing near is subnormal (where these overflow, r is
+// large).
+inline constexpr float kRaise = 0x1p24f;
+SOUK_INLINE float FlushTiny(float r, float raised) {
+  const uint32_t bits = Bits<uint32_t>(r);
+  const float size = Bits<float>(Bits<uint32_t>(raised) & 0x7fffffff);
+  return Bits<float>(size < 0x1p-126f * kRaise ? bits & 0x80000000 : bits);
+}
 // To [0, 1]; NaN to +0 (.sat).
 SOUK_INLINE float Saturate(float v) {
   return v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
@@ -137,6 +149,38 @@ SOUK_INLINE float SqrtRounded(float a) {
   if constexpr (kRound == Round::kNearest) return __builtin_sqrtf(a);
   const double s = __builtin_sqrt(static_cast<double>(a));
   return RoundToFloat<kRound>(Inexact{s, Fma(-s, s, a)});
+}
+
+// The same with .ftz. Sums that are subnormal are exact, and roots are never.
+template <Round kRound>
+SOUK_INLINE float AddFlushed(float a, float b) {
+  return Flush(AddRounded<kRound>(Flush(a), Flush(b)));
+}
+template <Round kRound>
+SOUK_INLINE float MulFlushed(float x, float y) {
+  const float a = Flush(x);
+  const float b = Flush(y);
+  return FlushTiny(MulRounded<kRound>(a, b), MulRounded<kRound>(a * kRaise, b));
+}
+template <Round kRound>
+SOUK_INLINE float FmaFlushed(float x, float y, float z) {
+  const float a = Flush(x);
+  const float b = Flush(y);
+  const float c = Flush(z);
+  return FlushTiny(FmaRounded<kRound>(a, b, c), FmaRounded<kRound>(a * kRaise, b, c * kRaise));
+}
+template <Round kRound>
+SOUK_INLINE float DivFlushed(float x, float y) {
+  const float a = Flush(x);
+  const float b = Flush(y);
+  // To nearest, no quotient below the least normal number rounds up to it: mantissas a < b give at
+  // most 1 - 1/b, and 1/b > 2^-24 is more than half a last place.
+  if constexpr (kRound == Round::kNearest) return Flush(a / b);
+  return FlushTiny(DivRounded<kRound>(a, b), DivRounded<kRound>(a * kRaise, b));
+}
+template <Round kRound>
+SOUK_INLINE float SqrtFlushed(float a) {
+  return SqrtRounded<kRound>(Flush(a));
 }
 
 SOUK_INLINE float HalfToFloat(uint16_t h) {

@@ -8,16 +8,20 @@ namespace {
 
 using ptx::Compare;
 
+// kLeast: the least number that rounds to a normal one where exponents have no bound. What is below
+// it .ftz makes zero: see FlushTiny.
 struct Half {
   static double Load(uint16_t h) { return HalfToFloat(h); }
   static uint16_t Store(double v) { return ToHalf(v, 0); }
   static uint16_t Flush(uint16_t h) { return (h & 0x7c00) == 0 ? h & 0x8000 : h; }
+  static constexpr double kLeast = 0x1p-14 - 0x1p-26;
   static bool IsNan(uint16_t h) { return (h & 0x7fff) > 0x7c00; }
 };
 struct Bfloat {
   static double Load(uint16_t h) { return Bf16ToFloat(h); }
   static uint16_t Store(double v) { return ToBf16(v, 0); }
   static uint16_t Flush(uint16_t h) { return (h & 0x7f80) == 0 ? h & 0x8000 : h; }
+  static constexpr double kLeast = 0x1p-126 - 0x1p-135;
   static bool IsNan(uint16_t h) { return (h & 0x7fff) > 0x7f80; }
 };
 
@@ -25,9 +29,11 @@ template <class H>
 SOUK_INLINE uint16_t In(uint16_t h, uint64_t imm) {
   return imm & kFtz ? H::Flush(h) : h;
 }
+// exact: the result before it is rounded, or that rounded to odd.
 template <class H>
-SOUK_INLINE uint16_t Out(uint16_t h, uint64_t imm) {
-  uint16_t r = imm & kFtz ? H::Flush(h) : h;
+SOUK_INLINE uint16_t Out(double exact, uint64_t imm) {
+  const bool flushed = (imm & kFtz) && exact < H::kLeast && exact > -H::kLeast;
+  uint16_t r = H::Store(flushed ? exact * 0.0 : exact);
   const bool nan = H::IsNan(r);
   if (imm & kSat) {
     const double v = H::Load(r);
@@ -40,26 +46,26 @@ SOUK_INLINE uint16_t Out(uint16_t h, uint64_t imm) {
 template <class H>
 struct AddHalf {
   static uint16_t Do(uint16_t a, uint16_t b, uint64_t imm) {
-    return Out<H>(H::Store(Odd(AddExactly(H::Load(In<H>(a, imm)), H::Load(In<H>(b, imm))))), imm);
+    return Out<H>(Odd(AddExactly(H::Load(In<H>(a, imm)), H::Load(In<H>(b, imm)))), imm);
   }
 };
 template <class H>
 struct SubHalf {
   static uint16_t Do(uint16_t a, uint16_t b, uint64_t imm) {
-    return Out<H>(H::Store(Odd(AddExactly(H::Load(In<H>(a, imm)), -H::Load(In<H>(b, imm))))), imm);
+    return Out<H>(Odd(AddExactly(H::Load(In<H>(a, imm)), -H::Load(In<H>(b, imm)))), imm);
   }
 };
 template <class H>
 struct MulHalf {
   static uint16_t Do(uint16_t a, uint16_t b, uint64_t imm) {
-    return Out<H>(H::Store(H::Load(In<H>(a, imm)) * H::Load(In<H>(b, imm))), imm);
+    return Out<H>(H::Load(In<H>(a, imm)) * H::Load(In<H>(b, imm)), imm);
   }
 };
 template <class H>
 struct FmaHalf {
   static uint16_t Do(uint16_t a, uint16_t b, uint16_t c, uint64_t imm) {
     const double product = H::Load(In<H>(a, imm)) * H::Load(In<H>(b, imm));
-    return Out<H>(H::Store(Odd(AddExactly(product, H::Load(In<H>(c, imm))))), imm);
+    return Out<H>(Odd(AddExactly(product, H::Load(In<H>(c, imm)))), imm);
   }
 };
 template <class H, bool kMax>

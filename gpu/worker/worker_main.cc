@@ -16,6 +16,7 @@
 #include "gpu/cuda/open_device.h"
 #include "gpu/worker/confine.h"
 #include "gpu/worker/worker_loop.h"
+#include "protocol/base/file.h"
 
 namespace souk::gpu {
 namespace {
@@ -138,5 +139,6 @@ int Main(int argc, char** argv) {
 }  // namespace souk::gpu
 
 int main(int argc, char** argv) {
+  souk::OpenStandardStreams();
   return souk::gpu::Main(argc, argv);
 }

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "protocol/base/check.h"
+
 namespace souk {
 namespace {
 
@@ -32,6 +34,22 @@ Status WriteAll(int fd, ByteView bytes, const std::filesystem::path& path) {
       return ErrnoError("writing " + path.string(), errno);
     }
     bytes = bytes.subspan(static_cast<size_t>(wrote));
+  }
+  return Ok();
+}
+
+// Writes `beside` and renames it to `path`; after an error `beside` may be there.
+Status Put(const std::filesystem::path& beside, const std::filesystem::path& path, ByteView bytes,
+           mode_t mode) {
+  const Descriptor file(
+      ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t{0600}));
+  if (file.get() < 0) return ErrnoError("creating " + beside.string(), errno);
+  RETURN_IF_ERROR(WriteAll(file.get(), bytes, beside));
+  if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) {
+    return ErrnoError("writing " + beside.string(), errno);
+  }
+  if (::rename(beside.c_str(), path.c_str()) != 0) {
+    return ErrnoError("renaming to " + path.string(), errno);
   }
   return Ok();
 }
@@ -87,17 +105,9 @@ Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsign
     return WriteAll(file.get(), bytes, path);
   }
   const std::filesystem::path beside = path.string() + ".tmp" + std::to_string(::getpid());
-  {
-    const Descriptor file(
-        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t{0600}));
-    if (file.get() < 0) return ErrnoError("creating " + beside.string(), errno);
-    RETURN_IF_ERROR(WriteAll(file.get(), bytes, beside));
-    if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0 || ::fsync(file.get()) != 0) {
-      return ErrnoError("writing " + beside.string(), errno);
-    }
-  }
-  if (::rename(beside.c_str(), path.c_str()) != 0) {
-    return ErrnoError("renaming to " + path.string(), errno);
+  if (const Status put = Put(beside, path, bytes, static_cast<mode_t>(mode)); !put) {
+    ::unlink(beside.c_str());
+    return put;
   }
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   const Descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -105,6 +115,14 @@ Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsign
     return ErrnoError("syncing " + folder.string(), errno);
   }
   return Ok();
+}
+
+void OpenStandardStreams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number, hence fd. Inherited like the others.
+    CHECK(::open("/dev/null", O_RDWR) == fd);
+  }
 }
 
 }  // namespace souk

@@ -10,9 +10,14 @@ namespace souk {
 // At most max_bytes; a larger file is kTooLarge before anything is allocated for it.
 Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes);
 
-// Writes beside the path, fsyncs, renames over it, fsyncs the folder. mode as in chmod(2). What
-// stands there and is no regular file, such as a device or a pipe, is written to and stays.
+// Writes beside the path, fsyncs, renames over it, fsyncs the folder; after an error nothing stays
+// beside it. mode as in chmod(2). What stands there and is no regular file, such as a device or a
+// pipe, is written to and stays.
 Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode = 0644);
+
+// For the start of main. Opens /dev/null as whichever of standard input, output and error is
+// closed, so that no file that the program opens takes its number and receives what is printed.
+void OpenStandardStreams();
 
 // errno as an Error: "opening PATH: No such file or directory".
 Error ErrnoError(const std::string& doing, int error_number);

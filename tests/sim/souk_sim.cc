@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "protocol/base/file.h"
 #include "sim/world.h"
 
 int main(int argc, char** argv) {
+  souk::OpenStandardStreams();
   uint64_t from = 1;
   uint64_t seeds = 100;
   bool once = false;

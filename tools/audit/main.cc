@@ -1,6 +1,7 @@
 // souk-audit: what anyone can check with a ledger's bytes and a public key.
 #include <CLI/CLI.hpp>
 
+#include "protocol/base/file.h"
 #include "tools/audit/commands.h"
 #include "tools/common/cli.h"
 #include "tools/common/terminal.h"
@@ -108,5 +109,6 @@ int Main(int argc, char** argv) {
 }  // namespace souk::tools
 
 int main(int argc, char** argv) {
+  souk::OpenStandardStreams();
   return souk::tools::Main(argc, argv);
 }

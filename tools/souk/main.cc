@@ -1,6 +1,7 @@
 // souk: what renters hold.
 #include <CLI/CLI.hpp>
 
+#include "protocol/base/file.h"
 #include "tools/common/cli.h"
 #include "tools/common/terminal.h"
 #include "tools/souk/commands.h"
@@ -200,5 +201,6 @@ int CommandLine::Run(int argc, char** argv) {
 }  // namespace souk::tools
 
 int main(int argc, char** argv) {
+  souk::OpenStandardStreams();
   return souk::tools::CommandLine().Run(argc, argv);
 }

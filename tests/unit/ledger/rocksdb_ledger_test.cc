@@ -1,7 +1,10 @@
 #include "ledger/rocksdb_ledger.h"
 
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,6 +183,72 @@ TEST(RocksDbLedger, ASlotFileWithoutItsDatabaseIsRefused) {
   const auto ledger = Ledger::Open(folder.path(), TestSigner(), kAlone);
   ASSERT_FALSE(ledger);
   EXPECT_THAT(ledger.error().message, HasSubstr("acknowledged entries are missing"));
+}
+
+// What Ledger::Open says in a child with a small file system of its own, after `spoil`; "opened"
+// where it opens, empty where the machine allows no such child.
+std::string MessageIn(const fs::path& dir, const std::function<bool()>& spoil) {
+  int ends[2];
+  EXPECT_EQ(::pipe(ends), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool own = (::unshare(CLONE_NEWNS) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) &&
+                     ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                     ::mount("none", dir.c_str(), "tmpfs", 0, "size=4m") == 0;
+    if (!own) ::_exit(0);
+    Fill(dir, 0, 60, 10);
+    if (!spoil()) ::_exit(0);
+    const auto ledger = Ledger::Open(dir, TestSigner(), kAlone);
+    std::string says = ledger ? "opened" : ledger.error().message;
+    // Space is what can be given back from within.
+    const bool freed = ::unlink((dir / "filler").c_str()) == 0;
+    if (freed && !Ledger::Open(dir, TestSigner(), kAlone)) says = "broken";
+    ::_exit(::write(ends[1], says.data(), says.size()) < 0 ? 1 : 0);
+  }
+  ::close(ends[1]);
+  std::string says(2000, '\0');
+  const ssize_t got = ::read(ends[0], says.data(), says.size());
+  says.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  return says;
+}
+
+TEST(RocksDbLedger, WhatTheMachineRefusesIsNoDamage) {
+  const TestFolder folder;
+  const fs::path dir = folder.path();
+  const std::string in = dir.string();
+  const struct {
+    const char* name;
+    std::function<bool()> spoil;
+    std::string remedy;
+  } kCases[] = {
+      {"full",
+       [&] {
+         std::ofstream filler(dir / "filler", std::ios::binary);
+         while (filler.write("0123456789abcdef", 16).flush()) {
+         }
+         return true;
+       },
+       "free space on " + in + " and start again"},
+      {"read-only",
+       [&] { return ::mount("none", in.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0; },
+       "make the file system of " + in + " writable and start again"},
+      {"files",
+       [] {
+         const rlimit few = {12, 12};
+         return ::setrlimit(RLIMIT_NOFILE, &few) == 0;
+       },
+       "allow more open files (ulimit -n) and start again"},
+      {"not ours", [&] { return ::chmod(in.c_str(), 0755) == 0 && ::setuid(65534) == 0; },
+       "let this user read and write all of " + in + " and start again"},
+  };
+  for (const auto& c : kCases) {
+    const std::string says = MessageIn(dir, c.spoil);
+    if (says.empty()) GTEST_SKIP() << "no file system of one's own here";
+    EXPECT_THAT(says, HasSubstr(c.remedy)) << c.name;
+    EXPECT_THAT(says, testing::Not(HasSubstr("begin anew"))) << c.name;
+  }
 }
 
 TEST(RocksDbLedger, AKillDuringTheVeryFirstStartLeavesNothingInTheWay) {

@@ -2,6 +2,9 @@
 #include "node/config.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "node/address.h"
 #include "node/node_dir.h"
@@ -222,6 +225,26 @@ TEST_F(NodeDirTest, IsNotMadeTwice) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Code::kDuplicate);
   EXPECT_EQ(LoadIdentity({path_})->id(), before->id());
+}
+
+TEST_F(NodeDirTest, IsNotLeftHalfMadeWhereTheDiskIsFull) {
+  Config config;
+  config.name = "kite";
+  config.renter = true;
+  // A limit on a file's size stands for the disk: no file fits, then the successor's, then the
+  // identity's too.
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  for (const rlim_t bytes : {100, 250, 1000}) {
+    const rlimit small = {bytes, limit.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const bool made = InitNodeDir({path_ / "deep" / "node"}, config, "").has_value();
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+    EXPECT_FALSE(made) << bytes;
+    EXPECT_FALSE(std::filesystem::exists(path_)) << bytes;
+  }
+  std::signal(SIGXFSZ, before);
 }
 
 TEST_F(NodeDirTest, SaysHowToBeginWhereNobodyLives) {

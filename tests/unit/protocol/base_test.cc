@@ -1,8 +1,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "protocol/base/bytes.h"
@@ -68,6 +71,42 @@ TEST(WriteFileAtomic, WritesToWhatIsNoFileInsteadOfReplacingIt) {
   ::close(reader);
   std::filesystem::remove(path);
   EXPECT_FALSE(WriteFileAtomic(testing::TempDir(), AsBytes("four")));
+}
+
+TEST(WriteFileAtomic, LeavesNothingWhereItFails) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "souk_write_fails";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directory(folder);
+  // A limit on a file's size stands for a full disk.
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small = {100, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Status written = WriteFileAtomic(folder / "file", Bytes(101));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  std::signal(SIGXFSZ, before);
+  EXPECT_FALSE(written);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(OpenStandardStreams, LeavesNoneOfTheirNumbersToAFile) {
+  for (int closed = 0; closed < 8; ++closed) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (int fd = 0; fd < 3; ++fd) {
+        if ((closed >> fd & 1) != 0) ::close(fd);
+      }
+      OpenStandardStreams();
+      const int file = ::open("/", O_RDONLY);
+      const bool works = ::write(1, "", 0) == 0 && ::write(2, "", 0) == 0;
+      ::_exit(file > 2 && works ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << closed;
+  }
 }
 
 TEST(ReadFile, DoesNotWaitForTheOtherEndOfAPipe) {

@@ -146,6 +146,15 @@ TEST(Programs, FailWhereTheirResultsCannotBeWritten) {
   }
 }
 
+TEST(Programs, WorkWithTheirStandardStreamsClosed) {
+  const TestFolder folder;
+  for (const std::string line :
+       {"soukd init --dir node", "souk id --dir node", "souk-audit --version",
+        "souk run " SOUK_SOURCE_DIR "/workloads/reduction/workload.toml --local"}) {
+    EXPECT_EQ(RunProgram("sh -c 'exec " + line + " <&- >&- 2>&-'", folder.path()).code, 0) << line;
+  }
+}
+
 TEST(Programs, SpellOutWhatWouldSteerTheTerminal) {
   const TestFolder folder;
   std::ofstream(folder / "w.toml") << "name = \"x\"\n[[module]]\npath = \"\\u001b[31m.ptx\"\n";

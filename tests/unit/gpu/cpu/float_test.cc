@@ -98,17 +98,164 @@ uint64_t FlushBits(uint64_t v) {
   return (v & 0x7f800000) == 0 ? v & 0x80000000 : v;
 }
 
+// ---- .ftz near the least normal number: flushed is what is below it once rounded to as many bits
+// as a normal number has, whatever the exponent. ----
+
+using Wide = __float128;
+
+// Rounded so, the value is below 2^exponent. One bit at a time: no library's rounding.
+bool IsTiny(Wide value, int bits, int mode, int exponent) {
+  const bool negative = value < 0;
+  Wide size = negative ? -value : value;
+  if (!(size < 1)) return false;  // infinite and NaN too
+  if (size == 0) return true;
+  int places = 0;  // size is the value × 2^places, with `bits` bits before the point
+  for (; size < static_cast<Wide>(std::ldexp(1.0, bits - 1)); ++places) size *= 2;
+  for (; size >= static_cast<Wide>(std::ldexp(1.0, bits)); --places) size /= 2;
+  auto whole = static_cast<uint64_t>(size);
+  const Wide rest = size - static_cast<Wide>(whole);
+  const bool up = mode == FE_TONEAREST ? rest > 0.5 || (rest == 0.5 && (whole & 1) != 0)
+                  : mode == FE_UPWARD  ? rest > 0 && !negative
+                                       : mode == FE_DOWNWARD && rest > 0 && negative;
+  if (up) ++whole;
+  return std::ldexp(static_cast<double>(whole), -places) < std::ldexp(1.0, exponent);
+}
+uint64_t Flushed(Wide exact, uint64_t rounded, int mode) {
+  return IsTiny(exact, 24, mode, -126) ? rounded & 0x80000000 : rounded;
+}
+
 TEST(Float, FtzMakesSubnormalOperandsAndResultsZero) {
   for (const auto& o : Operations<float>()) {
+    const std::string name = o.name;
     const std::vector<std::string> types(o.sources, "f32");
     const char* const operands[] = {"", " %d, %a;", " %d, %a, %b;", " %d, %a, %b, %c;"};
-    ExpectRows(
-        {std::string(o.name) + ".rn.ftz.f32" + operands[o.sources], "f32", types},
-        Samples(types, 2500), [&](const Row& r) {
-          const float b = o.sources > 1 ? FloatOf(FlushBits(r[1])) : 0;
-          const float c = o.sources > 2 ? FloatOf(FlushBits(r[2])) : 0;
-          return FlushBits(F32(Rounded<float>(FE_TONEAREST, o.f, FloatOf(FlushBits(r[0])), b, c)));
-        });
+    ExpectRows({name + ".rn.ftz.f32" + operands[o.sources], "f32", types}, Samples(types, 2500),
+               [&](const Row& r) {
+                 const float a = FloatOf(FlushBits(r[0]));
+                 const float b = o.sources > 1 ? FloatOf(FlushBits(r[1])) : 0;
+                 const float c = o.sources > 2 ? FloatOf(FlushBits(r[2])) : 0;
+                 const float rounded = Rounded<float>(FE_TONEAREST, o.f, a, b, c);
+                 const bool product = name == "mul" || name == "fma";
+                 return Flushed(product ? static_cast<Wide>(a) * b + c : rounded, F32(rounded),
+                                FE_TONEAREST);
+               });
+  }
+}
+
+uint64_t Random(uint64_t& state) {
+  state = state * 6364136223846793005 + 1442695040888963407;
+  return state >> 20;
+}
+float RandomFloat(uint64_t& state, int exponent) {
+  const double mantissa = 1.0 + static_cast<double>(Random(state) & 0x7fffff) * 0x1p-23;
+  return static_cast<float>(std::ldexp((Random(state) & 1) != 0 ? -mantissa : mantissa, exponent));
+}
+// a, b, c with a × b + c at 2^-126, give or take a few places.
+std::vector<std::vector<uint64_t>> TinySums(bool add) {
+  std::vector<std::vector<uint64_t>> columns(add ? 3 : 2);
+  uint64_t state = 1;
+  for (int i = 0; i < 6000; ++i) {
+    const float a = RandomFloat(state, static_cast<int>(Random(state) % 100) - 50);
+    const float c = add ? RandomFloat(state, -126 + static_cast<int>(Random(state) % 3)) : 0.0f;
+    const double off = static_cast<double>(Random(state) % 64) / 16 - 2;
+    const double b = (0x1p-126 - c + off * 0x1p-149) / a;
+    columns[0].push_back(BitsOf(a));
+    columns[1].push_back(BitsOf(static_cast<float>(b)));
+    if (add) columns[2].push_back(BitsOf(c));
+  }
+  if (add) return columns;
+  // Products of 2^-126 × (1 - 2^-24), the same halfway to the next with 24 bits, and one above.
+  const uint32_t pairs[][2] = {
+      {0x3f7fffff, 0x00800000},
+      {0x3f000000 | (18631 << 9 & 0x7fffff), 0x00800000 | (1801 << 13 & 0x7fffff)},
+      {0x3f7ffffe, 0x00800001}};
+  for (const auto& pair : pairs) {
+    for (const uint32_t sign : {0u, 0x80000000u}) {
+      columns[0].push_back(pair[0]);
+      columns[1].push_back(pair[1] | sign);
+    }
+  }
+  return columns;
+}
+
+TEST(Float, FtzFlushesProductsBelowTheLeastNormalWhateverRoundingAsSubnormalWouldGive) {
+  for (const Mode& mode : kModes) {
+    ExpectRows({std::string("mul.") + mode.name + ".ftz.f32 %d, %a, %b;", "f32", {"f32", "f32"}},
+               TinySums(false), [&](const Row& r) {
+                 const float a = FloatOf(FlushBits(r[0]));
+                 const float b = FloatOf(FlushBits(r[1]));
+                 const auto product = [](float x, float y, float) { return x * y; };
+                 return Flushed(static_cast<Wide>(a) * b,
+                                BitsOf(Rounded<float>(mode.host, product, a, b, 0)), mode.host);
+               });
+    ExpectRows({std::string("fma.") + mode.name + ".ftz.f32 %d, %a, %b, %c;",
+                "f32",
+                {"f32", "f32", "f32"}},
+               TinySums(true), [&](const Row& r) {
+                 const float a = FloatOf(FlushBits(r[0]));
+                 const float b = FloatOf(FlushBits(r[1]));
+                 const float c = FloatOf(r[2]);
+                 return Flushed(static_cast<Wide>(a) * b + c,
+                                BitsOf(Rounded<float>(mode.host, &HostFma<float>, a, b, c)),
+                                mode.host);
+               });
+  }
+  // As ptxas folds it.
+  EXPECT_EQ(Apply({"mul.rn.ftz.f32 %d, %a, %b;", "f32", {"f32", "f32"}},
+                  {{0x3f7fffff, 0x3f7fffff, 0x3f7ffffe}, {0x00800000, 0x80800000, 0x80800001}}),
+            (std::vector<uint64_t>{0, 0x80000000, 0x80800000}));
+  EXPECT_EQ(Apply({"mul.rn.ftz.sat.f32 %d, %a, %b;", "f32", {"f32", "f32"}},
+                  {{0x3f7fffff}, {0x00800000}})[0],
+            0u);
+}
+
+TEST(Float, FtzFlushesQuotientsBelowTheLeastNormalWhateverRoundingAsSubnormalWouldGive) {
+  std::vector<std::vector<uint64_t>> columns(2);
+  std::vector<uint64_t> large = {0x7e800000};
+  uint64_t state = 2;
+  for (int i = 0; i < 3000; ++i) {
+    const float b = RandomFloat(state, static_cast<int>(Random(state) % 60) + 5);
+    const auto a = BitsOf(static_cast<float>(0x1p-126 * b));
+    columns[0].push_back(a + static_cast<uint32_t>(Random(state) % 5) - 2);
+    columns[1].push_back(BitsOf(b));
+    large.push_back((0x7e7ffffe + Random(state) % 5) | (Random(state) & 1) << 31);
+  }
+  for (const Mode& mode : kModes) {
+    ExpectRows({std::string("div.") + mode.name + ".ftz.f32 %d, %a, %b;", "f32", {"f32", "f32"}},
+               columns, [&](const Row& r) {
+                 const auto quotient = [](float x, float y, float) { return x / y; };
+                 const float a = FloatOf(r[0]);
+                 const float b = FloatOf(r[1]);
+                 return Flushed(static_cast<Wide>(a) / b,
+                                BitsOf(Rounded<float>(mode.host, quotient, a, b, 0)), mode.host);
+               });
+    ExpectRows({std::string("rcp.") + mode.name + ".ftz.f32 %d, %a;", "f32", {"f32"}}, {large},
+               [&](const Row& r) {
+                 const auto reciprocal = [](float x, float, float) { return 1 / x; };
+                 const float a = FloatOf(r[0]);
+                 return Flushed(1 / static_cast<Wide>(a),
+                                BitsOf(Rounded<float>(mode.host, reciprocal, a, 0, 0)), mode.host);
+               });
+  }
+}
+
+TEST(Float, FtzFlushesDoublesBelowTheLeastNormalWhateverRoundingAsSubnormalWouldGive) {
+  std::vector<uint64_t> doubles;
+  for (const uint64_t sign : {uint64_t{0}, uint64_t{1} << 63}) {
+    // Around each quarter of a float's last place below 2^-126.
+    for (uint64_t quarter = 0; quarter < 24; ++quarter) {
+      const uint64_t there = 0x3810000000000000 + (quarter << 27) - (uint64_t{12} << 27);
+      for (const uint64_t v : {there - 1, there, there + 1}) doubles.push_back(sign | v);
+    }
+  }
+  for (const Mode& mode : kModes) {
+    ExpectRows({std::string("cvt.") + mode.name + ".ftz.f32.f64 %d, %a;", "f32", {"f64"}},
+               {doubles}, [&](const Row& r) {
+                 fesetround(mode.host);
+                 const volatile float rounded = static_cast<float>(DoubleOf(r[0]));
+                 fesetround(FE_TONEAREST);
+                 return Flushed(DoubleOf(r[0]), BitsOf(rounded), mode.host);
+               });
   }
 }
 
@@ -261,6 +408,36 @@ TEST(Half, ArithmeticRoundsTheExactResultOnce) {
                const uint64_t high = NearestHalf(HalfValue(r[0] >> 16) + HalfValue(r[1] >> 16));
                return high << 16 | low;
              });
+}
+
+TEST(Half, FtzFlushesWhatIsBelowTheLeastNormalWhateverRoundingAsSubnormalWouldGive) {
+  const auto flushed = [](Wide exact) {
+    const uint64_t rounded = NearestHalf(static_cast<double>(exact));
+    return IsTiny(exact, 11, FE_TONEAREST, -14) ? rounded & 0x8000 : rounded;
+  };
+  std::vector<std::vector<uint64_t>> columns(2);
+  std::vector<std::vector<uint64_t>> sums(3);
+  for (uint64_t mantissa = 0; mantissa < 1024; ++mantissa) {
+    const uint64_t a = 0x3000 | mantissa;
+    const uint64_t b = NearestHalf(0x1p-14 / HalfValue(a));
+    for (const uint64_t sign : {uint64_t{0}, uint64_t{0x8000}}) {
+      for (const uint64_t near : {b - 2, b - 1, b, b + 1}) {
+        columns[0].push_back(a);
+        columns[1].push_back(near | sign);
+        // a × b is 2^-13 here, and c takes half of it away.
+        sums[0].push_back(a + 0x400);
+        sums[1].push_back(near | sign);
+        sums[2].push_back(0x8400 ^ sign);
+      }
+    }
+  }
+  ExpectRows({"mul.rn.ftz.f16 %d, %a, %b;", "f16", {"f16", "f16"}}, columns, [&](const Row& r) {
+    return flushed(static_cast<Wide>(HalfValue(r[0])) * HalfValue(r[1]));
+  });
+  ExpectRows(
+      {"fma.rn.ftz.f16 %d, %a, %b, %c;", "f16", {"f16", "f16", "f16"}}, sums, [&](const Row& r) {
+        return flushed(static_cast<Wide>(HalfValue(r[0])) * HalfValue(r[1]) + HalfValue(r[2]));
+      });
 }
 
 TEST(Half, ConvertsEveryHalfAndBack) {
