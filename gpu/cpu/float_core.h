@@ -38,11 +38,11 @@ SOUK_INLINE float Flush(float v) {
   return Bits<float>((bits & 0x7f800000) == 0 ? bits & 0x80000000 : bits);
 }
 // .ftz of an inexact result. It counts as subnormal if it is below the least normal number once
-// rounded to 24 bits as though exponents had no bound, as ptxas folds mul and cvt and as the code
-// that it makes for cvt.rz, .rm and .rp compares: a number that only rounding as a subnormal brings
-// up to the least normal one is zero. r: the result; raised: the same, computed from operands that
-// make it kRaise times as large, where nothing near is subnormal (where these overflow, r is
-// large).
+// rounded to 24 bits as though exponents had no bound: what only rounding as a subnormal brings up
+// to the least normal number is zero. So ptxas folds mul.rn and cvt.rn, and so the code compares
+// that it makes of cvt.rz, .rm and .rp; what it does not fold (fma, other modes, halves) follows
+// the same rule here. r: the result; raised: the same, of operands that make it kRaise times as
+// large, where nothing near is subnormal (where these overflow, r is large).
 inline constexpr float kRaise = 0x1p24f;
 SOUK_INLINE float FlushTiny(float r, float raised) {
   const uint32_t bits = Bits<uint32_t>(r);
