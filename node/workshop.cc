@@ -66,6 +66,7 @@ std::string Hex8(const Digest& id) {
 }
 
 static_assert(gpu::kMaxOutputs == limits::kOutputsPerJob);
+static_assert(gpu::kMaxOutputBytes == limits::kBlobBytes);
 
 Result<gpu::Workload> ReadWorkload(const std::filesystem::path& dir, const StartJob& job) {
   const auto bytes =

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "protocol/limits.h"
+
 namespace souk {
 
 const char* MisfitSentence(Misfit misfit) {
@@ -37,6 +39,15 @@ Credits ClaimOf(const Close& close, const Order& order) {
   // What overflows is out of every bound, so nothing of it is owed.
   const auto metered = AmountDue(order.price, order.slices, close.metered);
   return metered ? std::min(close.due, *metered) : Credits{};
+}
+
+uint64_t BytesOf(const std::vector<JobOutput>& outputs) {
+  uint64_t total = 0;
+  for (const JobOutput& output : outputs) {
+    if (output.blob.size > limits::kBlobBytes) return UINT64_MAX;
+    total += output.blob.size;
+  }
+  return total;
 }
 
 }  // namespace souk

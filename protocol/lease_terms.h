@@ -26,4 +26,8 @@ std::optional<Misfit> FindMisfit(const Close& close, const Order& order, uint64_
 // What a close that fits claims: never more than the time that it meters costs (R6).
 Credits ClaimOf(const Close& close, const Order& order);
 
+// Of all outputs together; more than any limit where one is larger than a blob may be. At most
+// limits::kBlobBytes are kept and fetched for one job.
+uint64_t BytesOf(const std::vector<JobOutput>& outputs);
+
 }  // namespace souk

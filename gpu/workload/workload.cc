@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "gpu/workload/npy.h"
 #include "protocol/base/check.h"
 
 namespace souk::gpu {
@@ -193,6 +194,7 @@ Status CheckOutputs(const Workload& workload) {
   }
   std::set<std::string> files;
   std::set<uint32_t> buffers;
+  uint64_t bytes = 0;
   for (size_t i = 0; i < workload.outputs.size(); ++i) {
     const Output& output = workload.outputs[i];
     const std::string where = At("output", i);
@@ -206,8 +208,13 @@ Status CheckOutputs(const Workload& workload) {
     if (!files.insert(output.file).second) {
       return Error(Code::kDuplicate, where + ": the file \"" + output.file + "\" is taken");
     }
-    if (output.image.empty()) continue;
     const Buffer& buffer = workload.buffers[output.buffer];
+    const uint64_t size = BufferBytes(buffer) + kMaxNpyHeaderBytes;
+    if (size > kMaxOutputBytes - bytes) {
+      return Large(where + ": the outputs are more than 4 GiB together");
+    }
+    bytes += size;
+    if (output.image.empty()) continue;
     const bool grey = buffer.shape.size() == 2;
     const bool rgb = buffer.shape.size() == 3 && buffer.shape[2] == 3;
     if (!IsPlainFileName(output.image) || !output.image.ends_with(".png")) {

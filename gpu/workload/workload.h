@@ -39,6 +39,8 @@ inline constexpr size_t kMaxModules = 16;
 inline constexpr size_t kMaxModuleBytes = 16 << 20;
 inline constexpr size_t kMaxBuffers = 256;
 inline constexpr size_t kMaxOutputs = 64;  // what a job's receipt can list (limits::kOutputsPerJob)
+// Of all outputs together, as .npy files. limits::kBlobBytes.
+inline constexpr uint64_t kMaxOutputBytes = uint64_t{4} << 30;
 inline constexpr size_t kMaxRank = 8;
 inline constexpr size_t kMaxNameBytes = 64;
 inline constexpr size_t kMaxKernelNameBytes = 1024;  // C++ names are mangled

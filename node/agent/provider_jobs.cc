@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "node/agent/provider.h"
+#include "protocol/lease_terms.h"
 
 namespace souk::node {
 namespace {
@@ -13,6 +14,7 @@ bool Fits(const JobReceipt& receipt) {
            output.blob.size <= limits::kBlobBytes;
   };
   return receipt.outputs.size() <= limits::kOutputsPerJob &&
+         BytesOf(receipt.outputs) <= limits::kBlobBytes &&
          std::all_of(receipt.outputs.begin(), receipt.outputs.end(), plain) &&
          EncodePayload(receipt).size() + limits::kEnvelopeBytes <= limits::kDocumentBytes;
 }

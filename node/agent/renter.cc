@@ -17,6 +17,7 @@ constexpr Duration kQueryEvery = Seconds(1);
 constexpr Duration kQueryWhileMetering = Seconds(3);
 constexpr Duration kQueryAtFirst = Millis(500);
 constexpr Duration kAskAgain = Millis(300);
+constexpr Duration kAskAgainAtMost = Seconds(5);
 // The commit is a renter's first document of a lease; what withdraws it is above that, whether or
 // not the commit was sent.
 constexpr uint64_t kCommitNumber = 1;
@@ -63,9 +64,12 @@ const PeerId& Renter::AskedOf(const Lease& lease, Ask what) {
 
 void Renter::AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document) {
   if (lease.asking && lease.asking->id() != document->id()) turn.Settle(lease.asking->id());
+  // An answer that changes nothing is likely to come again.
+  const bool again = lease.asking && lease.asked_in == lease.phase;
+  lease.ask_pause = again ? std::min(lease.ask_pause * 2, kAskAgainAtMost) : kAskAgain;
   lease.asking = document;
   lease.asked_in = lease.phase;
-  lease.next_query = turn.monotonic() + kAskAgain;
+  lease.next_query = turn.monotonic() + lease.ask_pause;
   asks_[document->id()] = {lease.id, what};
   turn.Ask(AskedOf(lease, what), std::move(document), HowLong(lease, what));
 }

@@ -52,6 +52,7 @@ class Renter {
     Duration interval = {};        // the last one paid for
     // The offer's, in the run that ordered on it: not in the ledger.
     std::optional<Duration> longest_interval = {};
+    std::string device_kind = {}, model = {};
     Time ready = {};  // our log time when it was
     Time end = {};
     Time released = {};  // our log time when we let it go
@@ -64,6 +65,7 @@ class Renter {
     // Not in the ledger: what is being asked in this phase, and the newest voucher's carrier.
     DocumentRef asking = {};
     Phase asked_in = Phase::kClosed;
+    Duration ask_pause = {};  // before the same is asked again although it was answered
     bool release_answered = false;
     DocumentRef voucher_carry = {};
     Credits acknowledged = {};  // what the provider says it has, since this node started

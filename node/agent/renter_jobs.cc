@@ -4,6 +4,7 @@
 #include "node/agent/directory.h"
 #include "node/agent/renter.h"
 #include "protocol/base/check.h"
+#include "protocol/lease_terms.h"
 
 namespace souk::node {
 namespace {
@@ -83,7 +84,10 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
                                             .issued = turn.now(),
                                             .expires = expires});
   turn.Append(Ordered{.lease = order->id()}, {escrow, order});
-  leases_.at(order->id()).longest_interval = offer.longest_interval;
+  Lease& lease = leases_.at(order->id());
+  lease.longest_interval = offer.longest_interval;
+  lease.device_kind = offer.device_kind;
+  lease.model = offer.model;
   turn.Answer({.command = command, .id = order->id()});
   Pursue(turn, order->id());
 }
@@ -268,17 +272,24 @@ void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
       continue;
     }
     bool complete = true;
-    for (const JobOutput& output : job.receipt->outputs) {
-      if (turn.view().BlobSize(output.blob.digest)) continue;
-      complete = false;
-      const Status comes = blobs.Fetch(turn, output.blob, lease.order.provider, id);
-      if (comes) continue;
-      job.refused = "output " + output.name + ": " + comes.error().message;
+    const auto give_up = [&](std::string why) {
+      job.refused = std::move(why);
       turn.Append(JobStep{.job = id,
                           .lease = job.lease,
                           .event = JobStep::Event::kFetched,
                           .status = JobStatus::kFailed},
                   {});
+    };
+    if (BytesOf(job.receipt->outputs) > limits::kBlobBytes) {
+      give_up("its outputs are larger together than a job's may be");
+      continue;
+    }
+    for (const JobOutput& output : job.receipt->outputs) {
+      if (turn.view().BlobSize(output.blob.digest)) continue;
+      complete = false;
+      const Status comes = blobs.Fetch(turn, output.blob, lease.order.provider, id);
+      if (comes) continue;
+      give_up("output " + output.name + ": " + comes.error().message);
       break;
     }
     if (complete) {

@@ -114,8 +114,24 @@ json RenterStory(const Asked& asked, const Renter::Lease& lease) {
   return story;
 }
 
+// The offer is replaced as soon as its slices are leased: what its provider offers is likely the
+// same.
+void AddDevice(const Asked& asked, const Renter::Lease& lease, json& row) {
+  if (!lease.model.empty()) {
+    row["kind"] = lease.device_kind;
+    row["model"] = lease.model;
+  }
+  if (row.contains("model")) return;
+  const std::vector<Offer> offers =
+      asked.agent().directory().OffersOf(lease.order.provider, asked.log_time());
+  if (offers.size() != 1) return;
+  row["kind"] = offers[0].device_kind;
+  row["model"] = offers[0].model;
+}
+
 json RenterRow(const Asked& asked, const Renter::Lease& lease) {
   json row = OrderFields(asked, lease.id, lease.order, lease.order.provider);
+  AddDevice(asked, lease, row);
   row["side"] = "renter";
   row["phase"] = Renter::PhaseName(lease.phase);
   row["state"] = StateWord(StateOf(lease.phase));

@@ -1,5 +1,6 @@
 // souk-audit: what anyone can check with a ledger's bytes and a public key.
 #include <CLI/CLI.hpp>
+#include <charconv>
 
 #include "protocol/base/file.h"
 #include "tools/audit/commands.h"
@@ -17,11 +18,14 @@ constexpr const char* kExamples =
     "  souk-audit show DIR 118 --raw > 118.entry\n"
     "  souk-audit check-proof --key \"$(souk-audit key DIR)\" 118.entry 118.proof";
 
-// CLI11 reads "-1" as the largest index.
+// CLI11 reads "-1", and what is beyond 64 bits, as the largest index.
 const CLI::Validator kIndex(
     [](std::string& text) {
-      const bool digits = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
-      return digits ? std::string() : "'" + text + "' is no index";
+      uint64_t index = 0;
+      const char* const end = text.data() + text.size();
+      const auto read = std::from_chars(text.data(), end, index);
+      const bool whole = read.ec == std::errc() && read.ptr == end;
+      return whole ? std::string() : "'" + text + "' is no index";
     },
     "INDEX");
 

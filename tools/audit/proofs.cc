@@ -81,7 +81,8 @@ int RunCheckProof(const std::string& vkey, const std::filesystem::path& entry,
       out["origin"] = checked->origin;
       out["root"] = ToBase64(checked->root.view());
     } else {
-      out["problem"] = checked.error().message;
+      out["error"] = checked.error().message;
+      out["code"] = CodeName(checked.error().code);
     }
     PrintJson(out);
     return checked ? kDone : kFailed;

@@ -205,5 +205,34 @@ TEST_F(Market, WhatTheBookWasShownIsKnownAfterARestartWithoutTheBook) {
   EXPECT_EQ(ProvidersLease(id).state, LeaseState::kMetering);
 }
 
+// A refusal that says nothing of the escrow settles nothing: the book's role was off for a while.
+TEST_F(Market, ARefusalThatIsNotAboutTheEscrowSettlesNothing) {
+  const Digest id = RentUntilMetering();
+  world.RunFor(5000);
+  Digest post;
+  world.tap = [&](int from, int to, const node::Frames& frames) {
+    const DocumentRef document = *Document::Open(*frames[0]);
+    if (from != kProvider || to != kBook || document->kind() != Kind::kPost) return true;
+    post = document->id();
+    return false;
+  };
+  Command(kRenter, node::ReleaseCommand{id});
+  world.RunFor(15'000);
+  ASSERT_NE(post, Digest());
+  const Refusal refusal{
+      .re = post, .code = RefusalCode::kUnsupported, .sentence = "this node is no clearing peer"};
+  node::DocumentArrived event{.curve = book().curve,
+                              .document = SignMessage(refusal, book().identity.key())};
+  for (const auto& [connection, link] : provider().links) {
+    if (link.peer == kBook) event.connection = connection;
+  }
+  world.Tell(kProvider, event);
+  EXPECT_FALSE(ProvidersLease(id).settled);
+  world.tap = {};
+  world.RunFor(30'000);
+  EXPECT_TRUE(ProvidersLease(id).settled);
+  EXPECT_GT(ProvidersLease(id).paid.micro, 0);
+}
+
 }  // namespace
 }  // namespace souk::sim

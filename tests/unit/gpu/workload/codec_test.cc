@@ -135,6 +135,21 @@ TEST(Workload, RefusesMoreOutputsThanAReceiptCanList) {
   EXPECT_TRUE(CheckWorkload(workload));
 }
 
+TEST(Workload, RefusesOutputsThatAreTooLargeTogether) {
+  Workload workload = SampleWorkload();
+  workload.limits.memory_bytes = uint64_t{1} << 40;
+  workload.outputs.clear();
+  for (uint32_t i = 0; i < 2; ++i) {
+    const uint32_t buffer = static_cast<uint32_t>(workload.buffers.size());
+    workload.buffers.push_back(
+        {.name = "out" + std::to_string(i), .dtype = DType::kU8, .shape = {uint64_t{2} << 30}});
+    workload.outputs.push_back({.buffer = buffer, .file = std::to_string(i) + ".npy"});
+  }
+  EXPECT_EQ(CheckCode(workload), Code::kTooLarge);
+  workload.outputs.pop_back();
+  EXPECT_TRUE(CheckWorkload(workload));
+}
+
 TEST(Workload, RefusesReferencesToWhatIsNotThere) {
   const auto code = [](void (*change)(Workload&)) {
     Workload workload = SampleWorkload();
