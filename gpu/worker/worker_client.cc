@@ -350,6 +350,15 @@ std::vector<WorkerEvent> Worker::Impl::Receive() {
   Drain(events);
   if (!ended) return events;
   for (int i = 0; i < kMaxDrains && socket_; ++i) Drain(events);
+  // The jail's outer process may be gone a moment before the worker is; or was killed, and nobody
+  // else would end the worker.
+  if (Descriptor inner = OpenInner(folder_)) {
+    KillByPidfd(inner);
+    if (Watch(inner.get())) {
+      watched_ = std::move(inner);
+      return events;
+    }
+  }
   NoteExit(events);
   return events;
 }
