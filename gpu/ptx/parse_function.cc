@@ -226,7 +226,6 @@ Status Parser::Body() {
 
 Status Parser::BodyStatement(bool& done) {
   done = false;
-  if (Accept(";")) return Ok();
   if (token_.Is("{")) {
     if (label_scopes_.size() > limits_.scope_depth) {
       return At(token_.line, "scopes nested too deeply", Code::kTooLarge);

@@ -167,6 +167,13 @@ TEST(PtxParse, DecodesModifiersIntoFields) {
   EXPECT_FALSE(DecodeOperation("barrier.sync").aligned);
 }
 
+TEST(PtxParse, RefusesAnEmptyStatementAsPtxasDoes) {
+  EXPECT_EQ(Refusal(Kernel("bar.sync 0;\n; ret;")), "line 6: expected an instruction, found ';'");
+  EXPECT_EQ(Refusal(Kernel("{ ; }\nret;")), "line 5: expected an instruction, found ';'");
+  EXPECT_EQ(Refusal(Kernel("ret;") + "\n;"),
+            "line 7: expected a variable, function or section, found ';'");
+}
+
 TEST(PtxParse, ListsInstructionsThatItDoesNotKnowAndGoesOn) {
   const Module module =
       Parsed(Kernel("frobnicate.f32 %x, [what, {ever}];\nadd.wide.f32 q, q, q;\nret;"));
