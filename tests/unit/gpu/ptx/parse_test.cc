@@ -85,6 +85,26 @@ TEST(PtxParse, GivesOneNameInTwoScopesTwoRegisters) {
   EXPECT_EQ(k.Operands(k.body[3])[0].index, 0u);
 }
 
+TEST(PtxParse, RefusesANameThatIsDeclaredTwiceInOneScope) {
+  for (const char* twice : {".reg .b32 %r<20>; .reg .u32 %r3;", ".reg .b32 %r3; .reg .b32 %r<20>;",
+                            ".reg .b32 %r<20>, %r3;", ".reg .b32 %r<20>; .reg .b32 %r03;",
+                            ".reg .b32 q<5>; .local .b32 q3;", ".local .b32 q3; .reg .b32 q<5>;",
+                            ".reg .b32 q<5>; .reg .b32 q<9>;", ".reg .b32 q; q: ret;",
+                            "q: ret; .reg .b32 q;", "q: ret; .local .b32 q;", "s: ret;"}) {
+    EXPECT_NE(Refusal(Kernel(twice)).find("declared twice"), std::string::npos) << twice;
+  }
+  for (const char* once :
+       {".reg .b32 %r<20>; .reg .b32 %r20;", ".reg .b32 %r<20>; { .reg .b32 %r3; } ret;",
+        "{ .reg .b32 %r<20>; } .reg .b32 %r3;", ".reg .b32 %r3; { .reg .b32 %r<20>; } ret;",
+        ".reg .b32 %r<20>; .reg .b32 %r;", ".reg .b32 %r<20>; .reg .b32 %r1<5>;",
+        ".reg .b32 %r<20>; mov.b32 %r12, 1; .reg .b32 %r1<5>;", ".reg .b32 q; { q: ret; }",
+        "{ .reg .b32 q; } q: ret;", ".reg .b32 q<5>; mov.b32 q1, 0; q1: ret;", "k: ret;"}) {
+    EXPECT_EQ(Refusal(Kernel(once)), "accepted") << once;
+  }
+  EXPECT_EQ(Refusal(std::string(kHeader) + ".func f(.reg .b32 %r3) { .reg .b32 %r<20>; ret; }"),
+            "line 4: '%r' is declared twice");
+}
+
 TEST(PtxParse, ResolvesLabelsForwardBackwardAndByScope) {
   const Module module =
       Parsed(Kernel(".reg .pred %p<2>;\ntop: bra end;\n{ again: @%p1 bra again; bra top; }\n"
@@ -102,7 +122,7 @@ TEST(PtxParse, ResolvesLabelsForwardBackwardAndByScope) {
 
 TEST(PtxParse, RefusesLabelsThatAreUnknownTwiceDeclaredOrHidden) {
   EXPECT_EQ(Refusal(Kernel("bra nowhere; ret;")), "line 5: unknown label 'nowhere'");
-  EXPECT_EQ(Refusal(Kernel("a: ret; a: ret;")), "line 5: label 'a' is declared twice");
+  EXPECT_EQ(Refusal(Kernel("c: ret; c: ret;")), "line 5: label 'c' is declared twice");
   EXPECT_EQ(Refusal(Kernel("bra in; { in: ret; }")), "line 5: unknown label 'in'");
 }
 
@@ -353,7 +373,7 @@ TEST(PtxParse, NormalisesCalls) {
 
 TEST(PtxParse, ReadsBranchTables) {
   const Module module = Parsed(Kernel(
-      ".reg .b32 %r<2>;\nt: .branchtargets a, b, a;\nbrx.idx.uni %r0, t;\na: ret;\nb: ret;"));
+      ".reg .b32 %r<2>;\nt: .branchtargets c, d, c;\nbrx.idx.uni %r0, t;\nc: ret;\nd: ret;"));
   const Function& k = *module.FindKernel("k");
   EXPECT_EQ(k.Operands(k.body[0])[1].kind, OperandKind::kTable);
   ASSERT_EQ(k.tables.size(), 1u);
@@ -388,7 +408,7 @@ TEST(PtxParse, StopsAtItsBounds) {
   EXPECT_EQ(RefusalCode(Kernel("ret; ret; ret;"), few), Code::kTooLarge);
   few = Limits{};
   few.names = 3;
-  EXPECT_EQ(RefusalCode(Kernel("a: b: c: d: ret;"), few), Code::kTooLarge);
+  EXPECT_EQ(RefusalCode(Kernel("c: d: e: f: ret;"), few), Code::kTooLarge);
   std::string elements = "{%r0";
   for (int i = 0; i < 300; ++i) elements += ", %r0";
   EXPECT_EQ(RefusalCode(Kernel(".reg .b32 %r<2>; mov.b32 %r0, " + elements + "};")),
