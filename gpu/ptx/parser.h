@@ -127,6 +127,7 @@ class Parser {
   Result<Operand> AddressOperand();
   Result<Operand> AddressBase();
   Result<Operand> Group(OperandKind kind, std::string_view closing);
+  void SpreadVectors(std::vector<Operand>& operands);
   Operand StoreGroup(OperandKind kind, const std::vector<Operand>& elements);
   Status AcceptComponent(Operand& operand);
   Status AcceptOffset(uint64_t& offset);

@@ -366,6 +366,28 @@ TEST(PtxParse, TakesVectorsWhoseElementsAgree) {
        "ld.global.v2.b64 {%l0, %d0}, [gv]", "mov.b64 %l0, {%f0, %r0}", "mov.b64 {%r0, _}, %d0"});
 }
 
+TEST(PtxParse, MovesAWholeVectorRegisterAsItsElements) {
+  const std::string vectors =
+      ".reg .v2 .u32 v; .reg .v4 .b16 w; .reg .v4 .f32 z; .reg .v2 .f16 y; ";
+  for (const char* move : {"mov.b64 %l0, v", "mov.b64 v, %l0", "mov.b64 %d0, w", "mov.b32 y, %r0",
+                           "mov.b128 z, q", "mov.b128 q, z"}) {
+    const std::string text = ".version 9.0\n.target sm_100a\n" + std::string(kTyped) + vectors +
+                             ".reg .b128 q; " + move + "; ret; }";
+    const Module module = Parsed(text);
+    ASSERT_EQ(module.functions.size(), 1u) << move;
+    const Function& k = module.functions[0];
+    const auto operands = k.Operands(k.body[0]);
+    const Operand& vector = operands[operands[0].kind == OperandKind::kVector ? 0 : 1];
+    ASSERT_EQ(vector.kind, OperandKind::kVector) << move;
+    EXPECT_EQ(k.Elements(vector)[1].component, Component::kY) << move;
+  }
+  const std::string head = ".version 9.0\n.target sm_100a\n" + std::string(kTyped) + vectors;
+  for (const char* bad : {"mov.b64 v, v", "mov.u64 %l0, v", "mov.b32 %r0, v", "mov.b64 %l0, z",
+                          "mov.f32 %f0, z", "add.u32 %r0, v, %r1"}) {
+    EXPECT_EQ(RefusalCode(head + bad + "; ret; }"), Code::kMalformed) << bad;
+  }
+}
+
 TEST(PtxParse, TakesHalvesAndPackedPairsInRegistersOfTheirOwnOrNoType) {
   ExpectVerdicts(
       {"add.f16 %s0, %h0, %h1", "neg.f16 %h0, %s0", "cvt.rn.f16.f32 %s0, %f0",
