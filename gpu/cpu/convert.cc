@@ -150,7 +150,7 @@ SOUK_INLINE typename Kind<kTo>::Storage StoreFloat(double v, double error, uint6
     v = Saturate(v);
     if (v == 0 || v == 1) error = 0;
   }
-  if ((imm & kRelu) && v < 0) v = 0;
+  if ((imm & kRelu) && v <= 0) v = 0;  // -0 too, as of fma.relu
   if constexpr (kTo == Ty::kF16 || kTo == Ty::kBf16) {
     uint16_t r = kTo == Ty::kF16 ? ToHalf(Odd(Inexact{v, error}), imm & kRoundMask)
                                  : ToBf16(Odd(Inexact{v, error}), imm & kRoundMask);

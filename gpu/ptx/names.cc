@@ -4,6 +4,26 @@
 #include <charconv>
 
 namespace souk::ptx {
+namespace {
+
+struct Numbered {
+  std::string_view prefix = {};
+  uint32_t number = 0;
+};
+
+// "%r12" as number 12 of %r. As ptxas does, all digits at the end are the number, which wraps, and
+// "%r012" is the same. Nothing where no digit is at the end.
+std::optional<Numbered> SplitNumber(std::string_view name) {
+  const size_t last = name.find_last_not_of("0123456789");
+  if (last == std::string_view::npos || last + 1 == name.size()) return std::nullopt;
+  Numbered numbered{name.substr(0, last + 1), 0};
+  for (char digit : name.substr(last + 1)) {
+    numbered.number = numbered.number * 10 + static_cast<uint32_t>(digit - '0');
+  }
+  return numbered;
+}
+
+}  // namespace
 
 void Names::Leave() {
   Undo& undo = undo_.back();
@@ -38,12 +58,28 @@ bool Names::Declare(std::string_view name, Symbol symbol) {
   symbol.depth = static_cast<uint32_t>(depth());
   const auto at = symbols_.find(name);
   if (at != symbols_.end() && at->second.depth == symbol.depth) return false;
+  if (const auto numbered = SplitNumber(name)) {
+    const auto range = ranges_.find(numbered->prefix);
+    if (range != ranges_.end() && range->second.depth == symbol.depth &&
+        numbered->number < range->second.count) {
+      return false;
+    }
+    const auto [least, first] = undo_.back().least.try_emplace(numbered->prefix, numbered->number);
+    if (!first) least->second = std::min(least->second, numbered->number);
+  }
   Put(name, symbol);
   return true;
 }
 
+bool Names::IsDeclaredHere(std::string_view name) const {
+  const auto at = symbols_.find(name);
+  return at != symbols_.end() && at->second.depth == depth() && !at->second.in_range;
+}
+
 bool Names::DeclareRange(std::string_view prefix, uint32_t count, Type type, uint8_t vector) {
   const uint32_t here = static_cast<uint32_t>(depth());
+  const auto least = undo_.back().least.find(prefix);
+  if (least != undo_.back().least.end() && least->second < count) return false;
   const Range range{count, type, vector, here};
   const auto [at, inserted] = ranges_.try_emplace(prefix, range);
   std::optional<Range> before;
@@ -90,6 +126,7 @@ Symbol* Names::Find(std::string_view name) {
   symbol.type = range->type;
   symbol.vector = range->vector;
   symbol.depth = range->depth;
+  symbol.in_range = true;
   Put(name, symbol);
   return &symbols_[name];
 }

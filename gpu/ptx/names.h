@@ -24,7 +24,8 @@ struct Symbol {
   uint32_t index = UINT32_MAX;
   Type type = Type::kNone;  // of kRegister
   uint8_t vector = 1;
-  uint32_t depth = 0;  // set by Names
+  uint32_t depth = 0;     // set by Names
+  bool in_range = false;  // set by Names: one of a range
 };
 
 // Keys are views into the module's text, which outlives this.
@@ -38,10 +39,13 @@ class Names {
   size_t depth() const { return undo_.size() - 1; }
   size_t size() const { return symbols_.size() + ranges_.size(); }
 
-  // False where the scope has that name already.
+  // False where the scope has that name already, be it as one of a range.
   bool Declare(std::string_view name, Symbol symbol);
-  // prefix0 … prefix(count-1), all registers of one type.
+  // prefix0 … prefix(count-1), all registers of one type. False where the scope has the range or
+  // one of its names already.
   bool DeclareRange(std::string_view prefix, uint32_t count, Type type, uint8_t vector);
+  // Whether the innermost scope declares the name, singly.
+  bool IsDeclaredHere(std::string_view name) const;
 
   // nullptr where there is none. Valid until the next call of anything here.
   Symbol* Find(std::string_view name);
@@ -56,6 +60,8 @@ class Names {
   struct Undo {
     std::vector<std::pair<std::string_view, std::optional<Symbol>>> symbols = {};
     std::vector<std::pair<std::string_view, std::optional<Range>>> ranges = {};
+    // The least number that the scope declares singly behind a prefix: "%r3" and "%r7" give %r 3.
+    std::map<std::string_view, uint32_t> least = {};
     bool has_ranges = false;
   };
 

@@ -8,6 +8,9 @@
 namespace souk::ptx {
 namespace {
 
+constexpr uint64_t kBarriers = 16;     // of one block: ISA 9.7.13.1
+constexpr uint64_t kWarpThreads = 32;  // a barrier waits for whole warps
+
 struct SignatureRow {
   Opcode opcode;
   const char* signature;
@@ -20,30 +23,30 @@ constexpr SignatureRow kSignatures[] = {
     {Opcode::kAddc, "Dt St St"},
     {Opcode::kAnd, "Dt St St"},
     {Opcode::kApplypriority, "A I"},
-    {Opcode::kBfe, "Dt St S3 S3"},
-    {Opcode::kBfi, "Dt St St S3 S3"},
-    {Opcode::kBfind, "D3 St"},
-    {Opcode::kBmsk, "D3 S3 S3"},
+    {Opcode::kBfe, "Dt St S4 S4"},
+    {Opcode::kBfi, "Dt St St S4 S4"},
+    {Opcode::kBfind, "D4 St"},
+    {Opcode::kBmsk, "D4 S4 S4"},
     {Opcode::kBra, "L"},
     {Opcode::kBrev, "Dt St"},
     {Opcode::kBrkpt, ""},
-    {Opcode::kBrx, "S3 B"},
-    {Opcode::kClz, "D3 St"},
+    {Opcode::kBrx, "S4 B"},
+    {Opcode::kClz, "D4 St"},
     {Opcode::kCnot, "Dt St"},
     {Opcode::kCopysign, "Dt St St"},
     {Opcode::kCos, "Dt St"},
     {Opcode::kCvta, "Dt St"},
     {Opcode::kDiscard, "A I"},
     {Opcode::kDiv, "Dt St St"},
-    {Opcode::kDp2a, "D3 S3 S3 S3"},
-    {Opcode::kDp4a, "D3 S3 S3 S3"},
-    {Opcode::kElect, "P3 S3"},
+    {Opcode::kDp2a, "D4 S4 S4 S4"},
+    {Opcode::kDp4a, "D4 S4 S4 S4"},
+    {Opcode::kElect, "P3 S4"},
     {Opcode::kEx2, "Dt St"},
     {Opcode::kExit, ""},
     {Opcode::kFma, "Dt St St St"},
     {Opcode::kFns, "D3 S3 S3 S3"},
     {Opcode::kGriddepcontrol, ""},
-    {Opcode::kIsspacep, "D1 Sx"},
+    {Opcode::kIsspacep, "D1 Sp"},
     {Opcode::kLdu, "Vt A"},
     {Opcode::kLg2, "Dt St"},
     {Opcode::kMad24, "Dt St St St"},
@@ -51,31 +54,30 @@ constexpr SignatureRow kSignatures[] = {
     {Opcode::kMembar, ""},
     {Opcode::kMov, "Mt Mt"},
     {Opcode::kMul24, "Dt St St"},
-    {Opcode::kNanosleep, "S3"},
+    {Opcode::kNanosleep, "S4"},
     {Opcode::kNeg, "Dt St"},
     {Opcode::kNot, "Dt St"},
     {Opcode::kOr, "Dt St St"},
-    {Opcode::kPopc, "D3 St"},
+    {Opcode::kPopc, "D4 St"},
     {Opcode::kPrefetch, "A"},
     {Opcode::kPrefetchu, "A"},
     {Opcode::kPrmt, "D3 S3 S3 S3"},
     {Opcode::kRcp, "Dt St"},
-    {Opcode::kRedux, "Dt St S3"},
     {Opcode::kRem, "Dt St St"},
     {Opcode::kRet, ""},
     {Opcode::kRsqrt, "Dt St"},
     {Opcode::kSad, "Dt St St St"},
     {Opcode::kSelp, "Dt St St S1"},
     {Opcode::kSetmaxnreg, "I"},
-    {Opcode::kShf, "D3 S3 S3 S3"},
-    {Opcode::kShl, "Dt St S3"},
-    {Opcode::kShr, "Dt St S3"},
+    {Opcode::kShf, "D3 S3 S3 S4"},
+    {Opcode::kShl, "Dt St S4"},
+    {Opcode::kShr, "Dt St S4"},
     {Opcode::kSin, "Dt St"},
     {Opcode::kSlct, "Dt St St Su"},
     {Opcode::kSqrt, "Dt St"},
     {Opcode::kSub, "Dt St St"},
     {Opcode::kSubc, "Dt St St"},
-    {Opcode::kSzext, "Dt St S3"},
+    {Opcode::kSzext, "Dt St S4"},
     {Opcode::kTanh, "Dt St"},
     {Opcode::kTestp, "D1 St"},
     {Opcode::kTrap, ""},
@@ -144,10 +146,10 @@ const char* SignatureByModifiers(const Operation& op) {
     case Opcode::kBarrier:
       if (op.cluster) return "";
       if (op.barrier == BarrierMode::kRed) {
-        return op.combine == Combine::kPopc ? "D3 S3 ?S3 S1" : "D1 S3 ?S3 S1";
+        return op.combine == Combine::kPopc ? "D4 Sb ?Sc S1" : "D1 Sb ?Sc S1";
       }
-      if (op.warp) return "S3";
-      return op.barrier == BarrierMode::kArrive ? "S3 S3" : "S3 ?S3";
+      if (op.warp) return "S4";
+      return op.barrier == BarrierMode::kArrive ? "Sb Sc" : "Sb ?Sc";
     case Opcode::kCp:
       if (op.HasRest("commit_group") || op.HasRest("wait_all")) return "";
       if (op.HasRest("wait_group")) return "I";
@@ -156,24 +158,26 @@ const char* SignatureByModifiers(const Operation& op) {
              : hint                                     ? "A A I ?Sx S6"
                                                         : "A A I ?Sx";
     case Opcode::kCvt:
-      if (op.HasRest("pack")) return op.type3 == Type::kNone ? "D3 Su Su" : "D3 Su Su S3";
+      if (op.HasRest("pack")) return op.type3 == Type::kNone ? "D4 Su Su" : "D4 Su Su S3";
       if (op.rounding == Rounding::kRs) return nullptr;
       return IsPackedFloat(op.type) && op.type2 == Type::kF32 ? "Dt Su Su" : "Dt Su";
     case Opcode::kLop3:
       return op.combine == Combine::kNone ? "D3 S3 S3 S3 I" : "P3 S3 S3 S3 I S1";
     case Opcode::kMatch:
-      return op.vote == VoteMode::kAll ? "Q3 St S3" : "D3 St S3";
+      return op.vote == VoteMode::kAll ? "Q4 St S4" : "D4 St S4";
+    case Opcode::kRedux:
+      return IsFloat(op.type) ? "Dt St S4" : "D4 S4 S4";
     case Opcode::kSet:
       return op.combine == Combine::kNone ? "Dt Su Su" : "Dt Su Su S1";
     case Opcode::kSetp:
       return op.combine == Combine::kNone ? "Et St St" : "Et St St S1";
     case Opcode::kShfl:
-      return op.sync ? "Q3 S3 S3 S3 S3" : "Q3 S3 S3 S3";
+      return op.sync ? "Q3 S3 S3 S3 S4" : "Q3 S3 S3 S3";
     case Opcode::kVote:
-      if (op.vote == VoteMode::kBallot) return op.sync ? "D3 S1 S3" : "D3 S1";
-      return op.sync ? "D1 S1 S3" : "D1 S1";
+      if (op.vote == VoteMode::kBallot) return op.sync ? "D3 S1 S4" : "D3 S1";
+      return op.sync ? "D1 S1 S4" : "D1 S1";
     case Opcode::kMbarrier:
-      if (op.HasRest("init")) return "A S3";
+      if (op.HasRest("init")) return "A S4";
       if (op.HasRest("inval")) return "A";
       return nullptr;
     case Opcode::kFence:
@@ -183,30 +187,49 @@ const char* SignatureByModifiers(const Operation& op) {
   }
 }
 
-bool IsPackedPair(Type type) {
-  return type == Type::kF16x2 || type == Type::kBf16x2 || type == Type::kU16x2 ||
-         type == Type::kS16x2 || type == Type::kF32x2;
+bool IsUntyped(Type type) {
+  return type >= Type::kB8 && type <= Type::kB128;
 }
 
 // ISA table 25: sizes agree; untyped registers take all; integers of either sign mix; floats do not
-// mix with integers. `wider`: the register may be wider (table 26; ld, st, cvt).
+// mix with integers. `wider`: the register may be wider (table 26; ld, st, cvt). Where ptxas (CUDA
+// 13.0) and the table differ, this is what ptxas does: formats of half size and packed ones live in
+// registers of their own type and in untyped ones only.
 bool Suits(Type reg, Type wanted, bool wider) {
   if (wanted == Type::kNone || reg == wanted) return true;
   if (reg == Type::kPred || wanted == Type::kPred) return false;
-  const bool packed = IsPackedPair(wanted) || wanted > Type::kF64;
-  const bool untyped_reg = reg >= Type::kB8 && reg <= Type::kB128;
-  const bool untyped_wanted = wanted >= Type::kB8 && wanted <= Type::kB128;
-  const bool integers = !IsFloat(reg) && !IsFloat(wanted);
   const uint32_t have = TypeBits(reg);
-  const uint32_t need = wanted == Type::kTf32 ? 32 : TypeBits(wanted);
-  const bool size_suits =
-      have == need ||
-      (wider && have > need && !IsFloat(reg) && (!IsFloat(wanted) || untyped_reg || need < 16)) ||
-      (wanted > Type::kTf32 && have >= need);
-  if (!size_suits) return false;
-  // Half formats live in any 16-bit register that is no float of another kind.
-  const bool half = wanted == Type::kF16 || wanted == Type::kBf16;
-  return untyped_reg || untyped_wanted || integers || packed || (half && !IsFloat(reg));
+  const uint32_t need = TypeBits(wanted);
+  if (wanted == Type::kU16x2 || wanted == Type::kS16x2) {
+    return reg == Type::kB32 || reg == Type::kF16x2;
+  }
+  if (IsFloat(wanted)) {
+    return IsUntyped(reg) && (have == need || (wider && have > need));
+  }
+  if (have != need && !(wider && have > need && !IsFloat(reg))) return false;
+  return reg == Type::kF16x2 || IsUntyped(reg) || IsUntyped(wanted) || !IsFloat(reg);
+}
+
+bool IsClassic(Type type) {
+  return !IsFloat(type) || type == Type::kF16 || type == Type::kF16x2 || type == Type::kF32 ||
+         type == Type::kF64;
+}
+
+Type AnyIfBf16(Type type) {
+  if (type == Type::kBf16) return Type::kB16;
+  return type == Type::kBf16x2 ? Type::kB32 : type;
+}
+
+// Whether an instruction on this space may name a variable of that one.
+bool SpaceSuits(Space instruction, Space variable) {
+  switch (instruction) {
+    case Space::kGeneric:
+      return variable != Space::kConst && variable != Space::kParam;
+    case Space::kSharedCluster:
+      return variable == Space::kShared || variable == Space::kSharedCluster;
+    default:
+      return variable == instruction;
+  }
 }
 
 Type Widened(Type type) {
@@ -226,9 +249,9 @@ Type Widened(Type type) {
 
 class OperandChecker {
  public:
-  OperandChecker(const Operation& op, const Function& f) : op_(op), f_(f) {
-    wider_ = op.opcode == Opcode::kLd || op.opcode == Opcode::kSt || op.opcode == Opcode::kCvt ||
-             op.opcode == Opcode::kLdu;
+  OperandChecker(const Operation& op, const Module& m, const Function& f) : op_(op), m_(m), f_(f) {
+    wider_ = op.opcode == Opcode::kLd || op.opcode == Opcode::kSt || op.opcode == Opcode::kLdu ||
+             (op.opcode == Opcode::kCvt && IsClassic(op.type) && IsClassic(op.type2));
     video_ =
         op.opcode >= Opcode::kVabsdiff && op.opcode <= Opcode::kVsub4 && op.opcode != Opcode::kVote;
   }
@@ -239,17 +262,21 @@ class OperandChecker {
   Type Wanted(char type) const {
     switch (type) {
       case 't':
-        return op_.type;
+        return TakesAnyForBf16(/*first_type=*/true) ? AnyIfBf16(op_.type) : op_.type;
       case 'u':
-        return op_.type2;
+        return TakesAnyForBf16(/*first_type=*/false) ? AnyIfBf16(op_.type2) : op_.type2;
       case 'w':
         return Widened(op_.type);
       case '1':
         return Type::kPred;
       case '3':
         return Type::kB32;
+      case '4':
+      case 'b':
+      case 'c':
+        return Type::kU32;
       case '6':
-        return Type::kB64;
+        return Type::kU64;
       default:
         return Type::kNone;
     }
@@ -267,12 +294,48 @@ class OperandChecker {
     return Suits(reg.type, wanted, wider_);
   }
 
+  // Where ptxas takes any register of the size for .bf16 and .bf16x2.
+  bool TakesAnyForBf16(bool first_type) const {
+    switch (op_.opcode) {
+      case Opcode::kSet:
+        return first_type;
+      case Opcode::kAdd:
+      case Opcode::kSub:
+      case Opcode::kFma:
+        return !first_type;
+      case Opcode::kCvt:
+        return op_.type == Type::kUe8m0x2 || op_.type2 == Type::kUe8m0x2;
+      default:
+        return false;
+    }
+  }
+
+  Space SpaceOf(const Operand& o) const {
+    return o.scope == VariableScope::kModule ? m_.variables[o.index].space
+                                             : f_.variables[o.index].space;
+  }
+
+  // An address or a special register stands for a value in few instructions. A variable with an
+  // offset is a constant to ptxas, which may stand wherever an integer may.
+  bool MayBeNamed(const Operand& o) const {
+    switch (o.kind) {
+      case OperandKind::kSpecial:
+        return op_.opcode == Opcode::kMov ||
+               (op_.opcode == Opcode::kCvt && !IsFloat(op_.type) && !op_.HasRest("pack"));
+      case OperandKind::kVariable:
+        if (op_.opcode == Opcode::kCvta && !op_.to) return SpaceSuits(op_.space, SpaceOf(o));
+        return o.value != 0 || op_.opcode == Opcode::kMov;
+      default:
+        return true;
+    }
+  }
+
   bool IsSource(const Operand& o, Type wanted) const {
     switch (o.kind) {
       case OperandKind::kRegister:
         return IsRegister(o, wanted) && (!o.negated || wanted == Type::kPred || video_);
       case OperandKind::kInteger:
-        return !IsFloat(wanted);
+        return !IsFloat(wanted) && wanted != Type::kU16x2 && wanted != Type::kS16x2;
       case OperandKind::kFloat32:
       case OperandKind::kFloat64:
         return wanted == Type::kF32 || wanted == Type::kF64 || wanted == Type::kNone ||
@@ -281,7 +344,7 @@ class OperandChecker {
       case OperandKind::kSpecial:
       case OperandKind::kVariable:
       case OperandKind::kFunction:
-        return !IsFloat(wanted) && wanted != Type::kPred &&
+        return MayBeNamed(o) && !IsFloat(wanted) && wanted != Type::kPred &&
                (wanted == Type::kNone || TypeBits(wanted) >= 16);
       default:
         return false;
@@ -312,7 +375,33 @@ class OperandChecker {
     }
     const std::span<const Operand> parts = f_.Elements(o);
     return o.kind == OperandKind::kVector && parts.size() == op_.vector &&
-           std::all_of(parts.begin(), parts.end(), fits);
+           std::all_of(parts.begin(), parts.end(), fits) && AgreeInType(parts);
+  }
+
+  static bool AreSinks(std::span<const Operand> parts) {
+    return std::all_of(parts.begin(), parts.end(),
+                       [](const Operand& part) { return part.kind == OperandKind::kSink; });
+  }
+
+  // The registers of one access have one size, and are not floats and integers together unless an
+  // untyped one is among them. At least one is there that is not _.
+  bool AgreeInType(std::span<const Operand> parts) const {
+    uint32_t bits = 0;
+    bool floats = false;
+    bool integers = false;
+    bool untyped = false;
+    for (const Operand& part : parts) {
+      Type type = Type::kNone;
+      if (part.kind == OperandKind::kRegister) type = f_.registers[part.index].type;
+      integers |= part.kind == OperandKind::kInteger;
+      if (type == Type::kNone) continue;
+      if (bits != 0 && bits != TypeBits(type)) return false;
+      bits = TypeBits(type);
+      untyped |= IsUntyped(type);
+      floats |= IsFloat(type);
+      integers |= !IsUntyped(type) && !IsFloat(type);
+    }
+    return !AreSinks(parts) && (untyped || !floats || !integers);
   }
 
   // mov packs and unpacks: the parts' sizes add up to the whole.
@@ -321,8 +410,9 @@ class OperandChecker {
       return destination ? IsRegister(o, op_.type) && !o.negated : IsSource(o, op_.type);
     }
     const std::span<const Operand> parts = f_.Elements(o);
-    if ((parts.size() != 2 && parts.size() != 4) || IsFloat(op_.type)) return false;
+    if ((parts.size() != 2 && parts.size() != 4) || !IsUntyped(op_.type)) return false;
     const uint32_t bits = TypeBits(op_.type) / static_cast<uint32_t>(parts.size());
+    if (AreSinks(parts)) return false;
     return std::all_of(parts.begin(), parts.end(), [&](const Operand& part) {
       if (part.kind == OperandKind::kSink) return destination;
       if (part.kind == OperandKind::kInteger) return !destination;
@@ -333,6 +423,9 @@ class OperandChecker {
 
   bool Fits(char role, char type, const Operand& o, size_t position) const {
     const Type wanted = Wanted(type);
+    if (type == 'p') return IsPointer(o);
+    if (o.kind == OperandKind::kInteger && type == 'b') return o.value < kBarriers;
+    if (o.kind == OperandKind::kInteger && type == 'c') return o.value % kWarpThreads == 0;
     switch (role) {
       case 'D':
         return IsRegister(o, wanted) && !o.negated;
@@ -347,7 +440,7 @@ class OperandChecker {
       case 'S':
         return IsSource(o, wanted);
       case 'A':
-        return o.kind == OperandKind::kAddress && AddressFits(o);
+        return o.kind == OperandKind::kAddress && AddressFits(o, position);
       case 'V':
         return IsAccess(o, /*store=*/false);
       case 'W':
@@ -363,23 +456,37 @@ class OperandChecker {
     }
   }
 
-  bool AddressFits(const Operand& o) const {
-    if (o.base != BaseKind::kRegister) return true;
+  bool IsPointer(const Operand& o) const {
+    if (o.kind == OperandKind::kInteger) return true;
+    if (o.kind == OperandKind::kVariable) return MayBeNamed(o);
+    return !o.negated && (IsRegister(o, Type::kU64) || IsRegister(o, Type::kU32));
+  }
+
+  bool AddressFits(const Operand& o, size_t position) const {
+    const Space space = op_.opcode == Opcode::kMbarrier              ? Space::kShared
+                        : op_.opcode == Opcode::kCp && position == 1 ? op_.space2
+                                                                     : op_.space;
+    if (o.base == BaseKind::kNone) return space == Space::kLocal;
+    if (o.base == BaseKind::kVariable) return SpaceSuits(space, SpaceOf(o));
     const Register& reg = f_.registers[o.index];
     return reg.vector == 1 && !IsFloat(reg.type) &&
            (TypeBits(reg.type) == 64 || TypeBits(reg.type) == 32);
   }
 
   const Operation& op_;
+  const Module& m_;
   const Function& f_;
   bool wider_ = false;
   bool video_ = false;
 };
 
-const char* RoleName(char role) {
+const char* RoleName(char role, char type) {
+  if (type == 'b') return "a barrier's number, from 0 to 15 or in an integer register";
+  if (type == 'c') return "a number of threads, a multiple of 32 or in an integer register";
+  if (type == 'p') return "a pointer in an integer register";
   switch (role) {
     case 'A':
-      return "an address";
+      return "an address that the instruction takes";
     case 'L':
       return "a label";
     case 'B':
@@ -404,6 +511,10 @@ std::string OperandChecker::Check(std::string_view signature, std::span<const Op
         return std::string_view("DGQPESAVWMLBI").find(c) != std::string_view::npos;
       }));
   const size_t optional = static_cast<size_t>(std::count(signature.begin(), signature.end(), '?'));
+  const auto is_vector = [](const Operand& o) { return o.kind == OperandKind::kVector; };
+  if (op_.opcode == Opcode::kMov && std::all_of(operands.begin(), operands.end(), is_vector)) {
+    return "a vector is moved to or from a scalar";
+  }
   if (operands.size() > least || operands.size() + optional < least) {
     return fmt::format("it takes {} operands, not {}", least, operands.size());
   }
@@ -423,7 +534,7 @@ std::string OperandChecker::Check(std::string_view signature, std::span<const Op
     const bool typed = i + 1 < signature.size() && signature[i + 1] != ' ';
     const char type = typed ? signature[++i] : 'x';
     if (!Fits(role, type, operands[at], at)) {
-      return fmt::format("operand {} must be {}", at + 1, RoleName(role));
+      return fmt::format("operand {} must be {}", at + 1, RoleName(role, type));
     }
     ++at;
   }
@@ -440,10 +551,10 @@ const char* OperandSignature(const Operation& op) {
   return nullptr;
 }
 
-std::string OperandFault(const Operation& op, const Function& f,
+std::string OperandFault(const Operation& op, const Module& m, const Function& f,
                          std::span<const Operand> operands) {
   const char* const signature = OperandSignature(op);
-  return signature == nullptr ? "" : OperandChecker(op, f).Check(signature, operands);
+  return signature == nullptr ? "" : OperandChecker(op, m, f).Check(signature, operands);
 }
 
 }  // namespace souk::ptx

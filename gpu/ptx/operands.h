@@ -9,11 +9,11 @@
 namespace souk::ptx {
 
 // Empty where the operands suit the operation as the ISA's syntax boxes and section 9.2 ("Type
-// information for instructions and operands") say, else what is wrong ("operand 2 must be an
-// address"). What passes can be decoded without looking again: counts, kinds, register sizes and
-// vector lengths are right. Families whose operands are not tabled (mma, wgmma, textures, bulk
-// copies, …) pass unseen.
-std::string OperandFault(const Operation& operation, const Function& function,
+// information for instructions and operands") say and ptxas enforces, else what is wrong ("operand
+// 2 must be an address"). What passes can be decoded without looking again: counts, kinds, register
+// sizes and vector lengths are right. Families whose operands are not tabled (mma, wgmma, textures,
+// bulk copies, …) pass unseen.
+std::string OperandFault(const Operation& operation, const Module& module, const Function& function,
                          std::span<const Operand> operands);
 
 // One word per operand, a role and a type; "?" before it: may be absent. nullptr where operands are
@@ -22,8 +22,9 @@ std::string OperandFault(const Operation& operation, const Function& function,
 //         P destination|p;
 //         E setp's p or p|q; S source; A address; V what ld writes; W what st reads; M what mov
 //         takes (registers, vectors, addresses); L label; B branch table; I integer constant.
-//   Type: t, u: the operation's first, second type; w twice as wide as t; 1 a predicate; 3, 6 any
-//         type of 32, 64 bits; x anything.
+//   Type: t, u: the operation's first, second type; w twice as wide as t; 1 a predicate; 3 any type
+//         of 32 bits; 4, 6 an integer of 32, 64 bits; b, c a barrier's number, its count of
+//         threads; p a pointer; x anything.
 const char* OperandSignature(const Operation& operation);
 
 }  // namespace souk::ptx

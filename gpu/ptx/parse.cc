@@ -147,7 +147,6 @@ Result<Linkage> Parser::AcceptLinkage() {
 }
 
 Status Parser::Statement() {
-  if (Accept(";")) return Ok();
   ASSIGN_OR_RETURN(const Linkage linkage, AcceptLinkage());
   if (AcceptDot("entry")) return FunctionStatement(/*is_entry=*/true, linkage);
   if (AcceptDot("func")) return FunctionStatement(/*is_entry=*/false, linkage);

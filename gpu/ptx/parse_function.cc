@@ -226,7 +226,6 @@ Status Parser::Body() {
 
 Status Parser::BodyStatement(bool& done) {
   done = false;
-  if (Accept(";")) return Ok();
   if (token_.Is("{")) {
     if (label_scopes_.size() > limits_.scope_depth) {
       return At(token_.line, "scopes nested too deeply", Code::kTooLarge);
@@ -283,7 +282,7 @@ Status Parser::Registers() {
       symbol.vector = declaration.vector;
       fresh = names_.Declare(name, symbol);
     }
-    if (!fresh) return At(line, Quoted(name) + " is declared twice");
+    if (!fresh || IsLabelHere(name)) return At(line, Quoted(name) + " is declared twice");
   } while (Accept(","));
   return Expect(";");
 }
@@ -341,10 +340,16 @@ uint32_t Parser::UseLabel(std::string_view name) {
   return at->second;
 }
 
+bool Parser::IsLabelHere(std::string_view name) const {
+  const auto at = label_scopes_.back().find(name);
+  return at != label_scopes_.back().end() && labels_[at->second].declared;
+}
+
 Result<uint32_t> Parser::DeclareLabel(std::string_view name, uint32_t line) {
   RETURN_IF_ERROR(CountName());
   const uint32_t label = UseLabel(name);
-  if (labels_[label].declared) return At(line, "label " + Quoted(name) + " is declared twice");
+  if (labels_[label].declared || names_.IsDeclaredHere(name))
+    return At(line, "label " + Quoted(name) + " is declared twice");
   labels_[label].declared = true;
   labels_[label].target = static_cast<uint32_t>(function_.body.size());
   return label;

@@ -114,6 +114,7 @@ Status Parser::InstructionStatement() {
       operands.push_back(operand);
     } while (Accept(",") && operands.size() < limits_.vector_elements);
     labels_first_ = labels_allowed_ = false;
+    if (opcode == Opcode::kMov) SpreadVectors(operands);
   }
   if (opcode != Opcode::kUnknown) RETURN_IF_ERROR(Expect(";"));
   instruction.first_operand = static_cast<uint32_t>(function_.operands.size());
@@ -121,11 +122,25 @@ Status Parser::InstructionStatement() {
   function_.operands.insert(function_.operands.end(), operands.begin(), operands.end());
   const Operation& op = module_.operations[instruction.operation];
   if (opcode != Opcode::kUnknown && opcode != Opcode::kCall) {
-    const std::string fault = OperandFault(op, function_, function_.Operands(instruction));
+    const std::string fault = OperandFault(op, module_, function_, function_.Operands(instruction));
     if (!fault.empty()) return At(instruction.line, Quoted(op.spelling) + ": " + fault);
   }
   function_.body.push_back(instruction);
   return Ok();
+}
+
+// mov.b64 %l, v: to ptxas the same as mov.b64 %l, {v.x, v.y}, which the rest of gpu/ knows.
+void Parser::SpreadVectors(std::vector<Operand>& operands) {
+  for (Operand& operand : operands) {
+    if (operand.kind != OperandKind::kRegister || operand.component != Component::kAll) continue;
+    const uint8_t count = function_.registers[operand.index].vector;
+    if (count == 1 || operand.negated) continue;
+    std::vector<Operand> elements(count, operand);
+    for (uint8_t i = 0; i < count; ++i) {
+      elements[i].component = static_cast<Component>(static_cast<uint8_t>(Component::kX) + i);
+    }
+    operand = StoreGroup(OperandKind::kVector, elements);
+  }
 }
 
 // call [(returns),] callee [, (arguments)] [, prototype or table]

@@ -198,7 +198,7 @@ Status Parser::FunctionVariables(Space space) {
     Symbol symbol;
     symbol.kind = SymbolKind::kFunctionVariable;
     symbol.index = static_cast<uint32_t>(function_.variables.size());
-    if (!names_.Declare(name, symbol))
+    if (!names_.Declare(name, symbol) || IsLabelHere(name))
       return At(variable.line, Quoted(name) + " is declared twice");
     function_.variables.push_back(std::move(variable));
   } while (Accept(","));

@@ -110,6 +110,7 @@ class Parser {
   void OpenScope();
   void CloseScope();
   uint32_t UseLabel(std::string_view name);
+  bool IsLabelHere(std::string_view name) const;
   Result<uint32_t> DeclareLabel(std::string_view name, uint32_t line);
   uint32_t FinalLabel(uint32_t label) const;
   Status FinishLabels();
@@ -126,6 +127,7 @@ class Parser {
   Result<Operand> AddressOperand();
   Result<Operand> AddressBase();
   Result<Operand> Group(OperandKind kind, std::string_view closing);
+  void SpreadVectors(std::vector<Operand>& operands);
   Operand StoreGroup(OperandKind kind, const std::vector<Operand>& elements);
   Status AcceptComponent(Operand& operand);
   Status AcceptOffset(uint64_t& offset);

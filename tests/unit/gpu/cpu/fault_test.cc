@@ -210,8 +210,8 @@ TEST(Fault, BarriersThatCannotComplete) {
       "and.b32 %r1, %r0, 1; setp.eq.u32 %p1, %r1, 0; @%p1 bra A; barrier.sync 1, 64; bra E;\n"
       "A: barrier.sync 2, 32;\nE:",
       Code::kFault);
-  FailureOf("bar.sync 16;", Code::kFault);
-  FailureOf("bar.sync 1, 33;", Code::kFault);
+  FailureOf("mov.u32 %r1, 16; bar.sync %r1;", Code::kFault);
+  FailureOf("mov.u32 %r1, 33; bar.sync 1, %r1;", Code::kFault);
   FailureOf("bar.sync 1, 128;", Code::kFault);
 }
 

@@ -456,6 +456,25 @@ TEST(Half, ConvertsEveryHalfAndBack) {
   });
 }
 
+// The ISA says "clamps the result to 0 if negative" of fma and cvt alike, and nothing of -0; ptxas
+// folds neither, and no GPU was asked. A public simulator (TVM's NumSim), whose conversions are
+// checked against results recorded on GPUs, has +0 for cvt; so both are +0 here.
+TEST(Half, ReluMakesNegativeZeroPositive) {
+  const std::vector<std::vector<uint64_t>> singles = {
+      {0x80000000, 0, 0x80000001, 0xbf800000, 0x3f800000, 0xff800000}};
+  for (const std::string rounding : {"rn", "rz"}) {
+    for (const std::string type : {"f16", "bf16"}) {
+      const uint64_t one = type == "f16" ? 0x3c00 : 0x3f80;
+      ExpectRows({"cvt." + rounding + ".relu." + type + ".f32 %d, %a;", "b16", {"f32"}}, singles,
+                 [&](const Row& r) { return r[0] == 0x3f800000 ? one : 0; });
+      ExpectRows({"cvt." + rounding + ".relu." + type + "x2.f32 %d, %a, %a;", "b32", {"f32"}},
+                 singles, [&](const Row& r) { return r[0] == 0x3f800000 ? one << 16 | one : 0; });
+      ExpectRows({"fma.rn.relu." + type + " %d, %a, %b, %a;", "b16", {"b16", "b16"}},
+                 {{0x8000}, {0x0000}}, [](const Row&) { return 0; });
+    }
+  }
+}
+
 TEST(Half, BfloatConversionRoundsToNearestEven) {
   ExpectRows({"cvt.rn.bf16.f32 %d, %a;", "bf16", {"f32"}}, Samples({"f32"}, 8000),
              [](const Row& r) -> uint64_t {

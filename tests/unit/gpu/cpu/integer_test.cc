@@ -443,6 +443,11 @@ TEST(Bits, MovesPackAndUnpack) {
                return (r[0] & 0xffff) << 48 | (r[0] & 0xffff0000) << 16 |
                       ((r[0] >> 16) & 0xffff0000) | r[0] >> 48;
              });
+  ExpectRows({"{ .reg .v2 .u32 v; mov.b64 v, %a; mov.b64 %d, {v.y, v.x}; mov.b64 v, %d; "
+              "mov.b64 %d, v; }",
+              "b64",
+              {"b64"}},
+             Samples({"b64"}, 100), [](const Row& r) { return r[0] << 32 | r[0] >> 32; });
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ TEST(PtxClassify, CallsOrderedWhatShowsAnOrderOrAPlace) {
                            "mapa.shared::cluster.u32 %r0, %r1, %r2;",
                            "ld.shared::cluster.u32 %r0, [%r1];",
                            "elect.sync %r0|%p0, -1;",
-                           "add.s32 %r0, %r1, %nsmid;"}) {
+                           "mov.u32 %r0, %nsmid;"}) {
     const Verdict verdict = VerdictOf(body);
     EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
     EXPECT_EQ(verdict.line, 5u) << body;

@@ -85,6 +85,26 @@ TEST(PtxParse, GivesOneNameInTwoScopesTwoRegisters) {
   EXPECT_EQ(k.Operands(k.body[3])[0].index, 0u);
 }
 
+TEST(PtxParse, RefusesANameThatIsDeclaredTwiceInOneScope) {
+  for (const char* twice : {".reg .b32 %r<20>; .reg .u32 %r3;", ".reg .b32 %r3; .reg .b32 %r<20>;",
+                            ".reg .b32 %r<20>, %r3;", ".reg .b32 %r<20>; .reg .b32 %r03;",
+                            ".reg .b32 q<5>; .local .b32 q3;", ".local .b32 q3; .reg .b32 q<5>;",
+                            ".reg .b32 q<5>; .reg .b32 q<9>;", ".reg .b32 q; q: ret;",
+                            "q: ret; .reg .b32 q;", "q: ret; .local .b32 q;", "s: ret;"}) {
+    EXPECT_NE(Refusal(Kernel(twice)).find("declared twice"), std::string::npos) << twice;
+  }
+  for (const char* once :
+       {".reg .b32 %r<20>; .reg .b32 %r20;", ".reg .b32 %r<20>; { .reg .b32 %r3; } ret;",
+        "{ .reg .b32 %r<20>; } .reg .b32 %r3;", ".reg .b32 %r3; { .reg .b32 %r<20>; } ret;",
+        ".reg .b32 %r<20>; .reg .b32 %r;", ".reg .b32 %r<20>; .reg .b32 %r1<5>;",
+        ".reg .b32 %r<20>; mov.b32 %r12, 1; .reg .b32 %r1<5>;", ".reg .b32 q; { q: ret; }",
+        "{ .reg .b32 q; } q: ret;", ".reg .b32 q<5>; mov.b32 q1, 0; q1: ret;", "k: ret;"}) {
+    EXPECT_EQ(Refusal(Kernel(once)), "accepted") << once;
+  }
+  EXPECT_EQ(Refusal(std::string(kHeader) + ".func f(.reg .b32 %r3) { .reg .b32 %r<20>; ret; }"),
+            "line 4: '%r' is declared twice");
+}
+
 TEST(PtxParse, ResolvesLabelsForwardBackwardAndByScope) {
   const Module module =
       Parsed(Kernel(".reg .pred %p<2>;\ntop: bra end;\n{ again: @%p1 bra again; bra top; }\n"
@@ -102,7 +122,7 @@ TEST(PtxParse, ResolvesLabelsForwardBackwardAndByScope) {
 
 TEST(PtxParse, RefusesLabelsThatAreUnknownTwiceDeclaredOrHidden) {
   EXPECT_EQ(Refusal(Kernel("bra nowhere; ret;")), "line 5: unknown label 'nowhere'");
-  EXPECT_EQ(Refusal(Kernel("a: ret; a: ret;")), "line 5: label 'a' is declared twice");
+  EXPECT_EQ(Refusal(Kernel("c: ret; c: ret;")), "line 5: label 'c' is declared twice");
   EXPECT_EQ(Refusal(Kernel("bra in; { in: ret; }")), "line 5: unknown label 'in'");
 }
 
@@ -165,6 +185,13 @@ TEST(PtxParse, DecodesModifiersIntoFields) {
   EXPECT_TRUE(cvt.ftz && cvt.sat);
   EXPECT_TRUE(DecodeOperation("bar.sync").aligned);
   EXPECT_FALSE(DecodeOperation("barrier.sync").aligned);
+}
+
+TEST(PtxParse, RefusesAnEmptyStatementAsPtxasDoes) {
+  EXPECT_EQ(Refusal(Kernel("bar.sync 0;\n; ret;")), "line 6: expected an instruction, found ';'");
+  EXPECT_EQ(Refusal(Kernel("{ ; }\nret;")), "line 5: expected an instruction, found ';'");
+  EXPECT_EQ(Refusal(Kernel("ret;") + "\n;"),
+            "line 7: expected a variable, function or section, found ';'");
 }
 
 TEST(PtxParse, ListsInstructionsThatItDoesNotKnowAndGoesOn) {
@@ -232,11 +259,147 @@ TEST(PtxParse, RefusesOperandsOfTheWrongKindOrSize) {
   for (const char* good :
        {"ld.global.u16 %r0, [%l0]", "st.global.u8 [%l0], %r1", "cvt.u64.u8 %l0, %r0",
         "mov.f32 %f0, %v1.y", "ld.global.v4.f32 %v0, [%l0]", "mov.b32 {%h0, _}, %r0",
-        "add.s32 %r0, %r1, %tid.x", "setp.eq.s32 %p0|%p1, %r1, %r2", "mov.b32 %r0, %f0",
+        "mov.u32 %r0, %tid.x", "setp.eq.s32 %p0|%p1, %r1, %r2", "mov.b32 %r0, %f0",
         "vadd.s32.u32.s32.sat %r0, %r1.b0, -%r2.h1", "mov.pred %p0, 1", "bar.sync 0, 32",
         "atom.global.add.u32 _, [%l0], %r0", "and.b32 %r0, %f0, 7", "abs.s32 %r0, %r1"}) {
-    EXPECT_NE(Refusal(Kernel(registers + good + "; ret;")), "") << good;
+    EXPECT_EQ(Refusal(Kernel(registers + good + "; ret;")), "accepted") << good;
   }
+}
+
+// Verdicts of ptxas 13.0, each asked alone.
+constexpr const char* kTyped =
+    ".global .b64 gv[4]; .shared .b64 sv[4]; .const .b64 cv[4];\n"
+    ".entry k(.param .u64 kp) { .local .b64 lv[4];\n"
+    ".reg .b16 %h<4>; .reg .b32 %r<4>; .reg .b64 %l<4>; .reg .f32 %f<4>; .reg .f64 %d<4>;\n"
+    ".reg .u32 %u<4>; .reg .u16 %s<4>; .reg .f16 %g<4>; .reg .f16x2 %x<4>; .reg .pred %p<4>;\n";
+
+void ExpectVerdicts(std::initializer_list<const char*> bad,
+                    std::initializer_list<const char*> good) {
+  const std::string head = std::string(".version 9.0\n.target sm_100a\n") + kTyped;
+  for (const char* line : bad) {
+    const std::string refusal = Refusal(head + line + "; ret; }");
+    EXPECT_EQ(refusal.substr(0, 8), "line 7: ") << line << ": " << refusal;
+  }
+  for (const char* line : good) EXPECT_EQ(Refusal(head + line + "; ret; }"), "accepted") << line;
+}
+
+TEST(PtxParse, TakesImmediateAddressesOfLocalMemoryOnly) {
+  ExpectVerdicts(
+      {"ld.global.u32 %r0, [16]", "st.global.u32 [16], %r0", "ld.shared.u32 %r0, [16]",
+       "ld.const.u32 %r0, [16]", "ld.param.u32 %r0, [16]", "ld.u32 %r0, [16]", "st.u32 [16+4], %r0",
+       "ldu.global.u32 %r0, [16]", "atom.global.add.u32 %r0, [16], %r1", "red.add.u32 [16], %r1",
+       "prefetch.global.L1 [16]", "cp.async.ca.shared.global [16], [%l0], 16",
+       "cp.async.ca.shared.global [sv], [16], 16", "mbarrier.init.b64 [16], 1"},
+      {"ld.local.u32 %r0, [16]", "st.local.u32 [WARP_SZ], %r0", "ld.local.v2.u32 {%r0, %r1}, [8]",
+       "prefetch.local.L2 [16]"});
+}
+
+TEST(PtxParse, TakesVariablesOfTheSpaceThatTheInstructionNames) {
+  ExpectVerdicts(
+      {"ld.shared.u32 %r0, [gv]", "ld.global.u32 %r0, [sv]", "ld.local.u32 %r0, [gv]",
+       "ld.const.u32 %r0, [gv]", "ld.param.u32 %r0, [lv]", "ld.u32 %r0, [kp]", "ld.u32 %r0, [cv]",
+       "atom.shared.add.u32 %r0, [gv], %r1", "red.global.add.u32 [sv], %r1",
+       "cp.async.ca.shared.global [gv], [gv], 16", "cp.async.ca.shared.global [sv], [sv], 16",
+       "mbarrier.init.b64 [gv], 1", "cvta.shared.u64 %l0, gv"},
+      {"ld.global.u32 %r0, [gv]", "ld.u32 %r0, [gv]", "ld.u32 %r0, [sv]", "ld.u32 %r0, [lv]",
+       "ld.param.u32 %r0, [kp]", "ld.shared::cluster.u32 %r0, [sv]", "ld.const.u32 %r0, [cv]",
+       "cp.async.ca.shared.global [sv], [gv], 16", "mbarrier.init.b64 [sv], 1",
+       "cvta.shared.u64 %l0, sv", "cvta.global.u64 %l0, gv+4"});
+}
+
+TEST(PtxParse, TakesNoFloatWhereANumberOfLanesThreadsOrBitsIsMeant) {
+  ExpectVerdicts(
+      {"bar.sync %f0",
+       "bar.sync 0, %f0",
+       "bar.sync 0f3F800000",
+       "bar.sync 16",
+       "bar.sync 0, 33",
+
+       "bar.red.popc.u32 %r0, %f0, %p0",
+       "bar.warp.sync %f0",
+       "shfl.sync.idx.b32 %r0, %r1, %r2, %r3, %f0",
+       "shfl.sync.idx.b32 %r0, %r1, 0, 31, 0f3F800000",
+       "vote.sync.ballot.b32 %r0, %p0, %f0",
+       "vote.sync.all.pred %p1, %p0, 0f3F800000",
+       "match.any.sync.b32 %r0, %r1, %f0",
+       "match.any.sync.b32 %f0, %r1, -1",
+       "redux.sync.add.u32 %r0, %r1, %f0",
+       "redux.sync.and.b32 %r0, %f0, -1",
+       "elect.sync %r0|%p0, %f0",
+       "shl.b32 %r0, %r1, %f0",
+       "shf.l.wrap.b32 %r0, %r1, %r2, %f0",
+       "bfe.u32 %r0, %r1, %f0, 4",
+       "popc.b32 %f0, %r1",
+       "dp4a.u32.u32 %r0, %f0, %r1, %r2",
+       "nanosleep.u32 %f0",
+       "isspacep.global %p0, %d0",
+       "isspacep.global %p0, 1.5"},
+      {"bar.sync %r0, %u0", "bar.sync 15, 64", "bar.sync 0, 0", "barrier.arrive 1, 64",
+       "bar.red.popc.u32 %r0, 0, 32, %p0", "bar.warp.sync -1",
+       "shfl.sync.idx.b32 %f0, %f1, %f2, %f3, %u0", "shfl.sync.idx.b32 %r0|%p0, %r1, %x0, 31, -1",
+       "vote.sync.ballot.b32 %f0, %p0, %r0", "match.any.sync.b32 %r0, %f0, -1",
+       "redux.sync.min.f32 %f0, %f1, -1", "shl.b32 %r0, %r1, %u0", "prmt.b32 %f0, %f1, %f2, %f3",
+       "lop3.b32 %f0, %f1, %f2, %f3, 1", "dp4a.u32.u32 %r0, %x0, %r1, %r2",
+       "isspacep.global %p0, %u0", "isspacep.global %p0, gv+4"});
+}
+
+TEST(PtxParse, TakesNamedValuesOnlyWhereThereIsSuchAnInstruction) {
+  ExpectVerdicts(
+      {"add.s64 %l0, %l1, gv", "add.u32 %r0, %r1, %tid.x", "setp.eq.u32 %p0, %tid.x, 0",
+       "selp.b64 %l0, gv, %l1, %p0", "st.global.u64 [%l0], gv", "cvt.u64.u64 %l0, gv",
+       "cvta.to.global.u64 %l0, gv", "cvta.global.u64 %l0, %clock64", "cvt.rn.f32.u32 %f0, %tid.x",
+       "mad.lo.s32 %r0, %r1, %ntid.x, %r2", "shfl.sync.idx.b32 %r0, %r1, %laneid, 31, -1"},
+      {"mov.u64 %l0, gv", "mov.u64 %l0, gv+4", "add.s64 %l0, %l1, gv+4", "cvta.global.u64 %l0, gv",
+       "mov.u32 %r0, %tid.x", "cvt.u64.u32 %l0, %tid.x", "cvt.u16.u32 %h0, %tid.x",
+       "add.u32 %r0, %r1, WARP_SZ"});
+}
+
+TEST(PtxParse, TakesVectorsWhoseElementsAgree) {
+  ExpectVerdicts(
+      {"ld.shared.v4.f32 {%f0, %f1, %l0, %f2}, [sv]", "st.global.v2.u32 [gv], {%r0, %l0}",
+       "ld.global.v2.u8 {%h0, %r0}, [gv]", "ld.global.v2.b32 {%f0, %u0}, [gv]",
+       "st.global.v2.b32 [gv], {%f0, 1}", "ld.global.v2.u32 {_, _}, [gv]", "mov.b64 {_, _}, %l0",
+       "mov.b64 {%r0, %r1}, {%r2, %r3}", "mov.u64 %l0, {%r0, %r1}"},
+      {"ld.global.v2.f32 {%f0, %r0}, [gv]", "ld.global.v2.f32 {%l0, %l1}, [gv]",
+       "ld.global.v4.b32 {%f0, %r0, %u0, _}, [gv]", "st.global.v2.b32 [gv], {%r0, 1}",
+       "st.global.v4.f32 [gv], {%f0, 0f00000000, 1.0, %f1}", "ld.global.v2.u8 {%u0, %r0}, [gv]",
+       "ld.global.v2.b64 {%l0, %d0}, [gv]", "mov.b64 %l0, {%f0, %r0}", "mov.b64 {%r0, _}, %d0"});
+}
+
+TEST(PtxParse, MovesAWholeVectorRegisterAsItsElements) {
+  const std::string vectors =
+      ".reg .v2 .u32 v; .reg .v4 .b16 w; .reg .v4 .f32 z; .reg .v2 .f16 y; ";
+  for (const char* move : {"mov.b64 %l0, v", "mov.b64 v, %l0", "mov.b64 %d0, w", "mov.b32 y, %r0",
+                           "mov.b128 z, q", "mov.b128 q, z"}) {
+    const std::string text = ".version 9.0\n.target sm_100a\n" + std::string(kTyped) + vectors +
+                             ".reg .b128 q; " + move + "; ret; }";
+    const Module module = Parsed(text);
+    ASSERT_EQ(module.functions.size(), 1u) << move;
+    const Function& k = module.functions[0];
+    const auto operands = k.Operands(k.body[0]);
+    const Operand& vector = operands[operands[0].kind == OperandKind::kVector ? 0 : 1];
+    ASSERT_EQ(vector.kind, OperandKind::kVector) << move;
+    EXPECT_EQ(k.Elements(vector)[1].component, Component::kY) << move;
+  }
+  const std::string head = ".version 9.0\n.target sm_100a\n" + std::string(kTyped) + vectors;
+  for (const char* bad : {"mov.b64 v, v", "mov.u64 %l0, v", "mov.b32 %r0, v", "mov.b64 %l0, z",
+                          "mov.f32 %f0, z", "add.u32 %r0, v, %r1"}) {
+    EXPECT_EQ(RefusalCode(head + bad + "; ret; }"), Code::kMalformed) << bad;
+  }
+}
+
+TEST(PtxParse, TakesHalvesAndPackedPairsInRegistersOfTheirOwnOrNoType) {
+  ExpectVerdicts(
+      {"add.f16 %s0, %h0, %h1", "neg.f16 %h0, %s0", "cvt.rn.f16.f32 %s0, %f0",
+       "cvt.f32.bf16 %f0, %s0", "cvt.f32.bf16 %f0, %r0", "add.f16x2 %u0, %r0, %r1",
+       "add.rn.bf16x2 %r0, %x0, %r1", "max.u16x2 %r0, %u0, %r1", "max.u16x2 %r0, %r1, 1",
+       "cvt.rn.f16x2.f32 %u0, %f0, %f1", "cvt.rn.satfinite.e4m3x2.f32 %r0, %f0, %f1",
+       "cvt.rna.tf32.f32 %f0, %f1", "set.eq.f16.f16 %s0, %h0, %h1",
+       "fma.rn.f32.f16 %f0, %s0, %h0, %f1"},
+      {"add.f16 %g0, %h0, %g1", "cvt.rn.f16.f32 %r0, %f0", "cvt.f32.f16 %f0, %r0",
+       "add.f16x2 %x0, %r0, %x1", "max.u16x2 %x0, %r0, %r1", "add.s32 %x0, %r0, %u0",
+       "set.eq.bf16.bf16 %s0, %h0, %h1", "add.rn.f32.bf16 %f0, %s0, %f1",
+       "cvt.rn.f16x2.f32 %l0, %f0, %f1", "cvt.rn.bf16x2.ue8m0x2 %u0, %h0", "mov.b16 %g0, %s0"});
 }
 
 TEST(PtxParse, EvaluatesConstantExpressionsAsPtxas) {
@@ -346,7 +509,7 @@ TEST(PtxParse, NormalisesCalls) {
 
 TEST(PtxParse, ReadsBranchTables) {
   const Module module = Parsed(Kernel(
-      ".reg .b32 %r<2>;\nt: .branchtargets a, b, a;\nbrx.idx.uni %r0, t;\na: ret;\nb: ret;"));
+      ".reg .b32 %r<2>;\nt: .branchtargets c, d, c;\nbrx.idx.uni %r0, t;\nc: ret;\nd: ret;"));
   const Function& k = *module.FindKernel("k");
   EXPECT_EQ(k.Operands(k.body[0])[1].kind, OperandKind::kTable);
   ASSERT_EQ(k.tables.size(), 1u);
@@ -381,7 +544,7 @@ TEST(PtxParse, StopsAtItsBounds) {
   EXPECT_EQ(RefusalCode(Kernel("ret; ret; ret;"), few), Code::kTooLarge);
   few = Limits{};
   few.names = 3;
-  EXPECT_EQ(RefusalCode(Kernel("a: b: c: d: ret;"), few), Code::kTooLarge);
+  EXPECT_EQ(RefusalCode(Kernel("c: d: e: f: ret;"), few), Code::kTooLarge);
   std::string elements = "{%r0";
   for (int i = 0; i < 300; ++i) elements += ", %r0";
   EXPECT_EQ(RefusalCode(Kernel(".reg .b32 %r<2>; mov.b32 %r0, " + elements + "};")),
