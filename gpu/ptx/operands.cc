@@ -373,9 +373,16 @@ class OperandChecker {
       return reg.vector == op_.vector && o.component == Component::kAll && !o.negated &&
              Suits(reg.type, op_.type, wider_);
     }
+    if (o.kind != OperandKind::kVector) return false;
     const std::span<const Operand> parts = f_.Elements(o);
-    return o.kind == OperandKind::kVector && parts.size() == op_.vector &&
-           std::all_of(parts.begin(), parts.end(), fits) && AgreeInType(parts);
+    const bool untyped = std::any_of(parts.begin(), parts.end(), [&](const Operand& part) {
+      return IsRegister(part, op_.type) && IsUntyped(f_.registers[part.index].type);
+    });
+    // An untyped register makes the vector untyped: then AgreeInType has said enough of the rest.
+    return parts.size() == op_.vector && AgreeInType(parts) &&
+           std::all_of(parts.begin(), parts.end(), [&](const Operand& part) {
+             return fits(part) || (untyped && IsRegister(part, Type::kNone) && !part.negated);
+           });
   }
 
   static bool AreSinks(std::span<const Operand> parts) {

@@ -428,6 +428,15 @@ TEST(Bits, MasksExtensionsAndNthSetBits) {
              });
 }
 
+TEST(Bits, VectorsOfUntypedAndFloatRegistersKeepTheirBits) {
+  ExpectRows(
+      {"{ .local .align 8 .b8 m[8]; .reg .f32 f; mov.b32 f, %a; st.local.v2.u32 [m], {f, %b}; "
+       "ld.local.v2.s32 {%a, f}, [m]; mov.b64 %d, {f, %a}; }",
+       "b64",
+       {"b32", "b32"}},
+      Samples({"b32", "b32"}, 100), [](const Row& r) { return r[0] << 32 | r[1]; });
+}
+
 TEST(Bits, MovesPackAndUnpack) {
   ExpectRows({"mov.b64 %d, {%a, %b};", "b64", {"b32", "b32"}}, Samples({"b32", "b32"}, 100),
              [](const Row& r) { return r[1] << 32 | r[0]; });

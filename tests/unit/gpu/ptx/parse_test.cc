@@ -360,7 +360,8 @@ TEST(PtxParse, TakesVectorsWhoseElementsAgree) {
        "ld.global.v2.u8 {%h0, %r0}, [gv]", "ld.global.v2.b32 {%f0, %u0}, [gv]",
        "st.global.v2.b32 [gv], {%f0, 1}", "ld.global.v2.u32 {_, _}, [gv]", "mov.b64 {_, _}, %l0",
        "mov.b64 {%r0, %r1}, {%r2, %r3}", "mov.u64 %l0, {%r0, %r1}"},
-      {"ld.global.v2.f32 {%f0, %r0}, [gv]", "ld.global.v2.f32 {%l0, %l1}, [gv]",
+      {"ld.global.v2.f32 {%f0, %r0}, [gv]", "st.shared.v4.u32 [sv], {%r0, %f0, %r1, %u0}",
+       "ld.global.v2.f32 {%u0, %r0}, [gv]", "ld.global.v2.f32 {%l0, %l1}, [gv]",
        "ld.global.v4.b32 {%f0, %r0, %u0, _}, [gv]", "st.global.v2.b32 [gv], {%r0, 1}",
        "st.global.v4.f32 [gv], {%f0, 0f00000000, 1.0, %f1}", "ld.global.v2.u8 {%u0, %r0}, [gv]",
        "ld.global.v2.b64 {%l0, %d0}, [gv]", "mov.b64 %l0, {%f0, %r0}", "mov.b64 {%r0, _}, %d0"});
