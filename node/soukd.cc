@@ -435,6 +435,8 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace souk::node
 
+// Nothing escapes but a mistake in declaring the options, which ends the program.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   souk::OpenStandardStreams();
   return souk::node::Main(argc, argv);

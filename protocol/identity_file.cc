@@ -190,7 +190,7 @@ Status CreateFile(const std::filesystem::path& path, std::string& text) {
   const Error exists(Code::kDuplicate, path.string() + " exists already; it is left as it is");
   if (std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return exists;
   const std::filesystem::path fresh = path.string() + ".new";
-  const Status written = WriteFileAtomic(fresh, AsBytes(text), 0600);
+  Status written = WriteFileAtomic(fresh, AsBytes(text), 0600);
   WipeText(text);
   if (!written) {
     std::filesystem::remove(fresh, ignored);  // there where only syncing the folder failed

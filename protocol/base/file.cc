@@ -105,7 +105,7 @@ Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsign
     return WriteAll(file.get(), bytes, path);
   }
   const std::filesystem::path beside = path.string() + ".tmp" + std::to_string(::getpid());
-  if (const Status put = Put(beside, path, bytes, static_cast<mode_t>(mode)); !put) {
+  if (Status put = Put(beside, path, bytes, static_cast<mode_t>(mode)); !put) {
     ::unlink(beside.c_str());
     return put;
   }
@@ -117,7 +117,7 @@ Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsign
   return Ok();
 }
 
-void OpenStandardStreams() {
+void OpenStandardStreams() noexcept {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
     // The lowest free number, hence fd. Inherited like the others.

@@ -17,7 +17,7 @@ Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsign
 
 // For the start of main. Opens /dev/null as whichever of standard input, output and error is
 // closed, so that no file that the program opens takes its number and receives what is printed.
-void OpenStandardStreams();
+void OpenStandardStreams() noexcept;
 
 // errno as an Error: "opening PATH: No such file or directory".
 Error ErrnoError(const std::string& doing, int error_number);

@@ -112,6 +112,8 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace souk::tools
 
+// Nothing escapes but a mistake in declaring the options, which ends the program.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   souk::OpenStandardStreams();
   return souk::tools::Main(argc, argv);
