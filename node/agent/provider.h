@@ -19,7 +19,7 @@ namespace souk::node {
 class Provider {
  public:
   // Leases come and go by the orders of others: they make this node gossip, and its log grow, no
-  // more often than this.
+  // more often than this; but that what was leased out is free again is said at once.
   static constexpr Duration kNewsEvery = Seconds(1);
   // Versions of offers on which an order is still taken: those of the last minutes at least.
   static constexpr size_t kOwnOffers = 512;
