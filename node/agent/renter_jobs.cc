@@ -205,13 +205,13 @@ void Renter::OnJobReceipt(Turn& turn, const From& from, const DocumentRef& docum
   const auto receipt = Decode<JobReceipt>(*document);
   const auto it = receipt ? jobs_.find(receipt->job) : jobs_.end();
   if (it == jobs_.end() || it->second.at != JobStep::Event::kSubmitted) return;
-  const Lease& lease = leases_.at(it->second.lease);
+  Lease& lease = leases_.at(it->second.lease);
   if (document->signer() != lease.order.provider || from.peer != lease.order.provider ||
       receipt->lease != lease.id || receipt->fence != lease.acceptance.fence ||
       receipt->workload != it->second.job.workload.digest) {
     return;
   }
-  Hear(leases_.at(lease.id), turn.now());
+  Hear(lease, turn.now());
   turn.Settle(it->first);
   job_asks_.erase(it->first);
   turn.Append(JobStep{.job = it->first,
