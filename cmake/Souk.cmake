@@ -7,22 +7,22 @@ if(SOUK_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${SOUK_CCACHE})
 endif()
 
-# Half of a build's time goes into reading the same headers: with this a build from nothing reads them
-# once for each library. ccache cannot keep what was compiled so; where it is installed it saves more,
-# and headers are not precompiled. Sources include all that they use nevertheless: tools/check lints
-# them without.
+# Half of a build's time goes into reading the same headers. Where nothing was built before, a library
+# is compiled as few large units of its sources, and the tests' headers are precompiled. ccache saves
+# more, but keeps small units only; where it is installed each source is a unit of its own. Sources
+# include all that they use nevertheless, and names are unique within a library: tools/check lints
+# source by source.
 if(SOUK_CCACHE)
-  set(SOUK_PRECOMPILE_DEFAULT OFF)
+  set(SOUK_UNITY_DEFAULT OFF)
 else()
-  set(SOUK_PRECOMPILE_DEFAULT ON)
+  set(SOUK_UNITY_DEFAULT ON)
 endif()
-option(SOUK_PRECOMPILE "Precompile headers" ${SOUK_PRECOMPILE_DEFAULT})
+option(SOUK_UNITY "Compile libraries as few large units, and precompile the tests' headers"
+  ${SOUK_UNITY_DEFAULT})
 
-# souk_precompile(TARGET HEADER...)
-function(souk_precompile name)
-  if(SOUK_PRECOMPILE)
-    target_precompile_headers(${name} PRIVATE ${ARGN})
-  endif()
+# souk_unite(TARGET)
+function(souk_unite name)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${SOUK_UNITY} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
 
 # souk_unhurried(SOURCE...): command lines, read once by a program and by the compiler for half a minute
@@ -66,17 +66,16 @@ function(souk_include_root layer out)
 endfunction()
 
 # souk_library(NAME LAYER layer SOURCES ... [PUBLIC targets...] [PRIVATE targets...]
-#              [PRECOMPILE headers... | PRECOMPILE_AS target])
+#              [APART sources of a unit of their own...])
 function(souk_library name)
-  cmake_parse_arguments(A "" "LAYER;PRECOMPILE_AS" "SOURCES;PUBLIC;PRIVATE;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(A "" "LAYER" "SOURCES;PUBLIC;PRIVATE;APART" ${ARGN})
   add_library(${name} STATIC ${A_SOURCES})
   souk_include_root(${A_LAYER} root)
   target_include_directories(${name} PUBLIC ${root})
   target_link_libraries(${name} PUBLIC ${A_PUBLIC} PRIVATE souk_options ${A_PRIVATE})
-  if(A_PRECOMPILE)
-    souk_precompile(${name} ${A_PRECOMPILE})
-  elseif(A_PRECOMPILE_AS AND SOUK_PRECOMPILE)
-    target_precompile_headers(${name} REUSE_FROM ${A_PRECOMPILE_AS})
+  souk_unite(${name})
+  if(A_APART)
+    set_source_files_properties(${A_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
   souk_record(${name})
 endfunction()
@@ -91,21 +90,20 @@ function(souk_program name)
 endfunction()
 
 # souk_test(NAME SOURCES ... LINK targets... [LABELS labels...] [TIMEOUT seconds]
-#           [LONG NAME=VALUE...] [PRECOMPILE headers...])
+#           [LONG NAME=VALUE...])
 # One GoogleTest program, registered with CTest as one unit. The target tests-LABEL builds all tests
 # of a label. The labels: unit (the default), integration, sim, bench; threads marks those that the
 # thread sanitizer can judge. LONG runs the program a second time as NAME_long, label long, with
 # these in its environment: what tools/check --long adds.
 function(souk_test name)
-  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LINK;LABELS;LONG;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LINK;LABELS;LONG" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE souk_options ${A_LINK} GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE
     SOUK_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SOUK_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  if(A_PRECOMPILE)
-    souk_precompile(${name} ${A_PRECOMPILE})
-  elseif(SOUK_PRECOMPILE)
+  souk_unite(${name})
+  if(SOUK_UNITY)
     target_precompile_headers(${name} REUSE_FROM souk_test_headers)
   endif()
   add_test(NAME ${name} COMMAND ${name})

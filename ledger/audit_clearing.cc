@@ -10,11 +10,7 @@
 namespace souk::ledger {
 namespace {
 
-using Kind = souk::TransferRecord::Kind;
-
-std::string Short(const Digest& id) {
-  return id.Hex().substr(0, 8);
-}
+using RecordKind = souk::TransferRecord::Kind;
 
 bool IsZeroOr(const Digest& stated, const Digest& expected) {
   return stated.IsZero() || stated == expected;
@@ -25,25 +21,25 @@ bool IsZeroOr(const Digest& stated, const Digest& expected) {
 void ClearingAudit::OnBooked(EntryCheck& check, const Booked& booked) {
   check.That(!booked.transfers.empty(), rules::kTransfers, "the entry books nothing");
   last_entry_ = check.index();
-  const bool expires = !booked.transfers.empty() && booked.transfers[0].kind == Kind::kExpire;
+  const bool expires = !booked.transfers.empty() && booked.transfers[0].kind == RecordKind::kExpire;
   if (!expires) CheckNothingOverdue(check);
   size_t place = 0;  // of the document that the next transfer rests on
   for (const souk::TransferRecord& record : booked.transfers) {
     ++transfers_;
     switch (record.kind) {
-      case Kind::kSingle:
+      case RecordKind::kSingle:
         OnIssue(check, record, place++);
         break;
-      case Kind::kPending:
+      case RecordKind::kPending:
         OnEscrow(check, record, place++);
         break;
-      case Kind::kPost:
+      case RecordKind::kPost:
         OnPost(check, record, place++);
         break;
-      case Kind::kVoid:
+      case RecordKind::kVoid:
         OnVoid(check, record, place++);
         break;
-      case Kind::kExpire:
+      case RecordKind::kExpire:
         OnExpiry(check, record);
         break;
     }
@@ -90,7 +86,7 @@ void ClearingAudit::OnEscrow(EntryCheck& check, const souk::TransferRecord& reco
   const auto open = open_.find(record.id);
   if (resolved != resolved_.end() || open != open_.end()) {
     const uint64_t before = open != open_.end() ? open->second.entry : resolved->second;
-    check.Fail(rules::kTransfers, fmt::format("escrow {} was held before", Short(record.id)),
+    check.Fail(rules::kTransfers, fmt::format("escrow {} was held before", record.id.Short()),
                {before});
     return;
   }
@@ -116,7 +112,7 @@ void ClearingAudit::CheckNothingOverdue(EntryCheck& check) {
   if (due_.empty() || due_.begin()->first > check.time()) return;
   const auto& [due, escrow] = *due_.begin();
   check.Fail(rules::kOverdue,
-             fmt::format("escrow {} was to return {} before", Short(escrow),
+             fmt::format("escrow {} was to return {} before", escrow.Short(),
                          FormatDuration(check.time() - due)),
              {open_.at(escrow).entry});
 }
@@ -128,10 +124,10 @@ ClearingAudit::Open* ClearingAudit::FindOpen(EntryCheck& check, const Digest& es
   const auto resolved = resolved_.find(escrow);
   if (resolved == resolved_.end()) {
     check.Fail(rules::kTransfers,
-               fmt::format("{} of escrow {}, which this book never held", step, Short(escrow)));
+               fmt::format("{} of escrow {}, which this book never held", step, escrow.Short()));
   } else {
     check.Fail(rules::kResolution,
-               fmt::format("{} of escrow {}, which was resolved in {}", step, Short(escrow),
+               fmt::format("{} of escrow {}, which was resolved in {}", step, escrow.Short(),
                            resolved->second),
                {resolved->second});
   }
@@ -191,7 +187,7 @@ void ClearingAudit::OnExpiry(EntryCheck& check, const souk::TransferRecord& reco
   const Time due =
       open->shown ? Time{held->timeout} : std::min(open->accept_by, Time{held->timeout});
   check.That(check.time() >= due, rules::kEarly, {open->entry},
-             "escrow {} expired {} before its {}", Short(record.pending),
+             "escrow {} expired {} before its {}", record.pending.Short(),
              FormatDuration(due - check.time()), open->shown ? "timeout" : "accept_by");
 }
 
@@ -209,7 +205,7 @@ bool ClearingAudit::Decide(EntryCheck& check, const souk::TransferRecord& record
              result == TransferResult::kPendingTransferAlreadyVoided) {
     rule = &rules::kResolution;
   }
-  check.Fail(*rule, fmt::format("transfer {} of {} cr: decided anew, {}", Short(record.id),
+  check.Fail(*rule, fmt::format("transfer {} of {} cr: decided anew, {}", record.id.Short(),
                                 FormatCredits(Credits{record.amount}), ResultName(result)));
   return false;
 }
@@ -217,7 +213,8 @@ bool ClearingAudit::Decide(EntryCheck& check, const souk::TransferRecord& record
 void ClearingAudit::Fold(EntryCheck& check, const souk::TransferRecord& record) {
   const Status folded = book_.Fold(record, check.time());
   if (!folded) check.Fail(rules::kConserved, folded.error().message);
-  if (record.kind != Kind::kSingle && record.kind != Kind::kPending) Resolve(check, record.pending);
+  if (record.kind != RecordKind::kSingle && record.kind != RecordKind::kPending)
+    Resolve(check, record.pending);
 }
 
 void ClearingAudit::Resolve(const EntryCheck& check, const Digest& escrow) {

@@ -6,16 +6,6 @@
 #include "ledger/audit_provider.h"
 
 namespace souk::ledger {
-namespace {
-
-using TransferKindOf = souk::TransferRecord::Kind;
-
-std::string Short(const Digest& id) {
-  return id.Hex().substr(0, 8);
-}
-
-}  // namespace
-
 // ---- Offers and devices ----------------------------------------------------------------------
 
 void ProviderAudit::OnPublished(EntryCheck& check, const Published& published) {
@@ -30,7 +20,7 @@ void ProviderAudit::OnPublished(EntryCheck& check, const Published& published) {
     }
   }
   for (const souk::TransferRecord& record : published.transfers) {
-    if (record.kind == TransferKindOf::kSingle) {
+    if (record.kind == souk::TransferRecord::Kind::kSingle) {
       OnFunding(check, record);
     } else {
       OnFreed(check, record);
@@ -75,13 +65,13 @@ void ProviderAudit::OnFunding(EntryCheck& check, const souk::TransferRecord& rec
 
 void ProviderAudit::OnFreed(EntryCheck& check, const souk::TransferRecord& record) {
   const auto it = leases_.find(record.pending);
-  if (record.kind != TransferKindOf::kVoid || it == leases_.end()) {
+  if (record.kind != souk::TransferRecord::Kind::kVoid || it == leases_.end()) {
     check.Fail(rules::kSlices, "slices come back only by the void of a lease's reservation");
   } else {
     Lease& lease = it->second;
     check.That(lease.state == LeaseState::kClosing || lease.state == LeaseState::kClosed,
                rules::kSlices, {lease.last_entry},
-               "the slices of lease {} came back while it is {}", Short(it->first),
+               "the slices of lease {} came back while it is {}", it->first.Short(),
                LeaseStateName(lease.state));
     lease.reserved = false;
   }
@@ -90,7 +80,7 @@ void ProviderAudit::OnFreed(EntryCheck& check, const souk::TransferRecord& recor
 
 void ProviderAudit::Decide(EntryCheck& check, const souk::TransferRecord& record) {
   ++transfers_;
-  if (record.kind == TransferKindOf::kExpire) {
+  if (record.kind == souk::TransferRecord::Kind::kExpire) {
     check.Fail(rules::kSlices, "a reservation does not expire");
     return;
   }
@@ -102,7 +92,7 @@ void ProviderAudit::Decide(EntryCheck& check, const souk::TransferRecord& record
                            uuid != devices_.end() ? uuid->second : "a device never declared"));
   } else if (result != TransferResult::kOk) {
     check.Fail(rules::kSlices,
-               fmt::format("transfer {}: decided anew, {}", Short(record.id), ResultName(result)));
+               fmt::format("transfer {}: decided anew, {}", record.id.Short(), ResultName(result)));
   }
   if (const Status folded = book_.Fold(record, check.time()); !folded) {
     check.Fail(rules::kConserved, folded.error().message);

@@ -11,10 +11,6 @@
 namespace souk::ledger {
 namespace {
 
-std::string Short(const Digest& id) {
-  return id.Hex().substr(0, 8);
-}
-
 bool IsOver(LeaseState state) {
   return state == LeaseState::kClosing || state == LeaseState::kClosed;
 }
@@ -32,7 +28,7 @@ ProviderAudit::ProviderAudit(const PeerId& self, bool details, Findings& finding
 ProviderAudit::Lease* ProviderAudit::Find(EntryCheck& check, const Digest& id) {
   const auto it = leases_.find(id);
   if (it != leases_.end()) return &it->second;
-  check.Fail(rules::kTable, fmt::format("lease {} was never accepted", Short(id)));
+  check.Fail(rules::kTable, fmt::format("lease {} was never accepted", id.Short()));
   return nullptr;
 }
 
@@ -71,7 +67,7 @@ void ProviderAudit::OnAccepted(EntryCheck& check, const LeaseStep& step) {
   const DocumentRef& order_document = check.DocumentAt(0);
   const DocumentRef& own = check.DocumentAt(1);
   if (const auto known = leases_.find(step.lease); known != leases_.end()) {
-    check.Fail(rules::kTable, fmt::format("lease {} was accepted before", Short(step.lease)),
+    check.Fail(rules::kTable, fmt::format("lease {} was accepted before", step.lease.Short()),
                {known->second.first_entry});
     return;
   }
@@ -141,7 +137,7 @@ void ProviderAudit::CheckEscrow(EntryCheck& check, const LeaseStep& step, const 
   const Order& order = lease.order;
   const auto used = backed_.find(order.escrow);
   if (used != backed_.end()) {
-    check.Fail(rules::kEscrow, fmt::format("escrow {} backs another lease", Short(order.escrow)),
+    check.Fail(rules::kEscrow, fmt::format("escrow {} backs another lease", order.escrow.Short()),
                {used->second});
   }
   const auto seen = seen_.find(step.lease);
@@ -186,11 +182,11 @@ void ProviderAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
   if (lease == nullptr) return;
   const auto next = NextLeaseState(lease->state, step.event);
   if (!next) {
-    check.Fail(rules::kTable, fmt::format("lease {}: {}", Short(step.lease), next.error().message),
+    check.Fail(rules::kTable, fmt::format("lease {}: {}", step.lease.Short(), next.error().message),
                {lease->last_entry});
   } else if (*next != step.to) {
     check.Fail(rules::kTable,
-               fmt::format("lease {}: \"{}\" leads from {} to {}, not to {}", Short(step.lease),
+               fmt::format("lease {}: \"{}\" leads from {} to {}, not to {}", step.lease.Short(),
                            LeaseEventName(step.event), LeaseStateName(lease->state),
                            LeaseStateName(*next), LeaseStateName(step.to)),
                {lease->last_entry});
@@ -407,7 +403,7 @@ void ProviderAudit::CheckNothingOverdue(EntryCheck& check) {
   const auto& [due, id] = *due_.begin();
   const Lease& lease = leases_.at(id);
   check.Fail(rules::kOverdue,
-             fmt::format("lease {} was {} for {} too long", Short(id), LeaseStateName(lease.state),
+             fmt::format("lease {} was {} for {} too long", id.Short(), LeaseStateName(lease.state),
                          FormatDuration(check.time() - due)),
              {lease.last_entry});
 }

@@ -8,18 +8,10 @@
 #include "protocol/text.h"
 
 namespace souk::ledger {
-namespace {
-
-std::string Short(const Digest& id) {
-  return id.Hex().substr(0, 8);
-}
-
-}  // namespace
-
 RenterAudit::Lease* RenterAudit::Find(EntryCheck& check, const Digest& id) {
   const auto it = leases_.find(id);
   if (it != leases_.end()) return &it->second;
-  check.Fail(rules::kTable, fmt::format("lease {} was never ordered", Short(id)));
+  check.Fail(rules::kTable, fmt::format("lease {} was never ordered", id.Short()));
   return nullptr;
 }
 
@@ -85,10 +77,10 @@ void RenterAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
     if (!next || *next != step.to) {
       check.Fail(
           rules::kTable,
-          next ? fmt::format("lease {}: \"{}\" leads from {} to {}, not to {}", Short(step.lease),
+          next ? fmt::format("lease {}: \"{}\" leads from {} to {}, not to {}", step.lease.Short(),
                              LeaseEventName(step.event), LeaseStateName(lease->state),
                              LeaseStateName(*next), LeaseStateName(step.to))
-               : fmt::format("lease {}: {}", Short(step.lease), next.error().message),
+               : fmt::format("lease {}: {}", step.lease.Short(), next.error().message),
           {lease->last_entry});
     }
     if (step.event == LeaseEvent::kAccepted) OnAccepted(check, *lease, step);

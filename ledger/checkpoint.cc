@@ -8,7 +8,7 @@ Error BadCheckpoint(const char* why) {
 }
 
 // Cuts the first line off, without its newline; the caller has seen that there is one.
-std::string_view TakeLine(std::string_view& text) {
+std::string_view TakeWholeLine(std::string_view& text) {
   const size_t end = text.find('\n');
   const std::string_view line = text.substr(0, end);
   text.remove_prefix(end + 1);
@@ -39,20 +39,20 @@ Result<Checkpoint> ParseCheckpoint(std::string_view text) {
   if (text.size() > kMaxNoteBytes) return Error(Code::kTooLarge, "checkpoint: too long");
   if (text.empty() || text.back() != '\n') return BadCheckpoint("does not end in a newline");
   Checkpoint out;
-  out.origin = TakeLine(text);
+  out.origin = TakeWholeLine(text);
   if (out.origin.empty()) return BadCheckpoint("no origin in the first line");
   if (text.empty()) return BadCheckpoint("no tree size in the second line");
-  const auto size = ParseTreeSize(TakeLine(text));
+  const auto size = ParseTreeSize(TakeWholeLine(text));
   if (!size) return size.error().Within("checkpoint: tree size");
   out.size = *size;
   if (text.empty()) return BadCheckpoint("no root hash in the third line");
-  const auto raw = FromBase64(TakeLine(text));
+  const auto raw = FromBase64(TakeWholeLine(text));
   if (!raw) return raw.error().Within("checkpoint: root hash");
   const auto root = Digest::FromBytes(*raw);
   if (!root) return BadCheckpoint("the root hash has not 32 bytes");
   out.root = *root;
   while (!text.empty()) {
-    const std::string_view line = TakeLine(text);
+    const std::string_view line = TakeWholeLine(text);
     if (line.empty()) return BadCheckpoint("an extension line is empty");
     out.extensions.emplace_back(line);
   }

@@ -70,13 +70,6 @@ Result<uint64_t> HashRest(int fd, Sha256Hasher& hasher) {
   }
 }
 
-Status MakeFolder(const std::filesystem::path& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return ErrnoError("making " + path.string(), errno);
-  }
-  return Ok();
-}
-
 }  // namespace
 
 FileBlobStore::FileBlobStore(std::filesystem::path dir, const ledger::Log& log)
@@ -88,9 +81,9 @@ FileBlobStore::~FileBlobStore() {
 
 Result<std::unique_ptr<FileBlobStore>> FileBlobStore::Open(const std::filesystem::path& dir,
                                                            const ledger::Log& log) {
-  RETURN_IF_ERROR(MakeFolder(dir / kBlobs));
-  RETURN_IF_ERROR(MakeFolder(dir / kBlobs / kWhole));
-  RETURN_IF_ERROR(MakeFolder(dir / kBlobs / kPartial));
+  RETURN_IF_ERROR(MakePrivateFolder(dir / kBlobs));
+  RETURN_IF_ERROR(MakePrivateFolder(dir / kBlobs / kWhole));
+  RETURN_IF_ERROR(MakePrivateFolder(dir / kBlobs / kPartial));
   auto store = std::unique_ptr<FileBlobStore>(new FileBlobStore(dir, log));
   store->SweepPartials();
   return store;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,27 +41,16 @@ Time WallNow() {
   return Time{int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000};
 }
 
-Status MakeFolder(const std::filesystem::path& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return ErrnoError("making " + path.string(), errno);
-  }
-  return Ok();
-}
-
 // An empty folder of this name. No worker of an older one may be alive.
 Status FreshFolder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::remove_all(path, error);
   if (error) return Error(Code::kIo, "clearing " + path.string() + ": " + error.message());
-  return MakeFolder(path);
+  return MakePrivateFolder(path);
 }
 
 uint64_t KeepMs(Time until) {
   return static_cast<uint64_t>(std::max<int64_t>(0, (until - WallNow()).ms)) + kKeepMarginMs;
-}
-
-std::string Hex8(const Digest& id) {
-  return id.Hex().substr(0, 8);
 }
 
 static_assert(gpu::kMaxOutputs == limits::kOutputsPerJob);
@@ -150,7 +138,7 @@ JailedWorkshop::~JailedWorkshop() {
 }
 
 Result<std::unique_ptr<JailedWorkshop>> JailedWorkshop::Open(const WorkshopOptions& options) {
-  RETURN_IF_ERROR(MakeFolder(options.dir / kJobs));
+  RETURN_IF_ERROR(MakePrivateFolder(options.dir / kJobs));
   auto jail = gpu::DetectJail(options.program);
   if (!jail) return jail.error().Within("starting " + options.program.string());
   auto shop = std::unique_ptr<JailedWorkshop>(new JailedWorkshop(options, std::move(*jail)));
@@ -445,7 +433,7 @@ Status JailedWorkshop::Hand(Bench& bench, const StartJob& job) {
   (void)gpu::KillStray(run.folder);
   RETURN_IF_ERROR(FreshFolder(run.folder));
   RETURN_IF_ERROR(WriteFileAtomic(run.folder / kLeaseFile, AsBytes(job.lease.Hex()), 0600));
-  Note(job.job, "started on lease " + Hex8(job.lease) + ", fence " + std::to_string(job.fence));
+  Note(job.job, "started on lease " + job.lease.Short() + ", fence " + std::to_string(job.fence));
   const Status ran = bench.spare->Run(run);
   bench.running = Work{job, std::move(bench.spare), false};
   // Its exit is still to come; then it is tried with the next one.

@@ -1,11 +1,10 @@
 #include "protocol/identity.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 
 #include "protocol/base/check.h"
 #include "protocol/bech32m.h"
+#include "protocol/sodium.h"
 
 namespace souk {
 namespace {
@@ -17,12 +16,6 @@ static_assert(crypto_sign_SEEDBYTES == 32 && crypto_sign_PUBLICKEYBYTES == 32);
 static_assert(crypto_sign_SECRETKEYBYTES == 64 && crypto_sign_BYTES == 64);
 static_assert(crypto_kdf_KEYBYTES == 32 && crypto_kdf_CONTEXTBYTES == 8);
 static_assert(crypto_scalarmult_BYTES == 32);
-
-// Before any use of libsodium: it picks its implementations and opens its source of chance.
-void EnsureSodium() {
-  static const bool ready = sodium_init() >= 0;
-  CHECK(ready);
-}
 
 void Wipe(Seed& seed) {
   sodium_memzero(seed.data(), seed.size());

@@ -9,7 +9,6 @@
 // crypto_pwhash and crypto_secretbox have it),
 //   salt, operations, memory, nonce, sealed
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -21,6 +20,7 @@
 #include "protocol/base/check.h"
 #include "protocol/base/file.h"
 #include "protocol/identity.h"
+#include "protocol/sodium.h"
 
 namespace souk {
 namespace {
@@ -39,11 +39,6 @@ using Seed = std::array<uint8_t, 32>;
 using Fields = std::map<std::string, std::string, std::less<>>;
 
 static_assert(crypto_secretbox_KEYBYTES == 32);
-
-void EnsureSodium() {
-  static const bool ready = sodium_init() >= 0;
-  CHECK(ready);
-}
 
 // Wipes what held a secret when the scope is left by any way.
 class Wiper {

@@ -24,12 +24,6 @@ namespace {
   X(clReleaseKernel) X(clReleaseProgram) X(clReleaseCommandQueue) X(clReleaseContext)
 // clang-format on
 
-struct Functions {
-#define X(name) decltype(&::name) name = nullptr;
-  SOUK_CL_FUNCTIONS(X)
-#undef X
-};
-
 Error Failed(const std::string& what, cl_int code) {
   return Error(Code::kUnavailable, "OpenCL: " + what + " failed with " + std::to_string(code));
 }
@@ -37,6 +31,12 @@ Error Failed(const std::string& what, cl_int code) {
 }  // namespace
 
 struct OpenClDevice::State {
+  struct Functions {
+#define X(name) decltype(&::name) name = nullptr;
+    SOUK_CL_FUNCTIONS(X)
+#undef X
+  };
+
   Functions cl = {};
   void* library = nullptr;
   std::string name = {};
@@ -132,7 +132,7 @@ Status OpenClDevice::Read(int buffer, std::span<uint8_t> to) {
 Result<double> OpenClDevice::Run(const std::string& kernel, const std::vector<Argument>& arguments,
                                  const std::vector<size_t>& global,
                                  const std::vector<size_t>& local) {
-  Functions& cl = state_->cl;
+  State::Functions& cl = state_->cl;
   cl_int code = 0;
   cl_kernel k = cl.clCreateKernel(state_->program, kernel.c_str(), &code);
   if (code != CL_SUCCESS) return Failed("clCreateKernel " + kernel, code);
@@ -161,6 +161,12 @@ Result<double> OpenClDevice::Run(const std::string& kernel, const std::vector<Ar
 #else
 
 struct OpenClDevice::State {
+  struct Functions {
+#define X(name) decltype(&::name) name = nullptr;
+    SOUK_CL_FUNCTIONS(X)
+#undef X
+  };
+
   std::string name = {};
 };
 Result<std::unique_ptr<OpenClDevice>> OpenClDevice::Open(const std::string&) {

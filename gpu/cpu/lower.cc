@@ -8,7 +8,6 @@ namespace {
 
 using ptx::Operand;
 using ptx::OperandKind;
-using ptx::Special;
 using ptx::Type;
 
 // Lane bytes of a register of the type; 0 where the device has no such registers.
@@ -30,7 +29,8 @@ uint32_t RegisterBytes(Type type) {
 
 }  // namespace
 
-const char* WhyUnsupportedSpecial(Special special) {
+const char* WhyUnsupportedSpecial(ptx::Special special) {
+  using ptx::Special;
   switch (special) {
     case Special::kClock:
     case Special::kClockHi:
@@ -152,10 +152,10 @@ Result<uint32_t> Lowering::Register(const Operand& operand) {
 }
 
 Result<uint32_t> Lowering::SpecialRegister(const Operand& operand, Type type) {
-  const auto special = static_cast<Special>(operand.index);
+  const auto special = static_cast<ptx::Special>(operand.index);
   if (const char* why = WhyUnsupportedSpecial(special)) return Refuse(why);
   if (operand.component != ptx::Component::kAll) return Refuse("whole vector registers");
-  if (special == Special::kIsExplicitCluster) return Constant(1, 0);
+  if (special == ptx::Special::kIsExplicitCluster) return Constant(1, 0);
   const uint32_t bytes = RegisterBytes(type);
   const auto key = std::make_pair(operand.index, uint64_t{4});
   uint32_t reg = 0;
@@ -540,7 +540,7 @@ Status Lowering::LayOutShared(const ptx::Function& kernel) {
       }
       const auto key = std::make_pair(of_module ? ptx::kNoIndex : number, operand.index);
       if (shared_.count(key) != 0) continue;
-      const uint64_t address = (ir_.shared_bytes + align - 1) / align * align;
+      const uint64_t address = ptx::AlignUp(ir_.shared_bytes, align);
       if (variable.size > kMostSharedBytes || address + variable.size > kMostSharedBytes) {
         return Error(Code::kTooLarge, "kernel " + kernel.name + ": shared memory over 227 KiB");
       }
@@ -548,8 +548,7 @@ Status Lowering::LayOutShared(const ptx::Function& kernel) {
       ir_.shared_bytes = address + variable.size;
     }
   }
-  ir_.dynamic_shared_offset =
-      (ir_.shared_bytes + dynamic_align - 1) / dynamic_align * dynamic_align;
+  ir_.dynamic_shared_offset = ptx::AlignUp(ir_.shared_bytes, dynamic_align);
   return Ok();
 }
 

@@ -315,10 +315,6 @@ class Classifier {
   std::vector<uint32_t> uses_;
 };
 
-uint64_t AlignUp(uint64_t value, uint64_t align) {
-  return (value + align - 1) / align * align;
-}
-
 std::string TypeText(const Variable& v) {
   std::string text = v.vector > 1 ? fmt::format("v{}.", v.vector) : "";
   text += TypeName(v.type);

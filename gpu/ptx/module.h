@@ -17,6 +17,11 @@ namespace souk::ptx {
 
 inline constexpr uint32_t kNoIndex = UINT32_MAX;  // "no index"
 
+// `align` is not 0; the sum must fit.
+inline uint64_t AlignUp(uint64_t value, uint64_t align) {
+  return (value + align - 1) / align * align;
+}
+
 // clang-format off
 #define SOUK_PTX_SPECIALS(X) \
   X(kTidX, "%tid.x") X(kTidY, "%tid.y") X(kTidZ, "%tid.z") X(kTidW, "%tid.w") \

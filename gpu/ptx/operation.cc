@@ -29,10 +29,10 @@ constexpr const char* kOpcodes[] = {"?",
 };
 
 template <typename E>
-using Names = std::initializer_list<std::pair<std::string_view, E>>;
+using Spellings = std::initializer_list<std::pair<std::string_view, E>>;
 
 template <typename E>
-bool Take(E& field, Names<E> names, std::string_view modifier) {
+bool Take(E& field, Spellings<E> names, std::string_view modifier) {
   for (const auto& [name, value] : names) {
     if (name != modifier) continue;
     field = value;

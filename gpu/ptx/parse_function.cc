@@ -8,10 +8,6 @@
 namespace souk::ptx {
 namespace {
 
-uint64_t AlignUp(uint64_t value, uint64_t align) {
-  return (value + align - 1) / align * align;
-}
-
 bool SameShape(const Function& a, const Function& b) {
   if (a.is_entry != b.is_entry || a.params.size() != b.params.size() ||
       a.returns.size() != b.returns.size() || a.param_bytes != b.param_bytes) {

@@ -10,11 +10,6 @@
 namespace souk::gpu {
 namespace {
 
-bool HasOperand(ExprOp op) {
-  return op == ExprOp::kInt || op == ExprOp::kFloat || op == ExprOp::kVariable ||
-         op == ExprOp::kPick;
-}
-
 // How many numbers an op takes from the stack; it leaves one. -1: no such op.
 int Takes(const ExprStep& step) {
   switch (step.op) {
@@ -129,6 +124,11 @@ Result<Number> Pick(const Number* values, size_t count) {
 }
 
 }  // namespace
+
+bool HasOperand(ExprOp op) {
+  return op == ExprOp::kInt || op == ExprOp::kFloat || op == ExprOp::kVariable ||
+         op == ExprOp::kPick;
+}
 
 Expression Expression::Integer(int64_t value) {
   return {.steps = {{ExprOp::kInt, static_cast<uint64_t>(value)}}};

@@ -31,6 +31,9 @@ enum class ExprOp : uint8_t {
   kPick,  // operand: how many values stand above the index on the stack
 };
 
+// Whether a step with it carries an operand.
+bool HasOperand(ExprOp op);
+
 struct ExprStep {
   ExprOp op = ExprOp::kInt;
   uint64_t operand = 0;  // 0 where the op has none

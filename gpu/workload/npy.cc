@@ -8,7 +8,7 @@
 namespace souk::gpu {
 namespace {
 
-constexpr std::string_view kMagic("\x93NUMPY", 6);
+constexpr std::string_view kNpyMagic("\x93NUMPY", 6);
 
 struct Descr {
   const char* text;
@@ -148,7 +148,7 @@ struct HeaderSpan {
 };
 
 Result<HeaderSpan> FindHeader(ByteView file) {
-  if (file.size() < 10 || AsText(file.first(kMagic.size())) != kMagic) {
+  if (file.size() < 10 || AsText(file.first(kNpyMagic.size())) != kNpyMagic) {
     return Malformed("it does not begin as one");
   }
   const uint8_t major = file[6];
@@ -223,7 +223,7 @@ Bytes NpyHeaderFor(DType dtype, const std::vector<uint64_t>& shape) {
   const size_t unpadded = 10 + text.size() + 1;
   text.append(64 - unpadded % 64, ' ');  // a full 64 where it fits already: so does NumPy
   text += '\n';
-  Bytes out = ToBytes(AsBytes(kMagic));
+  Bytes out = ToBytes(AsBytes(kNpyMagic));
   out.push_back(1);
   out.push_back(0);
   PutLe(out, static_cast<uint16_t>(text.size()));

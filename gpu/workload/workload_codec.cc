@@ -3,12 +3,7 @@
 namespace souk::gpu {
 namespace {
 
-constexpr std::string_view kMagic = "soukwkl1";
-
-bool HasOperand(ExprOp op) {
-  return op == ExprOp::kInt || op == ExprOp::kFloat || op == ExprOp::kVariable ||
-         op == ExprOp::kPick;
-}
+constexpr std::string_view kWorkloadMagic = "soukwkl1";
 
 // ---- encoding: the workload has been checked, so every length fits its field ----
 
@@ -322,7 +317,7 @@ Workload GetWorkload(Reader& in) {
 
 Result<Bytes> EncodeWorkload(const Workload& workload) {
   RETURN_IF_ERROR(CheckWorkload(workload));
-  Bytes out = ToBytes(AsBytes(kMagic));
+  Bytes out = ToBytes(AsBytes(kWorkloadMagic));
   PutText8(out, workload.name);
   PutCount(out, workload.modules.size());
   for (const BlobRef& blob : workload.modules) PutBlob(out, blob);
@@ -351,10 +346,11 @@ Result<Workload> DecodeWorkload(ByteView bytes) {
     return Error(Code::kTooLarge, "a workload's description exceeds " +
                                       std::to_string(kMaxWorkloadBytes) + " bytes");
   }
-  if (bytes.size() < kMagic.size() || AsText(bytes.first(kMagic.size())) != kMagic) {
+  if (bytes.size() < kWorkloadMagic.size() ||
+      AsText(bytes.first(kWorkloadMagic.size())) != kWorkloadMagic) {
     return Error(Code::kMalformed, "these bytes are no workload description");
   }
-  Reader in(bytes.subspan(kMagic.size()));
+  Reader in(bytes.subspan(kWorkloadMagic.size()));
   Workload workload = GetWorkload(in);
   if (!in.ok()) {
     return Error(Code::kMalformed,

@@ -49,24 +49,6 @@ SharedBytes Text(std::string_view text) {
   return std::make_shared<const Bytes>(ToBytes(AsBytes(text)));
 }
 
-struct Peer {
-  ConnectionId id = 0;
-  CurveKey curve = {};
-  TokenBucket frames = {};
-  TokenBucket bytes = {};
-  Duration rate_refused = Duration{INT64_MIN / 2};
-  // Set once it is known to be dead; lost when its last words have been read.
-  std::optional<Duration> dying = {};
-  // Incoming.
-  Bytes routing = {};
-  int fd = -1;
-  // Outgoing.
-  zmq::Socket monitor = {};  // outlives the dealer
-  zmq::Socket dealer = {};
-  int dealer_fd = -1, monitor_fd = -1;
-  bool established = false;
-};
-
 }  // namespace
 
 class Transport::Impl {
@@ -86,6 +68,24 @@ class Transport::Impl {
   int fd() const { return epoll_; }
 
  private:
+  struct Peer {
+    ConnectionId id = 0;
+    CurveKey curve = {};
+    TokenBucket frames = {};
+    TokenBucket bytes = {};
+    Duration rate_refused = Duration{INT64_MIN / 2};
+    // Set once it is known to be dead; lost when its last words have been read.
+    std::optional<Duration> dying = {};
+    // Incoming.
+    Bytes routing = {};
+    int fd = -1;
+    // Outgoing.
+    zmq::Socket monitor = {};  // outlives the dealer
+    zmq::Socket dealer = {};
+    int dealer_fd = -1, monitor_fd = -1;
+    bool established = false;
+  };
+
   void Watch(int fd);
   void Unwatch(int fd);
   void SetCommon(zmq::Socket& socket) const;
@@ -252,7 +252,8 @@ void Transport::Impl::ReadMonitor(Peer& peer) {
   }
 }
 
-Peer* Transport::Impl::Recognise(const zmq::Message& message, std::vector<Incoming>& out) {
+Transport::Impl::Peer* Transport::Impl::Recognise(const zmq::Message& message,
+                                                  std::vector<Incoming>& out) {
   const Bytes& routing = *message.frames[0];
   // Ids that libzmq makes begin with zero and do not come again. A chosen one could be given up and
   // taken by somebody else; none of ours chooses.
@@ -268,8 +269,8 @@ Peer* Transport::Impl::Recognise(const zmq::Message& message, std::vector<Incomi
   return Admit(routing, *curve, message.fd, out);
 }
 
-Peer* Transport::Impl::Admit(const Bytes& routing, const CurveKey& curve, int fd,
-                             std::vector<Incoming>& out) {
+Transport::Impl::Peer* Transport::Impl::Admit(const Bytes& routing, const CurveKey& curve, int fd,
+                                              std::vector<Incoming>& out) {
   const auto former = by_fd_.find(fd);
   if (former != by_fd_.end()) {
     // The descriptor is another connection's now, so the one that had it is gone.

@@ -117,6 +117,13 @@ Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsign
   return Ok();
 }
 
+Status MakePrivateFolder(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoError("making " + path.string(), errno);
+  }
+  return Ok();
+}
+
 void OpenStandardStreams() noexcept {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;

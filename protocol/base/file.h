@@ -15,6 +15,9 @@ Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes);
 // pipe, is written to and stays.
 Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode = 0644);
 
+// For its owner alone; no error where it is there already. The folder above it must be there.
+Status MakePrivateFolder(const std::filesystem::path& path);
+
 // For the start of main. Opens /dev/null as whichever of standard input, output and error is
 // closed, so that no file that the program opens takes its number and receives what is printed.
 void OpenStandardStreams() noexcept;

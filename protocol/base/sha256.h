@@ -17,6 +17,8 @@ struct Digest {
   auto operator<=>(const Digest&) const = default;
   ByteView view() const { return bytes; }
   std::string Hex() const { return ToHex(bytes); }
+  // The first eight digits, as people see ids.
+  std::string Short() const { return Hex().substr(0, 8); }
   // "sha256:…"
   std::string ToString() const { return "sha256:" + Hex(); }
   bool IsZero() const { return *this == Digest{}; }

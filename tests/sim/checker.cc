@@ -128,7 +128,7 @@ void Checker::OnRestarted(const std::string& node, const node::Agent& agent,
   const Told& told = told_[node];
   for (const Digest& id : told.documents) {
     const auto index = log.FindById(id);
-    if (!index || !*index) Fail(node, "lost a document that it had told: " + id.Hex().substr(0, 8));
+    if (!index || !*index) Fail(node, "lost a document that it had told: " + id.Short());
   }
   for (const auto& [size, root] : told.roots) {
     const auto now = size <= log.size() ? log.RootAt(size) : Result<Digest>(Digest{});

@@ -262,7 +262,7 @@ void World::CheckNewEntries(Peer& peer) {
                  OutcomeName(entry->outcome), entry->time.ms - kEpoch,
                  step == nullptr
                      ? ""
-                     : fmt::format(", {} {} to {}", step->lease.Hex().substr(0, 8),
+                     : fmt::format(", {} {} to {}", step->lease.Short(),
                                    LeaseEventName(step->event), LeaseStateName(step->to)));
     }
     checker_.OnEntry(peer.name(), *entry);

@@ -122,7 +122,7 @@ template <typename State>
 std::optional<std::string> Compare(const char* what, const std::map<Digest, State>& live,
                                    const std::map<Digest, State>& restored) {
   for (const auto& [id, state] : live) {
-    const std::string name = fmt::format("{} {}", what, id.Hex().substr(0, 8));
+    const std::string name = fmt::format("{} {}", what, id.Short());
     const auto other = restored.find(id);
     if (other == restored.end()) return name + " is not in its log";
     const Fields mine = FieldsOf(state), theirs = FieldsOf(other->second);
@@ -143,7 +143,7 @@ std::optional<std::string> ComparePhases(const node::Renter& live, const node::R
     const Phase logged = restored.leases().at(id).phase;
     const bool given_up = lease.phase == Phase::kLost && logged <= Phase::kCommitting;
     if (lease.phase == logged || given_up) continue;
-    return fmt::format("rented lease {}: it is {}, its log says {}", id.Hex().substr(0, 8),
+    return fmt::format("rented lease {}: it is {}, its log says {}", id.Short(),
                        node::Renter::PhaseName(lease.phase), node::Renter::PhaseName(logged));
   }
   return std::nullopt;

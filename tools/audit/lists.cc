@@ -90,7 +90,7 @@ void PrintMoney(const Audited& audited) {
   for (const AuditedAccount& one : audited.report.account_list) {
     if (!IsMoney(one)) continue;
     sum = sum + Credits{one.balance};
-    table.Add({one.account.Hex().substr(0, 8),
+    table.Add({one.account.Short(),
                one.kind == AuditedAccount::Kind::kIssues ? "(issued by the operator)"
                                                          : ShortKey(one.owner),
                FormatCredits({one.balance}), FormatCredits({one.held}),
@@ -106,7 +106,7 @@ void PrintSlices(const Audited& audited) {
   Table table({{"DEVICE"}, {"FREE", Align::kRight}, {"LEASED", Align::kRight}});
   for (const AuditedAccount& one : audited.report.account_list) {
     if (one.kind != AuditedAccount::Kind::kDevice) continue;
-    table.Add({one.device.empty() ? one.account.Hex().substr(0, 8) : one.device,
+    table.Add({one.device.empty() ? one.account.Short() : one.device,
                std::to_string(one.balance - one.held), std::to_string(one.held)});
   }
   if (table.rows() > 0) Print(table.ToText());

@@ -41,10 +41,6 @@ const char* JobEventName(JobStep::Event event) {
   return "?";
 }
 
-std::string ShortDigest(const Digest& id) {
-  return id.Hex().substr(0, 8);
-}
-
 std::string DottedVersion(uint32_t times_ten) {
   return fmt::format("{}.{}", times_ten / 10, times_ten % 10);
 }
@@ -86,7 +82,7 @@ struct DescribeOutcome {
     return out;
   }
   OutcomeText operator()(const LeaseStep& o) const {
-    OutcomeText out{fmt::format("lease {}: {} → {}", ShortDigest(o.lease), LeaseEventName(o.event),
+    OutcomeText out{fmt::format("lease {}: {} → {}", o.lease.Short(), LeaseEventName(o.event),
                                 LeaseStateName(o.to)),
                     {{"lease", o.lease},
                      {"event", std::string(LeaseEventName(o.event))},
@@ -101,12 +97,12 @@ struct DescribeOutcome {
     return out;
   }
   OutcomeText operator()(const Ordered& o) const {
-    return {fmt::format("lease {}: ordered", ShortDigest(o.lease)), {{"lease", o.lease}}};
+    return {fmt::format("lease {}: ordered", o.lease.Short()), {{"lease", o.lease}}};
   }
   OutcomeText operator()(const EscrowSeen& o) const {
-    OutcomeText out{fmt::format("lease {}: escrow {} seen in the book", ShortDigest(o.lease),
-                                ShortDigest(o.escrow)),
-                    {{"lease", o.lease}, {"escrow", o.escrow}}};
+    OutcomeText out{
+        fmt::format("lease {}: escrow {} seen in the book", o.lease.Short(), o.escrow.Short()),
+        {{"lease", o.lease}, {"escrow", o.escrow}}};
     if (o.book_size != 0) {
       out.fields.push_back({"book size", o.book_size});
       out.fields.push_back({"book root", o.book_root});
@@ -114,12 +110,12 @@ struct DescribeOutcome {
     return out;
   }
   OutcomeText operator()(const VoucherTaken& o) const {
-    return {fmt::format("lease {}: voucher of {} cr", ShortDigest(o.lease), FormatCredits(o.best)),
+    return {fmt::format("lease {}: voucher of {} cr", o.lease.Short(), FormatCredits(o.best)),
             {{"lease", o.lease}, {"best", o.best}}};
   }
   OutcomeText operator()(const JobStep& o) const {
     OutcomeText out{
-        fmt::format("job {}: {}", ShortDigest(o.job), JobEventName(o.event)),
+        fmt::format("job {}: {}", o.job.Short(), JobEventName(o.event)),
         {{"job", o.job}, {"lease", o.lease}, {"event", std::string(JobEventName(o.event))}}};
     if (o.event == JobStep::Event::kFinished) {
       out.summary += fmt::format(", {}", JobStatusName(o.status));
@@ -133,18 +129,18 @@ struct DescribeOutcome {
       const TransferRecord& one = o.transfers[0];
       out.summary = fmt::format("booked: {}", TransferKindName(one.kind));
       if (one.amount != 0) out.summary += fmt::format(" {} cr", FormatCredits({one.amount}));
-      if (!one.pending.IsZero()) out.summary += fmt::format(" of {}", ShortDigest(one.pending));
+      if (!one.pending.IsZero()) out.summary += fmt::format(" of {}", one.pending.Short());
     }
     AddTransfers(out.fields, o.transfers, /*slices=*/false);
     return out;
   }
   OutcomeText operator()(const Shown& o) const {
-    return {fmt::format("escrow {}: acceptance of lease {} shown", ShortDigest(o.escrow),
-                        ShortDigest(o.lease)),
-            {{"escrow", o.escrow}, {"lease", o.lease}}};
+    return {
+        fmt::format("escrow {}: acceptance of lease {} shown", o.escrow.Short(), o.lease.Short()),
+        {{"escrow", o.escrow}, {"lease", o.lease}}};
   }
   OutcomeText operator()(const Settled& o) const {
-    return {fmt::format("lease {}: the book {}", ShortDigest(o.lease),
+    return {fmt::format("lease {}: the book {}", o.lease.Short(),
                         o.paid.micro > 0 ? fmt::format("paid {} cr", FormatCredits(o.paid))
                                          : "returned the escrow"),
             {{"lease", o.lease}, {"escrow", o.escrow}, {"paid", o.paid}}};
@@ -287,7 +283,7 @@ struct Shower {
   std::string operator()(const std::string& v) const { return v; }
   std::string operator()(uint64_t v) const { return std::to_string(v); }
   std::string operator()(bool v) const { return v ? "yes" : "no"; }
-  std::string operator()(const Digest& v) const { return ShortDigest(v); }
+  std::string operator()(const Digest& v) const { return v.Short(); }
   std::string operator()(const PublicKey& v) const { return ShortKey(v); }
   std::string operator()(Time v) const { return LocalClockMillis(v); }
   std::string operator()(Duration v) const { return FormatDuration(v); }
@@ -398,7 +394,7 @@ std::string ToText(const RenderedEntry& entry) {
   for (size_t i = 0; i < entry.documents.size(); ++i) {
     const RenderedDocument& document = entry.documents[i];
     out += fmt::format("{} {}  {}  by {}\n", document.opened ? "✓" : "✗",
-                       document.kind.empty() ? "document" : document.kind, ShortDigest(document.id),
+                       document.kind.empty() ? "document" : document.kind, document.id.Short(),
                        ShortKey(document.signer));
     if (!document.opened) out += fmt::format("    {}\n", document.problem);
     AppendFields(out, document.fields, "    ");

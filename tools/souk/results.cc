@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 template <typename T>
-std::string NumberAt(const uint8_t* at) {
+std::string ReadNumber(const uint8_t* at) {
   T value;
   std::memcpy(&value, at, sizeof(value));
   return fmt::format("{}", value);
@@ -41,21 +41,21 @@ std::string ScalarOf(ByteView npy) {
     case gpu::DType::kU8:
       return fmt::format("{}", static_cast<unsigned>(*at));
     case gpu::DType::kI16:
-      return NumberAt<int16_t>(at);
+      return ReadNumber<int16_t>(at);
     case gpu::DType::kI32:
-      return NumberAt<int32_t>(at);
+      return ReadNumber<int32_t>(at);
     case gpu::DType::kI64:
-      return NumberAt<int64_t>(at);
+      return ReadNumber<int64_t>(at);
     case gpu::DType::kU16:
-      return NumberAt<uint16_t>(at);
+      return ReadNumber<uint16_t>(at);
     case gpu::DType::kU32:
-      return NumberAt<uint32_t>(at);
+      return ReadNumber<uint32_t>(at);
     case gpu::DType::kU64:
-      return NumberAt<uint64_t>(at);
+      return ReadNumber<uint64_t>(at);
     case gpu::DType::kF32:
-      return NumberAt<float>(at);
+      return ReadNumber<float>(at);
     case gpu::DType::kF64:
-      return NumberAt<double>(at);
+      return ReadNumber<double>(at);
     case gpu::DType::kF16:
       return "";
   }

@@ -68,8 +68,7 @@ Result<LocalRun> RunOnce(const RunOptions& options) {
   run.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   line.Finish();
   run.result = std::move(*result);
-  run.dir =
-      options.out.empty() ? fs::path("results") / run.workload.Hex().substr(0, 8) : options.out;
+  run.dir = options.out.empty() ? fs::path("results") / run.workload.Short() : options.out;
   std::vector<ResultBytes> outputs;
   for (gpu::RunOutput& output : run.result.outputs) {
     outputs.push_back({output.file, std::move(output.npy)});

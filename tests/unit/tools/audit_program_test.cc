@@ -74,7 +74,7 @@ TEST_F(AuditProgram, NamesTheBreachAndWhereToLook) {
   Make("bad", world_.book, log);
   const Ran ran = Audit("verify bad" + Key("bad"));
   EXPECT_EQ(ran.code, 1);
-  const std::string escrow = world_.order.escrow.Hex().substr(0, 8);
+  const std::string escrow = world_.order.escrow.Short();
   EXPECT_NE(ran.out.find("✗ entry 5 breaks R6 \"one resolution per pending\": a post of escrow " +
                          escrow + ", which was resolved in 4\n" +
                          "  see: souk-audit show bad 5, souk-audit show bad 4\n"),
@@ -137,7 +137,7 @@ TEST_F(AuditProgram, ShowsTheExactBytesOfALeaf) {
 TEST_F(AuditProgram, ListsEntriesAndTheirDocuments) {
   const Ran ran = Audit("show kite --from 4 --count 2" + Key("kite"));
   EXPECT_EQ(ran.code, 0) << ran.err;
-  const std::string lease = world_.order_document->id().Hex().substr(0, 8);
+  const std::string lease = world_.order_document->id().Short();
   EXPECT_EQ(ran.out,
             "ENTRY  TIME          KIND        WHAT                                 "
             "DOCUMENTS\n"

@@ -22,7 +22,7 @@ RenderedEntry Rendered(const Entry& entry) {
 TEST(RenderEntry, TellsALeaseStepInOneLineAndInFull) {
   const AuditWorld world;
   const RenderedEntry entry = Rendered(world.ProviderLog()[AuditWorld::kReleased]);
-  const std::string lease = world.order_document->id().Hex().substr(0, 8);
+  const std::string lease = world.order_document->id().Short();
   EXPECT_EQ(entry.summary, "lease " + lease + ": released → Closing");
   const std::string text = ToText(entry);
   EXPECT_NE(text.find("entry 13  2027-01-15T08:00:11.000Z  lease-step\n"), std::string::npos)

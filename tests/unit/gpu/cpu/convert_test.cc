@@ -64,13 +64,13 @@ TEST(Convert, WiderRegistersAreNarrowedAndFilled) {
   });
 }
 
-struct Mode {
+struct Rounding {
   const char* name;
   int host;
 };
-const Mode kToInt[] = {
+const Rounding kToInt[] = {
     {"rni", FE_TONEAREST}, {"rzi", FE_TOWARDZERO}, {"rmi", FE_DOWNWARD}, {"rpi", FE_UPWARD}};
-const Mode kToFloat[] = {
+const Rounding kToFloat[] = {
     {"rn", FE_TONEAREST}, {"rz", FE_TOWARDZERO}, {"rm", FE_DOWNWARD}, {"rp", FE_UPWARD}};
 
 double Integral(double v, int mode) {
@@ -97,7 +97,7 @@ uint64_t Clamped(double v, const std::string& from, const std::string& to, int m
 
 TEST(Convert, FloatsToIntegersClampAndRound) {
   for (const std::string to : {"u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64"}) {
-    for (const Mode& mode : kToInt) {
+    for (const Rounding& mode : kToInt) {
       ExpectRows({std::string("cvt.") + mode.name + "." + to + ".f32 %d, %a;", to, {"f32"}},
                  Samples({"f32"}, 1500),
                  [&](const Row& r) { return Clamped(FloatOf(r[0]), "f32", to, mode.host); });
@@ -118,7 +118,7 @@ T HostConvert(V v, int mode) {
 }
 
 TEST(Convert, IntegersToFloatsRoundInEachMode) {
-  for (const Mode& mode : kToFloat) {
+  for (const Rounding& mode : kToFloat) {
     const std::string prefix = std::string("cvt.") + mode.name;
     ExpectRows({prefix + ".f32.s32 %d, %a;", "f32", {"s32"}}, Samples({"s32"}, 1500),
                [&](const Row& r) {
@@ -154,7 +154,7 @@ TEST(Convert, IntegersToFloatsRoundInEachMode) {
 }
 
 TEST(Convert, FloatsRoundToIntegralFloats) {
-  for (const Mode& mode : kToInt) {
+  for (const Rounding& mode : kToInt) {
     ExpectRows({std::string("cvt.") + mode.name + ".f32.f32 %d, %a;", "f32", {"f32"}},
                Samples({"f32"}, 1500), [&](const Row& r) -> uint64_t {
                  const float v = FloatOf(r[0]);
