@@ -63,6 +63,11 @@ void VerifyPool::Submit(MessageArrived message) {
   has_work_.notify_one();
 }
 
+Event VerifyPool::VerifyHere(MessageArrived message) {
+  CHECK(in_flight_ == 0);
+  return Verify(message);
+}
+
 void VerifyPool::Pass(MessageRefused refused) {
   CHECK(in_flight_ < capacity_);
   ++in_flight_;

@@ -46,7 +46,11 @@ class VerifyPool {
 
   // How many more may be submitted: nothing more is read from the network where this is 0.
   size_t room() const { return capacity_ - in_flight_; }
+  bool idle() const { return in_flight_ == 0; }
   void Submit(MessageArrived message);
+  // Verified on this thread: for a single small message where nothing else is in flight, which is
+  // not worth waking another thread and being woken by it.
+  Event VerifyHere(MessageArrived message);
   // Something that needs no verification takes its place behind what came before it.
   void Pass(MessageRefused refused);
 

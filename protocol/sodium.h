@@ -7,8 +7,8 @@
 
 namespace souk {
 
-// Before any use of libsodium: it picks its implementations and opens its source of chance. Threads:
-// any.
+// Before any use of libsodium: it picks its implementations and opens its source of chance.
+// Threads: any.
 inline void EnsureSodium() {
   static const bool ready = sodium_init() >= 0;
   CHECK(ready);

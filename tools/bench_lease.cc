@@ -7,9 +7,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <memory>
 #include <thread>
 
+#include "protocol/base/file.h"
 #include "protocol/document.h"
 #include "tools/souk/demo_market.h"
 #include "tools/souk/market.h"
@@ -65,109 +68,156 @@ struct Floors {
   }
 };
 
-void MeasureSignatures(Floors& floors) {
-  const SigningKey key = SigningKey::Generate();
-  const Bytes message(600, 7);
-  constexpr int kRounds = 400;
-  Signature signature = {};
-  auto start = Clock::now();
-  for (int i = 0; i < kRounds; ++i) signature = key.Sign(message);
-  floors.sign = MillisSince(start) / kRounds;
-  start = Clock::now();
-  int good = 0;
-  for (int i = 0; i < kRounds; ++i) good += VerifySignature(key.public_key(), message, signature);
-  floors.verify = MillisSince(start) / good;
-}
+// Measures the steps a few times between any two leases: a shared machine's pace changes from one
+// second to the next, and the floor must have met the same one.
+class FloorMeter {
+ public:
+  // Beside the ledgers, on the same file system.
+  static Result<std::unique_ptr<FloorMeter>> Open(const fs::path& dir) {
+    std::unique_ptr<FloorMeter> meter(new FloorMeter);
+    ASSIGN_OR_RETURN(meter->growing_, OpenFile(dir / "append-floor"));
+    ASSIGN_OR_RETURN(meter->slots_, OpenFile(dir / "overwrite-floor"));
+    RETURN_IF_ERROR(meter->OpenSockets());
+    return meter;
+  }
+  ~FloorMeter() {
+    // The echo ends with an empty message.
+    if (echo_.joinable()) {
+      zmq_send(client_, "", 0, 0);
+      echo_.join();
+    }
+    for (void* socket : {client_, server_}) {
+      if (socket != nullptr) zmq_close(socket);
+    }
+    zmq_ctx_term(context_);
+    for (const int fd : {growing_, slots_}) {
+      if (fd >= 0) ::close(fd);
+    }
+  }
+  FloorMeter(const FloorMeter&) = delete;
+  FloorMeter& operator=(const FloorMeter&) = delete;
 
-// What a write of `bytes` and its fdatasync take; `at` tells where the i-th one goes.
-Result<double> TimeSyncs(const fs::path& path, size_t bytes, off_t (*at)(off_t i)) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return Error(Code::kIo, "no file can be made beside " + path.string());
-  std::vector<double> times;
-  const Bytes block(bytes, 1);
-  bool good = true;
-  for (int i = 0; i < 100 && good; ++i) {
+  Status Sample() {
+    SampleSignatures();
+    RETURN_IF_ERROR(SampleSyncs());
+    return SampleRoundTrips();
+  }
+  // Medians of all samples; at least one was taken.
+  Floors Measured() const {
+    return {.sign = Median(sign_),
+            .verify = Median(verify_),
+            .append_sync = Median(append_sync_),
+            .overwrite_sync = Median(overwrite_sync_),
+            .round_trip = Median(round_trip_)};
+  }
+
+ private:
+  static constexpr int kRounds = 8;
+  static constexpr off_t kBatchBytes = 2500;  // an entry with two documents, its tiles and indexes
+  static constexpr off_t kSlotBytes = 4096;
+
+  FloorMeter() : context_(zmq_ctx_new()) {}
+
+  static Result<int> OpenFile(const fs::path& path) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return ErrnoError("opening " + path.string(), errno);
+    return fd;
+  }
+
+  // Two ends of a CURVE connection on loopback, the far one with a thread that echoes.
+  Status OpenSockets() {
+    server_ = zmq_socket(context_, ZMQ_REP);
+    client_ = zmq_socket(context_, ZMQ_REQ);
+    std::array<char, 41> server_public = {}, server_secret = {}, own_public = {}, own_secret = {};
+    zmq_curve_keypair(server_public.data(), server_secret.data());
+    zmq_curve_keypair(own_public.data(), own_secret.data());
+    const int on = 1;
+    const int timeout_ms = 5000, longest_pause_ms = 60'000;
+    zmq_setsockopt(server_, ZMQ_CURVE_SERVER, &on, sizeof(on));
+    zmq_setsockopt(server_, ZMQ_CURVE_SECRETKEY, server_secret.data(), 41);
+    zmq_setsockopt(client_, ZMQ_CURVE_SERVERKEY, server_public.data(), 41);
+    zmq_setsockopt(client_, ZMQ_CURVE_PUBLICKEY, own_public.data(), 41);
+    zmq_setsockopt(client_, ZMQ_CURVE_SECRETKEY, own_secret.data(), 41);
+    zmq_setsockopt(client_, ZMQ_RCVTIMEO, &timeout_ms, sizeof(timeout_ms));
+    zmq_setsockopt(client_, ZMQ_SNDTIMEO, &timeout_ms, sizeof(timeout_ms));
+    zmq_setsockopt(client_, ZMQ_REQ_RELAXED, &on, sizeof(on));  // a farewell after a lost answer
+    zmq_setsockopt(server_, ZMQ_RCVTIMEO, &longest_pause_ms, sizeof(longest_pause_ms));
+    std::array<char, 256> endpoint = {};
+    size_t length = endpoint.size();
+    if (zmq_bind(server_, "tcp://127.0.0.1:*") != 0 ||
+        zmq_getsockopt(server_, ZMQ_LAST_ENDPOINT, endpoint.data(), &length) != 0 ||
+        zmq_connect(client_, endpoint.data()) != 0) {
+      return Error(Code::kIo, "no CURVE connection on loopback");
+    }
+    echo_ = std::thread([server = server_] {
+      std::array<char, 2048> buffer = {};
+      for (int size = 1; size > 0;) {
+        size = zmq_recv(server, buffer.data(), buffer.size(), 0);
+        if (size > 0) zmq_send(server, buffer.data(), static_cast<size_t>(size), 0);
+      }
+    });
+    return Ok();
+  }
+
+  void SampleSignatures() {
+    const Bytes message(600, 7);
+    auto start = Clock::now();
+    Signature signature = {};
+    for (int i = 0; i < kRounds; ++i) signature = key_.Sign(message);
+    sign_.push_back(MillisSince(start) / kRounds);
+    start = Clock::now();
+    int good = 0;
+    for (int i = 0; i < kRounds; ++i) {
+      good += VerifySignature(key_.public_key(), message, signature) ? 1 : 0;
+    }
+    verify_.push_back(MillisSince(start) / good);
+  }
+
+  Status SampleSyncs() {
+    for (int i = 0; i < kRounds; ++i) {
+      RETURN_IF_ERROR(TimeSync(growing_, kBatchBytes, grown_, append_sync_));
+      grown_ += kBatchBytes;
+      RETURN_IF_ERROR(TimeSync(slots_, kSlotBytes, i % 2 * kSlotBytes, overwrite_sync_));
+    }
+    return Ok();
+  }
+
+  // What a write of `bytes` and its fdatasync take.
+  static Status TimeSync(int fd, off_t bytes, off_t at, std::vector<double>& times) {
+    const Bytes block(static_cast<size_t>(bytes), 1);
     const auto start = Clock::now();
-    good = ::pwrite(fd, block.data(), bytes, at(i)) == static_cast<ssize_t>(bytes) &&
-           ::fdatasync(fd) == 0;
+    if (::pwrite(fd, block.data(), block.size(), at) != bytes || ::fdatasync(fd) != 0) {
+      return ErrnoError("writing beside the ledgers", errno);
+    }
     times.push_back(MillisSince(start));
+    return Ok();
   }
-  ::close(fd);
-  if (!good) return Error(Code::kIo, "writing " + path.string() + " failed");
-  return Median(times);
-}
 
-Status MeasureSyncs(const fs::path& dir, Floors& floors) {
-  constexpr off_t kBatchBytes = 2500;  // an entry with two documents, its tiles and indexes
-  constexpr off_t kSlotBytes = 4096;
-  ASSIGN_OR_RETURN(floors.append_sync, TimeSyncs(dir / "append-floor", kBatchBytes,
-                                                 [](off_t i) { return i * kBatchBytes; }));
-  ASSIGN_OR_RETURN(floors.overwrite_sync, TimeSyncs(dir / "overwrite-floor", kSlotBytes,
-                                                    [](off_t i) { return i % 2 * kSlotBytes; }));
-  return Ok();
-}
-
-void Echo(void* server, int rounds) {
-  std::array<char, 2048> buffer = {};
-  for (int i = 0; i < rounds; ++i) {
-    const int size = zmq_recv(server, buffer.data(), buffer.size(), 0);
-    zmq_send(server, buffer.data(), size > 0 ? static_cast<size_t>(size) : 0, 0);
-  }
-}
-
-// A kilobyte there and back over CURVE on loopback, between two threads.
-Status MeasureRoundTrip(Floors& floors) {
-  void* context = zmq_ctx_new();
-  void* server = zmq_socket(context, ZMQ_REP);
-  void* client = zmq_socket(context, ZMQ_REQ);
-  std::array<char, 41> server_public = {}, server_secret = {}, own_public = {}, own_secret = {};
-  zmq_curve_keypair(server_public.data(), server_secret.data());
-  zmq_curve_keypair(own_public.data(), own_secret.data());
-  const int on = 1;
-  const int timeout_ms = 5000;
-  zmq_setsockopt(server, ZMQ_CURVE_SERVER, &on, sizeof(on));
-  zmq_setsockopt(server, ZMQ_CURVE_SECRETKEY, server_secret.data(), 41);
-  zmq_setsockopt(client, ZMQ_CURVE_SERVERKEY, server_public.data(), 41);
-  zmq_setsockopt(client, ZMQ_CURVE_PUBLICKEY, own_public.data(), 41);
-  zmq_setsockopt(client, ZMQ_CURVE_SECRETKEY, own_secret.data(), 41);
-  for (void* socket : {server, client}) {
-    zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout_ms, sizeof(timeout_ms));
-  }
-  std::array<char, 256> endpoint = {};
-  size_t size = endpoint.size();
-  const bool bound = zmq_bind(server, "tcp://127.0.0.1:*") == 0 &&
-                     zmq_getsockopt(server, ZMQ_LAST_ENDPOINT, endpoint.data(), &size) == 0 &&
-                     zmq_connect(client, endpoint.data()) == 0;
-  std::vector<double> times;
-  if (bound) {
-    constexpr int kRounds = 300;
-    std::thread echo(Echo, server, kRounds);
+  // A kilobyte there and back.
+  Status SampleRoundTrips() {
     const std::array<char, 1024> message = {};
     std::array<char, 1024> answer = {};
     for (int i = 0; i < kRounds; ++i) {
       const auto start = Clock::now();
-      zmq_send(client, message.data(), message.size(), 0);
-      if (zmq_recv(client, answer.data(), answer.size(), 0) > 0) {
-        times.push_back(MillisSince(start));
+      zmq_send(client_, message.data(), message.size(), 0);
+      if (zmq_recv(client_, answer.data(), answer.size(), 0) <= 0) {
+        return Error(Code::kIo, "no CURVE round trip on loopback");
       }
+      round_trip_.push_back(MillisSince(start));
     }
-    echo.join();
+    return Ok();
   }
-  zmq_close(client);
-  zmq_close(server);
-  zmq_ctx_term(context);
-  if (times.empty()) return Error(Code::kIo, "no CURVE round trip on loopback");
-  floors.round_trip = Median(times);
-  return Ok();
-}
 
-Result<Floors> MeasureFloors(const fs::path& dir) {
-  Floors floors;
-  MeasureSignatures(floors);
-  RETURN_IF_ERROR(MeasureSyncs(dir, floors));
-  RETURN_IF_ERROR(MeasureRoundTrip(floors));
-  return floors;
-}
+  const SigningKey key_ = SigningKey::Generate();
+  int growing_ = -1, slots_ = -1;
+  off_t grown_ = 0;
+  void* context_;
+  void* server_ = nullptr;
+  void* client_ = nullptr;
+  std::thread echo_ = {};
+  std::vector<double> sign_ = {}, verify_ = {}, append_sync_ = {}, overwrite_sync_ = {},
+                      round_trip_ = {};
+};
 
 // Of the first provider, whose device takes a moment to be offered again.
 Result<Json> CheapestOffer(DemoMarket& market) {
@@ -216,22 +266,23 @@ Result<double> TimeOne(DemoMarket& market, const Json& offer) {
 }  // namespace
 
 Result<std::vector<BenchRow>> RunLeaseBench(const LeaseBench& options) {
-  ASSIGN_OR_RETURN(const Floors before, MeasureFloors(options.dir));
+  ASSIGN_OR_RETURN(const auto meter, FloorMeter::Open(options.dir));
   ASSIGN_OR_RETURN(const auto market, DemoMarket::Start(options.dir));
   RETURN_IF_ERROR(market->IssueToRenter({1'000'000'000}, "bench"));
   std::vector<double> times;
   for (size_t i = 0; i < options.leases + 2; ++i) {
     ASSIGN_OR_RETURN(const Json offer, CheapestOffer(*market));
     ASSIGN_OR_RETURN(const double took, TimeOne(*market, offer));
-    if (i >= 2) times.push_back(took);  // the first ones open connections and warm caches
+    if (i < 2) continue;  // the first ones open connections and warm caches
+    times.push_back(took);
+    RETURN_IF_ERROR(meter->Sample());
   }
   RETURN_IF_ERROR(market->Stop());
-  ASSIGN_OR_RETURN(const Floors after, MeasureFloors(options.dir));
-  // On both sides of the figure, since a shared machine's pace drifts.
-  const double floor = (before.Path() + after.Path()) / 2;
+  const double floor = meter->Measured().Path();
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
-  const double tail = times[std::min(times.size() - 1, times.size() * 99 / 100)];
+  // Nearest rank: the smallest that 99 % do not exceed.
+  const double tail = times[(times.size() * 99 + 99) / 100 - 1];
   return std::vector<BenchRow>{
       {"lease, median", median, "ms", floor, median / floor, kMedianTarget,
        median / floor <= kMedianTarget},

@@ -51,6 +51,23 @@ TEST(VerifyPool, HandsEachConnectionsMessagesOnInTheirOrder) {
   EXPECT_EQ(pool.room(), 1'000u);
 }
 
+TEST(VerifyPool, VerifiesASingleMessageOnTheCallersThread) {
+  VerifyPool pool(1, 10);
+  ASSERT_TRUE(pool.idle());
+  const Event good = pool.VerifyHere({.connection = 1, .frames = {Envelope(Query(1))}});
+  EXPECT_TRUE(std::holds_alternative<DocumentArrived>(good));
+  Bytes forged = Query(1)->envelope();
+  forged.back() ^= 1;
+  const Event bad = pool.VerifyHere(
+      {.connection = 1, .frames = {std::make_shared<const Bytes>(std::move(forged))}});
+  ASSERT_TRUE(std::holds_alternative<MessageRefused>(bad));
+  EXPECT_EQ(std::get<MessageRefused>(bad).code, RefusalCode::kBadSignature);
+  EXPECT_EQ(pool.room(), 10u);
+  pool.Submit({.connection = 1, .frames = {Envelope(Query(2))}});
+  EXPECT_FALSE(pool.idle());
+  EXPECT_EQ(CollectAll(pool, 1).size(), 1u);
+}
+
 TEST(VerifyPool, RefusesWhatIsUnsignedWronglySignedOrOfAnUnknownKind) {
   VerifyPool pool(2, 10);
   Bytes forged = Query(1)->envelope();
