@@ -82,7 +82,7 @@ void Loop::GatherFromNetwork() {
   if (incoming.size() == 1 && parts_.pool.idle()) {
     auto* const message = std::get_if<MessageArrived>(&incoming[0]);
     if (message != nullptr && TotalBytes(message->frames) <= kVerifiedHere) {
-      waiting_.Add(parts_.pool.VerifyHere(std::move(*message)));
+      waiting_.Add(parts_.pool.VerifyHere(*message));
       return;
     }
   }

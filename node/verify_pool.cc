@@ -63,7 +63,7 @@ void VerifyPool::Submit(MessageArrived message) {
   has_work_.notify_one();
 }
 
-Event VerifyPool::VerifyHere(MessageArrived message) {
+Event VerifyPool::VerifyHere(const MessageArrived& message) {
   CHECK(in_flight_ == 0);
   return Verify(message);
 }

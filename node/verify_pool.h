@@ -50,7 +50,7 @@ class VerifyPool {
   void Submit(MessageArrived message);
   // Verified on this thread: for a single small message where nothing else is in flight, which is
   // not worth waking another thread and being woken by it.
-  Event VerifyHere(MessageArrived message);
+  Event VerifyHere(const MessageArrived& message);
   // Something that needs no verification takes its place behind what came before it.
   void Pass(MessageRefused refused);
 
