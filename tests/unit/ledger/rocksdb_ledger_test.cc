@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "protocol/base/file.h"
+#include "sanitized.h"
 #include "unit/ledger/ledger_testing.h"
 
 namespace souk::ledger {
@@ -114,14 +115,14 @@ TEST(RocksDbLedger, EveryFlippedBitInItsFilesIsHarmlessOrRefusedAtStart) {
   const auto good = LivingLedger(dir);
   std::map<std::string, std::pair<int, int>> tally;  // by kind of file: refused, harmless
   std::mt19937_64 random(7);
-  int flips = 0;
+  size_t flips = 0;
   for (const auto& [name, bytes] : good) {
     if (bytes.empty()) continue;
     const std::string kind = name == "checkpoint"
                                  ? name
                                  : name.substr(0, name.find_first_of("-0123456789", 7)) +
                                        fs::path(name).extension().string();
-    for (int i = 0; i < 45; ++i) {
+    for (size_t i = 0; i < Thinned(45); ++i) {
       Restore(dir, good);
       Bytes bad = bytes;
       const uint64_t bit = random() % (bytes.size() * 8);
@@ -151,7 +152,7 @@ TEST(RocksDbLedger, EveryFlippedBitInItsFilesIsHarmlessOrRefusedAtStart) {
   for (const auto& [kind, counts] : tally) {
     std::printf("  %-28s refused %3d  harmless %3d\n", kind.c_str(), counts.first, counts.second);
   }
-  EXPECT_GE(flips, 200);
+  EXPECT_GE(flips, Thinned(200));
 }
 
 TEST(RocksDbLedger, EveryMissingOrTruncatedFileIsHarmlessOrRefusedAtStart) {

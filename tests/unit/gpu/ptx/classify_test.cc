@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "gpu/ptx/reach.h"
+#include "sanitized.h"
 
 namespace souk::ptx {
 namespace {
@@ -261,13 +262,15 @@ TEST(PtxInlinedSize, CountsTheModuleWhereNoInliningCanFollow) {
 }
 
 TEST(PtxInlinedSize, IsFoundSoonForDeepAndForDoublingChains) {
+  const size_t deep = Thinned(100'000);
   std::string functions = ".func f0() { ret; }\n";
-  for (int i = 1; i < 100'000; ++i) {
+  for (size_t i = 1; i < deep; ++i) {
     const std::string call = "call f" + std::to_string(i - 1) + "; ";
     functions +=
         ".func f" + std::to_string(i) + "() { " + call + (i < 100 ? call : "") + "ret; }\n";
   }
-  EXPECT_GT(SizeOf(functions + ".entry k() { call f99999; ret; }"), uint64_t{1} << 61);
+  const std::string last = std::to_string(deep - 1);
+  EXPECT_GT(SizeOf(functions + ".entry k() { call f" + last + "; ret; }"), uint64_t{1} << 61);
 }
 
 }  // namespace
