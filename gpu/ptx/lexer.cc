@@ -180,7 +180,8 @@ Token Lexer::Number() {
 Token Lexer::String() {
   const size_t from = ++at_;
   while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\n') {
-    at_ += text_[at_] == '\\' ? 2 : 1;
+    const bool escapes = text_[at_] == '\\' && at_ + 1 < text_.size() && text_[at_ + 1] != '\n';
+    at_ += escapes ? 2 : 1;
   }
   if (at_ >= text_.size() || text_[at_] != '"') return Bad("a string that never ends");
   if (at_ - from > limits_.identifier_bytes) return Bad("a string too long", Code::kTooLarge);
