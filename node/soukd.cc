@@ -359,6 +359,10 @@ Status CheckArguments(const CommandLine& line) {
   const auto credits = ParseCredits(line.amount);
   if (!credits) return credits.error().Within("AMOUNT");
   if (credits->micro <= 0) return Error(Code::kInvalidArgument, "AMOUNT: must be above 0");
+  if (!IsReference(line.reference)) {
+    return Error(Code::kInvalidArgument,
+                 "--reference must be one line of plain text of at most 64 bytes");
+  }
   return Ok();
 }
 

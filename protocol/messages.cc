@@ -1,5 +1,8 @@
 #include "protocol/messages.h"
 
+#include "protocol/limits.h"
+#include "protocol/plain_text.h"
+
 namespace souk {
 namespace {
 
@@ -181,6 +184,10 @@ Digest EscrowId(const PublicKey& account, const Digest& nonce) {
       .Update(account.view())
       .Update(nonce.view())
       .Finish();
+}
+
+bool IsReference(std::string_view text) {
+  return text.size() <= limits::kNameBytes && IsName(text);
 }
 
 }  // namespace souk

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/base/sha256.h"
@@ -215,6 +216,9 @@ struct Issue {
   Time issued = {};
   bool operator==(const Issue&) const = default;
 };
+
+// What an issue may name as paid outside: a name of at most limits::kNameBytes.
+bool IsReference(std::string_view text);
 
 // Signed by the account's key: hold `amount` for the payee (R6).
 struct Escrow {

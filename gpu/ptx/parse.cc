@@ -118,8 +118,9 @@ Status Parser::Target() {
       continue;
     }
     const size_t digits = name.find_first_not_of("0123456789", 3);
-    if (name.substr(0, 3) != "sm_" || name.size() < 5 || std::min(digits, name.size()) > 6 ||
-        std::min(digits, name.size()) < 5 || module_.target != 0) {
+    if (name.substr(0, 3) != "sm_" || name.size() < 5 || name[3] == '0' ||
+        std::min(digits, name.size()) > 6 || std::min(digits, name.size()) < 5 ||
+        module_.target != 0) {
       return At(line, "a target that is not supported: " + Quoted(name), Code::kUnsupported);
     }
     for (char c : name.substr(3, digits == std::string_view::npos ? digits : digits - 3)) {

@@ -190,7 +190,7 @@ void Agent::On(Turn& turn, const Event& event) {
   // What workers and blobs do is asked for again once the log may sign (Provider::Start).
   if (!may_sign_) return;
   if (const auto* landed = std::get_if<BlobLanded>(&event)) {
-    blobs_.OnLanded(*landed);
+    blobs_.OnLanded(turn, *landed);
     return provider_.OnBlobLanded(*landed);
   }
   if (const auto* ready = std::get_if<WorkerReady>(&event))

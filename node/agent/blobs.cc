@@ -39,7 +39,12 @@ void Blobs::Fail(Transfer& transfer, Code code, std::string sentence) {
 
 void Blobs::Restart(Turn& turn, Transfer& transfer) {
   transfer.received = turn.view().PartialBlobSize(transfer.blob.digest, transfer.from);
-  if (transfer.received > transfer.blob.size) transfer.received = 0;
+  // All of it is there, but nobody finished it: its last bytes, come again, do.
+  if (transfer.received >= transfer.blob.size) {
+    transfer.received =
+        transfer.blob.size - std::min<uint64_t>(transfer.blob.size, limits::kBlobChunkBytes);
+  }
+  transfer.found = transfer.found || transfer.received > 0;
   transfer.requested = transfer.received;
   transfer.last = turn.monotonic();
   Pump(turn, transfer);
@@ -75,15 +80,23 @@ void Blobs::OnChunk(Turn& turn, const From& from, const BlobChunk& chunk,
   transfer.received += bytes->size();
   transfer.requested = std::max(transfer.requested, transfer.received);
   transfer.last = turn.monotonic();
-  transfer.patience = kStall;
-  transfer.stalls = 0;
+  // The last bytes bring nothing nearer where they came before: a full disk does not keep them.
+  if (transfer.received < transfer.blob.size) {
+    transfer.patience = kStall;
+    transfer.stalls = 0;
+  }
   turn.Do(WriteChunk{transfer.blob.digest, transfer.from, chunk.offset, transfer.blob.size, bytes});
   Pump(turn, transfer);
 }
 
-void Blobs::OnLanded(const BlobLanded& event) {
+void Blobs::OnLanded(Turn& turn, const BlobLanded& event) {
   const auto it = transfers_.find({event.from, event.blob});
   if (it == transfers_.end() || event.matches) return;
+  if (it->second.found) {
+    // What a crash left may be torn. It is gone now, and the whole is asked for once.
+    it->second.found = false;
+    return Restart(turn, it->second);
+  }
   Fail(it->second, Code::kMismatch, "it arrived with other bytes than its digest");
 }
 
@@ -120,12 +133,12 @@ void Blobs::RunTimers(Turn& turn) {
     }
     transfer.wanted = false;
     ++it;
-    if (!transfer.active || turn.monotonic() - transfer.last < transfer.patience ||
-        transfer.received >= transfer.blob.size) {
-      continue;
-    }
+    if (!transfer.active || turn.monotonic() - transfer.last < transfer.patience) continue;
     if (++transfer.stalls >= kStalls) {
-      Fail(transfer, Code::kUnavailable, "it does not come");
+      // All came, and the store did not keep it.
+      const bool came = transfer.received >= transfer.blob.size;
+      Fail(transfer, Code::kUnavailable,
+           came ? "it cannot be kept: the disk may be full" : "it does not come");
       continue;
     }
     transfer.patience = std::min(transfer.patience * 2, kLongestStall);

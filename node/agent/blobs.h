@@ -27,7 +27,7 @@ class Blobs {
   Status Fetch(Turn& turn, const BlobRef& blob, const PeerId& from, const Digest& job);
 
   void OnChunk(Turn& turn, const From& from, const BlobChunk& chunk, const SharedBytes& bytes);
-  void OnLanded(const BlobLanded& event);
+  void OnLanded(Turn& turn, const BlobLanded& event);
   // Whether it was one of this role's requests that the peer refused.
   bool OnRefusal(const From& from, const Refusal& refusal);
   // The peer is connected anew: its chunks are asked for again.
@@ -45,6 +45,7 @@ class Blobs {
     uint64_t received = 0;   // written, from the beginning
     uint64_t requested = 0;  // asked for up to here
     bool active = false;
+    bool found = false;  // began with bytes that were on the disk
     Duration last = {};  // monotonic, of the last progress
     Duration patience = kStall;
     int stalls = 0;

@@ -246,9 +246,10 @@ void Clearing::OnIssue(Turn& turn, uint64_t command, const IssueCommand& what) {
   if (what.amount.micro <= 0 || what.amount > limits::kAmount) {
     return refuse(Code::kInvalidArgument, "an issue is of more than 0 and at most 10^9 credits");
   }
-  if (what.reference.empty() || what.reference.size() > limits::kNameBytes) {
+  if (!IsReference(what.reference)) {
     return refuse(Code::kInvalidArgument,
-                  "an issue names what was paid outside (--reference, at most 64 bytes)");
+                  "an issue names what was paid outside: --reference, one line of plain text of at "
+                  "most 64 bytes");
   }
   if (references_.contains(what.reference)) {
     return refuse(Code::kDuplicate, "this reference was used already");

@@ -42,6 +42,20 @@ bool MayRelease(Renter::Phase phase) {
   std::abort();
 }
 
+// Whether another answer to the same is to be expected: the peer has just started or is busy, or
+// one of its roles is switched off.
+bool IsPassing(RefusalCode code) {
+  switch (code) {
+    case RefusalCode::kNotBound:
+    case RefusalCode::kRateLimited:
+    case RefusalCode::kBusy:
+    case RefusalCode::kUnsupported:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // R6: a claim is paid up to the renter's own clock + 1 % + 1 s.
 Duration Tolerated(Duration own) {
   return own + Millis(own.ms / 100) + Seconds(1);
@@ -521,9 +535,7 @@ bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
 }
 
 bool Renter::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
-  const bool passing = refusal.code == RefusalCode::kNotBound ||
-                       refusal.code == RefusalCode::kRateLimited ||
-                       refusal.code == RefusalCode::kBusy;
+  const bool passing = IsPassing(refusal.code);
   if (job_asks_.contains(refusal.re)) {
     // A paused lease goes on once it is paid for; what was refused must not be done then unseen.
     const bool paused = refusal.code == RefusalCode::kNotPaid;
@@ -533,18 +545,16 @@ bool Renter::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
   if (ask == asks_.end()) return false;
   const Ask what = ask->second.what;
   Lease& lease = leases_.at(ask->second.lease);
-  if (passing || from.peer != AskedOf(lease, what)) return true;
+  if (from.peer != AskedOf(lease, what)) return true;
+  // Who asks for a lease is told at once that a role is off; what has begun waits for it to return.
+  const bool begins = lease.phase == Phase::kEscrowing || lease.phase == Phase::kOrdering;
+  const bool off = refusal.code == RefusalCode::kUnsupported;
+  if (passing && !(off && begins)) return true;
   turn.Settle(refusal.re);
   // Why it was lost was said already.
   if (lease.phase != Phase::kLost) lease.sentence = refusal.sentence;
-  if (what == Ask::kEscrow && lease.phase == Phase::kEscrowing) {
-    // Nothing is held, and nothing will be: it was refused by the book itself.
-    RecordSettled(turn, lease, Credits{});
-  } else if (what == Ask::kEscrow && lease.phase == Phase::kLost) {
-    // The book never held it (it would have answered with its entry), and by now it cannot.
-    if (turn.now() >= lease.escrow.accept_by) {
-      RecordSettled(turn, lease, Credits{});
-    }
+  if (what == Ask::kEscrow) {
+    OnEscrowRefused(turn, lease, refusal);
   } else if ((what == Ask::kOrder && lease.phase == Phase::kOrdering) ||
              (what == Ask::kCommit && lease.phase == Phase::kCommitting)) {
     Lose(turn, lease, refusal.sentence);
@@ -552,6 +562,21 @@ bool Renter::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
     lease.release_answered = true;
   }
   return true;
+}
+
+// A book that held the escrow answers with its entry, never with a refusal. So where it was seen
+// held, a refusal settles nothing.
+void Renter::OnEscrowRefused(Turn& turn, Lease& lease, const Refusal& refusal) {
+  if (lease.held) return;
+  if (lease.phase == Phase::kEscrowing) {
+    // A role that is off says nothing of what the book did before.
+    if (refusal.code == RefusalCode::kUnsupported) return Lose(turn, lease, refusal.sentence);
+    // Nothing is held, and nothing will be: it was refused by the book itself.
+    RecordSettled(turn, lease, Credits{});
+  } else if (lease.phase == Phase::kLost && turn.now() >= lease.escrow.accept_by) {
+    // The book never held it, and by now it cannot.
+    RecordSettled(turn, lease, Credits{});
+  }
 }
 
 void Renter::RunTimers(Turn& turn, Blobs& blobs) {

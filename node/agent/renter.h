@@ -102,6 +102,7 @@ class Renter {
 
   bool OnReply(Turn& turn, const From& from, const Reply& reply);
   bool OnRefusal(Turn& turn, const From& from, const Refusal& refusal);
+  void OnEscrowRefused(Turn& turn, Lease& lease, const Refusal& refusal);
   // Ready, VoucherAck, JobReceipt, Close, Progress: pushed, or within an answer.
   void OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document);
   bool MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const;

@@ -29,8 +29,10 @@ Result<Bytes> SimBlobs::Read(const Digest& blob, uint64_t offset, uint32_t lengt
 
 Result<bool> SimBlobs::Write(const node::WriteChunk& chunk) {
   Bytes& part = partial_[{chunk.blob, chunk.from}];
-  if (chunk.offset != part.size()) return false;
-  Append(part, *chunk.bytes);
+  if (full) return Error(Code::kExhausted, "no space left");
+  if (chunk.offset > part.size()) return false;
+  const size_t known = std::min<size_t>(part.size() - chunk.offset, chunk.bytes->size());
+  Append(part, ByteView(*chunk.bytes).subspan(known));
   if (part.size() < chunk.total) return false;
   const Bytes bytes = std::move(part);
   partial_.erase({chunk.blob, chunk.from});

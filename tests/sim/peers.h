@@ -32,6 +32,12 @@ class SimBlobs : public node::BlobStore {
   void Remove(const node::RemoveBlob& remove) override { whole_.erase(remove.blob); }
   BlobRef Put(Bytes bytes);
   void Crash() { partial_.clear(); }
+  // What a crash left of a blob that was on its way.
+  void Leave(const Digest& blob, const PeerId& from, Bytes bytes) {
+    partial_[{blob, from}] = std::move(bytes);
+  }
+
+  bool full = false;  // the disk
 
   const ledger::Log* log = nullptr;
 

@@ -1,7 +1,7 @@
 // souk-sim: runs seeds of the simulator, each twice, and says what broke.
 //   souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "protocol/base/file.h"
@@ -13,8 +13,16 @@ int main(int argc, char** argv) {
   uint64_t seeds = 100;
   bool once = false;
   souk::sim::Options options;
+  bool understood = true;
   for (int i = 1; i < argc; ++i) {
-    const auto value = [&] { return i + 1 < argc ? std::strtoull(argv[++i], nullptr, 10) : 0; };
+    const auto value = [&] {
+      uint64_t number = 0;
+      const char* const text = i + 1 < argc ? argv[++i] : "";
+      const char* const end = text + std::strlen(text);
+      const auto [stop, failure] = std::from_chars(text, end, number);
+      understood = understood && failure == std::errc() && stop == end && number > 0;
+      return number;
+    };
     if (std::strcmp(argv[i], "--from") == 0) {
       from = value();
     } else if (std::strcmp(argv[i], "--seeds") == 0) {
@@ -26,8 +34,12 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--verbose") == 0) {
       options.verbose = true;
     } else {
+      understood = false;
+    }
+    if (!understood || from + seeds < from) {
       std::fprintf(stderr,
-                   "usage: souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]\n");
+                   "usage: souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]\n"
+                   "whole numbers from 1\n");
       return 2;
     }
   }

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <optional>
 
 #include "gpu/cuda/open_device.h"
 #include "gpu/ptx/nvrtc.h"
@@ -20,10 +22,14 @@
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
 #include "tools/souk/commands.h"
+#include "tools/souk/daemon_link.h"
 #include "tools/souk/programs.h"
 
 namespace souk::tools {
 namespace {
+
+// By then a daemon has met whoever lets it in.
+constexpr Duration kSettled = Seconds(5);
 
 struct Check {
   enum class Mark { kGood, kWarn, kBad };
@@ -107,6 +113,10 @@ Check CheckDisk(const node::NodeDir& dir) {
   }
   struct statvfs state = {};
   if (::statvfs(there.c_str(), &state) != 0) return Bad("disk", "cannot be asked");
+  if (::access(there.c_str(), W_OK) != 0) {
+    return Bad("disk", there.string() + ": " + std::strerror(errno) +
+                           " → make it writable for this user, or choose another with --dir");
+  }
   const uint64_t free = static_cast<uint64_t>(state.f_bavail) * state.f_frsize;
   const std::string what = FormatSize(free) + " free in " + there.string();
   // A node stops at the first failed write, rather than lose an entry.
@@ -152,7 +162,17 @@ Status Reach(const std::string& endpoint) {
   return status;
 }
 
-std::vector<Check> CheckPeers(const node::NodeDir& dir) {
+// Whether a daemon that has run for a while lacks a connection to this bootstrap peer: then another
+// is there than the address says, or one that does not let us in.
+bool IsStrangerThere(const Json& status, const node::PeerAddress& peer) {
+  if (NumberAt(status, "uptime_in_ms") < kSettled.ms) return false;
+  for (const Json& one : status["bootstrap"]) {
+    if (TextAt(one, "peer") == peer.peer.ToString()) return !FlagAt(one, "connected");
+  }
+  return false;
+}
+
+std::vector<Check> CheckPeers(const node::NodeDir& dir, const std::optional<Json>& status) {
   const auto identity = node::LoadIdentity(dir);
   if (!identity) return {};
   const auto config = node::LoadConfig(dir.config(), identity->id());
@@ -166,6 +186,12 @@ std::vector<Check> CheckPeers(const node::NodeDir& dir) {
   for (const node::PeerAddress& peer : config->bootstrap) {
     const std::string host = peer.endpoint.substr(peer.endpoint.find("//") + 2);
     const Status reached = Reach(peer.endpoint);
+    if (reached && status && IsStrangerThere(*status, peer)) {
+      out.push_back(Bad("peers", host +
+                                     " answers, but not as the peer of that address → compare the "
+                                     "address with what `soukd run` prints there"));
+      continue;
+    }
     out.push_back(reached ? Good("peers", host + " answers")
                           : Bad("peers", host + " " + reached.error().message +
                                              " → is it up? else bootstrap in config.toml"));
@@ -227,7 +253,11 @@ int RunDoctor(const Common& common) {
   if (!dir) return Fail(dir.error());
   std::vector<Check> checks = {CheckIdentity(*dir), CheckClock(), CheckJail(),
                                CheckNvrtc(),        CheckGpu(),   CheckDisk(*dir)};
-  for (Check& check : CheckPeers(*dir)) checks.push_back(std::move(check));
+  std::optional<Json> status;
+  if (auto client = node::control::Client::Connect(dir->path)) {
+    if (auto answer = client->Call({{"do", "status"}})) status = Json(*answer);
+  }
+  for (Check& check : CheckPeers(*dir, status)) checks.push_back(std::move(check));
   if (checks[0].mark == Check::Mark::kGood) checks.push_back(CheckDaemon(*dir));
   size_t problems = 0;
   Json list = Json::array();

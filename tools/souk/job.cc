@@ -24,8 +24,11 @@ Status PutBlob(const fs::path& daemon_dir, ByteView bytes, const Digest& digest)
   const fs::path path = BlobPath(daemon_dir, digest);
   fs::create_directories(path.parent_path(), error);
   if (fs::exists(path, error) && fs::file_size(path, error) == bytes.size()) {
-    fs::last_write_time(path, fs::file_time_type::clock::now(), error);
-    if (!error) return Ok();
+    const auto there = ReadFile(path, bytes.size());
+    if (there && Sha256(*there) == digest) {
+      fs::last_write_time(path, fs::file_time_type::clock::now(), error);
+      if (!error) return Ok();
+    }
   }
   return WriteFileAtomic(path, bytes, 0600);
 }

@@ -123,7 +123,7 @@ void CommandLine::AddMarket() {
   offers->callback([this] { action_ = [this] { return RunOffers(common_, query_, limit_); }; });
 
   CLI::App* why = Add("why", "Says why offers did not match, nearest first");
-  why->add_option("QUERY", query_, "The same query")->required();
+  why->add_option("QUERY", query_, "The same query; without it, what keeps any offer away");
   why->footer("Example:\n  souk why 'gpu.model ~ \"H100\" and price <= 2'");
   why->callback([this] { action_ = [this] { return RunWhy(common_, query_); }; });
 

@@ -86,6 +86,10 @@ std::string OffersTable(const Json& offers) {
   return table.ToText();
 }
 
+std::string WhyCommand(const std::string& query) {
+  return query.empty() ? "souk why" : "souk why '" + query + "'";
+}
+
 std::string DeviceLine(const Json& offer, uint32_t slices) {
   std::string out = fmt::format("{} × {}", slices, TextAt(offer, "model"));
   const std::string driver = TextAt(offer, "driver");
@@ -184,11 +188,13 @@ Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
   if (!any) return any.error();
   if (!*any) {
     return Error(Code::kUnavailable,
-                 fmt::format("every offer that matches is leased now; see: souk why '{}'", query));
+                 "every offer that matches is leased now; see: " + WhyCommand(query));
   }
   if (found["offers"].empty()) {
-    return Error(Code::kNotFound, fmt::format("no offer of {} matches; see: souk why '{}'",
-                                              NumberAt(found, "total"), query));
+    const int64_t total = NumberAt(found, "total");
+    return Error(Code::kNotFound, total == 0 ? "no offers known; see: souk doctor"
+                                             : fmt::format("no offer of {} matches; see: {}", total,
+                                                           WhyCommand(query)));
   }
   Status first = Error(Code::kNotFound, "only offers of this node itself match");
   bool others = false;

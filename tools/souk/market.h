@@ -8,6 +8,8 @@ namespace souk::tools {
 
 // The table of DESIGN's command page; every line ends in a newline.
 std::string OffersTable(const Json& offers);
+// What tells why offers did not match: "souk why 'QUERY'".
+std::string WhyCommand(const std::string& query);
 
 // "1 × RTX 4090, driver 550 (PTX ≤ 8.4)".
 std::string DeviceLine(const Json& offer, uint32_t slices);

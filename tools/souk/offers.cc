@@ -35,7 +35,7 @@ int RunOffers(const Common& common, const std::string& query, size_t limit) {
     line += fmt::format("; {} {} leased out now", leased, leased == 1 ? "is" : "are");
   }
   if (total == 0) line = "no offers known; see: souk doctor";
-  if (matches < total) line += fmt::format("; for the rest: souk why '{}'", query);
+  if (matches < total) line += "; for the rest: " + WhyCommand(query);
   Print(line + "\n");
   return kDone;
 }

@@ -33,6 +33,19 @@ TEST_F(Market, AReferenceIsIssuedForOnce) {
   EXPECT_EQ(Balance(), before + Credits{5});
 }
 
+TEST_F(Market, AReferenceIsOneLineOfPlainText) {
+  const Credits before = Balance();
+  const PublicKey account = renter().identity.AccountKey(book().identity.id()).public_key();
+  for (const char* reference :
+       {"", " ", "invoice 7\tACME", "a\nb", "\x1b[2J", "\u202einvoice", "\xff", "invoice\u200b7"}) {
+    Command(kBook, node::IssueCommand{account, Credits{5}, reference});
+  }
+  Command(kBook, node::IssueCommand{account, Credits{5}, std::string(65, 'x')});
+  EXPECT_EQ(Balance(), before);
+  Command(kBook, node::IssueCommand{account, Credits{5}, "Rechnung 7, Müller"});
+  EXPECT_EQ(Balance(), before + Credits{5});
+}
+
 class OwnBook : public Market {
  protected:
   OwnBook() : Market(/*providers_clear=*/true) { Issue(kProvider, 500'000); }

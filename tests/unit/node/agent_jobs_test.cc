@@ -40,6 +40,37 @@ TEST_F(Market, AJobRunsAndItsOutputsAreFetched) {
   EXPECT_TRUE(job.at == JobStep::Event::kFetched || job.receipt->status == JobStatus::kFailed);
 }
 
+// What a kill between a blob's last write and its renaming leaves: all of it, unfinished.
+TEST_F(Market, ABlobThatCameWholeButWasNotFinishedIsFinished) {
+  const Digest id = RentUntilMetering(Minutes(5));
+  const Bytes small(300, 7), large(3'000'000, 8), torn(3'000'000, 9);
+  const BlobRef inputs[] = {renter().blobs.Put(small), renter().blobs.Put(large),
+                            renter().blobs.Put(torn)};
+  provider().blobs.Leave(inputs[0].digest, renter().identity.id(), small);
+  provider().blobs.Leave(inputs[1].digest, renter().identity.id(), large);
+  provider().blobs.Leave(inputs[2].digest, renter().identity.id(), Bytes(torn.size(), 0));
+  Command(kRenter,
+          node::JobCommand{id, renter().blobs.Put({1}), {inputs[0], inputs[1], inputs[2]}, "work"});
+  world.RunFor(15'000);
+  const auto& jobs = provider().agent->provider().jobs();
+  ASSERT_EQ(jobs.size(), 1u);
+  EXPECT_GT(jobs.begin()->second.started.ms, 0);
+}
+
+TEST_F(Market, ABlobThatAFullDiskDidNotKeepComesAgain) {
+  const Digest id = RentUntilMetering(Minutes(5));
+  provider().blobs.full = true;
+  const BlobRef input = renter().blobs.Put(Bytes(300, 7));
+  Command(kRenter, node::JobCommand{id, renter().blobs.Put({1}), {input}, "work"});
+  world.RunFor(20'000);
+  const auto& jobs = provider().agent->provider().jobs();
+  ASSERT_EQ(jobs.size(), 1u);
+  EXPECT_EQ(jobs.begin()->second.started.ms, 0);
+  provider().blobs.full = false;
+  world.RunFor(60'000);
+  EXPECT_GT(jobs.begin()->second.started.ms, 0);
+}
+
 // A provider takes no number below one that it has taken: what waited for it comes in order.
 TEST_F(Market, JobsThatWaitedForTheirProviderAllRun) {
   const Digest id = RentUntilMetering(Minutes(5));

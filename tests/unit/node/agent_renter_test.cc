@@ -59,6 +59,59 @@ TEST_F(Market, AReleasedLeaseIsPaidUpToItsReleaseHoweverLateTheCloseComes) {
 
 // R6: one interval, and nothing else, whatever the other does. It is silent for most of the lease,
 // and then claims all of it.
+// Its provider role was off for a while: what the lease is owed still arrives.
+TEST_F(Market, AVoucherThatWasRefusedInPassingIsGivenAgain) {
+  const Digest id = RentUntilMetering();
+  Digest given;
+  world.tap = [&](int from, int to, const node::Frames& frames) {
+    const DocumentRef document = *Document::Open(*frames[0]);
+    if (from != kRenter || to != kProvider || document->kind() != Kind::kCarry) return true;
+    given = document->id();
+    return false;
+  };
+  const Credits before = RentersLease(id).best;
+  for (int i = 0; i < 20 && RentersLease(id).best == before; ++i) world.RunFor(500);
+  ASSERT_GT(RentersLease(id).best, before);
+  ASSERT_NE(given, Digest());
+  const Refusal refusal{
+      .re = given, .code = RefusalCode::kUnsupported, .sentence = "this node is no provider"};
+  TellRenter({.document = SignMessage(refusal, provider().identity.key())}, kProvider);
+  world.tap = {};
+  world.RunFor(15'000);
+  EXPECT_EQ(ProvidersLease(id).state, LeaseState::kMetering);
+  EXPECT_GT(ProvidersLease(id).best, before);
+  EXPECT_EQ(RentersLease(id).sentence, "");
+}
+
+// A book whose clearing role is off says nothing of what it will pay.
+TEST_F(Market, ARefusalOfTheBookDoesNotSettleWhatItHolds) {
+  const Digest id = RentUntilMetering(Seconds(10));
+  world.RunFor(3000);
+  const Credits promised = RentersLease(id).best;
+  ASSERT_GT(promised.micro, 0);
+  Digest asked;
+  world.tap = [&](int from, int to, const node::Frames& frames) {
+    if (std::max(from, to) == kProvider || std::min(from, to) == kProvider) return false;
+    const DocumentRef document = *Document::Open(*frames[0]);
+    if (from == kRenter && to == kBook && document->kind() == Kind::kCarry) asked = document->id();
+    return asked == Digest();
+  };
+  for (int i = 0; i < 300 && asked == Digest(); ++i) world.RunFor(1000);
+  ASSERT_NE(asked, Digest());
+  ASSERT_EQ(RentersLease(id).phase, node::Renter::Phase::kLost);
+  for (const RefusalCode code : {RefusalCode::kUnsupported, RefusalCode::kEscrowMissing}) {
+    const Refusal refusal{.re = asked, .code = code, .sentence = "not now"};
+    TellRenter({.document = SignMessage(refusal, book().identity.key())}, kBook);
+    EXPECT_FALSE(RentersLease(id).settled);
+  }
+  // The provider is back, and posts.
+  world.tap = {};
+  world.RunFor(60'000);
+  EXPECT_TRUE(RentersLease(id).settled);
+  EXPECT_GT(RentersLease(id).paid.micro, 0);
+  EXPECT_EQ(RentersLease(id).paid, ProvidersLease(id).paid);
+}
+
 TEST_F(Market, ASilentProviderIsPaidForOneIntervalOfItsSilence) {
   const Digest id = RentUntilMetering(Seconds(60));
   const auto& lease = RentersLease(id);
