@@ -52,6 +52,7 @@ TEST_F(MarketProgram, OffersStandInTheQuerysOrderAndWhySaysTheRest) {
   const Ran none = Souk("offers 'price <= 0.1'");
   EXPECT_EQ(none.code, 0);
   EXPECT_EQ(none.out, "0 of 2 match; for the rest: souk why 'price <= 0.1'\n");
+  EXPECT_EQ(Souk("why").out, "2 of 2 match.\n");
   const Doc why = SoukJson("why 'price <= 0.1'");
   ASSERT_EQ(why["nearest"].size(), 2u);
   EXPECT_EQ(why["nearest"][0]["name"], "kite");
@@ -179,6 +180,29 @@ TEST_F(MarketProgram, ALeaseIsReleasedThoughTheDaemonDied) {
   EXPECT_NE(ran.err.find("the lease was released"), std::string::npos) << ran.err;
   for (const Doc& lease : SoukJson("leases")["leases"]) EXPECT_EQ(lease["over"], true);
   EXPECT_EQ(RunProgram("soukd stop --dir '" + market_->renter().dir.string() + "'").code, 0);
+}
+
+// A flipped bit of what a former job left: the workload's own file goes in again.
+TEST_F(MarketProgram, ADamagedBlobOfARenterIsWrittenAnew) {
+  const std::string run = "run " + kWorkloads + "reduction/workload.toml ";
+  ASSERT_EQ(Souk(run + "--yes --for 1m").code, 0);
+  std::filesystem::path largest;  // its values
+  for (const auto& file :
+       std::filesystem::directory_iterator(market_->renter().dir / "blobs" / "sha256")) {
+    if (largest.empty() || file.file_size() > std::filesystem::file_size(largest)) largest = file;
+  }
+  ASSERT_FALSE(largest.empty());
+  {
+    std::fstream bytes(largest, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekg(-1, std::ios::end);
+    const auto last = static_cast<char>(bytes.get() ^ 1);
+    bytes.seekp(-1, std::ios::end);
+    bytes.put(last);
+  }
+  // The other provider, which has not got them yet.
+  const Doc lease = SoukJson("rent 'provider = \"helio\"' --for 1m --yes");
+  const Ran again = Souk(run + "--lease " + lease["id"].get<std::string>());
+  EXPECT_EQ(again.code, 0) << again.err;
 }
 
 TEST_F(MarketProgram, WhatTheReferenceDoesNotRunIsNotRented) {

@@ -179,6 +179,12 @@ TEST(Soukd, ExitsTwoWithOneLineWhereTheCommandLineIsWrong) {
   for (const char* amount : {"abc", "0", "-- -1"}) {
     EXPECT_EQ(RunProgram("soukd issue --reference r " + id + " " + amount).code, 2) << amount;
   }
+  for (const char* reference : {"$'a\\tb'", "$'a\\nb'", "$'\\x1b[2J'", "$'\\u202eab'", "' '"}) {
+    const Ran ran =
+        RunProgram("bash -c \"soukd issue --dir node " + id + " 1 --reference " + reference + "\"");
+    EXPECT_EQ(ran.code, 2) << reference << ran.err;
+    EXPECT_NE(ran.err.find("plain text"), std::string::npos) << ran.err;
+  }
 }
 
 TEST(Souk, AnEmptyValueIsNotAMissingOption) {
