@@ -52,7 +52,11 @@ Result<Log> Log::OpenInspected(Store& store, SlotFile& slots, NoteSigner signer,
 
 Error Log::Stop(const Error& why) {
   if (!stopped_) {
-    stopped_ = Error(why.code, "the ledger has stopped, restart the node: " + why.message);
+    // What contradicts another's copy does so after a restart too.
+    const bool again = why.code == Code::kConflict;
+    stopped_ = Error(why.code, (again ? "the ledger has stopped: "
+                                      : "the ledger has stopped, restart the node: ") +
+                                   why.message);
   }
   return *stopped_;
 }

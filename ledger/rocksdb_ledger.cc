@@ -66,7 +66,16 @@ Result<bool> HoldsDatabase(const fs::path& path) {
   const bool there = fs::exists(path, error);
   const bool current = there && fs::exists(path / "CURRENT", error);
   if (error) return ErrnoError("reading " + path.string(), error.value());
-  if (!there || current) return current;
+  if (!there) return false;
+  // Opening a pipe would wait for its writer.
+  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;  // a live one's files come and go
+    const fs::file_status status = at->status(gone);
+    if (!fs::exists(status) || fs::is_regular_file(status) || fs::is_directory(status)) continue;
+    return Refuse(Error(Code::kCorrupt, at->path().string() + " is no regular file"));
+  }
+  if (error) return Error(Code::kIo, "reading " + path.string() + ": " + error.message());
+  if (current) return true;
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const fs::path extension = at->path().extension();
     const bool data =

@@ -169,11 +169,21 @@ Result<std::string> ParseRegion(const std::string& text) {
   return Error(Code::kInvalidArgument, "must be two capital letters (ISO 3166), as \"DE\"");
 }
 
+Result<std::string> ParseAdvertised(const std::string& text) {
+  ASSIGN_OR_RETURN(std::string endpoint, ParseHostPort(text, /*free_port=*/false));
+  for (const char* anywhere : {"tcp://*:", "tcp://0.0.0.0:", "tcp://[::]:"}) {
+    if (endpoint.rfind(anywhere, 0) != 0) continue;
+    return Error(
+        Code::kInvalidArgument,
+        "\"" + text + "\" leads nowhere: name the address at which others reach this node");
+  }
+  return endpoint;
+}
+
 Status ReadNode(Section& node, const PeerId& self, Config& out) {
   RETURN_IF_ERROR(node.ReadText("name", ParseName, out.name));
   RETURN_IF_ERROR(node.ReadText("listen", ParseListen, out.listen));
-  const auto advertised = [](const std::string& text) { return ParseHostPort(text, false); };
-  RETURN_IF_ERROR(node.ReadList("advertise", advertised, out.advertise));
+  RETURN_IF_ERROR(node.ReadList("advertise", ParseAdvertised, out.advertise));
   RETURN_IF_ERROR(node.ReadList("bootstrap", ParseAddress, out.bootstrap));
   RETURN_IF_ERROR(node.Done());
   if (out.name.empty()) return node.At("name", "is missing; what shall others call this node?");

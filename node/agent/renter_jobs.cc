@@ -5,6 +5,7 @@
 #include "node/agent/renter.h"
 #include "protocol/base/check.h"
 #include "protocol/lease_terms.h"
+#include "protocol/text.h"
 
 namespace souk::node {
 namespace {
@@ -50,7 +51,10 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
   if (!cost) return refuse(cost.error().code, cost.error().message);
   // At least one µcredit: a voucher must be able to say yes.
   const Credits held = std::max(*cost, Credits{1});
-  if (held > rent.max_cost) return refuse(Code::kExhausted, "it could cost more than --max-cost");
+  if (held > rent.max_cost) {
+    return refuse(Code::kExhausted, "it could cost " + FormatCredits(held) + " cr, more than the " +
+                                        FormatCredits(rent.max_cost) + " cr that are allowed");
+  }
 
   const SigningKey account = turn.identity().AccountKey(rent.book);
   const Digest nonce = turn.identity().DeriveNonce("order", orders_made_);

@@ -28,6 +28,8 @@ std::string EndText(const Json& lease) {
     const std::string sentence = TextAt(lease, "sentence");
     return sentence.empty() ? TextAt(lease, "reason") : sentence;
   }
+  // What is closing has ended, and waits for its settlement.
+  if (TextAt(lease, "state") == "Closing") return TextAt(lease, "reason");
   if (NumberAt(lease, "ends_ms") == 0) return "";
   return "ends in " + RoughDuration(LeftUntil(lease));
 }

@@ -236,9 +236,14 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
     const std::string why = TextAt(lease, "sentence");
     if (!why.empty() || FlagAt(lease, "over") || state == "Closing" || state == "Closed") {
       lost = true;
-      return Error(Code::kUnavailable, fmt::format("{} did not lease: {}; what was held comes back",
-                                                   TextAt(lease, "peer_name"),
-                                                   why.empty() ? TextAt(lease, "reason") : why));
+      const std::string sentence = why.empty() ? TextAt(lease, "reason") : why;
+      const char* rest = "";
+      if (WhenStory(lease, "escrow held").ms != 0) rest = "; what was held comes back";
+      if (sentence.find("exceeds_credits") != std::string::npos) {
+        rest = "; souk balance shows the account to which the book's operator can issue more";
+      }
+      return Error(Code::kUnavailable, fmt::format("{} did not lease: {}{}",
+                                                   TextAt(lease, "peer_name"), sentence, rest));
     }
     return false;
   });

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,6 +154,19 @@ TEST(RocksDbLedger, EveryFlippedBitInItsFilesIsHarmlessOrRefusedAtStart) {
     std::printf("  %-28s refused %3d  harmless %3d\n", kind.c_str(), counts.first, counts.second);
   }
   EXPECT_GE(flips, Thinned(200));
+}
+
+TEST(RocksDbLedger, APipeAmongItsFilesIsRefusedAndNotWaitedFor) {
+  const TestFolder folder;
+  const fs::path dir = folder.path() / "node";
+  fs::create_directory(dir);
+  Restore(dir, LivingLedger(dir));
+  fs::remove(dir / "ledger" / "CURRENT");
+  ASSERT_EQ(::mkfifo((dir / "ledger" / "CURRENT").c_str(), 0600), 0);
+  const auto ledger = Ledger::Open(dir, TestSigner(), kAlone);
+  ASSERT_FALSE(ledger);
+  EXPECT_THAT(ledger.error().message, HasSubstr("is no regular file"));
+  EXPECT_FALSE(LedgerView::Open(dir, TestSigner().Verifier()));
 }
 
 TEST(RocksDbLedger, EveryMissingOrTruncatedFileIsHarmlessOrRefusedAtStart) {

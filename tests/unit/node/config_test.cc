@@ -150,6 +150,12 @@ TEST(Config, RefusesKeysThatContradictEachOther) {
             std::string::npos);
   EXPECT_NE(ErrorOf("[node]\nname = \"a\"\n[clearing]\nenabled = true\n").find("must be reachable"),
             std::string::npos);
+  for (const char* anywhere : {"*:7100", "0.0.0.0:7100", "[::]:7100"}) {
+    EXPECT_NE(ErrorOf(std::string("[node]\nname = \"a\"\nlisten = \"*:7100\"\nadvertise = [\"") +
+                      anywhere + "\"]\n")
+                  .find("leads nowhere"),
+              std::string::npos);
+  }
   EXPECT_NE(ErrorOf("[node]\nname = \"a\"\nadvertise = [\"h:1\"]\n").find("listen is not set"),
             std::string::npos);
   PeerAddress own = BookAddress();
