@@ -92,9 +92,9 @@ void Blobs::OnChunk(Turn& turn, const From& from, const BlobChunk& chunk,
 void Blobs::OnLanded(Turn& turn, const BlobLanded& event) {
   const auto it = transfers_.find({event.from, event.blob});
   if (it == transfers_.end() || event.matches) return;
-  if (it->second.found) {
+  if (it->second.found && !it->second.again) {
     // What a crash left may be torn. It is gone now, and the whole is asked for once.
-    it->second.found = false;
+    it->second.again = true;
     return Restart(turn, it->second);
   }
   Fail(it->second, Code::kMismatch, "it arrived with other bytes than its digest");

@@ -46,6 +46,7 @@ class Blobs {
     uint64_t requested = 0;  // asked for up to here
     bool active = false;
     bool found = false;  // began with bytes that were on the disk
+    bool again = false;  // the whole was asked for anew because of that
     Duration last = {};  // monotonic, of the last progress
     Duration patience = kStall;
     int stalls = 0;
