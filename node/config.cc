@@ -301,8 +301,9 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
     if (!known || !value.is_table()) {
       const std::string nearest = Nearest(name, kSections);
       const std::string hint = nearest.empty() ? "" : "; did you mean [" + nearest + "]?";
-      return Error(Code::kInvalidArgument, file + ":" + std::to_string(value.source().begin.line) +
-                                               ": there is no section \"" + name + "\"" + hint);
+      std::string sentence = file + ":" + std::to_string(value.source().begin.line);
+      sentence.append(": there is no section \"").append(name).append("\"").append(hint);
+      return Error(Code::kInvalidArgument, std::move(sentence));
     }
     tables[name] = value.as_table();
   }

@@ -163,7 +163,8 @@ TEST_F(HostileLeases, ALeaseHasNoMoreStoredThanItsProviderSays) {
   Insider insider(world, renter(), provider());
   const uint64_t most = provider().settings.provider.lease_bytes;
   const auto job = [&](uint64_t number, std::vector<BlobRef> blobs) {
-    insider.Say(Job{.lease = id, .number = number, .workload = {Sha256({}), 0}, .blobs = blobs});
+    insider.Say(
+        Job{.lease = id, .number = number, .workload = {Sha256({}), 0}, .blobs = std::move(blobs)});
     return provider().agent->provider().jobs().size();
   };
   const auto blob = [](uint8_t which, uint64_t size) {
@@ -310,7 +311,7 @@ TEST_F(Weeks, WhatALaterStepOfTheBatchHoldsIsNotRemoved) {
   node::Effects effects;
   for (const Digest& blob : blobs) effects.work.push_back(node::RemoveBlob{.blob = blob});
   std::vector<node::Event> follow;
-  EXPECT_TRUE(provider().runner->Run(std::move(effects), follow));
+  EXPECT_TRUE(provider().runner->Run(effects, follow));
   EXPECT_EQ(Here(provider(), blobs), 3u);
 }
 
@@ -321,7 +322,8 @@ TEST_F(HostileLeases, AJobWhoseBlobsAreRefusedFailsAndHoldsNobodyUp) {
     Insider insider(world, renter(), provider());
     std::vector<BlobRef> blobs;
     for (uint8_t i = 0; i < 8; ++i) blobs.push_back({Sha256(Bytes{i}), 5'000'000});
-    job = insider.Say(Job{.lease = id, .number = 100, .workload = {Sha256({}), 0}, .blobs = blobs});
+    job = insider.Say(
+        Job{.lease = id, .number = 100, .workload = {Sha256({}), 0}, .blobs = std::move(blobs)});
     world.RunFor(3000);
   }
   const auto& failed = provider().agent->provider().jobs().at(job);
@@ -339,7 +341,7 @@ TEST_F(HostileLeases, AnEmptyBlobOfAnotherDigestFailsItsJob) {
 TEST_F(HostileLeases, TransfersEndWithTheJobsThatWantThem) {
   const auto submit = [&](uint8_t from, size_t count) {
     std::vector<BlobRef> blobs;
-    for (uint8_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < count; ++i) {
       blobs.push_back(renter().blobs.Put(Bytes(1000, static_cast<uint8_t>(from + i))));
     }
     Command(kRenter, node::JobCommand{LastLease().id, renter().blobs.Put({from}), blobs, "work"});

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "ledger/audit.h"
+#include "protocol/base/check.h"
 #include "sim/engine.h"
 
 namespace souk::sim {
@@ -57,6 +58,7 @@ class Market : public testing::Test {
     for (const auto& [id, lease] : renter().agent->renter().leases()) {
       if (last == nullptr || lease.order.issued > last->order.issued) last = &lease;
     }
+    CHECK(last != nullptr);
     return *last;
   }
   const node::Provider::Lease& ProvidersLease(const Digest& id) {

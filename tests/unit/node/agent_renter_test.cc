@@ -252,10 +252,10 @@ class Liars : public Market {
       effects.sends = {{connection, node::ReplyParts{.re = re, .entry = entry}, {}}};
     }
     std::vector<node::Event> follow;
-    ASSERT_TRUE(provider().runner->Run(std::move(effects), follow));
+    ASSERT_TRUE(provider().runner->Run(effects, follow));
   }
   // Those kinds of the provider's messages are lost.
-  void DropFromProvider(std::set<Kind> kinds) {
+  void DropFromProvider(const std::set<Kind>& kinds) {
     world.tap = [kinds](int from, int, const node::Frames& frames) {
       const auto document = *Document::OpenTrusted(*frames[0]);
       return from != kProvider || !kinds.contains(document->kind());
@@ -431,7 +431,7 @@ TEST_F(Liars, APaymentWithoutTheProvidersPostIsNotTaken) {
     }
     world.tap = {};
     std::vector<node::Event> follow;
-    ASSERT_TRUE(book().runner->Run(std::move(effects), follow));
+    ASSERT_TRUE(book().runner->Run(effects, follow));
     world.tap = [](int, int to, const node::Frames&) { return to != kBook; };
     world.RunFor(6);
     EXPECT_FALSE(lease.settled);
