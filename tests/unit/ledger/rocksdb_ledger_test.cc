@@ -231,7 +231,7 @@ std::string MessageIn(const fs::path& dir, const std::function<bool()>& spoil) {
 
 TEST(RocksDbLedger, WhatTheMachineRefusesIsNoDamage) {
   const TestFolder folder;
-  const fs::path dir = folder.path();
+  const fs::path& dir = folder.path();
   const std::string in = dir.string();
   const struct {
     const char* name;
