@@ -102,7 +102,6 @@ class Renter {
 
   bool OnReply(Turn& turn, const From& from, const Reply& reply);
   bool OnRefusal(Turn& turn, const From& from, const Refusal& refusal);
-  void OnEscrowRefused(Turn& turn, Lease& lease, const Refusal& refusal);
   // Ready, VoucherAck, JobReceipt, Close, Progress: pushed, or within an answer.
   void OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document);
   bool MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const;
@@ -138,6 +137,7 @@ class Renter {
   void Query(Turn& turn, Lease& lease, Duration every);
   Digest CommitNonce(Turn& turn, const Lease& lease) const;
   void Lose(Turn& turn, Lease& lease, std::string sentence);
+  void OnEscrowRefused(Turn& turn, Lease& lease, const Refusal& refusal);
   void OnEscrowEntry(Turn& turn, Lease& lease, const ProvenEntry& proven);
   void RecordSettled(Turn& turn, Lease& lease, Credits paid);
   bool IsPaid(const Lease& lease, const TransferRecord& record, const Entry& entry) const;
