@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "protocol/base/bytes.h"
@@ -66,9 +67,12 @@ class Device {
 
   virtual const DeviceInfo& info() const = 0;
 
-  // The module must come from ptx::Canonicalize. An instruction that the device does not run is
-  // kUnsupported, named with its line.
-  virtual Result<ModuleHandle> Load(const ptx::Module& module) = 0;
+  // The module must come from ptx::Canonicalize. What the device does not run in a kernel of
+  // `kernels` is kUnsupported, named with its line; no other kernel of the module can be launched,
+  // and none of them is looked at where the device compiles by itself. nullptr: all kernels.
+  virtual Result<ModuleHandle> LoadFor(const ptx::Module& module,
+                                       const std::set<std::string>* kernels) = 0;
+  Result<ModuleHandle> Load(const ptx::Module& module) { return LoadFor(module, nullptr); }
 
   // Cleared to zero, aligned to 256 bytes. kExhausted where memory_bytes would be exceeded; nothing
   // is touched before that is known.

@@ -9,6 +9,7 @@
 #include "gpu/cpu/launch.h"
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/supported.h"
+#include "gpu/cpu/variables.h"
 #include "gpu/ptx/classify.h"
 
 namespace souk::gpu {
@@ -16,6 +17,7 @@ namespace {
 
 using cpu::Arena;
 using cpu::LaunchShape;
+using cpu::PlacedVariables;
 using cpu::Program;
 
 // The newest this device knows (ptx::Parse reads up to ISA 9.0).
@@ -47,7 +49,8 @@ class CpuDevice : public Device {
 
   const DeviceInfo& info() const override { return info_; }
 
-  Result<ModuleHandle> Load(const ptx::Module& module) override;
+  Result<ModuleHandle> LoadFor(const ptx::Module& module,
+                               const std::set<std::string>* kernels) override;
   Result<DeviceAddress> Allocate(uint64_t bytes) override {
     RETURN_IF_ERROR(CheckWhole());
     return arena_.Allocate(bytes);
@@ -78,8 +81,8 @@ class CpuDevice : public Device {
     if (!broken_) return Ok();
     return Error(Code::kWrongState, "a kernel broke this device's context: " + fault_);
   }
-  Status PlaceVariables(const ptx::Module& module,
-                        std::map<std::pair<uint32_t, uint32_t>, uint64_t>& addresses);
+  Status PlaceVariables(const ptx::Module& module, const PlacedVariables& placed,
+                        std::map<PlacedVariables::Key, uint64_t>& addresses);
 
   CpuDeviceOptions options_;
   SimdLevel level_;
@@ -93,48 +96,23 @@ class CpuDevice : public Device {
 };
 
 // .global and .const variables get memory of their own, so that running over one's end is seen.
-Status CpuDevice::PlaceVariables(const ptx::Module& module,
-                                 std::map<std::pair<uint32_t, uint32_t>, uint64_t>& addresses) {
-  struct Item {
-    uint32_t function;
-    uint32_t index;
-    const ptx::Variable* variable;
-  };
-  std::vector<Item> items;
-  const auto collect = [&](uint32_t function, const std::vector<ptx::Variable>& variables) {
-    for (size_t i = 0; i < variables.size(); ++i) {
-      const ptx::Variable& v = variables[i];
-      const bool wanted = v.space == ptx::Space::kGlobal || v.space == ptx::Space::kConst;
-      if (!wanted || v.size == 0) continue;
-      if (v.linkage == ptx::Linkage::kExtern && !v.initialised) continue;
-      items.push_back(Item{function, static_cast<uint32_t>(i), &v});
-    }
-  };
-  collect(ptx::kNoIndex, module.variables);
-  for (size_t f = 0; f < module.functions.size(); ++f) {
-    collect(static_cast<uint32_t>(f), module.functions[f].variables);
+Status CpuDevice::PlaceVariables(const ptx::Module& module, const PlacedVariables& placed,
+                                 std::map<PlacedVariables::Key, uint64_t>& addresses) {
+  for (const PlacedVariables::Key& key : placed.keys()) {
+    ASSIGN_OR_RETURN(addresses[key], arena_.Allocate(cpu::VariableOf(module, key).size));
   }
-  for (const Item& item : items) {
-    ASSIGN_OR_RETURN(const uint64_t address, arena_.Allocate(item.variable->size));
-    addresses[std::make_pair(item.function, item.index)] = address;
-  }
-  for (const Item& item : items) {
-    const ptx::Variable& v = *item.variable;
-    const uint64_t address = addresses[std::make_pair(item.function, item.index)];
+  for (const auto& [key, address] : addresses) {
+    const ptx::Variable& v = cpu::VariableOf(module, key);
     ASSIGN_OR_RETURN(uint8_t* const at, arena_.Host(address, v.size));
     if (!v.bytes.empty()) {
       std::memcpy(at, v.bytes.data(), std::min<uint64_t>(v.bytes.size(), v.size));
     }
     for (const ptx::Relocation& r : v.relocations) {
-      const auto found = addresses.find(std::make_pair(ptx::kNoIndex, r.target));
-      if (r.is_function || found == addresses.end()) {
-        return Error(Code::kUnsupported, "line " + std::to_string(v.line) + ": variable " + v.name +
-                                             " holds an address that the cpu device has not");
-      }
       if (r.size > 8 || r.offset > v.size || v.size - r.offset < r.size) {
         return Error(Code::kMalformed, "variable " + v.name + ": initialiser");
       }
-      uint64_t value = (found->second + static_cast<uint64_t>(r.addend)) >> (r.shift & 63);
+      const uint64_t target = addresses.at({ptx::kNoIndex, r.target});
+      uint64_t value = (target + static_cast<uint64_t>(r.addend)) >> (r.shift & 63);
       if (r.masked) value &= 0xff;
       std::memcpy(at + r.offset, &value, r.size);
     }
@@ -143,25 +121,29 @@ Status CpuDevice::PlaceVariables(const ptx::Module& module,
   return Ok();
 }
 
-Result<ModuleHandle> CpuDevice::Load(const ptx::Module& module) {
+Result<ModuleHandle> CpuDevice::LoadFor(const ptx::Module& module,
+                                        const std::set<std::string>* kernels) {
   RETURN_IF_ERROR(CheckWhole());
   if (modules_.size() >= kMostModules) return Error(Code::kExhausted, "too many modules");
   RETURN_IF_ERROR(cpu::CheckSize(module));
-  std::map<std::pair<uint32_t, uint32_t>, uint64_t> addresses;
+  std::map<PlacedVariables::Key, uint64_t> addresses;
   const auto give_back = [&] {
-    for (const auto& entry : addresses) (void)arena_.Free(entry.second);
+    for (const auto& entry : addresses) {
+      if (entry.second != 0) (void)arena_.Free(entry.second);
+    }
   };
-  if (Status placed = PlaceVariables(module, addresses); !placed) {
+  if (Status done = PlaceVariables(module, PlacedVariables(module), addresses); !done) {
     give_back();
-    return placed.error();
+    return done.error();
   }
   const cpu::AddressOf address_of = [&](uint32_t function, uint32_t variable) -> uint64_t {
-    const auto found = addresses.find(std::make_pair(function, variable));
+    const auto found = addresses.find({function, variable});
     return found == addresses.end() ? 0 : found->second;
   };
   LoadedModule loaded;
   for (const ptx::Function& kernel : module.functions) {
     if (!kernel.is_entry || !kernel.defined) continue;
+    if (kernels != nullptr && !kernels->contains(kernel.name)) continue;
     Result<Program> program = cpu::Compile(module, kernel, address_of, cpu::Handlers(level_));
     if (!program) {
       give_back();

@@ -255,7 +255,12 @@ Result<Lowering::Place> Lowering::AllocateVariable(const ptx::Variable& variable
     case ptx::Space::kConst:
       place.window = Window::kGlobal;
       place.address = address_of_(function, index);
-      if (place.address == 0) return Refuse("variable " + variable.name + " is not defined");
+      if (place.address == 0) {
+        return Refuse("variable " + variable.name +
+                      (variable.relocations.empty()
+                           ? " is not defined"
+                           : " holds the address of a function, which the cpu device has not"));
+      }
       return place;
     case ptx::Space::kLocal:
     case ptx::Space::kParam: {  // a call's frame

@@ -7,6 +7,7 @@
 #include "gpu/cpu/handlers.h"
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/program.h"
+#include "gpu/cpu/variables.h"
 #include "gpu/ptx/reach.h"
 
 namespace souk::gpu::cpu {
@@ -85,13 +86,10 @@ Status CheckSize(const ptx::Module& module) {
 std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module) {
   std::vector<ptx::KernelReport> reports;
   const Status fits = CheckSize(module);
+  const PlacedVariables placed(module);
   // Any place will do for what Load would give one.
-  const AddressOf somewhere = [&](uint32_t function, uint32_t index) -> uint64_t {
-    const ptx::Variable& v = function == ptx::kNoIndex
-                                 ? module.variables[index]
-                                 : module.functions[function].variables[index];
-    const bool elsewhere = v.linkage == ptx::Linkage::kExtern && !v.initialised;
-    return elsewhere || v.size == 0 ? 0 : uint64_t{1} << 40;
+  const AddressOf somewhere = [&](uint32_t function, uint32_t index) {
+    return placed.Has({function, index}) ? uint64_t{1} << 40 : uint64_t{0};
   };
   for (const ptx::Function& kernel : module.functions) {
     if (!kernel.is_entry || !kernel.defined) continue;

@@ -94,7 +94,8 @@ class CudaDevice : public Device {
   ~CudaDevice() override;
 
   const DeviceInfo& info() const override { return info_; }
-  Result<ModuleHandle> Load(const ptx::Module& module) override;
+  Result<ModuleHandle> LoadFor(const ptx::Module& module,
+                               const std::set<std::string>* kernels) override;
   Result<DeviceAddress> Allocate(uint64_t bytes) override;
   Status Free(DeviceAddress address) override;
   Status Write(DeviceAddress to, ByteView from) override;
@@ -129,7 +130,8 @@ class CudaDevice : public Device {
     why_broken_ = why;
   }
   Status CheckRange(DeviceAddress address, uint64_t bytes) const;
-  Status FindKernels(const ptx::Module& module, Loaded& loaded);
+  Status FindKernels(const ptx::Module& module, const std::set<std::string>* wanted,
+                     Loaded& loaded);
   Status WaitFor(const std::string& kernel, uint64_t milliseconds);
   void ClearAll();
 
@@ -171,7 +173,8 @@ void CudaDevice::ClearAll() {
   for (const Loaded& loaded : modules_) (void)driver_.cuModuleUnload(loaded.module);
 }
 
-Result<ModuleHandle> CudaDevice::Load(const ptx::Module& module) {
+Result<ModuleHandle> CudaDevice::LoadFor(const ptx::Module& module,
+                                         const std::set<std::string>* kernels) {
   RETURN_IF_ERROR(Enter());
   if (!module.canonical) return Error(Code::kInvalidArgument, "the module is not canonical");
   const std::string text = ptx::Write(module);
@@ -188,7 +191,7 @@ Result<ModuleHandle> CudaDevice::Load(const ptx::Module& module) {
     if (log.empty()) return ok.error();
     return Error(ok.error().code, ok.error().message + "\n" + log);
   }
-  if (Status ok = FindKernels(module, loaded); !ok) {
+  if (Status ok = FindKernels(module, kernels, loaded); !ok) {
     (void)driver_.cuModuleUnload(loaded.module);
     return ok.error();
   }
@@ -196,9 +199,11 @@ Result<ModuleHandle> CudaDevice::Load(const ptx::Module& module) {
   return static_cast<ModuleHandle>(modules_.size() - 1);
 }
 
-Status CudaDevice::FindKernels(const ptx::Module& module, Loaded& loaded) {
+Status CudaDevice::FindKernels(const ptx::Module& module, const std::set<std::string>* wanted,
+                               Loaded& loaded) {
   for (const ptx::Function& function : module.functions) {
     if (!function.is_entry || !function.defined) continue;
+    if (wanted != nullptr && !wanted->contains(function.name)) continue;
     Kernel kernel{.param_bytes = function.param_bytes};
     RETURN_IF_ERROR(
         Check(driver_.cuModuleGetFunction(&kernel.function, loaded.module, function.name.c_str()),

@@ -81,13 +81,14 @@ class Run {
 
  private:
   Status LoadModules() {
+    const std::vector<std::set<std::string>> kernels = LaunchedKernels(workload_);
     for (size_t i = 0; i < workload_.modules.size(); ++i) {
       const std::string where = "module " + std::to_string(i + 1);
       Result<Bytes> text = ReadChecked(blobs_, workload_.modules[i]);
       if (!text) return text.error().Within(where);
       Result<ptx::Module> module = ParseCanonical(AsText(*text));
       if (!module) return module.error().Within(where);
-      Result<ModuleHandle> handle = device_.Load(*module);
+      Result<ModuleHandle> handle = device_.LoadFor(*module, &kernels[i]);
       if (!handle) return handle.error().Within(where);
       modules_.push_back(std::move(*module));
       handles_.push_back(*handle);

@@ -1,12 +1,17 @@
-// What may be claimed of a workload's results (DESIGN section 5).
+// What may be claimed of a workload's results.
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "gpu/ptx/classify.h"
 #include "gpu/workload/workload.h"
 
 namespace souk::gpu {
+
+// The names of the kernels that the workload launches, by module. CheckWorkload has passed.
+std::vector<std::set<std::string>> LaunchedKernels(const Workload& workload);
 
 // The weakest class among the kernels that the workload launches; kExact where it launches nothing.
 // `modules` are the workload's, canonical and in its order; CheckKernels has found every kernel.

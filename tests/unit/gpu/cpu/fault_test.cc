@@ -80,6 +80,48 @@ TEST(Fault, TheReportCallsOpaqueWhatLoadRefuses) {
   }
 }
 
+TEST(Fault, OnlyKernelsThatNameAVariableWithAFunctionsAddressAreRefused) {
+  const std::string text =
+      ".func f() { ret; }\n.func g() { ret; }\n"
+      ".global .align 8 .u64 table[2] = {f, g};\n"
+      ".const .align 8 .u64 where[1] = {table};\n"
+      ".global .align 8 .u64 plain[2] = {where, 7};\n"
+      ".global .align 4 .u32 number = 5;\n"
+      ".global .align 8 .u64 pointer = number;\n" +
+      Kernel("ld.global.u64 %rd1, [table];", "by_table") +
+      Kernel("ld.const.u64 %rd1, [where];", "by_where") +
+      Kernel("mov.u64 %rd1, plain;", "by_plain") +
+      Kernel("ld.global.u64 %rd1, [pointer]; ld.global.u32 %r1, [%rd1]; st.global.u32 [%rd0], %r1;",
+             "fine");
+  const auto module = ptx::Parse(WithHeader(text));
+  ASSERT_TRUE(module) << module.error().message;
+  for (const ptx::KernelReport& report : cpu::ReportKernels(*module)) {
+    if (report.name == "fine") {
+      EXPECT_TRUE(report.unsupported.empty()) << report.unsupported[0].reason;
+      continue;
+    }
+    EXPECT_EQ(report.verdict.cls, ptx::Class::kOpaque) << report.name;
+    ASSERT_EQ(report.unsupported.size(), 1u) << report.name;
+    EXPECT_NE(report.unsupported[0].line, 0u) << report.name;
+    const std::set<std::string> one = {report.name};
+    EXPECT_FALSE(NewDevice(Levels().front())->LoadFor(*module, &one)) << report.name;
+  }
+  const auto canonical = ptx::Canonicalize(*module);
+  ASSERT_TRUE(canonical);
+  const auto device = NewDevice(Levels().front());
+  const std::set<std::string> fine = {"fine"};
+  const auto loaded = device->LoadFor(*canonical, &fine);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto memory = device->Allocate(4);
+  ASSERT_TRUE(memory);
+  ASSERT_TRUE(
+      device->Launch(*loaded, {.kernel = "fine", .params = Params().U64(*memory).bytes()}, {}));
+  Bytes word(4, 0);
+  ASSERT_TRUE(device->Read(*memory, word));
+  EXPECT_EQ(FromBuffer<uint32_t>(word)[0], 5u);
+  EXPECT_EQ(device->Launch(*loaded, {.kernel = "by_table"}, {}).error().code, Code::kNotFound);
+}
+
 TEST(Fault, AFunctionSharedByManyKernelsIsNotCompiledForEach) {
   std::string text = ".func f() {\n";
   for (int i = 0; i < 50'000; ++i) text += "membar.cta;\n";

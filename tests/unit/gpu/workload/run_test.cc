@@ -6,6 +6,7 @@
 #include "gpu/ptx/module.h"
 #include "gpu/workload/npy.h"
 #include "gpu/workload/state_root.h"
+#include "gpu/workload/workload_class.h"
 
 namespace souk::gpu {
 namespace {
@@ -156,6 +157,49 @@ TEST(RunWorkload, ClaimsTheWeakestClassOfTheKernelsThatItLaunches) {
   const Result<RunResult> tolerant = RunWorkload(job.workload, job.blobs, *Cpu());
   ASSERT_TRUE(tolerant) << tolerant.error().message;
   EXPECT_EQ(tolerant->result_class, ptx::Class::kTolerant);
+}
+
+// Code bases have kernels that no CPU runs beside those that are wanted.
+TEST(RunWorkload, LooksOnlyAtTheKernelsThatItLaunches) {
+  Job job = Rounds();
+  std::string text = std::string(kPtx) + R"(
+.global .align 8 .u64 table[1] = {helper};
+.visible .entry timed(.param .u64 to)
+{
+  .reg .b32 %r; .reg .b64 %d;
+  ld.param.u64 %d, [to];
+  mov.u32 %r, %clock;
+  st.global.u32 [%d], %r;
+  ret;
+}
+.visible .entry virtual(.param .u64 to)
+{
+  .reg .b64 %d<3>;
+  ld.param.u64 %d0, [to];
+  ld.global.u64 %d1, [table];
+  st.global.u64 [%d0], %d1;
+  ret;
+}
+)";
+  text.insert(text.find(".visible"), ".func helper() { ret; }\n");
+  const auto parsed = ptx::Parse(text);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const std::string canonical = ptx::Write(*ptx::Canonicalize(*parsed));
+  job.workload.modules = {job.blobs.Add(ToBytes(AsBytes(canonical)))};
+  const Result<RunResult> ran = RunWorkload(job.workload, job.blobs, *Cpu());
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(ran->result_class, ptx::Class::kExact);
+  EXPECT_EQ(Word(ran->outputs[0].npy, 0), 160u);
+  const std::pair<const char*, const char*> refused[] = {{"timed", "clocks"}, {"virtual", "table"}};
+  for (const auto& [kernel, what] : refused) {
+    Job one = job;
+    one.workload.steps.push_back(Launch(kernel, {Pointer(0)}));
+    const Error failure = Failure(one);
+    EXPECT_EQ(failure.code, Code::kUnsupported) << failure.message;
+    EXPECT_NE(failure.message.find(what), std::string::npos) << failure.message;
+    EXPECT_NE(failure.message.find("line "), std::string::npos) << failure.message;
+    EXPECT_EQ(ClassOfWorkload(one.workload, {*ptx::Canonicalize(*parsed)}), ptx::Class::kOpaque);
+  }
 }
 
 TEST(RunWorkload, CommitsToMemoryAtTheStartAtEachIntervalAndAtTheEnd) {
