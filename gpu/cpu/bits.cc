@@ -249,15 +249,15 @@ struct Fns {
   }
 };
 
-// d = extra[0] | extra[1] << bits …; the elements are E, d is T.
-template <typename T, typename E>
+// d = extra[0] | extra[1] << bits …; the elements are E, in registers of R; d is T.
+template <typename T, typename E, typename R = E>
 const Op* Pack(Warp& w, const Op* op) {
   const uint32_t mask = w.Mask(op);
   T r[kLanes] = {};
   for (uint32_t e = 0; e < op->count; ++e) {
-    const E* part = w.Lanes<E>(w.extra[op->extra + e]);
+    const R* part = w.Lanes<R>(w.extra[op->extra + e]);
     SOUK_LANES(i) {
-      r[i] = static_cast<T>(r[i] | static_cast<T>(T{part[i]} << (kBits<E> * e)));
+      r[i] = static_cast<T>(r[i] | static_cast<T>(T{static_cast<E>(part[i])} << (kBits<E> * e)));
     }
   }
   T* d = w.Lanes<T>(op->dst);
@@ -266,7 +266,7 @@ const Op* Pack(Warp& w, const Op* op) {
   }
   return op + 1;
 }
-template <typename T, typename E>
+template <typename T, typename E, typename R = E>
 const Op* Unpack(Warp& w, const Op* op) {
   const uint32_t mask = w.Mask(op);
   T a[kLanes];
@@ -275,9 +275,9 @@ const Op* Unpack(Warp& w, const Op* op) {
     a[i] = from[i];
   }
   for (uint32_t e = 0; e < op->count; ++e) {
-    E* part = w.Lanes<E>(w.extra[op->extra + e]);
+    R* part = w.Lanes<R>(w.extra[op->extra + e]);
     SOUK_LANES(i) {
-      const E r = static_cast<E>(a[i] >> (kBits<E> * e));
+      const R r = static_cast<E>(a[i] >> (kBits<E> * e));
       part[i] = Blend(mask, i, r, part[i]);
     }
   }
@@ -418,9 +418,13 @@ void RegisterBits(HandlerTable& t) {
   Put(t, Fn::kPack, Ty::kU16, &Pack<uint32_t, uint16_t>);
   Put(t, Fn::kPack, Ty::kU32, &Pack<uint64_t, uint32_t>);
   Put(t, Fn::kPack, Ty::kU64, &Pack<uint64_t, uint16_t>);  // four halves
+  Put(t, Fn::kPack, Ty::kU8, &Pack<uint16_t, uint8_t, uint16_t>);
+  Put(t, Fn::kPack, Ty::kS8, &Pack<uint32_t, uint8_t, uint16_t>);  // four bytes
   Put(t, Fn::kUnpack, Ty::kU16, &Unpack<uint32_t, uint16_t>);
   Put(t, Fn::kUnpack, Ty::kU32, &Unpack<uint64_t, uint32_t>);
   Put(t, Fn::kUnpack, Ty::kU64, &Unpack<uint64_t, uint16_t>);
+  Put(t, Fn::kUnpack, Ty::kU8, &Unpack<uint16_t, uint8_t, uint16_t>);
+  Put(t, Fn::kUnpack, Ty::kS8, &Unpack<uint32_t, uint8_t, uint16_t>);
   Put(t, Fn::kMov, Ty::kPred, &PredicateLogic<0>);
   Put(t, Fn::kNot, Ty::kPred, &PredicateLogic<1>);
   Put(t, Fn::kAnd, Ty::kPred, &PredicateLogic<2>);

@@ -57,8 +57,10 @@ Status Lowering::MovVector(Operands operands) {
   if (whole_bits == 32 && bits == 16) ty = Ty::kU16;
   if (whole_bits == 64 && bits == 32) ty = Ty::kU32;
   if (whole_bits == 64 && bits == 16) ty = Ty::kU64;
+  if (whole_bits == 16 && bits == 8) ty = Ty::kU8;
+  if (whole_bits == 32 && bits == 8) ty = Ty::kS8;
   if (ty == Ty::kNone) return Refuse("elements of this width");
-  const Type element = UnsignedOfBytes(bits / 8);
+  const Type element = bits == 8 ? Type::kU8 : UnsignedOfBytes(bits / 8);
   std::vector<uint32_t> regs;
   for (const Operand& part : parts) {
     if (packs) {
@@ -225,20 +227,23 @@ Status Lowering::Set(Operands operands) {
   return Ok();
 }
 
-// set.CMP.f16x2.f16x2 and bf16x2: each half by itself.
+// set.CMP.f16x2.f16x2 and bf16x2: each half by itself. With u32 or s32 for a result each half of it
+// is all ones where the comparison holds.
 Status Lowering::HalfPairSet(Operands operands) {
   const Type pair = operation_->type2;
-  if (operands.size() != 3 || operation_->type != pair) return Refuse("type");
+  const bool is_mask = operation_->type == Type::kU32 || operation_->type == Type::kS32;
+  if (operands.size() != 3 || (operation_->type != pair && !is_mask)) return Refuse("type");
   const Type half = pair == Type::kF16x2 ? Type::kF16 : Type::kBf16;
-  ASSIGN_OR_RETURN(const uint32_t dst, Dest(operands[0], pair));
+  uint64_t one = half == Type::kF16 ? 0x3c00 : 0x3f80;
+  if (is_mask) one = 0xffff;
+  ASSIGN_OR_RETURN(const uint32_t dst, Dest(operands[0], operation_->type));
   uint32_t parts[2][2] = {};
   for (size_t i = 0; i < 2; ++i) {
     ASSIGN_OR_RETURN(const uint32_t whole, Source(operands[i + 1], pair));
     for (uint32_t& part : parts[i]) part = NewReg(2);
-    const uint32_t guard = guard_;
-    guard_ = kNoReg;
     Inst& unpack = Emit(Fn::kUnpack, Ty::kU16);
-    guard_ = guard;
+    unpack.guard = kNoReg;  // its results are this instruction's own
+    unpack.guard_flip = false;
     unpack.a = whole;
     unpack.count = 2;
     AddExtra(unpack, parts[i][0], true);
@@ -248,8 +253,7 @@ Status Lowering::HalfPairSet(Operands operands) {
   for (size_t i = 0; i < 2; ++i) {
     const uint32_t holds = NewReg(1);
     RETURN_IF_ERROR(CompareInto(holds, operation_->compare, half, parts[0][i], parts[1][i]));
-    Emit(Fn::kSelp, Ty::kU16, results[i], Constant(2, half == Type::kF16 ? 0x3c00 : 0x3f80),
-         Constant(2, 0), holds);
+    Emit(Fn::kSelp, Ty::kU16, results[i], Constant(2, one), Constant(2, 0), holds);
   }
   Inst& pack = Emit(Fn::kPack, Ty::kU16);
   pack.dst = dst;

@@ -53,6 +53,26 @@ TEST(Convert, IntegersTruncateExtendOrSaturate) {
   }
 }
 
+TEST(Convert, BytesArePackedAndUnpacked) {
+  ExpectRows({"{ .reg .b8 %x, %y; cvt.u8.u32 %x, %a; cvt.s8.s32 %y, %b; mov.b16 %d, {%x, %y}; }",
+              "u16",
+              {"u32", "s32"}},
+             Samples({"u32", "s32"}, 200),
+             [](const Row& r) { return (r[1] & 0xff) << 8 | (r[0] & 0xff); });
+  ExpectRows({"{ .reg .b8 %x; cvt.rzi.u8.f32 %x, %a; mov.b16 %d, {%x, 0}; }", "u16", {"f32"}},
+             Samples({"f32"}, 200), [](const Row& r) {
+               const float f = FloatOf(r[0]);
+               if (!(f > 0)) return uint64_t{0};
+               return f >= 255 ? uint64_t{255} : static_cast<uint64_t>(f);
+             });
+  ExpectRows(
+      {"{ .reg .b8 %x<4>; mov.b32 {%x0, %x1, %x2, %x3}, %a; mov.b32 %d, {%x3, %x2, %x1, %x0}; }",
+       "u32",
+       {"u32"}},
+      Samples({"u32"}, 200),
+      [](const Row& r) { return __builtin_bswap32(static_cast<uint32_t>(r[0])); });
+}
+
 TEST(Convert, WiderRegistersAreNarrowedAndFilled) {
   ExpectRows({"cvt.u32.u8 %d, %a;", "u32", {"u32"}}, Samples({"u32"}, 200),
              [](const Row& r) { return r[0] & 0xff; });

@@ -410,6 +410,21 @@ TEST(Half, ArithmeticRoundsTheExactResultOnce) {
              });
 }
 
+// As cuda_fp16.h's __heq2_mask and __hltu2_mask ask.
+TEST(Half, AComparisonOfPairsGivesAMaskForEachHalf) {
+  const auto mask = [](const Row& r, const auto& holds) {
+    const uint64_t low = holds(HalfValue(r[0] & 0xffff), HalfValue(r[1] & 0xffff)) ? 0xffff : 0;
+    const uint64_t high = holds(HalfValue(r[0] >> 16), HalfValue(r[1] >> 16)) ? 0xffff : 0;
+    return high << 16 | low;
+  };
+  ExpectRows({"set.eq.u32.f16x2 %d, %a, %b;", "u32", {"f16x2", "f16x2"}},
+             Samples({"f16x2", "f16x2"}, 1000),
+             [&](const Row& r) { return mask(r, [](double a, double b) { return a == b; }); });
+  ExpectRows({"set.ltu.s32.f16x2 %d, %a, %b;", "s32", {"f16x2", "f16x2"}},
+             Samples({"f16x2", "f16x2"}, 1000),
+             [&](const Row& r) { return mask(r, [](double a, double b) { return !(a >= b); }); });
+}
+
 TEST(Half, FtzFlushesWhatIsBelowTheLeastNormalWhateverRoundingAsSubnormalWouldGive) {
   const auto flushed = [](Wide exact) {
     const uint64_t rounded = NearestHalf(static_cast<double>(exact));

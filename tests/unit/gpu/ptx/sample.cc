@@ -101,6 +101,11 @@ std::string OperandText(const Operation& op, char role, char type, int n) {
       return Vector(op, n);
     default:
       if (role == 'P') return RegisterOf(wanted, n) + "|%p9";
+      // ptxas takes wider registers for bytes, but not beside .bf16.
+      if (op.opcode == Opcode::kCvt && TypeBits(wanted) == 8 &&
+          (op.type == Type::kBf16 || op.type2 == Type::kBf16)) {
+        return fmt::format("%b{}", n);
+      }
       return RegisterOf(role == 'E' ? Type::kPred : wanted, n);
   }
 }
