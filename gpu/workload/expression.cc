@@ -68,6 +68,24 @@ Result<Number> Floored(ExprOp op, int64_t a, int64_t b) {
   return Number{.integer = adjust ? quotient - 1 : quotient};
 }
 
+// The same on floats: the remainder is exact and has the divisor's sign, and the quotient is the
+// integer nearest to (a - remainder) / b.
+Result<Number> FlooredReals(ExprOp op, double a, double b) {
+  if (b == 0) return Error(Code::kInvalidArgument, "division by zero");
+  double remainder = std::fmod(a, b);
+  double quotient = (a - remainder) / b;
+  if (remainder == 0) {
+    remainder = std::copysign(0.0, b);
+  } else if ((remainder < 0) != (b < 0)) {
+    remainder += b;
+    quotient -= 1;
+  }
+  if (op == ExprOp::kMod) return Float(remainder);
+  const double floored = std::floor(quotient);
+  if (quotient == 0) return Float(std::copysign(0.0, a / b));
+  return Float(quotient - floored > 0.5 ? floored + 1 : floored);
+}
+
 bool Less(const Number& a, const Number& b) {
   if (!a.is_float && !b.is_float) return a.integer < b.integer;
   return a.AsReal() < b.AsReal();
@@ -90,7 +108,7 @@ Result<Number> Binary(ExprOp op, const Number& a, const Number& b) {
       return Float(a.AsReal() / b.AsReal());
     case ExprOp::kFloorDiv:
     case ExprOp::kMod:
-      if (!integers) return Error(Code::kInvalidArgument, "// and % take integers");
+      if (!integers) return FlooredReals(op, a.AsReal(), b.AsReal());
       return Floored(op, a.integer, b.integer);
     case ExprOp::kMin:
       return Less(b, a) ? b : a;
@@ -219,7 +237,7 @@ Result<Number> Evaluate(const Expression& expression, const std::vector<int64_t>
 namespace {
 
 // Recursive descent: sum = product (± product)*, product = unary (*|/|//|% unary)*,
-// unary = -unary | primary, primary = number | name | name(list) | (sum).
+// unary = (-|+) unary | primary, primary = number | name | name(list) | (sum).
 class Parser {
  public:
   Parser(std::string_view text, const std::vector<std::string>& names)
@@ -285,7 +303,13 @@ class Parser {
 
   Status Unary(size_t depth) {
     bool negative = false;
-    while (Take("-")) negative = !negative;
+    while (true) {
+      if (Take("-")) {
+        negative = !negative;
+      } else if (!Take("+")) {
+        break;
+      }
+    }
     RETURN_IF_ERROR(Primary(depth));
     return negative ? Emit(ExprOp::kNegate) : Ok();
   }

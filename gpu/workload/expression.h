@@ -3,8 +3,8 @@
 //
 // Semantics are Python's, so that a manifest means what its author expects: integers are 64 bits
 // (leaving that range is an error, never a wrap), floats are IEEE binary64, `/` gives a float, `//`
-// and `%` take integers and round towards minus infinity. Operators + - * / // % and parentheses;
-// functions min(a, b), max(a, b) and pick(i, v0, v1, …), which is the list's i-th value.
+// and `%` round towards minus infinity. Operators + - * / // % and parentheses; functions
+// min(a, b), max(a, b) and pick(i, v0, v1, …), which is the list's i-th value.
 #pragma once
 
 #include <string>
@@ -65,8 +65,8 @@ struct Number {
 Status CheckExpression(const Expression& expression, size_t variables);
 
 // The expression must have passed CheckExpression with variables.size(). kOverflow where an integer
-// leaves 64 bits or a float is not finite; kInvalidArgument for division by zero, a pick outside
-// its list, or // and % of floats.
+// leaves 64 bits or a float is not finite; kInvalidArgument for division by zero or a pick
+// outside its list.
 Result<Number> Evaluate(const Expression& expression, const std::vector<int64_t>& variables);
 
 // names[d] is the variable of the loop at depth d; an inner name hides an outer one. kMalformed.

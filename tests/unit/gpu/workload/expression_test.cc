@@ -37,6 +37,7 @@ TEST(Expression, BindsMultiplicationTighterThanAddition) {
   EXPECT_EQ(Int("100 // 10 // 5"), 2);
   EXPECT_EQ(Int("-2 * -3"), 6);
   EXPECT_EQ(Int("--5"), 5);
+  EXPECT_EQ(Int("+5 - +-3"), 8);
 }
 
 TEST(Expression, DividesIntegersTowardsMinusInfinityAsPythonDoes) {
@@ -46,6 +47,34 @@ TEST(Expression, DividesIntegersTowardsMinusInfinityAsPythonDoes) {
   EXPECT_EQ(Int("7 % (-2)"), -1);
   EXPECT_EQ(Int("-8 // 2"), -4);
   EXPECT_EQ(Int("(-9223372036854775807 - 1) % (-1)"), 0);
+}
+
+// The values are what Python prints.
+TEST(Expression, DividesFloatsTowardsMinusInfinityAsPythonDoes) {
+  const struct {
+    const char* a;
+    const char* b;
+    double quotient, remainder;
+  } cases[] = {{"7.5", "2", 3, 1.5},
+               {"-7.5", "2", -4, 0.5},
+               {"7.5", "-2", -4, -0.5},
+               {"1", "0.1", 9, 0.09999999999999995},
+               {"-1", "0.1", -10, 5.551115123125783e-17},
+               {"0.3", "0.1", 2, 0.09999999999999998},
+               {"1e17", "3.0", 3.3333333333333332e+16, 1},
+               {"-1e-20", "1.0", -1, 1},
+               {"-0.0", "3", -0.0, 0.0},
+               {"5", "-0.5", -10, -0.0}};
+  for (const auto& each : cases) {
+    const std::string a = each.a;
+    const double quotient = Real(a + " // " + each.b);
+    const double remainder = Real(a + " % " + each.b);
+    EXPECT_EQ(std::bit_cast<uint64_t>(quotient), std::bit_cast<uint64_t>(each.quotient))
+        << a << " // " << each.b << " gave " << quotient;
+    EXPECT_EQ(std::bit_cast<uint64_t>(remainder), std::bit_cast<uint64_t>(each.remainder))
+        << a << " % " << each.b << " gave " << remainder;
+  }
+  EXPECT_EQ(CodeOf("1e300 // 1e-10"), Code::kOverflow);
 }
 
 TEST(Expression, GivesAFloatForSlashEvenOfIntegers) {
@@ -83,7 +112,8 @@ TEST(Expression, RefusesDivisionByZeroAndPicksOutsideTheList) {
   EXPECT_EQ(CodeOf("1 / 0"), Code::kInvalidArgument);
   EXPECT_EQ(CodeOf("1 // 0"), Code::kInvalidArgument);
   EXPECT_EQ(CodeOf("1 % 0"), Code::kInvalidArgument);
-  EXPECT_EQ(CodeOf("1.5 // 1"), Code::kInvalidArgument);
+  EXPECT_EQ(CodeOf("1 // 0.0"), Code::kInvalidArgument);
+  EXPECT_EQ(CodeOf("1.5 % 0"), Code::kInvalidArgument);
   EXPECT_EQ(CodeOf("pick(epoch, 1, 2)", {2}), Code::kInvalidArgument);
   EXPECT_EQ(CodeOf("pick(-1, 1, 2)"), Code::kInvalidArgument);
   EXPECT_EQ(CodeOf("pick(0.5, 1, 2)"), Code::kInvalidArgument);
@@ -91,7 +121,7 @@ TEST(Expression, RefusesDivisionByZeroAndPicksOutsideTheList) {
 
 TEST(Expression, RefusesWhatDoesNotParse) {
   for (const char* text : {"", "1 +", "(1", "1)", "1 2", "foo", "foo(1)", "min(1)", "min(1, 2, 3)",
-                           "pick(1)", "1 ** 2", "$", "1e999", "+1", "1..2", "pick()", "0x10"}) {
+                           "pick(1)", "1 ** 2", "$", "1e999", "+", "1..2", "pick()", "0x10"}) {
     EXPECT_EQ(CodeOf(text), Code::kMalformed) << text;
   }
 }
