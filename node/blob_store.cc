@@ -231,6 +231,18 @@ Result<bool> FileBlobStore::Complete(const Source& source) {
   return true;
 }
 
+Result<bool> FileBlobStore::DropDamaged(const std::filesystem::path& dir, const Digest& blob) {
+  const std::filesystem::path path = PathOf(dir, blob);
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return ErrnoError("opening " + path.string(), errno);
+  Sha256Hasher hasher;
+  const auto hashed = HashRest(file.get(), hasher);
+  if (!hashed) return hashed.error();
+  if (hasher.Finish() == blob) return false;
+  if (::unlink(path.c_str()) != 0) return ErrnoError("removing " + path.string(), errno);
+  return true;
+}
+
 Status FileBlobStore::TakeIn(const std::filesystem::path& dir, const std::filesystem::path& path,
                              const Digest& blob) {
   const Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
@@ -242,15 +254,19 @@ Status FileBlobStore::TakeIn(const std::filesystem::path& dir, const std::filesy
     return Error(Code::kMismatch, path.string() + " has not the digest " + blob.ToString());
   }
   const std::filesystem::path to = PathOf(dir, blob);
-  // What is there already was checked when it came, and stays: made new, so that nobody removes it
-  // before this job's receipt holds it. Where it was removed in between, the file itself goes in.
+  // New, so that nobody removes it before this job's receipt holds it; and over what is there
+  // already, which was right when it came and may have been damaged since. A rename onto the same
+  // file does nothing, and leaves the second name.
+  const std::filesystem::path aside = dir / kBlobs / kPartial / (blob.Hex() + "-made");
   const auto named = [&] {
-    for (int i = 0; i < 3; ++i) {
-      if (::link(path.c_str(), to.c_str()) != 0 && errno != EEXIST) return false;
-      if (::utimensat(AT_FDCWD, to.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0) return true;
-      if (errno != ENOENT) return false;
-    }
-    return false;
+    if (::utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    ::unlink(aside.c_str());
+    const bool done =
+        ::link(path.c_str(), aside.c_str()) == 0 && ::rename(aside.c_str(), to.c_str()) == 0;
+    const int error = errno;
+    ::unlink(aside.c_str());
+    errno = error;
+    return done;
   };
   if (::fsync(file.get()) != 0 || !named()) {
     return Error(Code::kIo, ErrnoError("keeping " + path.string(), errno).message);

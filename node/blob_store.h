@@ -12,9 +12,10 @@
 
 namespace souk::node {
 
-// Loop thread only, but for TakeIn. The folder is 0700: who can write into sha256/ is the owner,
-// whose commands put a job's inputs there themselves. Invariants: (1) what stands under a digest's
-// name has that digest; (2) partial bytes are the first bytes of a blob, and grow in order.
+// Loop thread only, but for TakeIn and DropDamaged. The folder is 0700: who can write into sha256/
+// is the owner, whose commands put a job's inputs there themselves. Invariants: (1) what stands
+// under a digest's name has that digest; (2) partial bytes are the first bytes of a blob, and grow
+// in order.
 class FileBlobStore : public BlobStore {
  public:
   // Blobs on their way at once; each costs a descriptor and a hash's state.
@@ -50,6 +51,10 @@ class FileBlobStore : public BlobStore {
   // Thread-safe, and the same again when it is repeated. The file must be on the same file system.
   static Status TakeIn(const std::filesystem::path& dir, const std::filesystem::path& file,
                        const Digest& blob);
+
+  // Whether a blob had not its digest any more; then it is gone, and can be fetched again.
+  // Thread-safe. kIo, kNotFound.
+  static Result<bool> DropDamaged(const std::filesystem::path& dir, const Digest& blob);
 
  private:
   struct Partial {

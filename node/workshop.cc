@@ -115,6 +115,20 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
   return ended;
 }
 
+// A blob that came whole can be damaged since, by a disk or a hand. On the errands' thread.
+JobEnded DropDamagedBlobs(const std::filesystem::path& dir, const StartJob& job,
+                          const std::string& failure) {
+  JobEnded ended{.job = job.job, .status = JobStatus::kFailed, .sentence = failure};
+  std::vector<BlobRef> blobs = job.blobs;
+  blobs.push_back(job.workload);
+  for (const BlobRef& blob : blobs) {
+    if (!FileBlobStore::DropDamaged(dir, blob.digest).value_or(false)) continue;
+    ended.sentence = "blob " + blob.digest.ToString() +
+                     " was damaged on the provider's disk and is removed there: send the job again";
+  }
+  return ended;
+}
+
 }  // namespace
 
 std::filesystem::path JailedWorkshop::JobFolder(const std::filesystem::path& dir,
@@ -510,10 +524,15 @@ void JailedWorkshop::RunnerDied(Bench& bench, const Error& why) {
 }
 
 void JailedWorkshop::Finish(Bench& bench, const StartJob& job, const gpu::WorkerResult& result) {
+  const std::filesystem::path dir = options_.dir;
+  if (result.failure && result.failure->code == Code::kMismatch) {
+    bench.finishing.insert(job.job);
+    const std::string why = result.failure->message;
+    return errands_.Run([dir, job, why]() -> Event { return DropDamagedBlobs(dir, job, why); });
+  }
   if (result.failure) return Fail(job, JobStatus::kFailed, result.failure->message);
   bench.failures = 0;
   bench.finishing.insert(job.job);
-  const std::filesystem::path dir = options_.dir;
   errands_.Run([dir, job, result]() -> Event { return KeepOutputs(dir, job, result); });
 }
 

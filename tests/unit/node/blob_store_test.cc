@@ -148,6 +148,15 @@ TEST_F(BlobStoreTest, TakesAFileInOnlyUnderItsDigest) {
   EXPECT_EQ(blobs_->BlobSize(Sha256(whole)), 5'000u);
   // As after a crash right behind it.
   EXPECT_TRUE(FileBlobStore::TakeIn(dir_, file, Sha256(whole)));
+  // Another job makes the same bytes, and those of the first were damaged since.
+  ASSERT_TRUE(WriteFileAtomic(blobs_->PathOf(Sha256(whole)), Pattern(5'000, 9)));
+  EXPECT_TRUE(FileBlobStore::TakeIn(dir_, file, Sha256(whole)));
+  EXPECT_EQ(ReadFile(blobs_->PathOf(Sha256(whole)), 5'000).value(), whole);
+  EXPECT_FALSE(FileBlobStore::DropDamaged(dir_, Sha256(whole)).value());
+  ASSERT_TRUE(WriteFileAtomic(blobs_->PathOf(Sha256(whole)), Pattern(5'000, 9)));
+  EXPECT_TRUE(FileBlobStore::DropDamaged(dir_, Sha256(whole)).value());
+  EXPECT_EQ(blobs_->BlobSize(Sha256(whole)), std::nullopt);
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ / "blobs" / "partial"));
 }
 
 TEST_F(BlobStoreTest, RemovesWhatIsNotNew) {

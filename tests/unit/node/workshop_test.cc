@@ -31,6 +31,7 @@ class WorkshopTest : public testing::Test {
     options_.program = integration::ProgramPath("souk-worker");
     options_.cpu_memory_bytes = 64 << 20;
     std::filesystem::create_directories(folder_.path() / "blobs/sha256");
+    std::filesystem::create_directories(folder_.path() / "blobs/partial");
     Reopen();
   }
   void TearDown() override {
@@ -222,6 +223,35 @@ TEST_F(WorkshopTest, FailsAJobThatNamesABlobItDoesNotBring) {
   ASSERT_TRUE(ended);
   EXPECT_EQ(ended->status, JobStatus::kFailed);
   EXPECT_NE(ended->sentence.find("which the job does not bring"), std::string::npos);
+}
+
+// A bit that a disk turned after the blob had come.
+TEST_F(WorkshopTest, RemovesABlobThatIsDamagedSoThatTheNextJobBringsItAnew) {
+  Start(lease_);
+  const integration::CongruenceWork work(10);
+  const StartJob job = JobOf(lease_, "damaged", work);
+  for (const BlobRef& blob : {job.blobs.back(), job.workload}) {
+    StartJob one = job;
+    one.job = IdOf(blob.digest.Hex());
+    const std::filesystem::path path = FileBlobStore::PathOf(folder_.path(), blob.digest);
+    auto bytes = ReadFile(path, 1 << 20);
+    ASSERT_TRUE(bytes);
+    bytes->back() ^= 1;
+    ASSERT_TRUE(WriteFileAtomic(path, *bytes));
+    shop_->Run(one);
+    const auto ended = Wait<JobEnded>();
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->status, JobStatus::kFailed);
+    EXPECT_NE(ended->sentence.find(blob.digest.ToString()), std::string::npos) << ended->sentence;
+    EXPECT_NE(ended->sentence.find("send the job again"), std::string::npos) << ended->sentence;
+    EXPECT_FALSE(std::filesystem::exists(path));
+    bytes->back() ^= 1;
+    ASSERT_TRUE(WriteFileAtomic(path, *bytes));
+  }
+  shop_->Run(job);
+  const auto ended = Wait<JobEnded>();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->status, JobStatus::kDone) << ended->sentence;
 }
 
 TEST_F(WorkshopTest, FailsAJobWhoseWorkloadIsNone) {
