@@ -15,6 +15,7 @@
 #include "node/address.h"
 #include "node/blob_store.h"
 #include "node/loop.h"
+#include "protocol/text.h"
 
 namespace souk::node {
 namespace {
@@ -136,6 +137,17 @@ Settings MakeSettings(const Config& config, const Digest& successor) {
   return settings;
 }
 
+// What the CPU reference device is to take, against what the machine has.
+Status CheckFitsHere(uint64_t cpu_memory_bytes) {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page <= 0) return Ok();
+  const uint64_t here = static_cast<uint64_t>(pages) * static_cast<uint64_t>(page);
+  if (cpu_memory_bytes <= here) return Ok();
+  return Error(Code::kInvalidArgument,
+               "config.toml offers cpu_memory = \"" + FormatSize(cpu_memory_bytes) +
+                   "\", and this machine has " + std::to_string(here >> 20) + " MiB");
+}
+
 // Opens the jail and the devices; the settings learn what there is.
 Result<std::unique_ptr<JailedWorkshop>> OpenWorkshop(const DaemonOptions& options,
                                                      const ProviderConfig& config,
@@ -149,8 +161,14 @@ Result<std::unique_ptr<JailedWorkshop>> OpenWorkshop(const DaemonOptions& option
   ASSIGN_OR_RETURN(auto workshop, JailedWorkshop::Open(how));
   settings.jail = ToWire(workshop->jail().grade);
   for (const std::string& wanted : config.devices) {
+    if (wanted == "cpu") RETURN_IF_ERROR(CheckFitsHere(config.cpu_memory_bytes));
     ASSIGN_OR_RETURN(const auto found, workshop->FindDevices(wanted));
-    for (const FoundDevice& device : found) settings.devices.push_back(ForRent(device));
+    for (const FoundDevice& device : found) {
+      if (wanted == "auto" && device.name == "cpu") {
+        RETURN_IF_ERROR(CheckFitsHere(config.cpu_memory_bytes));
+      }
+      settings.devices.push_back(ForRent(device));
+    }
   }
   return workshop;
 }

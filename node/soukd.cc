@@ -236,11 +236,21 @@ std::string StatusText(const json& status) {
                   RoughDuration(Millis(status["uptime_in_ms"].get<int64_t>())),
                   status["log_entries"].get<uint64_t>(), status["peers_connected"].get<uint64_t>(),
                   roles, status["draining"].get<bool>() ? ", draining" : "");
+  if (status.contains("log_ahead_in_ms")) {
+    out += "! the ledger's time is " +
+           RoughDuration(Millis(status["log_ahead_in_ms"].get<int64_t>())) +
+           " ahead of the clock, which was wrong once: until the clock gets there others take "
+           "nothing that this node signs\n";
+  }
   if (status.contains("may_sign_why"))
     out += "! " + status["may_sign_why"].get<std::string>() + "\n";
   for (const json& peer : status["bootstrap"]) {
     if (peer["connected"].get<bool>()) continue;
-    out += "! " + peer["endpoint"].get<std::string>() + " does not answer\n";
+    out += "! " + peer["endpoint"].get<std::string>() +
+           (peer.contains("refused")
+                ? " does not let this node in: " + peer["refused"].get<std::string>()
+                : " does not answer") +
+           "\n";
   }
   if (status.contains("jail")) {
     const json& jail = status["jail"];
@@ -332,6 +342,8 @@ struct CommandLine {
     command->add_option("--region", init.region, "ISO 3166, two letters")->capture_default_str();
     command->add_flag("--allow-weak-jail", init.allow_weak_jail,
                       "Rent a GPU out although this machine refuses namespaces");
+    command->footer(
+        "With SOUK_PASSPHRASE set the identity is locked; soukd run then needs it too.");
   }
 };
 

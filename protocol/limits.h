@@ -69,6 +69,9 @@ inline constexpr Duration kFirstInterval = Seconds(1);
 inline constexpr Duration kLongestNotice = Hours(1);
 // An order is meant for now: a provider refuses one that expires later than this from its own now.
 inline constexpr Duration kOrderLife = Seconds(30);
+// Nor is an escrow held longer than this without an acceptance: a book refuses an accept_by that is
+// further from its own now. A renter whose clock was ahead would lock its credits up.
+inline constexpr Duration kLongestAccept = Minutes(10);
 // R5: results and receipts outlive the lease.
 inline constexpr Duration kKeepResults = Hours(24 * 7);
 

@@ -245,7 +245,11 @@ void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
 void Agent::OnRefusal(Turn& turn, const From& from) {
   const auto refusal = Decode<Refusal>(*from.document());
   if (!refusal) return;
-  if (refusal->code == RefusalCode::kNotBound) connections_.OnNotBound(turn, from.connection);
+  if (refusal->code == RefusalCode::kNotBound) {
+    connections_.OnNotBound(turn, from.connection);
+  } else if (!connections_.Bound(from.connection)) {
+    connections_.OnHelloRefused(from, *refusal);
+  }
   if (!may_sign_ || connections_.Bound(from.connection) != from.peer) return;
   if (blobs_.OnRefusal(from, *refusal)) return;
   if (settings_.provider.enabled && provider_.OnRefusal(turn, from, *refusal)) return;

@@ -125,6 +125,11 @@ void Clearing::OnEscrow(Turn& turn, const From& from, const DocumentRef& documen
     return turn.Refuse(from, RefusalCode::kExpired, "the escrow's times have passed",
                        "accept_by in the future, timeout after it");
   }
+  if (escrow->accept_by > turn.now() + limits::kLongestAccept) {
+    return turn.Refuse(from, RefusalCode::kTermsDiffer,
+                       "the escrow would be held too long without an acceptance; is a clock wrong?",
+                       "accept_by at most 10 minutes from now");
+  }
   const TransferRecord pending = Pending(*escrow, id);
   if (RefuseResult(turn, from, book_.Decide(pending, turn.now()))) return;
   const uint64_t entry = turn.Append(Booked{.transfers = {pending}}, {document});

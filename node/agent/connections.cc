@@ -4,6 +4,7 @@
 
 #include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
+#include "protocol/text.h"
 
 namespace souk::node {
 
@@ -65,6 +66,17 @@ void Connections::OnNotBound(Turn& turn, ConnectionId connection) {
   SayHello(turn, connection, it->second.peer, /*answer=*/!it->second.outgoing);
 }
 
+void Connections::OnHelloRefused(const From& from, const Refusal& refusal) {
+  const auto attempt = attempts_.find(from.peer);
+  if (attempt == attempts_.end() || attempt->second.connection != from.connection) return;
+  attempt->second.refused = refusal.sentence;
+}
+
+std::string Connections::WhyRefused(const PeerId& peer) const {
+  const auto attempt = attempts_.find(peer);
+  return attempt == attempts_.end() ? std::string() : attempt->second.refused;
+}
+
 Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived& event) {
   const From from{event.connection, event.document->signer(), &event};
   const Result<Hello> hello = Decode<Hello>(*event.document);
@@ -78,7 +90,11 @@ Connections::HelloResult Connections::OnHello(Turn& turn, const DocumentArrived&
   }
   const Duration age = turn.wall() - hello->sent;
   if (age > limits::kMaxSkew * 2 || age < Duration{} - limits::kMaxSkew * 2) {
-    return refuse(RefusalCode::kExpired, "the hello is old, or one of our clocks is wrong");
+    const Duration apart = age < Duration{} ? Duration{} - age : age;
+    const std::string sentence = "our clocks differ by " +
+                                 FormatDuration(Duration{apart.ms / 1000 * 1000}) +
+                                 ", or the hello was held up";
+    return refuse(RefusalCode::kExpired, sentence.c_str());
   }
   if (event.carried.size() != 1 || event.carried[0]->id() != hello->card ||
       event.carried[0]->signer() != event.document->signer()) {

@@ -35,6 +35,10 @@ class Connections {
   void SayHello(Turn& turn, ConnectionId connection, const std::optional<PeerId>& to, bool answer);
   // Says hello again: the other side has forgotten us (it restarted), or has not heard our answer.
   void OnNotBound(Turn& turn, ConnectionId connection);
+  // A peer that was reached does not let us in: what it said is kept until it does.
+  void OnHelloRefused(const From& from, const Refusal& refusal);
+  // Empty where it has said nothing, or is bound.
+  std::string WhyRefused(const PeerId& peer) const;
   // Tells whether this hello bound the connection anew. The card is put into the directory by the
   // caller.
   enum class HelloResult { kBound, kKnown, kRefused };
@@ -59,6 +63,7 @@ class Connections {
     std::optional<ConnectionId> connection = {};
     Duration next = {};
     Duration pause = kFirstRetry;
+    std::string refused = {};  // the peer's words
   };
 
   std::map<ConnectionId, Link> links_ = {};

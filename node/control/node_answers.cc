@@ -155,6 +155,8 @@ Answer AnswerStatus(const Asked& asked, Fields& fields) {
     bootstrap.push_back({{"peer", address.peer.ToString()},
                          {"endpoint", address.endpoint},
                          {"connected", IsConnected(agent, address.peer)}});
+    const std::string refused = agent.connections().WhyRefused(address.peer);
+    if (!refused.empty()) bootstrap.back()["refused"] = refused;
   }
   const Sums sums = SumUp(agent);
   json out = {{"name", settings.name},
@@ -182,6 +184,9 @@ Answer AnswerStatus(const Asked& asked, Fields& fields) {
         "the log waits for a counterparty's checkpoint; restart with --alone if you are sure that "
         "nothing newer was ever signed";
   }
+  // The clock was ahead once, and log time does not go back (R4).
+  const Duration ahead = asked.log_time() - asked.now.wall;
+  if (ahead > limits::kMaxSkew) out["log_ahead_in_ms"] = ahead.ms;
   if (!asked.facts.jail.empty()) {
     out["jail"] = {{"grade", asked.facts.jail}};
     if (!asked.facts.jail_why.empty()) out["jail"]["why"] = asked.facts.jail_why;

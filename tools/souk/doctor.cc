@@ -162,14 +162,18 @@ Status Reach(const std::string& endpoint) {
   return status;
 }
 
-// Whether a daemon that has run for a while lacks a connection to this bootstrap peer: then another
-// is there than the address says, or one that does not let us in.
-bool IsStrangerThere(const Json& status, const node::PeerAddress& peer) {
-  if (NumberAt(status, "uptime_in_ms") < kSettled.ms) return false;
+// Why a daemon that has run for a while lacks a connection to this bootstrap peer, which answers:
+// what it says, or another is there than the address says. Empty where it does not lack it.
+std::string WhyNotLetIn(const Json& status, const node::PeerAddress& peer) {
+  if (NumberAt(status, "uptime_in_ms") < kSettled.ms) return "";
   for (const Json& one : status["bootstrap"]) {
-    if (TextAt(one, "peer") == peer.peer.ToString()) return !FlagAt(one, "connected");
+    if (TextAt(one, "peer") != peer.peer.ToString() || FlagAt(one, "connected")) continue;
+    const std::string refused = TextAt(one, "refused");
+    if (!refused.empty()) return "does not let this node in: " + refused;
+    return "answers, but not as the peer of that address → compare the address with what `soukd "
+           "run` prints there";
   }
-  return false;
+  return "";
 }
 
 std::vector<Check> CheckPeers(const node::NodeDir& dir, const std::optional<Json>& status) {
@@ -186,10 +190,9 @@ std::vector<Check> CheckPeers(const node::NodeDir& dir, const std::optional<Json
   for (const node::PeerAddress& peer : config->bootstrap) {
     const std::string host = peer.endpoint.substr(peer.endpoint.find("//") + 2);
     const Status reached = Reach(peer.endpoint);
-    if (reached && status && IsStrangerThere(*status, peer)) {
-      out.push_back(Bad("peers", host +
-                                     " answers, but not as the peer of that address → compare the "
-                                     "address with what `soukd run` prints there"));
+    const std::string why = reached && status ? WhyNotLetIn(*status, peer) : "";
+    if (!why.empty()) {
+      out.push_back(Bad("peers", host + " " + why));
       continue;
     }
     out.push_back(reached ? Good("peers", host + " answers")
@@ -214,6 +217,14 @@ Check CheckDaemon(const node::NodeDir& dir) {
   }
   const auto status = client->Call({{"do", "status"}});
   if (!status) return Bad("daemon", status.error().message);
+  if (status->contains("log_ahead_in_ms")) {
+    return Bad(
+        "daemon",
+        fmt::format(
+            "the ledger's time is {} ahead of the clock, which was wrong once → wait "
+            "until it gets there, or begin anew with another --dir",
+            FormatDuration(Millis((*status)["log_ahead_in_ms"].get<int64_t>() / 1000 * 1000))));
+  }
   if (status->contains("may_sign_why")) {
     return Warn("daemon", (*status)["may_sign_why"].get<std::string>());
   }

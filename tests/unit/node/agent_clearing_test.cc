@@ -93,6 +93,30 @@ TEST_F(HostileLeases, TheBookPaysNobodyElse) {
   EXPECT_EQ(book().log->size(), size);
 }
 
+TEST_F(Hostile, AnEscrowIsNotHeldForLongWithoutAnAcceptance) {
+  Stranger stranger(world, kBook, 1);
+  const SigningKey account = stranger.identity().AccountKey(book().identity.id());
+  Command(kBook, node::IssueCommand{account.public_key(), Credits{10}, "a clock"});
+  const uint64_t size = book().log->size();
+  const auto post = [&](Duration wait) {
+    const DocumentRef escrow = SignMessage(Escrow{.book = book().identity.id(),
+                                                  .account = account.public_key(),
+                                                  .payee = provider().identity.id(),
+                                                  .nonce = Sha256({}),
+                                                  .voucher_key = account.public_key(),
+                                                  .amount = Credits{1},
+                                                  .accept_by = stranger.Wall() + wait,
+                                                  .timeout = stranger.Wall() + wait + Hours(1)},
+                                           account);
+    stranger.Send({stranger.Sign(Carry{.documents = {escrow->envelope()}})});
+  };
+  post(limits::kLongestAccept + Minutes(1));
+  EXPECT_EQ(stranger.Code(), RefusalCode::kTermsDiffer);
+  EXPECT_EQ(book().log->size(), size);
+  post(limits::kLongestAccept - Minutes(1));
+  EXPECT_EQ(book().log->size(), size + 1);
+}
+
 TEST_F(Hostile, EscrowsThatAllExpireAtOneInstantDoNotStopTheBook) {
   Stranger stranger(world, kBook, 1);
   const SigningKey account = stranger.identity().AccountKey(book().identity.id());

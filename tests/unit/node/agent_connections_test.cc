@@ -28,6 +28,21 @@ TEST_F(Market, AHelloAfterItsConnectionWasGivenUpBindsNothing) {
   EXPECT_EQ(renter().agent->connections().AllBound().size(), 1u);
 }
 
+TEST_F(Market, WhoIsRefusedForItsClockIsToldSo) {
+  const PeerId to = book().identity.id();
+  EXPECT_EQ(renter().agent->connections().WhyRefused(to), "");
+  renter().skew_ms += 3'600'000;
+  world.Restart(kRenter);
+  world.RunFor(5'000);
+  EXPECT_NE(renter().agent->connections().WhyRefused(to).find("clocks differ by "),
+            std::string::npos)
+      << renter().agent->connections().WhyRefused(to);
+  renter().skew_ms -= 3'600'000;
+  world.RunFor(20'000);
+  EXPECT_EQ(renter().agent->connections().WhyRefused(to), "");
+  EXPECT_EQ(renter().agent->connections().AllBound().size(), 1u);
+}
+
 TEST_F(Market, ATooFastPeerIsNotBanned) {
   const auto bound = provider().agent->connections().AllBound();
   ASSERT_EQ(bound.size(), 1u);
