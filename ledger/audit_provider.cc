@@ -420,18 +420,11 @@ void ProviderAudit::OnVoucher(EntryCheck& check, const VoucherTaken& taken) {
   lease->last_entry = check.index();
 }
 
-// The book's word: its own log proves it. Here it may not exceed what the renter signed.
 void ProviderAudit::OnSettled(EntryCheck& check, const Settled& settled) {
   Lease* lease = Find(check, settled.lease);
   if (lease == nullptr) return;
-  check.ExpectDocuments(0);
-  check.That(settled.escrow == lease->order.escrow, rules::kSettlement, {lease->first_entry},
-             "the settlement is of another escrow");
-  check.That(!lease->settled, rules::kResolution, {lease->last_entry},
-             "the lease's escrow was settled before");
-  check.That(settled.paid <= lease->best, rules::kSettlement,
-             "the book paid {} cr for a voucher of {} cr", FormatCredits(settled.paid),
-             FormatCredits(lease->best));
+  const VoucherLease vouched{lease->order, lease->best, lease->first_entry, lease->last_entry};
+  CheckSettlement(check, settled, vouched, lease->settled);
   lease->settled = true;
   lease->paid = settled.paid;
   lease->last_entry = check.index();

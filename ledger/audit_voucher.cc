@@ -25,4 +25,16 @@ bool CheckVoucher(EntryCheck& check, const VoucherTaken& taken, const VoucherLea
   return true;
 }
 
+void CheckSettlement(EntryCheck& check, const Settled& settled, const VoucherLease& lease,
+                     bool settled_before) {
+  check.ExpectDocuments(0);
+  check.That(settled.escrow == lease.order.escrow, rules::kSettlement, {lease.first_entry},
+             "the settlement is of another escrow");
+  check.That(!settled_before, rules::kResolution, {lease.last_entry},
+             "the lease's escrow was settled before");
+  check.That(settled.paid <= lease.best, rules::kSettlement,
+             "the book paid {} cr for a voucher of {} cr", FormatCredits(settled.paid),
+             FormatCredits(lease.best));
+}
+
 }  // namespace souk::ledger

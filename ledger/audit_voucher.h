@@ -1,4 +1,5 @@
-// What a provider and a renter record of a voucher is judged alike (R6). Internal to the auditor.
+// What a provider and a renter record of vouchers and settlements is judged alike (R6). Internal to
+// the auditor.
 #pragma once
 
 #include "ledger/audit_rules.h"
@@ -15,5 +16,10 @@ struct VoucherLease {
 
 // False where the voucher is not there to be judged.
 bool CheckVoucher(EntryCheck& check, const VoucherTaken& taken, const VoucherLease& lease);
+
+// The book's word: its own log proves it. Here it may not exceed what the renter signed, and comes
+// once.
+void CheckSettlement(EntryCheck& check, const Settled& settled, const VoucherLease& lease,
+                     bool settled_before);
 
 }  // namespace souk::ledger

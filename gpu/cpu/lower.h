@@ -69,6 +69,13 @@ class Lowering {
   Status Carry(const Choice& choice, Operands operands);
   Status Mov(Operands operands);
   Status MovVector(Operands operands);
+  // What a load or store moves: a vector's elements, or the operand itself. All have the width of
+  // the first register among them.
+  struct Moved {
+    Operands parts;
+    uint32_t bytes;
+  };
+  Result<Moved> MovedElements(Operands operand);
   Status Load(Operands operands);
   Status Store(Operands operands);
   Status Atom(Operands operands, bool has_result);

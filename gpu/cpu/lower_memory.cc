@@ -32,21 +32,26 @@ uint32_t Lowering::ParamValue(uint64_t offset, ptx::Type type, uint32_t bytes) {
   return reg;
 }
 
+Result<Lowering::Moved> Lowering::MovedElements(Operands operand) {
+  const bool is_vector = operand[0].kind == OperandKind::kVector;
+  Moved moved{is_vector ? at_->function->Elements(operand[0]) : operand,
+              NaturalBytes(operation_->type)};
+  if (moved.parts.size() != operation_->vector) return Refuse("elements");
+  for (const Operand& part : moved.parts) {
+    if (part.kind != OperandKind::kRegister) continue;
+    ASSIGN_OR_RETURN(const uint32_t reg, Register(part));
+    moved.bytes = ir_.regs[reg].bytes;
+    break;
+  }
+  if (moved.bytes < ptx::TypeBytes(operation_->type) || moved.bytes == 1) return Refuse("width");
+  return moved;
+}
+
 Status Lowering::Load(Operands operands) {
   if (operands.size() != 2) return Refuse("operands");
   ASSIGN_OR_RETURN(const Address address, AddressOfOperand(operands[1], operation_->space));
-  const bool is_vector = operands[0].kind == OperandKind::kVector;
-  const Operands parts = is_vector ? at_->function->Elements(operands[0]) : operands.first(1);
-  if (parts.size() != operation_->vector) return Refuse("elements");
-  // All elements have the width of the first register.
-  uint32_t bytes = NaturalBytes(operation_->type);
-  for (const Operand& part : parts) {
-    if (part.kind != OperandKind::kRegister) continue;
-    ASSIGN_OR_RETURN(const uint32_t reg, Register(part));
-    bytes = ir_.regs[reg].bytes;
-    break;
-  }
-  if (bytes < ptx::TypeBytes(operation_->type) || bytes == 1) return Refuse("destination width");
+  ASSIGN_OR_RETURN(const auto moved, MovedElements(operands.first(1)));
+  const auto [parts, bytes] = moved;
   std::vector<uint32_t> regs;
   for (const Operand& part : parts) {
     ASSIGN_OR_RETURN(const uint32_t reg, Dest(part, UnsignedOfBytes(bytes)));
@@ -79,17 +84,8 @@ Status Lowering::Store(Operands operands) {
   if (operands.size() != 2) return Refuse("operands");
   ASSIGN_OR_RETURN(const Address address, AddressOfOperand(operands[0], operation_->space));
   if (address.window == Window::kParam) return Refuse("kernel parameters are read-only");
-  const bool is_vector = operands[1].kind == OperandKind::kVector;
-  const Operands parts = is_vector ? at_->function->Elements(operands[1]) : operands.subspan(1, 1);
-  if (parts.size() != operation_->vector) return Refuse("elements");
-  uint32_t bytes = NaturalBytes(operation_->type);
-  for (const Operand& part : parts) {
-    if (part.kind != OperandKind::kRegister) continue;
-    ASSIGN_OR_RETURN(const uint32_t reg, Register(part));
-    bytes = ir_.regs[reg].bytes;
-    break;
-  }
-  if (bytes < ptx::TypeBytes(operation_->type) || bytes == 1) return Refuse("source width");
+  ASSIGN_OR_RETURN(const auto moved, MovedElements(operands.subspan(1, 1)));
+  const auto [parts, bytes] = moved;
   std::vector<uint32_t> regs;
   for (const Operand& part : parts) {
     const bool literal = part.kind == OperandKind::kFloat32 || part.kind == OperandKind::kFloat64;
