@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <thread>
 
 #include "gpu/cpu/cpu_device.h"
@@ -16,25 +17,34 @@ Result<std::unique_ptr<Device>> OpenCpu() {
   return MakeCpuDevice({.threads = std::max(1u, std::thread::hardware_concurrency())});
 }
 
+// The number in "cuda:0".
+std::optional<uint32_t> CudaIndex(const std::string& name) {
+  if (!name.starts_with(kCudaPrefix)) return std::nullopt;
+  uint32_t index = 0;
+  const char* const end = name.data() + name.size();
+  const std::from_chars_result parsed =
+      std::from_chars(name.data() + kCudaPrefix.size(), end, index);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return index;
+}
+
 }  // namespace
 
+Status CheckDeviceName(const std::string& name) {
+  if (name == "cpu" || name == "cuda" || name == "auto" || CudaIndex(name)) return Ok();
+  return Error(Code::kInvalidArgument,
+               "no device \"" + name + "\": write auto, cpu, cuda, or cuda:0");
+}
+
 Result<std::unique_ptr<Device>> OpenDevice(const std::string& name) {
+  RETURN_IF_ERROR(CheckDeviceName(name));
   if (name == "cpu") return OpenCpu();
-  if (name == "cuda") return MakeCudaDevice(0);
   if (name == "auto") {
     Result<std::unique_ptr<Device>> device = MakeCudaDevice(0);
     if (device) return device;
     return OpenCpu();
   }
-  if (name.starts_with(kCudaPrefix)) {
-    uint32_t index = 0;
-    const char* const end = name.data() + name.size();
-    const std::from_chars_result parsed =
-        std::from_chars(name.data() + kCudaPrefix.size(), end, index);
-    if (parsed.ec == std::errc() && parsed.ptr == end) return MakeCudaDevice(index);
-  }
-  return Error(Code::kInvalidArgument,
-               "no device \"" + name + "\": write auto, cpu, cuda, or cuda:0");
+  return MakeCudaDevice(CudaIndex(name).value_or(0));
 }
 
 Result<std::vector<NamedDevice>> ListDevices() {

@@ -9,6 +9,9 @@
 
 namespace souk::gpu {
 
+// Whether OpenDevice takes such a name, whatever devices there are. kInvalidArgument.
+Status CheckDeviceName(const std::string& name);
+
 // "cpu", "cuda:0", "cuda" (the first), or "auto": cuda where there is one, else cpu.
 Result<std::unique_ptr<Device>> OpenDevice(const std::string& name);
 

@@ -20,7 +20,9 @@ struct Header {
 struct CompileOptions {
   uint32_t architecture = 75;            // compute_75
   std::string architecture_suffix = {};  // "a", "f" or nothing
-  std::string name = "kernel.cu";        // as errors and .file lines show it
+  // As errors and .file lines show it. #include "x" looks in this name's folder first; of a name
+  // without one, in the working directory. Only the last part reaches the PTX.
+  std::string name = "kernel.cu";
   std::vector<std::filesystem::path> include_dirs = {};
   std::vector<Header> headers = {};
   std::vector<std::string> defines = {};  // "N=4"

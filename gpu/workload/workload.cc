@@ -76,7 +76,11 @@ Status CheckBuffers(const Workload& workload) {
     // No overflow: each is at most kMaxWorkloadMemory.
     total += (BufferBytes(buffer) + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
   }
-  if (total > kMaxWorkloadMemory || total > workload.limits.memory_bytes) {
+  if (total > kMaxWorkloadMemory) {
+    return Large("the buffers need " + std::to_string(total) + " bytes, and a workload may have " +
+                 std::to_string(kMaxWorkloadMemory));
+  }
+  if (total > workload.limits.memory_bytes) {
     return Large("the buffers need " + std::to_string(total) + " bytes, above limits.memory (" +
                  std::to_string(workload.limits.memory_bytes) + ")");
   }

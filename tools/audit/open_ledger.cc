@@ -23,10 +23,15 @@ fs::path NodeDirectory(const fs::path& where) {
 
 Status CheckHoldsLedger(const fs::path& dir) {
   std::error_code error;
+  const auto unreadable = [&] {
+    return Error(Code::kDenied, "looking into " + dir.string() + ": " + error.message());
+  };
   if (!fs::is_directory(dir, error)) {
+    if (error == std::errc::permission_denied) return unreadable();
     return Error(Code::kNotFound, "there is no directory " + dir.string());
   }
   if (!fs::exists(dir / "ledger", error)) {
+    if (error) return unreadable();
     return Error(Code::kNotFound, "there is no ledger in " + dir.string() +
                                       ": name a node's directory, or its ledger/");
   }

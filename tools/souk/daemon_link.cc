@@ -57,7 +57,9 @@ Result<pid_t> StartDaemon(const fs::path& dir) {
                                 const_cast<char* const*>(arguments), environ);  // NOLINT
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return ErrnoError("starting " + path, error);
+  // What can fail here is opening the log; the program was found.
+  if (error != 0)
+    return ErrnoError("starting " + path + " with its words in " + log.string(), error);
   return pid;
 }
 
@@ -74,7 +76,10 @@ Result<node::control::Client> StartAndConnect(const fs::path& dir) {
     if (::waitpid(pid, &status, WNOHANG) != pid) return false;
     const std::string last = LastLine(dir / "soukd.log");
     return Error(Code::kUnavailable,
-                 last.empty() ? "soukd ended at once; see " + (dir / "soukd.log").string() : last);
+                 last.empty() ? "soukd ended at once, and its log could not be written; run it to "
+                                "see why: soukd run --roles renter --dir " +
+                                    dir.string()
+                              : last);
   });
   if (!ready) return ready.error();
   if (!*ready) {

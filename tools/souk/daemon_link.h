@@ -1,4 +1,4 @@
-// souk's end of the daemon: finds it, or starts it for renting (DESIGN section 1), and asks it.
+// souk's end of the daemon: finds it, or starts it for renting, and asks it.
 #pragma once
 
 #include <array>

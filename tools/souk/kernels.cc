@@ -34,9 +34,9 @@ Result<ptx::Module> Canonical(const std::string& text, const fs::path& path) {
 Result<std::string> CompileFile(const CompileOptions& options) {
   ASSIGN_OR_RETURN(const std::string text, ReadText(options.source));
   if (options.source.extension() == ".ptx") return text;
-  return ptx::CompileCuda(text, {.architecture = options.arch,
-                                 .name = options.source.filename().string(),
-                                 .fmad = options.fmad});
+  // NVRTC looks for quoted #includes in the folder of that name.
+  return ptx::CompileCuda(
+      text, {.architecture = options.arch, .name = options.source.string(), .fmad = options.fmad});
 }
 
 std::string DottedVersion(uint32_t times_ten) {
@@ -116,6 +116,16 @@ void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
 }  // namespace
 
 int RunCompile(const Common& common, const CompileOptions& options) {
+  const bool is_ptx = options.source.extension() == ".ptx";
+  const CompileOptions usual;
+  if (is_ptx && (options.arch != usual.arch || options.fmad != usual.fmad)) {
+    return Misuse("--arch and --no-fmad are for CUDA C++; PTX says its .target itself");
+  }
+  std::error_code error;
+  if (!is_ptx && fs::equivalent(options.source, options.out, error)) {
+    return Misuse("--out is the source: the PTX needs a file of its own");
+  }
+  if (common.json && options.out == "-") return Misuse("--json and --out - both want stdout");
   const auto compiled = CompileFile(options);
   if (!compiled) return Fail(compiled.error());
   const auto module = Canonical(*compiled, options.source);
@@ -150,25 +160,39 @@ int RunCompile(const Common& common, const CompileOptions& options) {
 int RunInspect(const Common& common, const fs::path& file) {
   const auto text = file.extension() == ".cu" ? CompileFile({.source = file}) : ReadText(file);
   if (!text) return Fail(text.error());
-  const auto module = Canonical(*text, file);
-  if (!module) return Fail(module.error());
-  const auto kernels = gpu::cpu::ReportKernels(*module);
-  const std::string canonical = ptx::Write(*module);
+  const auto parsed = ptx::Parse(*text);
+  if (!parsed) return Fail(parsed.error().Within(file.string()));
+  // A spelling that nobody knows keeps the file from being run anywhere; the report is still
+  // wanted.
+  auto rewritten = ptx::Canonicalize(*parsed);
+  if (!rewritten && rewritten.error().code != Code::kUnsupported) {
+    return Fail(rewritten.error().Within(file.string()));
+  }
+  const ptx::Module& module = rewritten ? *rewritten : *parsed;
+  const auto kernels = gpu::cpu::ReportKernels(module);
+  const std::string canonical = rewritten ? ptx::Write(*rewritten) : "";
   const bool already = canonical == *text;
+  const std::string target = fmt::format("sm_{}{}", module.target, module.target_suffix);
   if (common.json) {
     Json list = Json::array();
     for (const ptx::KernelReport& kernel : kernels) list.push_back(KernelJson(kernel));
-    PrintJson({{"file", file.string()},
-               {"canonical", already},
-               {"digest", Sha256(AsBytes(canonical)).ToString()},
-               {"version", DottedVersion(module->version)},
-               {"target", fmt::format("sm_{}{}", module->target, module->target_suffix)},
-               {"kernels", std::move(list)}});
+    Json out = {{"file", file.string()}, {"canonical", already}};
+    if (rewritten) {
+      out["digest"] = Sha256(AsBytes(canonical)).ToString();
+    } else {
+      out["canonical_why"] = rewritten.error().message;
+    }
+    out["version"] = DottedVersion(module.version);
+    out["target"] = target;
+    out["kernels"] = std::move(list);
+    PrintJson(out);
     return kDone;
   }
-  Print(fmt::format("{}  .version {}  sm_{}{}  {}\n", file.string(), DottedVersion(module->version),
-                    module->target, module->target_suffix,
-                    already ? "canonical" : "not canonical (souk run rewrites it)"));
+  std::string form = "canonical";
+  if (!already) form = "not canonical (souk run rewrites it)";
+  if (!rewritten) form = "cannot be run: " + rewritten.error().message;
+  Print(fmt::format("{}  .version {}  {}  {}\n", file.string(), DottedVersion(module.version),
+                    target, form));
   PrintKernels(kernels);
   return kDone;
 }

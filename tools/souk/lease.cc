@@ -90,7 +90,7 @@ int RunRent(const Common& common, const RentOptions& options) {
   if (!link) return Fail(link.error());
   const auto offer = ChooseOffer(*link, options.query, [](const Json&) { return Ok(); });
   if (!offer) return Fail(offer.error());
-  const auto plan = PlanRent(*offer, *duration, options.slices, options.book);
+  const auto plan = PlanRentWherePaid(*link, *offer, *duration, options.slices, options.book);
   if (!plan) return Fail(plan.error());
   if (max_cost && plan->at_most > *max_cost) {
     return Fail(fmt::format("it may cost {} cr, more than --max-cost {}",

@@ -1,7 +1,9 @@
 // souk: what renters hold.
 #include <CLI/CLI.hpp>
 
+#include "gpu/cuda/open_device.h"
 #include "protocol/base/file.h"
+#include "protocol/text.h"
 #include "tools/common/cli.h"
 #include "tools/common/terminal.h"
 #include "tools/souk/commands.h"
@@ -17,6 +19,22 @@ constexpr const char* kExamples =
     "  souk run workload.toml                          rents, runs, fetches, releases\n"
     "  souk run workload.toml --local                  on this machine, without a market\n"
     "  souk inspect kernel.ptx";
+
+// The beginning of an id, whatever ids there are. That nothing is empty RunCommandLine says.
+const CLI::Validator kId(
+    [](std::string& text) {
+      const auto id = ResolveId(text, {});
+      const bool wrong = !id && id.error().code == Code::kMalformed && !text.empty();
+      return wrong ? id.error().message : std::string();
+    },
+    "");
+
+const CLI::Validator kDevice(
+    [](std::string& text) {
+      const Status status = gpu::CheckDeviceName(text);
+      return status || text.empty() ? std::string() : status.error().message;
+    },
+    "");
 
 class CommandLine {
  public:
@@ -67,7 +85,9 @@ void CommandLine::AddLocal() {
   init->add_option("--bootstrap", init_.bootstrap,
                    "A peer to start from: souk1…@host:port/KEY, as its operator's souk id prints")
       ->type_name("ADDRESS");
-  init->footer("Example:\n  souk init --bootstrap souk1…@boot.example:7100/9f3a…");
+  init->footer(
+      "Example:\n  souk init --bootstrap souk1…@boot.example:7100/9f3a…\n"
+      "With SOUK_PASSPHRASE set the identity is locked; every later command then needs it too.");
   init->callback([this] { action_ = [this] { return RunInit(common_, init_); }; });
 
   Add("id", "Prints this node's identity, addresses and accounts")->callback([this] {
@@ -96,9 +116,11 @@ void CommandLine::AddRun() {
   CLI::App* run = Add("run", "Runs a workload: on a lease, on a new one, or --local");
   run->add_option("WORKLOAD", run_.manifest, "workload.toml")->required();
   run->add_flag("--local", run_.local, "On this machine's device, without a market");
-  run->add_option("--device", run_.device, "With --local: cpu, cuda, cuda:1, or auto, the default");
+  run->add_option("--device", run_.device, "With --local: cpu, cuda, cuda:1, or auto, the default")
+      ->check(kDevice);
   run->add_option("--lease", run_.lease, "On this lease; else one is rented and released")
-      ->type_name("ID");
+      ->type_name("ID")
+      ->check(kId);
   run->add_option("--for", run_.duration, "Rent for so long; else the manifest's")
       ->type_name("10m");
   run->add_option("--max-cost", run_.max_cost, "Refuse where it could cost more")
@@ -127,8 +149,8 @@ void CommandLine::AddMarket() {
   why->footer("Example:\n  souk why 'gpu.model ~ \"H100\" and price <= 2'");
   why->callback([this] { action_ = [this] { return RunWhy(common_, query_); }; });
 
-  CLI::App* balance = Add("balance", "This node's credits in a book");
-  balance->add_option("--book", book_, "Which clearing peer; the only one by default")
+  CLI::App* balance = Add("balance", "This node's credits, book by book");
+  balance->add_option("--book", book_, "Only this clearing peer's; all by default")
       ->type_name("NAME");
   balance->callback([this] { action_ = [this] { return RunBalance(common_, book_); }; });
 }
@@ -149,27 +171,27 @@ void CommandLine::AddLeases() {
   rent->callback([this] { action_ = [this] { return RunRent(common_, rent_); }; });
 
   CLI::App* leases = Add("leases", "Lists leases, or tells one's story");
-  leases->add_option("ID", id_, "A lease");
+  leases->add_option("ID", id_, "A lease")->check(kId);
   leases->add_flag("--open", flag_, "Only those that live");
   leases->callback([this] { action_ = [this] { return RunLeaseList(common_, id_, flag_); }; });
 
   CLI::App* release = Add("release", "Ends a lease and waits until it is settled");
-  release->add_option("ID", id_, "The lease")->required();
+  release->add_option("ID", id_, "The lease")->required()->check(kId);
   release->callback([this] { action_ = [this] { return RunRelease(common_, id_); }; });
 }
 
 void CommandLine::AddJobs() {
   CLI::App* jobs = Add("jobs", "Lists jobs, or shows one with its receipt");
-  jobs->add_option("ID", id_, "A job");
+  jobs->add_option("ID", id_, "A job")->check(kId);
   jobs->callback([this] { action_ = [this] { return RunJobs(common_, id_); }; });
 
   CLI::App* logs = Add("logs", "What is known of a job's life, or what its worker printed");
-  logs->add_option("ID", id_, "The job")->required();
+  logs->add_option("ID", id_, "The job")->required()->check(kId);
   logs->add_flag("-f,--follow", flag_, "Go on until it is over");
   logs->callback([this] { action_ = [this] { return RunLogs(common_, id_, flag_); }; });
 
   CLI::App* fetch = Add("fetch", "Writes a job's results, each checked against its receipt");
-  fetch->add_option("ID", fetch_.job, "The job")->required();
+  fetch->add_option("ID", fetch_.job, "The job")->required()->check(kId);
   fetch->add_option("-o,--out", fetch_.out, "Where to; results/<id> by default")->type_name("DIR");
   fetch->add_flag("--evidence", fetch_.evidence,
                   "Also what a third party needs to judge it: job, receipt, proofs, blobs");

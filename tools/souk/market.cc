@@ -137,6 +137,21 @@ Result<RentPlan> PlanRent(const Json& offer, Duration duration, uint32_t slices,
   return plan;
 }
 
+Result<RentPlan> PlanRentWherePaid(DaemonLink& link, const Json& offer, Duration duration,
+                                   uint32_t slices, const std::string& book) {
+  ASSIGN_OR_RETURN(RentPlan plan, PlanRent(offer, duration, slices, book));
+  if (!book.empty() || offer["clearing_peers"].size() < 2) return plan;
+  for (const Json& peer : offer["clearing_peers"]) {
+    const std::string id = TextAt(peer, "id");
+    // A book that does not answer is no reason to stop: another may.
+    const auto balance = link.Ask({{"do", "balance"}, {"book", id}}, Seconds(5));
+    if (!balance) continue;
+    const int64_t free = NumberAt(*balance, "posted_micro") - NumberAt(*balance, "held_micro");
+    if (free >= plan.at_most.micro) return PlanRent(offer, duration, slices, id);
+  }
+  return plan;
+}
+
 std::string PlanText(const RentPlan& plan) {
   const Json& offer = plan.offer;
   const int64_t bond = NumberAt(offer, "bond_share_micro");

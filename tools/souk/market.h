@@ -6,7 +6,7 @@
 
 namespace souk::tools {
 
-// The table of DESIGN's command page; every line ends in a newline.
+// The table that `souk offers` prints; every line ends in a newline.
 std::string OffersTable(const Json& offers);
 // What tells why offers did not match: "souk why 'QUERY'".
 std::string WhyCommand(const std::string& query);
@@ -30,6 +30,10 @@ struct RentPlan {
 // kUnsupported where the duration or the book is outside the offer's.
 Result<RentPlan> PlanRent(const Json& offer, Duration duration, uint32_t slices,
                           const std::string& book);
+// The same, and where no book is named the first of the offer's in which this node's account holds
+// enough; the first of all where none does.
+Result<RentPlan> PlanRentWherePaid(DaemonLink& link, const Json& offer, Duration duration,
+                                   uint32_t slices, const std::string& book);
 // What is at risk, before money moves; four lines.
 std::string PlanText(const RentPlan& plan);
 

@@ -69,27 +69,61 @@ int RunWhy(const Common& common, const std::string& query) {
   return kDone;
 }
 
+namespace {
+
+// The books to ask, by identity: the one of that name or identity, else all that are known.
+Result<std::vector<std::string>> FindBooks(DaemonLink& link, const std::string& wanted) {
+  ASSIGN_OR_RETURN(const Json id, link.Ask({{"do", "id"}}));
+  std::vector<std::string> books;
+  std::string known;
+  for (const Json& account : id["accounts"]) {
+    const std::string book = TextAt(account, "book"), name = TextAt(account, "book_name");
+    if (wanted.empty() || wanted == book || wanted == name) books.push_back(book);
+    known += (known.empty() ? "" : ", ") + name;
+  }
+  if (!books.empty()) return books;
+  return Error(Code::kNotFound, known.empty() ? "no clearing peer is known yet; see: souk doctor"
+                                              : "no book " + wanted + " is known, but " + known);
+}
+
+}  // namespace
+
 int RunBalance(const Common& common, const std::string& book) {
   auto link = DaemonLink::Reach(common, /*for_market=*/true);
   if (!link) return Fail(link.error());
-  Json request = {{"do", "balance"}};
-  if (!book.empty()) request["book"] = book;
-  const auto balance = link->Ask(request, Seconds(20));
-  if (!balance) return Fail(balance.error());
+  const auto books = FindBooks(*link, book);
+  if (!books) return Fail(books.error());
+  Json all = Json::array();
+  std::optional<Error> silent;
+  for (const std::string& one : *books) {
+    auto balance = link->Ask({{"do", "balance"}, {"book", one}}, Seconds(20));
+    if (balance) {
+      all.push_back(std::move(*balance));
+    } else {
+      silent = balance.error();
+    }
+  }
+  if (all.empty()) return Fail(*silent);
   if (common.json) {
-    PrintJson(*balance);
-    return kDone;
+    Json out = books->size() == 1 ? all[0] : Json{{"books", all}};
+    if (silent) out["error"] = silent->message;
+    PrintJson(out);
+    return silent ? kFailed : kDone;
   }
   Table table({{"BOOK"},
                {"CREDITS", Align::kRight},
                {"HELD", Align::kRight},
                {"INCOMING", Align::kRight},
                {"ACCOUNT"}});
-  table.Add({TextAt(*balance, "book_name"), FormatCredits({NumberAt(*balance, "posted_micro")}),
-             FormatCredits({NumberAt(*balance, "held_micro")}),
-             FormatCredits({NumberAt(*balance, "incoming_micro")}), TextAt(*balance, "account")});
+  for (const Json& balance : all) {
+    table.Add({TextAt(balance, "book_name"), FormatCredits({NumberAt(balance, "posted_micro")}),
+               FormatCredits({NumberAt(balance, "held_micro")}),
+               FormatCredits({NumberAt(balance, "incoming_micro")}), TextAt(balance, "account")});
+  }
   Print(table.ToText());
-  return kDone;
+  if (!silent) return kDone;
+  fmt::print(stderr, "{}\n", silent->message);
+  return kFailed;
 }
 
 }  // namespace souk::tools

@@ -40,7 +40,8 @@ Result<Json> RentFor(DaemonLink& link, const gpu::Manifest& manifest, const Term
   ASSIGN_OR_RETURN(const Json offer, ChooseOffer(link, manifest.market.query, [&](const Json& one) {
                      return FitsOffer(manifest, one);
                    }));
-  ASSIGN_OR_RETURN(const RentPlan plan, PlanRent(offer, terms.duration, 1, options.book));
+  ASSIGN_OR_RETURN(const RentPlan plan,
+                   PlanRentWherePaid(link, offer, terms.duration, 1, options.book));
   if (terms.max_cost && plan.at_most > *terms.max_cost) {
     return Error(Code::kExhausted,
                  fmt::format("{} for {} may cost {} cr, more than the {} cr allowed: shorten it "

@@ -123,6 +123,14 @@ TEST_F(MarketProgram, ALeaseRunsJobsUntilItIsReleased) {
   EXPECT_EQ(balance["posted_micro"].get<int64_t>() + released["paid_micro"].get<int64_t>(),
             10'000'000);
   EXPECT_EQ(balance["held_micro"], 0);
+  for (const std::string& book : {std::string("coop"), market_->coop().id}) {
+    Doc named = SoukJson("balance --book " + book);
+    named["at_ms"] = balance["at_ms"];
+    EXPECT_EQ(named, balance);
+  }
+  const Ran unknown = Souk("balance --book bank");
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_NE(unknown.err.find("coop"), std::string::npos) << unknown.err;
   const Ran late = Souk("run " + kWorkloads + "mandelbrot/workload.toml --lease " + id);
   EXPECT_EQ(late.code, 1);
   EXPECT_TRUE(IsOneLine(late.err, "souk")) << late.err;

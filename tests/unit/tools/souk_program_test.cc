@@ -82,6 +82,14 @@ TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
                            "run W.toml --device cpu",
                            "run W.toml --lease 9d24 --max-cost 1",
                            "run W.toml --local --yes",
+                           "run W.toml --local --device gpu",
+                           "run W.toml --local --device cuda:",
+                           "run W.toml --yes --lease 9d2x",
+                           "release mine",
+                           "leases sha256:",
+                           "jobs 5ag0",
+                           "logs -- -1",
+                           "fetch ../x",
                            "bogus",
                            "offers 'price <'",
                            "why 'prise < 1'",
@@ -99,7 +107,6 @@ TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
   }
 }
 
-// "$LIMIT" of a shell where LIMIT is not set.
 TEST(Souk, StartsNoProvidersDaemon) {
   const TestFolder folder;
   ASSERT_EQ(RunProgram("soukd init --dir node --roles clearing", folder.path()).code, 0);
@@ -155,6 +162,76 @@ TEST(Programs, WorkWithTheirStandardStreamsClosed) {
   }
 }
 
+// A quoted #include is looked for beside the source, wherever souk is started.
+TEST(Souk, CompilesWithTheHeadersBesideTheSource) {
+  const TestFolder folder;
+  std::filesystem::create_directories(folder / "src");
+  std::ofstream(folder.path() / "src" / "value.h") << "#define VALUE 4711\n";
+  std::ofstream(folder / "value.h") << "#define VALUE 1234\n";
+  std::ofstream(folder.path() / "src" / "k.cu")
+      << "#include \"value.h\"\nextern \"C\" __global__ void k(int* x) { *x = VALUE; }\n";
+  const Ran ran = RunProgram("souk compile src/k.cu -o k.ptx", folder.path());
+  if (ran.err.find("needs the CUDA Toolkit") != std::string::npos) GTEST_SKIP() << ran.err;
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ReadAll(folder / "k.ptx").find("4711"), std::string::npos);
+  // Nothing is lost to a slip of the hand.
+  for (const char* line :
+       {"souk compile src/k.cu -o src/k.cu", "souk compile k.ptx -o o.ptx --arch 80",
+        "souk compile src/k.cu -o - --json"}) {
+    EXPECT_EQ(RunProgram(line, folder.path()).code, 2) << line;
+  }
+  EXPECT_EQ(ReadAll(folder.path() / "src" / "k.cu").rfind("#include", 0), 0u);
+}
+
+// One instruction that nobody knows is no reason to say nothing of the other kernels.
+TEST(Inspect, ReportsTheOtherKernelsBesideAnUnknownInstruction) {
+  const TestFolder folder;
+  std::ofstream(folder / "odd.ptx") << ".version 8.0\n.target sm_80\n.address_size 64\n"
+                                       ".visible .entry plain() { ret; }\n"
+                                       ".visible .entry odd() {\n.reg .b32 %r;\n"
+                                       "frobnicate.u32 %r, %r;\nret;\n}\n";
+  const Ran ran = RunProgram("souk inspect odd.ptx --json", folder.path());
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const json report = json::parse(ran.out);
+  EXPECT_EQ(report["canonical"], false);
+  EXPECT_NE(report["canonical_why"].get<std::string>().find("line 7"), std::string::npos)
+      << ran.out;
+  ASSERT_EQ(report["kernels"].size(), 2u);
+  EXPECT_EQ(report["kernels"][0]["class"], "exact");
+  EXPECT_EQ(report["kernels"][1]["class"], "opaque");
+  EXPECT_EQ(report["kernels"][1]["unsupported"][0]["line"], 7);
+  const Ran text = RunProgram("souk inspect odd.ptx", folder.path());
+  EXPECT_NE(text.out.find("cannot be run: line 7"), std::string::npos) << text.out;
+  EXPECT_EQ(RunProgram("souk compile odd.ptx -o k.ptx", folder.path()).code, 1);
+}
+
+TEST(Programs, SayHowALockedIdentityIsOpened) {
+  const TestFolder folder;
+  ASSERT_EQ(RunProgram("env SOUK_PASSPHRASE=x souk init --dir node", folder.path()).code, 0);
+  EXPECT_EQ(RunProgram("env SOUK_PASSPHRASE=x souk id --dir node", folder.path()).code, 0);
+  for (const char* line : {"souk id --dir node", "env SOUK_PASSPHRASE=y souk id --dir node"}) {
+    const Ran ran = RunProgram(line, folder.path());
+    EXPECT_EQ(ran.code, 1) << line;
+    EXPECT_NE(ran.err.find("SOUK_PASSPHRASE"), std::string::npos) << ran.err;
+  }
+}
+
+TEST(Soukd, OffersNoMoreMemoryThanTheMachineHas) {
+  const TestFolder folder;
+  ASSERT_EQ(RunProgram("soukd init --dir node --roles provider,clearing --listen 127.0.0.1:0 "
+                       "--device cpu",
+                       folder.path())
+                .code,
+            0);
+  ASSERT_EQ(RunProgram("sed -i 's/^cpu_memory = .*/cpu_memory = \"900 TiB\"/' node/config.toml",
+                       folder.path())
+                .code,
+            0);
+  const Ran ran = RunProgram("timeout 20 soukd run --dir node", folder.path());
+  EXPECT_EQ(ran.code, 1) << ran.out;
+  EXPECT_NE(ran.err.find("cpu_memory"), std::string::npos) << ran.err;
+}
+
 TEST(Programs, SpellOutWhatWouldSteerTheTerminal) {
   const TestFolder folder;
   std::ofstream(folder / "w.toml") << "name = \"x\"\n[[module]]\npath = \"\\u001b[31m.ptx\"\n";
@@ -187,6 +264,7 @@ TEST(Soukd, ExitsTwoWithOneLineWhereTheCommandLineIsWrong) {
   }
 }
 
+// "$LIMIT" of a shell where LIMIT is not set.
 TEST(Souk, AnEmptyValueIsNotAMissingOption) {
   for (const char* line :
        {"rent b071 --for 10m --yes --max-cost ''", "rent '' --for 10m --yes", "release ''",
