@@ -1,5 +1,5 @@
 // The daemon's loop: one thread that reads the clock once per turn, hands the agent a bounded batch
-// of events, and carries the batch's effects out together (DESIGN section 1).
+// of events, and carries the batch's effects out together.
 #pragma once
 
 #include "node/control/server.h"

@@ -1,4 +1,4 @@
-// A node's directory (DESIGN section 1): where it is, and what lies in it.
+// A node's directory: where it is, and what lies in it.
 #pragma once
 
 #include <filesystem>

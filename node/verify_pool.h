@@ -1,4 +1,4 @@
-// The threads that verify: signatures are the bottleneck (DESIGN section 1), so they are checked
+// The threads that verify: signatures are the bottleneck, so they are checked
 // here before the event reaches the agent, never on the loop's thread.
 #pragma once
 

@@ -1,5 +1,5 @@
 // Leases' workers: one jailed spare per lease that has seen no input, and one worker per running
-// job (DESIGN section 5). All of it is found again after a restart of the daemon, through
+// job. All of it is found again after a restart of the daemon, through
 //   DIR/jobs/spare-<lease>/   the spare (gpu/worker/worker_client.h says what lies there)
 //   DIR/jobs/<job>/           the job's worker, `lease`, `result`, `log`, outputs on their way
 #pragma once
@@ -18,7 +18,7 @@ namespace souk::node {
 struct WorkshopOptions {
   std::filesystem::path dir = {};      // the node's
   std::filesystem::path program = {};  // souk-worker
-  // Without it, `cuda` needs a jail of grade namespaces (DESIGN section 5).
+  // Without it, `cuda` needs a jail of grade namespaces.
   bool allow_weak_jail = false;
   uint64_t cpu_memory_bytes = uint64_t{1} << 30;
   uint32_t cpu_threads = 1;

@@ -1,4 +1,4 @@
-// The query language (DESIGN section 4), parsed in one place:
+// The query language, parsed in one place:
 //   gpu.model ~ "H100" and gpu.count >= 4 and price <= 2.5 and region in ("DE","FR")
 //   order by price / gpu.fp32_tflops
 // Grammar: [or-expression] ["order by" arithmetic ["asc"|"desc"]] ["limit" N]; predicates compare a

@@ -1,4 +1,4 @@
-// One figure of souk-bench (DESIGN section 9): what was measured beside its floor in the same run.
+// One figure of souk-bench: what was measured beside its floor in the same run.
 #pragma once
 
 #include <optional>

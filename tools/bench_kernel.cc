@@ -33,7 +33,7 @@ struct Work {
   size_t result;  // which buffer
   double items;   // per run, for the rate
   std::string unit;
-  double target;  // of the ratio to PoCL (DESIGN section 9)
+  double target;  // of the ratio to PoCL (docs/performance.md)
 };
 
 uint32_t Mix(uint32_t x) {

@@ -19,7 +19,7 @@ struct VerifyBench {
 };
 
 // Two rows: signatures a second (floor: libsodium alone on all cores, the same bytes, in the same
-// run), and the auditor's peak memory in MiB (floor: what DESIGN allows it).
+// run), and the auditor's peak memory in MiB (floor: what docs/performance.md allows it).
 Result<std::vector<BenchRow>> RunVerifyBench(const VerifyBench& options);
 
 }  // namespace souk::bench

@@ -1,4 +1,4 @@
-// The CPU reference device (DESIGN section 5): an interpreter over warps of 32 lanes. Its results
+// The CPU reference device: an interpreter over warps of 32 lanes. Its results
 // are those that the PTX ISA fixes, bit for bit, and never depend on timing or on the number of
 // threads.
 #pragma once

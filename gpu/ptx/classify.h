@@ -1,4 +1,4 @@
-// What can be promised of a kernel's results (DESIGN section 5), and the report behind
+// What can be promised of a kernel's results, and the report behind
 // `souk inspect`. Static: a claim about instructions, never about data (R7).
 #pragma once
 

@@ -286,7 +286,7 @@ struct Limits {
 // kTooLarge, and kUnsupported (32-bit addresses, debug forms older than ISA 6.0).
 Result<Module> Parse(std::string_view text, const Limits& limits = {});
 
-// The canonical form (DESIGN section 5), the one that is hashed, signed and sent to devices:
+// The canonical form, the one that is hashed, signed and sent to devices:
 // unsuffixed add, sub, mul on floating point get .rn, .version falls to the least that the
 // instructions need, registers, labels and local variables are renamed by order, nested scopes and
 // debug sections go. Source locations stay in memory but are not written. Lines keep meaning the

@@ -1,4 +1,4 @@
-// The agent: one deterministic function, `Step(event, now) → effects` (DESIGN section 1). It reads
+// The agent: one deterministic function, `Step(event, now) → effects`. It reads
 // no clock, opens no socket, starts no thread, and iterates over nothing unordered.
 #pragma once
 

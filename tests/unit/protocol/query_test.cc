@@ -1,4 +1,4 @@
-// DESIGN section 4: one query language.
+// One query language for offers, the command line and manifests.
 #include "protocol/query.h"
 
 #include <gtest/gtest.h>
