@@ -82,7 +82,7 @@ class Stranger {
       }
       for (auto it = heard_.begin(); it != heard_.end(); ++it) {
         if ((*it)->kind() != kind) continue;
-        const DocumentRef found = *it;
+        DocumentRef found = *it;
         heard_.erase(it);
         return found;
       }

@@ -57,7 +57,7 @@ class MarketTest : public testing::Test {
     const json rent =
         ann_.Ask({{"do", "rent"}, {"offer", offer["id"]}, {"duration_in_ms", duration_ms}});
     if (rent.is_null()) return "";
-    const std::string lease = rent["lease"].get<std::string>();
+    std::string lease = rent["lease"].get<std::string>();
     WaitForLease(lease, [](const json& row) { return row["state"] == "Metering"; });
     return lease;
   }
@@ -201,7 +201,7 @@ TEST_F(MarketTest, LeavesALeaseThatCouldNotBePaidAlone) {
 TEST_F(MarketTest, AnswersAWatchWhenThePhaseChanges) {
   const json rent =
       ann_.Ask({{"do", "rent"}, {"offer", WaitForOffer()["id"]}, {"duration_in_ms", 60'000}});
-  const json id = rent["lease"];
+  const json& id = rent["lease"];
   json row = {{"phase", "none"}, {"state", "None"}};
   while (row["state"] != "Metering") {
     const json before = row;

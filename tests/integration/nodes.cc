@@ -59,6 +59,7 @@ std::filesystem::path ProgramPath(const std::string& name) {
 Process::Process(const std::vector<std::string>& command, const std::filesystem::path& out,
                  const std::filesystem::path& err) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   pid_ = ::fork();

@@ -84,6 +84,7 @@ void World::Make() {
   const auto endpoint = [](int i) { return fmt::format("tcp://10.0.0.{}:7100", i + 1); };
   const int count = 1 + options_.providers + options_.renters;
   std::vector<Identity> identities;
+  identities.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     identities.push_back(Identity::FromSeed(SeedOf(options_.seed, static_cast<uint8_t>(i))));
   }

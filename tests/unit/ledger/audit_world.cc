@@ -20,6 +20,17 @@ Bytes EnvelopeOf(const DocumentRef& document) {
   return document->envelope();
 }
 
+namespace {
+
+void AddEntry(std::vector<Entry>& log, Time time, const Outcome& outcome,
+              const std::vector<DocumentRef>& documents) {
+  Entry entry{.sequence = log.size(), .time = time, .outcome = outcome};
+  for (const DocumentRef& document : documents) entry.documents.push_back(EnvelopeOf(document));
+  log.push_back(std::move(entry));
+}
+
+}  // namespace
+
 AuditWorld::AuditWorld() {
   offer = {.sequence = 1,
            .issued = start,
@@ -151,10 +162,9 @@ std::vector<Entry> AuditWorld::ProviderLog() const {
   const Digest device = DeviceAccountId("CPU-1");
   const Digest hardware = DeviceAccountId("");
   std::vector<Entry> log;
-  const auto add = [&](int64_t at_ms, Outcome outcome, std::vector<DocumentRef> documents = {}) {
-    Entry entry{.sequence = log.size(), .time = start + Millis(at_ms), .outcome = outcome};
-    for (const DocumentRef& document : documents) entry.documents.push_back(EnvelopeOf(document));
-    log.push_back(std::move(entry));
+  const auto add = [&](int64_t at_ms, const Outcome& outcome,
+                       const std::vector<DocumentRef>& documents = {}) {
+    AddEntry(log, start + Millis(at_ms), outcome, documents);
   };
   using Kind = souk::TransferRecord::Kind;
   add(0, Opened{.name = "kite", .peer = provider.id()});
@@ -212,10 +222,9 @@ std::vector<Entry> AuditWorld::ProviderLog() const {
 std::vector<Entry> AuditWorld::BookLog() const {
   const Digest lease = order_document->id();
   std::vector<Entry> log;
-  const auto add = [&](int64_t at_ms, Outcome outcome, std::vector<DocumentRef> documents = {}) {
-    Entry entry{.sequence = log.size(), .time = start + Millis(at_ms), .outcome = outcome};
-    for (const DocumentRef& document : documents) entry.documents.push_back(EnvelopeOf(document));
-    log.push_back(std::move(entry));
+  const auto add = [&](int64_t at_ms, const Outcome& outcome,
+                       const std::vector<DocumentRef>& documents = {}) {
+    AddEntry(log, start + Millis(at_ms), outcome, documents);
   };
   using Kind = souk::TransferRecord::Kind;
   add(0, Opened{.name = "coop", .peer = book.id()});
@@ -259,10 +268,9 @@ std::vector<Entry> AuditWorld::BookLog() const {
 std::vector<Entry> AuditWorld::RenterLog() const {
   const Digest lease = order_document->id();
   std::vector<Entry> log;
-  const auto add = [&](int64_t at_ms, Outcome outcome, std::vector<DocumentRef> documents = {}) {
-    Entry entry{.sequence = log.size(), .time = start + Millis(at_ms), .outcome = outcome};
-    for (const DocumentRef& document : documents) entry.documents.push_back(EnvelopeOf(document));
-    log.push_back(std::move(entry));
+  const auto add = [&](int64_t at_ms, const Outcome& outcome,
+                       const std::vector<DocumentRef>& documents = {}) {
+    AddEntry(log, start + Millis(at_ms), outcome, documents);
   };
   const Digest job_id = job_document->id();
   add(0, Opened{.name = "ann", .peer = renter.id()});

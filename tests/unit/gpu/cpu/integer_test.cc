@@ -75,7 +75,7 @@ TEST(Integer, MultiplyAddAndSumOfDifferences) {
     const int bits = BitsOfType(type);
     ExpectRows({"mad.lo." + type + " %d, %a, %b, %c;", type, {type, type, type}},
                Samples({type, type, type}, 500),
-               [&](const Row& r) { return Cut(static_cast<I128>(r[0] * r[1] + r[2]), bits); });
+               [&](const Row& r) { return Cut(r[0] * r[1] + r[2], bits); });
     ExpectRows({"sad." + type + " %d, %a, %b, %c;", type, {type, type, type}},
                Samples({type, type, type}, 500), [&](const Row& r) {
                  const I128 a = Value(r[0], type);
@@ -175,7 +175,7 @@ TEST(Bits, LogicOnEveryWidth) {
     binary("or", [](uint64_t a, uint64_t b) { return a | b; });
     binary("xor", [](uint64_t a, uint64_t b) { return a ^ b; });
     ExpectRows({"not." + type + " %d, %a;", type, {type}}, Samples({type}, 60),
-               [&](const Row& r) { return Cut(static_cast<I128>(~r[0]), bits); });
+               [&](const Row& r) { return Cut(~r[0], bits); });
     ExpectRows({"cnot." + type + " %d, %a;", type, {type}}, Samples({type}, 60),
                [&](const Row& r) { return r[0] == 0 ? 1 : 0; });
   }
@@ -190,9 +190,7 @@ TEST(Bits, ShiftsClampAtTheWidth) {
     const int bits = BitsOfType(type);
     ExpectRows({"shl." + type + " %d, %a, %b;", type, {type, "u32"}}, Samples({type, "u32"}, 400),
                [&](const Row& r) {
-                 return r[1] >= static_cast<uint64_t>(bits)
-                            ? 0
-                            : Cut(static_cast<I128>(r[0] << r[1]), bits);
+                 return r[1] >= static_cast<uint64_t>(bits) ? 0 : Cut(r[0] << r[1], bits);
                });
   }
   for (const std::string type : kTypes) {

@@ -135,7 +135,8 @@ CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count,
   if (failed != 0) {
     for (unsigned i = 0; i < count; ++i) {
       if (options[i] == kJitErrorLogBuffer) {
-        std::strcpy(static_cast<char*>(values[i]), "ptxas fatal : line 7: no such thing\n");
+        constexpr char kLog[] = "ptxas fatal : line 7: no such thing\n";
+        std::memcpy(values[i], kLog, sizeof(kLog));
       }
     }
     return failed;
@@ -220,7 +221,7 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned 
   state.launches.push_back(launch);
   endless = launch.kernel == "endless";
   if (launch.kernel == "fault") state.sticky = 700;
-  if (launch.kernel == "store") {
+  if (launch.kernel == "store" && size >= sizeof(CUdeviceptr)) {
     CUdeviceptr address = 0;
     std::memcpy(&address, params, sizeof(address));
     const uint32_t value = 42;

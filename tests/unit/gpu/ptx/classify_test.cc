@@ -153,13 +153,14 @@ TEST(PtxClassify, TakesWhatBuffersHoldForNoAddress) {
 }
 
 TEST(PtxClassify, CallsTolerantWhatIsApproximate) {
+  constexpr const char* kMatrixProduct =
+      "wmma.mma.sync.aligned.row.col.m16n16k16.f32.f32 {%f0, %f1, %f2, %f3, %f4, %f5, %f6, %f7}, "
+      "{%r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7}, {%r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7}, {%f0, "
+      "%f1, %f2, %f3, %f4, %f5, %f6, %f7};";
   for (const char* body :
        {"sin.approx.f32 %f0, %f1;", "div.full.f32 %f0, %f1, %f2;", "rsqrt.approx.f64 %d0, %d1;",
         "rcp.approx.ftz.f64 %d0, %d1; atom.global.add.u32 %r0, [%l1], 1;",
-        "tanh.approx.f32 %f0, %f1;",
-        "wmma.mma.sync.aligned.row.col.m16n16k16.f32.f32 {%f0, %f1, %f2, %f3, %f4, %f5, %f6, %f7}, "
-        "{%r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7}, {%r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7}, {%f0, "
-        "%f1, %f2, %f3, %f4, %f5, %f6, %f7};"}) {
+        "tanh.approx.f32 %f0, %f1;", kMatrixProduct}) {
     const Verdict verdict = VerdictOf(body);
     EXPECT_EQ(verdict.cls, Class::kTolerant) << body << ": " << verdict.why;
   }

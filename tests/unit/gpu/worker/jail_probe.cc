@@ -39,8 +39,6 @@
 
 namespace {
 
-using souk::gpu::FilterFor;
-
 constexpr int kRefused = 0;
 constexpr int kEscaped = 50;
 constexpr int kUnknownAttempt = 51;
@@ -271,9 +269,9 @@ int main(int argc, char** argv) {
   limits.address_space = uint64_t{4} << 30;
   limits.file_bytes = 1 << 20;
   limits.open_files = 1024;
-  souk::Status entered = ApplyLimits(limits, FilterFor::kCpu);
-  if (entered) entered = EnterGrade(grade, FilterFor::kCpu);
-  if (entered && !early) entered = InstallStrictFilter(FilterFor::kCpu);
+  souk::Status entered = ApplyLimits(limits, souk::gpu::FilterFor::kCpu);
+  if (entered) entered = EnterGrade(grade, souk::gpu::FilterFor::kCpu);
+  if (entered && !early) entered = InstallStrictFilter(souk::gpu::FilterFor::kCpu);
   if (!entered) {
     std::fprintf(stderr, "%s\n", entered.error().message.c_str());
     ::_exit(12);

@@ -46,12 +46,17 @@ float ExpOfNegative(float x) {
   return p * std::ldexp(1.0f, static_cast<int>(n));
 }
 
+// Row-major.
+size_t Place(int row, int columns, int column) {
+  return static_cast<size_t>(row) * static_cast<size_t>(columns) + static_cast<size_t>(column);
+}
+
 // inputs then 1 for the bias, which comes first in the sum.
 template <typename Input>
 float Weighted(const Floats& weights, int inputs, int outputs, int output, Input input) {
-  float sum = weights[static_cast<size_t>(inputs * outputs + output)];
+  float sum = weights[Place(inputs, outputs, output)];
   for (int i = 0; i < inputs; ++i) {
-    sum = std::fma(input(i), weights[static_cast<size_t>(i * outputs + output)], sum);
+    sum = std::fma(input(i), weights[Place(i, outputs, output)], sum);
   }
   return sum;
 }
@@ -243,10 +248,9 @@ Floats MultiplyMatrices(const Floats& a, const Floats& b, int m, int n, int k) {
     for (int column = 0; column < n; ++column) {
       float sum = 0;
       for (int i = 0; i < k; ++i) {
-        sum = std::fma(a[static_cast<size_t>(row * k + i)], b[static_cast<size_t>(i * n + column)],
-                       sum);
+        sum = std::fma(a[Place(row, k, i)], b[Place(i, n, column)], sum);
       }
-      c[static_cast<size_t>(row * n + column)] = sum;
+      c[Place(row, n, column)] = sum;
     }
   }
   return c;
