@@ -160,7 +160,8 @@ Status UnsealSeed(Fields& fields, std::string_view passphrase, Seed& seed) {
   ASSIGN_OR_RETURN(const Bytes sealed,
                    TakeBytes(fields, "sealed", seed.size() + crypto_secretbox_MACBYTES));
   if (memory < crypto_pwhash_MEMLIMIT_MIN) return Error(Code::kMalformed, "memory is out of range");
-  if (passphrase.empty()) return Error(Code::kDenied, "it is locked: set SOUK_PASSPHRASE to its passphrase");
+  if (passphrase.empty())
+    return Error(Code::kDenied, "it is locked: set SOUK_PASSPHRASE to its passphrase");
   Seed key = {};
   const Wiper wipe(key);
   RETURN_IF_ERROR(StretchPassphrase(passphrase, salt, operations, memory, key));

@@ -138,8 +138,8 @@ std::vector<uint64_t> Corners(const std::string& type) {
   }
   if (type.find("f16") != std::string::npos) {
     std::vector<uint64_t> halves = {0x0000, 0x8000, 0x3c00, 0xbc00, 0x7c00, 0xfc00,
-                                          0x7e01, 0x0001, 0x8001, 0x03ff, 0x0400, 0x7bff,
-                                          0x3bff, 0x3c01, 0x6400, 0x3f80, 0x7f80, 0x7f7f};
+                                    0x7e01, 0x0001, 0x8001, 0x03ff, 0x0400, 0x7bff,
+                                    0x3bff, 0x3c01, 0x6400, 0x3f80, 0x7f80, 0x7f7f};
     if (type.find("x2") == std::string::npos) return halves;
     std::vector<uint64_t> pairs;
     for (size_t i = 0; i < halves.size(); ++i) {
