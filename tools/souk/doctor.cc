@@ -192,7 +192,7 @@ std::vector<Check> CheckPeers(const node::NodeDir& dir, const std::optional<Json
     const Status reached = Reach(peer.endpoint);
     const std::string why = reached && status ? WhyNotLetIn(*status, peer) : "";
     if (!why.empty()) {
-      out.push_back(Bad("peers", host + " " + why));
+      out.push_back(Bad("peers", fmt::format("{} {}", host, why)));
       continue;
     }
     out.push_back(reached ? Good("peers", host + " answers")
