@@ -221,7 +221,7 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned 
   state.launches.push_back(launch);
   endless = launch.kernel == "endless";
   if (launch.kernel == "fault") state.sticky = 700;
-  if (launch.kernel == "store" && size >= sizeof(CUdeviceptr)) {
+  if (launch.kernel == "store" && params != nullptr) {
     CUdeviceptr address = 0;
     std::memcpy(&address, params, sizeof(address));
     const uint32_t value = 42;
