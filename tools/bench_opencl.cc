@@ -140,7 +140,7 @@ Result<double> OpenClDevice::Run(const std::string& kernel, const std::vector<Ar
     const auto index = static_cast<cl_uint>(i);
     if (arguments[i].buffer >= 0) {
       cl_mem buffer = state_->buffers.at(static_cast<size_t>(arguments[i].buffer));
-      code = cl.clSetKernelArg(k, index, sizeof(buffer), &buffer);
+      code = cl.clSetKernelArg(k, index, sizeof(cl_mem), &buffer);
     } else {
       code = cl.clSetKernelArg(k, index, sizeof(uint32_t), &arguments[i].scalar);
     }

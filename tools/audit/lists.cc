@@ -125,6 +125,7 @@ int RunLeases(const AuditTarget& target) {
     return Verdict(*audited, target);
   }
   std::vector<Digest> ids;
+  ids.reserve(leases.size());
   for (const AuditedLease& lease : leases) ids.push_back(lease.id);
   const std::vector<std::string> names = ShortIds(ids);
   Table table({{"LEASE"},
