@@ -44,7 +44,7 @@ Error Died(const DemoNode& node) {
 
 }  // namespace
 
-Status DemoMarket::Add(const fs::path& dir, node::Config config) {
+Status DemoMarket::Add(const fs::path& dir, const node::Config& config) {
   auto node = std::make_unique<DemoNode>();
   node->name = config.name;
   node->dir = dir / config.name;

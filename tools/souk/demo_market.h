@@ -40,7 +40,7 @@ class DemoMarket {
   Status Stop();
 
  private:
-  Status Add(const std::filesystem::path& dir, node::Config config);
+  Status Add(const std::filesystem::path& dir, const node::Config& config);
 
   std::vector<std::unique_ptr<DemoNode>> nodes_ = {};
   std::string renter_account_ = {};
