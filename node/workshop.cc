@@ -115,13 +115,16 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
   return ended;
 }
 
-// A blob that came whole can be damaged since, by a disk or a hand. On the errands' thread.
+// A blob that came whole can be damaged since, by a disk or a hand: looks at the one that the
+// failure names. On the errands' thread.
 JobEnded DropDamagedBlobs(const std::filesystem::path& dir, const StartJob& job,
                           const std::string& failure) {
   JobEnded ended{.job = job.job, .status = JobStatus::kFailed, .sentence = failure};
   std::vector<BlobRef> blobs = job.blobs;
   blobs.push_back(job.workload);
   for (const BlobRef& blob : blobs) {
+    // A job that fails for its own mistakes is not to make this machine read all that it names.
+    if (failure.find(blob.digest.Hex()) == std::string::npos) continue;
     if (!FileBlobStore::DropDamaged(dir, blob.digest).value_or(false)) continue;
     ended.sentence = "blob " + blob.digest.ToString() +
                      " was damaged on the provider's disk and is removed there: send the job again";

@@ -150,7 +150,7 @@ void CommandLine::AddMarket() {
   why->callback([this] { action_ = [this] { return RunWhy(common_, query_); }; });
 
   CLI::App* balance = Add("balance", "This node's credits, book by book");
-  balance->add_option("--book", book_, "Only this clearing peer's; all by default")
+  balance->add_option("--book", book_, "Only this clearing peer's; else all of bootstrap's")
       ->type_name("NAME");
   balance->callback([this] { action_ = [this] { return RunBalance(common_, book_); }; });
 }

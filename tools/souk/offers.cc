@@ -1,6 +1,9 @@
 // souk offers, why and balance.
 #include <fmt/format.h>
 
+#include <optional>
+#include <set>
+
 #include "protocol/query.h"
 #include "protocol/text.h"
 #include "tools/souk/market.h"
@@ -71,19 +74,31 @@ int RunWhy(const Common& common, const std::string& query) {
 
 namespace {
 
-// The books to ask, by identity: the one of that name or identity, else all that are known.
+// The books to ask, by identity: the one of that name or identity, else those that this node was
+// told of: its own and its bootstrap peers'. Anybody can call itself a clearing peer, and is not
+// asked for that alone, but where no other is known.
 Result<std::vector<std::string>> FindBooks(DaemonLink& link, const std::string& wanted) {
   ASSIGN_OR_RETURN(const Json id, link.Ask({{"do", "id"}}));
+  ASSIGN_OR_RETURN(const Json status, link.Ask({{"do", "status"}}));
+  std::set<std::string> chosen = {TextAt(id, "id")};
+  for (const Json& peer : status["bootstrap"]) chosen.insert(TextAt(peer, "peer"));
   std::vector<std::string> books;
   std::string known;
   for (const Json& account : id["accounts"]) {
     const std::string book = TextAt(account, "book"), name = TextAt(account, "book_name");
-    if (wanted.empty() || wanted == book || wanted == name) books.push_back(book);
+    const bool only = id["accounts"].size() == 1;
+    const bool meant =
+        wanted.empty() ? only || chosen.contains(book) : wanted == book || wanted == name;
+    if (meant) books.push_back(book);
     known += (known.empty() ? "" : ", ") + name;
   }
   if (!books.empty()) return books;
-  return Error(Code::kNotFound, known.empty() ? "no clearing peer is known yet; see: souk doctor"
-                                              : "no book " + wanted + " is known, but " + known);
+  if (known.empty()) {
+    return Error(Code::kNotFound, "no clearing peer is known yet; see: souk doctor");
+  }
+  return Error(Code::kNotFound,
+               wanted.empty() ? "several clearing peers are known: " + known + "; say which: --book"
+                              : "no book " + wanted + " is known, but " + known);
 }
 
 }  // namespace
