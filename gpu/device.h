@@ -41,6 +41,8 @@ struct LaunchRequest {
   Dim3 block = {};
   uint32_t dynamic_shared_bytes = 0;
   Bytes params = {};
+  // All blocks at once, so that the grid can wait for itself (cudaLaunchCooperativeKernel).
+  bool cooperative = false;
 };
 
 // What a launch may use before it is stopped with kExhausted.
@@ -83,7 +85,12 @@ class Device {
   virtual Status Write(DeviceAddress to, ByteView from) = 0;
   virtual Status Read(DeviceAddress from, std::span<uint8_t> to) = 0;
 
-  // Runs to completion.
+  // What kernels printed since the last call, in the order in which they did; at most 1 MiB in a
+  // device's life, then a line that says so. Empty on a GPU, whose driver prints to this process's
+  // standard output.
+  virtual std::string TakePrinted() { return {}; }
+
+  // Runs to completion. A cooperative grid whose blocks cannot all be resident is kTooLarge.
   virtual Result<LaunchStats> Launch(ModuleHandle module, const LaunchRequest& request,
                                      const LaunchBudget& budget) = 0;
 };

@@ -66,15 +66,26 @@ Result<gpu::Workload> ReadWorkload(const std::filesystem::path& dir, const Start
   return workload;
 }
 
+// One more than it has outputs, for what its kernels print; as long as a receipt can name it.
+uint32_t FilesForOutputs(const gpu::Workload& workload) {
+  const size_t most = limits::kOutputsPerJob;
+  return static_cast<uint32_t>(std::min(workload.outputs.size() + 1, most));
+}
+
 // A worker that was taken over writes what it likes into its result.
 Status CheckIsOf(const gpu::WorkerResult& result, const StartJob& job,
                  const gpu::Workload& workload) {
-  const bool fits =
-      result.workload == job.workload.digest &&
-      std::equal(result.outputs.begin(), result.outputs.end(), workload.outputs.begin(),
-                 workload.outputs.end(), [](const gpu::OutputFile& one, const gpu::Output& due) {
-                   return one.file == due.file;
-                 });
+  std::vector<std::string> due;
+  if (!result.failure) {
+    for (const gpu::Output& output : workload.outputs) due.push_back(output.file);
+  }
+  const bool printed = result.outputs.size() == due.size() + 1;
+  if (printed) due.emplace_back(gpu::kPrintedFile);
+  const bool fits = result.workload == job.workload.digest &&
+                    std::equal(result.outputs.begin(), result.outputs.end(), due.begin(), due.end(),
+                               [](const gpu::OutputFile& one, const std::string& file) {
+                                 return one.file == file;
+                               });
   if (!fits) return Error(Code::kFault, "the worker's result is not of this workload");
   return Ok();
 }
@@ -84,11 +95,12 @@ Status CheckIsOf(const gpu::WorkerResult& result, const StartJob& job,
 JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
                      const gpu::WorkerResult& result) {
   JobEnded ended{.job = job.job,
-                 .status = JobStatus::kDone,
+                 .status = result.failure ? JobStatus::kFailed : JobStatus::kDone,
+                 .sentence = result.failure ? result.failure->message : "",
                  .states_root = result.commitments_root,
                  .launches = result.stats.launches,
                  .thread_instructions = result.stats.thread_instructions,
-                 .result_class = ptx::ClassName(result.result_class)};
+                 .result_class = result.failure ? "" : ptx::ClassName(result.result_class)};
   const auto lose = [&](const std::string& why) {
     // What was taken in already is named, for the agent to have it removed.
     return JobEnded{.job = job.job,
@@ -103,7 +115,9 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
   const std::filesystem::path folder = JailedWorkshop::JobFolder(dir, job.job);
   for (size_t i = 0; i < result.outputs.size(); ++i) {
     const gpu::OutputFile& output = result.outputs[i];
-    const std::filesystem::path file = folder / gpu::OutputFileName(static_cast<uint32_t>(i));
+    const bool printed = output.file == gpu::kPrintedFile;
+    const uint32_t index = printed ? FilesForOutputs(*workload) - 1 : static_cast<uint32_t>(i);
+    const std::filesystem::path file = folder / gpu::OutputFileName(index);
     const Status kept = FileBlobStore::TakeIn(dir, file, output.digest);
     if (!kept) return lose("keeping output " + output.file + ": " + kept.error().message);
     std::error_code error;
@@ -431,7 +445,7 @@ Result<gpu::WorkerRun> JailedWorkshop::Prepare(const StartJob& job) const {
   run.folder = JobFolder(options_.dir, job.job);
   run.workload_digest = job.workload.digest;
   run.workload = FileBlobStore::PathOf(options_.dir, job.workload.digest);
-  run.outputs = static_cast<uint32_t>(workload.outputs.size());
+  run.outputs = FilesForOutputs(workload);
   std::set<Digest> brought;
   for (const BlobRef& blob : job.blobs) brought.insert(blob.digest);
   for (const gpu::BlobRef& blob : gpu::BlobsOf(workload)) {
@@ -533,8 +547,10 @@ void JailedWorkshop::Finish(Bench& bench, const StartJob& job, const gpu::Worker
     const std::string why = result.failure->message;
     return errands_.Run([dir, job, why]() -> Event { return DropDamagedBlobs(dir, job, why); });
   }
-  if (result.failure) return Fail(job, JobStatus::kFailed, result.failure->message);
-  bench.failures = 0;
+  if (result.failure && result.outputs.empty()) {
+    return Fail(job, JobStatus::kFailed, result.failure->message);
+  }
+  if (!result.failure) bench.failures = 0;
   bench.finishing.insert(job.job);
   errands_.Run([dir, job, result]() -> Event { return KeepOutputs(dir, job, result); });
 }

@@ -106,7 +106,8 @@ std::string ToVisible(std::string_view text) {
     const Character first = FirstCharacter(text);
     const size_t bytes = first.bytes == 0 ? 1 : first.bytes;
     const bool byte = first.bytes == 0 || first.code < 0x80;
-    if (first.bytes != 0 && (first.code == '\n' || IsShown(first.code))) {
+    const bool stays = first.code == '\n' || first.code == '\t' || IsShown(first.code);
+    if (first.bytes != 0 && stays) {
       out.append(text.substr(0, bytes));
     } else if (byte) {
       out += fmt::format("\\x{:02x}", static_cast<uint8_t>(text[0]));

@@ -21,7 +21,8 @@ std::string ToPlainText(std::string_view text, size_t max_bytes);
 // U+FEFF and their like), with which one name can look like another, and not only blanks.
 bool IsName(std::string_view text);
 
-// For a terminal: what IsPlainText refuses is spelled out, as "\x1b" or "\u202e". Line ends stay.
+// For a terminal: what IsPlainText refuses is spelled out, as "\x1b" or "\u202e". Line ends and
+// tabs stay.
 std::string ToVisible(std::string_view text);
 
 }  // namespace souk

@@ -11,6 +11,8 @@ namespace {
 // Thread-instructions that a warp runs before the block's other warps have their turn: only warps
 // that wait for each other through memory need it.
 inline constexpr uint64_t kSlice = 1u << 18;
+// The same where blocks take turns, and most of them may do nothing but wait.
+inline constexpr uint64_t kShortSlice = 1u << 11;
 // Thread-instructions between two looks at the clock, and what a block's preparation counts as.
 inline constexpr uint64_t kBetweenLooks = 1u << 18;
 inline constexpr uint64_t kBlockCost = 1u << 10;
@@ -54,8 +56,15 @@ std::string Coordinates(uint64_t index, const Dim3& extent) {
   return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
 }
 
+uint64_t BlockRunner::Footprint(const Program& program, const LaunchShape& shape) {
+  const uint64_t warps = (shape.threads() + kLanes - 1) / kLanes;
+  return warps * (sizeof(Warp) + program.register_bytes + kLanes * program.local_bytes) +
+         program.site_count * sizeof(Site) + program.param_bytes + program.dynamic_shared_offset +
+         shape.dynamic_shared_bytes;
+}
+
 Status BlockRunner::Prepare(const Program& program, const LaunchShape& shape, const Memory& memory,
-                            ByteView params) {
+                            ByteView params, SystemState& system) {
   program_ = &program;
   shape_ = shape;
   memory_ = memory;
@@ -64,6 +73,7 @@ Status BlockRunner::Prepare(const Program& program, const LaunchShape& shape, co
   params_ = ToBytes(params);
   memory_.params = params_.data();
   memory_.param_bytes = params_.size();
+  memory_.system = &system;
   const uint32_t threads = shape.threads();
   const uint32_t warp_count = (threads + kLanes - 1) / kLanes;
   memory_.shared_bytes = program.dynamic_shared_offset + shape.dynamic_shared_bytes;
@@ -174,6 +184,9 @@ void BlockRunner::FillWarp(uint32_t warp) {
         case Special::kTotalSmemSize:
           value = static_cast<uint32_t>(memory_.shared_bytes);
           break;
+        case Special::kEnvreg:
+          value = static_cast<uint32_t>(shape_.grid_workspace >> (s.number == 1 ? 32 : 0));
+          break;
         // One multiprocessor; every block is a cluster of its own.
         case Special::kNsmid:
         case Special::kNtidW:
@@ -254,48 +267,61 @@ bool BlockRunner::IsLate(uint64_t executed) {
   return std::chrono::steady_clock::now() >= deadline_;
 }
 
-BlockEnd BlockRunner::Run(uint64_t block, uint64_t limit, uint64_t* executed) {
-  if (IsLate(kBlockCost)) return BlockEnd::kTimeOver;
+void BlockRunner::Start(uint64_t block) {
   FillBlock(block);
   StartWarps();
-  while (true) {
-    bool ran = false;
-    bool finished = true;
-    for (Warp& w : warps_) {
-      if (w.ready_count == 0) {
-        finished = finished && w.waiting_count == 0;
-        continue;
-      }
-      ran = true;
-      finished = false;
-      const uint64_t before = w.executed;
-      w.limit = before + std::min(kSlice, limit - *executed);
-      const Op* op = w.stop == Stop::kSlice ? w.PickNext() : w.Pick();
-      while (op != nullptr) op = op->run[w.full](w, op);
-      *executed += w.executed - before;
-      if (*executed > limit) return BlockEnd::kExhausted;
-      if (w.stop == Stop::kFault) {
-        fault_ = w.fault;
-        return BlockEnd::kFault;
-      }
-      if (IsLate(w.executed - before)) return BlockEnd::kTimeOver;
+}
+
+BlockEnd BlockRunner::Run(uint64_t block, uint64_t limit, uint64_t* executed) {
+  if (IsLate(kBlockCost)) return BlockEnd::kTimeOver;
+  Start(block);
+  BlockEnd end = BlockEnd::kPaused;
+  while (end == BlockEnd::kPaused) end = Turn(kSlice, limit, executed);
+  return end;
+}
+
+BlockEnd BlockRunner::Advance(uint64_t limit, uint64_t* executed) {
+  return Turn(kShortSlice, limit, executed);
+}
+
+BlockEnd BlockRunner::Turn(uint64_t slice, uint64_t limit, uint64_t* executed) {
+  bool ran = false;
+  bool finished = true;
+  for (Warp& w : warps_) {
+    if (w.ready_count == 0) {
+      finished = finished && w.waiting_count == 0;
+      continue;
     }
-    if (finished) return BlockEnd::kFinished;
-    fault_ = Fault{};
-    if (ReleaseBarriers()) continue;
-    if (fault_.kind != FaultKind::kNone) return BlockEnd::kFault;
-    if (ran) continue;
-    // Nobody can go on: some threads wait for others that wait elsewhere.
-    for (const Warp& w : warps_) {
-      if (w.waiting_count == 0) continue;
-      fault_.kind = FaultKind::kBarrierDeadlock;
-      fault_.pc = w.waiting[0].pc;
-      fault_.warp = w.index;
-      fault_.lane = static_cast<uint32_t>(__builtin_ctz(w.waiting[0].mask));
-      break;
+    ran = true;
+    finished = false;
+    const uint64_t before = w.executed;
+    w.limit = before + std::min(slice, limit - *executed);
+    const Op* op = w.stop == Stop::kSlice ? w.PickNext() : w.Pick();
+    while (op != nullptr) op = op->run[w.full](w, op);
+    *executed += w.executed - before;
+    if (*executed > limit) return BlockEnd::kExhausted;
+    if (w.stop == Stop::kFault) {
+      fault_ = w.fault;
+      return BlockEnd::kFault;
     }
-    return BlockEnd::kFault;
+    if (IsLate(w.executed - before)) return BlockEnd::kTimeOver;
   }
+  if (finished) return BlockEnd::kFinished;
+  fault_ = Fault{};
+  if (ReleaseBarriers() || ran) {
+    return fault_.kind == FaultKind::kNone ? BlockEnd::kPaused : BlockEnd::kFault;
+  }
+  if (fault_.kind != FaultKind::kNone) return BlockEnd::kFault;
+  // Nobody can go on: some threads wait for others that wait elsewhere.
+  for (const Warp& w : warps_) {
+    if (w.waiting_count == 0) continue;
+    fault_.kind = FaultKind::kBarrierDeadlock;
+    fault_.pc = w.waiting[0].pc;
+    fault_.warp = w.index;
+    fault_.lane = static_cast<uint32_t>(__builtin_ctz(w.waiting[0].mask));
+    break;
+  }
+  return BlockEnd::kFault;
 }
 
 bool BlockRunner::ReleaseBarriers() {
@@ -442,6 +468,10 @@ std::string Describe(const Fault& f) {
       return "branch index beyond its table";
     case FaultKind::kAsyncSize:
       return "cp.async reads more than it copies";
+    case FaultKind::kBadFree:
+      return "free of " + Hex(f.address) + ", which malloc did not give";
+    case FaultKind::kAssertion:  // FaultError has its words
+      return "assertion";
     case FaultKind::kNone:
       break;
   }
@@ -452,10 +482,12 @@ std::string Describe(const Fault& f) {
 
 Error BlockRunner::FaultError(uint64_t block) const {
   const uint64_t thread = uint64_t{fault_.warp} * kLanes + fault_.lane;
-  return Error(Code::kFault, "kernel " + program_->name + ", line " +
-                                 std::to_string(program_->lines[fault_.pc]) + ", block " +
-                                 Coordinates(block, shape_.grid) + ", thread " +
-                                 Coordinates(thread, shape_.block) + ": " + Describe(fault_));
+  return Error(
+      Code::kFault,
+      "kernel " + program_->name + ", line " + std::to_string(program_->lines[fault_.pc]) +
+          ", block " + Coordinates(block, shape_.grid) + ", thread " +
+          Coordinates(thread, shape_.block) + ": " +
+          (fault_.kind == FaultKind::kAssertion ? memory_.system->assertion : Describe(fault_)));
 }
 
 }  // namespace souk::gpu::cpu

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gpu/cpu/program.h"
+#include "gpu/cpu/system_calls.h"
 #include "gpu/device.h"
 
 namespace souk::gpu::cpu {
@@ -13,11 +14,18 @@ struct LaunchShape {
   Dim3 grid = {};
   Dim3 block = {};
   uint64_t dynamic_shared_bytes = 0;
+  // All blocks live at once, and can wait for each other. Where the grid's workspace lies, which
+  // %envreg1 (high half) and %envreg2 hold, as cooperative_groups/details/driver_abi.h has it; 0
+  // where the grid is not cooperative.
+  uint64_t grid_workspace = 0;
   uint32_t threads() const { return block.x * block.y * block.z; }
   uint64_t blocks() const { return uint64_t{grid.x} * grid.y * grid.z; }
 };
 
-enum class BlockEnd : uint8_t { kFinished, kFault, kExhausted, kTimeOver };
+enum class BlockEnd : uint8_t { kFinished, kFault, kExhausted, kTimeOver, kPaused };
+
+// Of a grid's workspace: struct grid_workspace { unsigned wsSize, barrier; }.
+inline constexpr uint64_t kGridWorkspaceBytes = 8;
 
 // Memory that is mapped when asked for and kept for the next launch. Zeroed on demand.
 class Pages {
@@ -43,18 +51,27 @@ class BlockRunner {
   BlockRunner& operator=(const BlockRunner&) = delete;
 
   // memory: the device's; its shared, local, sites and params are set here.
+  // system: shared by the runners of one thread; it outlives the launch.
   Status Prepare(const Program& program, const LaunchShape& shape, const Memory& memory,
-                 ByteView params);
+                 ByteView params, SystemState& system);
   // No block runs on past this for long. What a launch computes does not depend on it: it ends, or
   // it comes to nothing.
   void StopAt(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
   // Adds what the block used to *executed; stops where that exceeds limit.
   BlockEnd Run(uint64_t block, uint64_t limit, uint64_t* executed);
+  // The same in parts, for blocks that take turns: Start once, then Advance until it is not
+  // kPaused.
+  void Start(uint64_t block);
+  BlockEnd Advance(uint64_t limit, uint64_t* executed);
+  // Bytes of host memory that a block of the program takes.
+  static uint64_t Footprint(const Program& program, const LaunchShape& shape);
 
   // After kFault: "kernel k, line 12, block (0,0,0), thread (3,0,0): …".
   Error FaultError(uint64_t block) const;
 
  private:
+  // Lets every warp run for a slice. kPaused: there is more to do.
+  BlockEnd Turn(uint64_t slice, uint64_t limit, uint64_t* executed);
   bool IsLate(uint64_t executed);
   void FillWarp(uint32_t warp);
   void FillBlock(uint64_t block);

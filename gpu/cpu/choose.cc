@@ -665,6 +665,30 @@ Choice Choose(const Operation& o) {
       return Special(Form::kNothing);
     case Opcode::kUnknown:
       return No("not a known instruction");
+    case Opcode::kVabsdiff:
+    case Opcode::kVabsdiff2:
+    case Opcode::kVabsdiff4:
+    case Opcode::kVadd:
+    case Opcode::kVadd2:
+    case Opcode::kVadd4:
+    case Opcode::kVavrg2:
+    case Opcode::kVavrg4:
+    case Opcode::kVmad:
+    case Opcode::kVmax:
+    case Opcode::kVmax2:
+    case Opcode::kVmax4:
+    case Opcode::kVmin:
+    case Opcode::kVmin2:
+    case Opcode::kVmin4:
+    case Opcode::kVset:
+    case Opcode::kVset2:
+    case Opcode::kVset4:
+    case Opcode::kVshl:
+    case Opcode::kVshr:
+    case Opcode::kVsub:
+    case Opcode::kVsub2:
+    case Opcode::kVsub4:
+      return Special(Form::kVideo);
     default:
       return No("not run by the cpu device");
   }

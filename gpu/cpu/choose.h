@@ -22,6 +22,7 @@ enum class Form : uint8_t {
   kSet,
   kTestp,
   kHalfPairSet,
+  kVideo,
   kCarry,
   kShuffle,
   kVote,

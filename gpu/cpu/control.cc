@@ -57,6 +57,18 @@ const Op* Trap(Warp& w, const Op* op) {
   return w.Fail(op, FaultKind::kTrap, static_cast<uint32_t>(__builtin_ctz(mask)));
 }
 
+// Clocks count this warp's thread-instructions: a function of the program alone, which never stands
+// still in a loop that waits for it.
+template <typename T>
+const Op* Clock(Warp& w, const Op* op) {
+  const uint32_t mask = w.Mask(op);
+  T* d = w.Lanes<T>(op->dst);
+  for (int i = 0; i < kLanes; ++i) {
+    if ((mask >> i) & 1) d[i] = static_cast<T>(w.executed >> op->imm);
+  }
+  return op + 1;
+}
+
 // a: the barrier's number, b: how many threads take part.
 const Op* Barrier(Warp& w, const Op* op) {
   Count(w, op);
@@ -85,6 +97,8 @@ void RegisterControl(HandlerTable& t) {
   Put(t, Fn::kExit, &Exit);
   Put(t, Fn::kTrap, &Trap);
   Put(t, Fn::kBarrier, &Barrier);
+  t.At(Fn::kClock, Ty::kU32) = HandlerPair{&Clock<uint32_t>, &Clock<uint32_t>};
+  t.At(Fn::kClock, Ty::kU64) = HandlerPair{&Clock<uint64_t>, &Clock<uint64_t>};
 }
 
 }  // namespace souk::gpu::cpu

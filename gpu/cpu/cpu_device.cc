@@ -73,6 +73,7 @@ class CpuDevice : public Device {
     std::memcpy(to.data(), at, to.size());
     return Ok();
   }
+  std::string TakePrinted() override;
   Result<LaunchStats> Launch(ModuleHandle module, const LaunchRequest& request,
                              const LaunchBudget& budget) override;
 
@@ -81,6 +82,9 @@ class CpuDevice : public Device {
     if (!broken_) return Ok();
     return Error(Code::kWrongState, "a kernel broke this device's context: " + fault_);
   }
+  Status MakeHeap();
+  Result<uint64_t> RunProgram(const Program& program, const LaunchRequest& request,
+                              const LaunchBudget& budget);
   Status PlaceVariables(const ptx::Module& module, const PlacedVariables& placed,
                         std::map<PlacedVariables::Key, uint64_t>& addresses);
 
@@ -91,6 +95,9 @@ class CpuDevice : public Device {
   std::vector<LoadedModule> modules_ = {};
   size_t ops_ = 0;  // of everything ever compiled
   cpu::Launcher launcher_ = {};
+  cpu::SystemState system_ = {};
+  std::unique_ptr<cpu::Heap> heap_ = nullptr;
+  bool said_cut_ = false;
   bool broken_ = false;
   std::string fault_ = {};
 };
@@ -197,6 +204,49 @@ Status CheckShape(const Program& program, const LaunchRequest& request) {
   return Ok();
 }
 
+// CUDA's heap is the context's too: it outlives launches.
+Status CpuDevice::MakeHeap() {
+  if (heap_ != nullptr) return Ok();
+  Result<uint64_t> begin = arena_.Allocate(cpu::kHeapBytes);
+  if (!begin) return begin.error().Within("8 MiB for what kernels malloc");
+  heap_ = std::make_unique<cpu::Heap>(*begin, cpu::kHeapBytes);
+  system_.heap = heap_.get();
+  return Ok();
+}
+
+std::string CpuDevice::TakePrinted() {
+  std::string printed = std::move(system_.printed);
+  system_.printed.clear();
+  if (system_.cut && !said_cut_) {
+    said_cut_ = true;
+    printed += "\n[what was printed beyond 1 MiB is not kept]\n";
+  }
+  return printed;
+}
+
+Result<uint64_t> CpuDevice::RunProgram(const Program& program, const LaunchRequest& request,
+                                       const LaunchBudget& budget) {
+  if (program.uses_heap) RETURN_IF_ERROR(MakeHeap());
+  LaunchShape shape;
+  shape.grid = request.grid;
+  shape.block = request.block;
+  shape.dynamic_shared_bytes = request.dynamic_shared_bytes;
+  if (request.cooperative) {
+    ASSIGN_OR_RETURN(shape.grid_workspace, arena_.Allocate(cpu::kGridWorkspaceBytes));
+    ASSIGN_OR_RETURN(uint8_t* const at,
+                     arena_.Host(shape.grid_workspace, cpu::kGridWorkspaceBytes));
+    *at = cpu::kGridWorkspaceBytes;  // wsSize
+  }
+  cpu::Memory memory;
+  memory.arena = arena_.base();
+  memory.allocations = arena_.allocations().data();
+  memory.allocation_count = arena_.allocations().size();
+  Result<uint64_t> executed = launcher_.Run(program, shape, memory, request.params,
+                                            program.exact ? options_.threads : 1, budget, system_);
+  if (request.cooperative) (void)arena_.Free(shape.grid_workspace);
+  return executed;
+}
+
 Result<LaunchStats> CpuDevice::Launch(ModuleHandle module, const LaunchRequest& request,
                                       const LaunchBudget& budget) {
   RETURN_IF_ERROR(CheckWhole());
@@ -207,16 +257,7 @@ Result<LaunchStats> CpuDevice::Launch(ModuleHandle module, const LaunchRequest& 
   }
   const Program& program = found->second;
   RETURN_IF_ERROR(CheckShape(program, request));
-  LaunchShape shape;
-  shape.grid = request.grid;
-  shape.block = request.block;
-  shape.dynamic_shared_bytes = request.dynamic_shared_bytes;
-  cpu::Memory memory;
-  memory.arena = arena_.base();
-  memory.allocations = arena_.allocations().data();
-  memory.allocation_count = arena_.allocations().size();
-  Result<uint64_t> executed = launcher_.Run(program, shape, memory, request.params,
-                                            program.exact ? options_.threads : 1, budget);
+  Result<uint64_t> executed = RunProgram(program, request, budget);
   if (!executed) {
     if (executed.error().code == Code::kFault) {
       broken_ = true;

@@ -187,8 +187,9 @@ class Emitter {
         program_.params.push_back(param);
       }
       if (reg.kind == RegKind::kSpecial) {
-        program_.specials.push_back(
-            SpecialSlot{slots_.offset[r], static_cast<ptx::Special>(reg.value)});
+        program_.specials.push_back(SpecialSlot{slots_.offset[r],
+                                                static_cast<ptx::Special>(reg.value & 0xffffffff),
+                                                static_cast<uint32_t>(reg.value >> 32)});
       }
     }
     for (const uint32_t r : slots_.cleared) {
@@ -234,6 +235,9 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   program.local_bytes = (ir.local_bytes + 15) / 16 * 16;
   program.param_bytes = ir.param_bytes;
   program.directives = kernel.directives;
+  program.uses_heap = std::any_of(ir.insts.begin(), ir.insts.end(), [](const Inst& inst) {
+    return inst.fn == Fn::kMalloc || inst.fn == Fn::kFree;
+  });
   Emitter(ir, flow, after, slots, handlers, program).Run();
   return program;
 }

@@ -22,6 +22,8 @@ const HandlerTable* Build(void (*register_level)(HandlerTable&)) {
   auto* table = new HandlerTable();  // for the life of the process
   register_level(*table);
   RegisterControl(*table);
+  RegisterVideo(*table);
+  RegisterSystemCalls(*table);
   return table;
 }
 

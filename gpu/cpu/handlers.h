@@ -24,5 +24,8 @@ const HandlerTable& Handlers(SimdLevel level);
 
 // control.cc: the same at each level.
 void RegisterControl(HandlerTable& table);
+// video.cc and system_calls.cc: likewise.
+void RegisterVideo(HandlerTable& table);
+void RegisterSystemCalls(HandlerTable& table);
 
 }  // namespace souk::gpu::cpu

@@ -19,7 +19,7 @@ enum class RegKind : uint8_t { kVariable, kConstant, kSpecial, kParam };
 struct VReg {
   uint8_t bytes = 4;  // of a lane; 1: a predicate
   RegKind kind = RegKind::kVariable;
-  uint64_t value = 0;  // the constant, ptx::Special, or where the parameter stands
+  uint64_t value = 0;  // the constant, ptx::Special (its number << 32), or where a parameter stands
 };
 
 struct ExtraReg {

@@ -116,33 +116,83 @@ class Schedule {
   std::optional<Error> error_ = std::nullopt;
 };
 
+Result<uint64_t> RunInOrder(BlockRunner& runner, const Program& program, uint64_t blocks,
+                            const LaunchBudget& budget) {
+  uint64_t executed = 0;
+  for (uint64_t b = 0; b < blocks; ++b) {
+    const BlockEnd how = runner.Run(b, budget.thread_instructions, &executed);
+    if (how == BlockEnd::kFault) return runner.FaultError(b);
+    if (how == BlockEnd::kExhausted) return Exhausted(program, budget.thread_instructions);
+    if (how == BlockEnd::kTimeOver) return TimeOver(program);
+  }
+  return executed;
+}
+
+Status CheckResident(const Program& program, const LaunchShape& shape) {
+  const uint64_t blocks = shape.blocks();
+  if (blocks <= kMostResidentBlocks &&
+      BlockRunner::Footprint(program, shape) <= kMostResidentBytes / blocks) {
+    return Ok();
+  }
+  return Error(Code::kTooLarge, "launching " + program.name + ": " + std::to_string(blocks) +
+                                    " blocks of a cooperative grid cannot all be resident here");
+}
+
 }  // namespace
+
+// Blocks take turns in order: each goes on for a slice of every warp.
+Result<uint64_t> Launcher::RunTogether(const Program& program, const LaunchShape& shape,
+                                       const LaunchBudget& budget) {
+  const uint64_t blocks = shape.blocks();
+  std::vector<bool> done(blocks, false);
+  for (uint64_t b = 0; b < blocks; ++b) runners_[b]->Start(b);
+  uint64_t executed = 0;
+  uint64_t left = blocks;
+  while (left != 0) {
+    for (uint64_t b = 0; b < blocks; ++b) {
+      if (done[b]) continue;
+      switch (runners_[b]->Advance(budget.thread_instructions, &executed)) {
+        case BlockEnd::kPaused:
+          break;
+        case BlockEnd::kFinished:
+          done[b] = true;
+          --left;
+          break;
+        case BlockEnd::kFault:
+          return runners_[b]->FaultError(b);
+        case BlockEnd::kExhausted:
+          return Exhausted(program, budget.thread_instructions);
+        case BlockEnd::kTimeOver:
+          return TimeOver(program);
+      }
+    }
+  }
+  return executed;
+}
 
 Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
                                const Memory& memory, ByteView params, uint32_t threads,
-                               const LaunchBudget& budget) {
+                               const LaunchBudget& budget, SystemState& system) {
   const uint64_t blocks = shape.blocks();
-  const uint32_t workers =
-      static_cast<uint32_t>(std::clamp<uint64_t>(threads, 1, std::max<uint64_t>(blocks, 1)));
+  const bool together = shape.grid_workspace != 0;
+  if (together) RETURN_IF_ERROR(CheckResident(program, shape));
+  const size_t workers =
+      together ? blocks : std::clamp<uint64_t>(threads, 1, std::max<uint64_t>(blocks, 1));
   const auto deadline = Deadline(budget.milliseconds);
   while (runners_.size() < workers) runners_.push_back(std::make_unique<BlockRunner>());
-  for (uint32_t i = 0; i < workers; ++i) {
-    RETURN_IF_ERROR(runners_[i]->Prepare(program, shape, memory, params));
+  // Blocks on several threads are of exact kernels, which neither print nor use the heap.
+  const bool spread = !together && workers > 1;
+  std::vector<SystemState> own(spread ? workers : 0);
+  for (size_t i = 0; i < workers; ++i) {
+    SystemState& state = spread ? own[i] : system;
+    RETURN_IF_ERROR(runners_[i]->Prepare(program, shape, memory, params, state));
     runners_[i]->StopAt(deadline);
   }
-  if (workers == 1) {
-    uint64_t executed = 0;
-    for (uint64_t b = 0; b < blocks; ++b) {
-      const BlockEnd how = runners_[0]->Run(b, budget.thread_instructions, &executed);
-      if (how == BlockEnd::kFault) return runners_[0]->FaultError(b);
-      if (how == BlockEnd::kExhausted) return Exhausted(program, budget.thread_instructions);
-      if (how == BlockEnd::kTimeOver) return TimeOver(program);
-    }
-    return executed;
-  }
-  Schedule schedule(program, blocks, workers, budget.thread_instructions);
+  if (together) return RunTogether(program, shape, budget);
+  if (!spread) return RunInOrder(*runners_[0], program, blocks, budget);
+  Schedule schedule(program, blocks, static_cast<uint32_t>(workers), budget.thread_instructions);
   std::vector<std::thread> others;
-  for (uint32_t i = 1; i < workers; ++i) {
+  for (size_t i = 1; i < workers; ++i) {
     others.emplace_back([&schedule, this, i] { schedule.Work(*runners_[i]); });
   }
   schedule.Work(*runners_[0]);

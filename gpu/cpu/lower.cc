@@ -29,17 +29,12 @@ uint32_t RegisterBytes(Type type) {
 
 }  // namespace
 
-const char* WhyUnsupportedSpecial(ptx::Special special) {
+const char* WhyUnsupportedSpecial(ptx::Special special, uint64_t number) {
   using ptx::Special;
   switch (special) {
-    case Special::kClock:
-    case Special::kClockHi:
-    case Special::kClock64:
-    case Special::kGlobaltimer:
-    case Special::kGlobaltimerLo:
-    case Special::kGlobaltimerHi:
-      return "clocks have no place in a result that can be checked";
     case Special::kEnvreg:
+      // Where a cooperative grid's workspace lies (kGridWorkspace of block.h).
+      return number == 1 || number == 2 ? nullptr : "the register is the driver's own";
     case Special::kPm:
       return "the register is the driver's own";
     case Special::kCurrentGraphExec:
@@ -153,11 +148,12 @@ Result<uint32_t> Lowering::Register(const Operand& operand) {
 
 Result<uint32_t> Lowering::SpecialRegister(const Operand& operand, Type type) {
   const auto special = static_cast<ptx::Special>(operand.index);
-  if (const char* why = WhyUnsupportedSpecial(special)) return Refuse(why);
+  if (const char* why = WhyUnsupportedSpecial(special, operand.value)) return Refuse(why);
   if (operand.component != ptx::Component::kAll) return Refuse("whole vector registers");
   if (special == ptx::Special::kIsExplicitCluster) return Constant(1, 0);
   const uint32_t bytes = RegisterBytes(type);
-  const auto key = std::make_pair(operand.index, uint64_t{4});
+  if (ptx::IsClock(special)) return Clock(special, bytes);
+  const auto key = std::make_pair(operand.index, operand.value);
   uint32_t reg = 0;
   const auto found = specials_.find(key);
   if (found != specials_.end()) {
@@ -165,13 +161,27 @@ Result<uint32_t> Lowering::SpecialRegister(const Operand& operand, Type type) {
   } else {
     reg = NewReg(4);
     ir_.regs[reg].kind = RegKind::kSpecial;
-    ir_.regs[reg].value = operand.index;
+    ir_.regs[reg].value = operand.index | operand.value << 32;
     specials_[key] = reg;
   }
   if (bytes == 4) return reg;
   if (bytes != 2 && bytes != 8) return Refuse("width of a special register");
   const uint32_t other = NewReg(bytes);
   Emit(Fn::kCvt + Index(Ty::kU32), bytes == 2 ? Ty::kU16 : Ty::kU64, other, reg);
+  return other;
+}
+
+// Read anew each time: not a register that holds its value for good.
+Result<uint32_t> Lowering::Clock(ptx::Special special, uint32_t bytes) {
+  const bool whole = special == ptx::Special::kClock64 || special == ptx::Special::kGlobaltimer;
+  const bool high = special == ptx::Special::kClockHi || special == ptx::Special::kGlobaltimerHi;
+  if (bytes != 4 && bytes != 8) return Refuse("width of a special register");
+  const uint32_t reg = NewReg(whole ? 8 : 4);
+  Emit(Fn::kClock, whole ? Ty::kU64 : Ty::kU32, reg, kNoReg).imm = high ? 32 : 0;
+  if (bytes == ir_.regs[reg].bytes) return reg;
+  const uint32_t other = NewReg(bytes);
+  const Ty from = whole ? Ty::kU64 : Ty::kU32;
+  Emit(Fn::kCvt + Index(from), whole ? Ty::kU32 : Ty::kU64, other, reg);
   return other;
 }
 
@@ -418,7 +428,11 @@ Status Lowering::Call(const ptx::Instruction&, Operands operands, uint32_t depth
     return Refuse("indirect calls");
   }
   const ptx::Function& callee = module_.functions[operands[1].index];
-  if (!callee.defined) return Refuse("the function " + callee.name + " is not in the module");
+  if (!callee.defined) {
+    const SystemCall call = FindSystemCall(callee.name);
+    if (call != SystemCall::kNone) return CallSystem(call, callee, operands);
+    return Refuse("the function " + callee.name + " is not in the module");
+  }
   if (callee.is_entry) return Refuse("a kernel cannot be called");
   if (depth >= kDeepestCall) return Refuse("calls nest too deep");
   if (std::find(callers_.begin(), callers_.end(), &callee) != callers_.end()) {

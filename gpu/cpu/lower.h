@@ -10,6 +10,7 @@
 #include "gpu/cpu/choose.h"
 #include "gpu/cpu/ir.h"
 #include "gpu/cpu/program.h"
+#include "gpu/cpu/system_calls.h"
 
 namespace souk::gpu::cpu {
 
@@ -25,8 +26,8 @@ inline constexpr uint64_t kMostLocalBytes = 512 * 1024;   // of a thread
 Result<Ir> Lower(const ptx::Module& module, const ptx::Function& kernel,
                  const AddressOf& address_of, const HandlerTable& handlers);
 
-// Null where the cpu device has the register.
-const char* WhyUnsupportedSpecial(ptx::Special special);
+// Null where the cpu device has the register. number: of kEnvreg and kPm.
+const char* WhyUnsupportedSpecial(ptx::Special special, uint64_t number);
 
 class Lowering {
  public:
@@ -62,6 +63,9 @@ class Lowering {
   Status Charge(uint64_t count);
   Result<Instance> MakeInstance(const ptx::Function& function);
   Status Call(const ptx::Instruction& instruction, Operands operands, uint32_t depth);
+  Status CallSystem(SystemCall call, const ptx::Function& callee, Operands operands);
+  // The value of a call's argument, which stands in a .param variable, in a register of its size.
+  Result<uint32_t> ArgumentValue(const ptx::Operand& argument, uint32_t bytes);
   Status BindParams(Instance& callee, const std::vector<ptx::Param>& formal,
                     const ptx::Operand& actual, bool returns);
 
@@ -85,6 +89,7 @@ class Lowering {
   Status Setp(Operands operands);
   Status Set(Operands operands);
   Status HalfPairSet(Operands operands);
+  Status VideoInstruction(Operands operands);
   Status Testp(Operands operands);
   Status Shuffle(Operands operands);
   Status Vote(Operands operands);
@@ -106,6 +111,7 @@ class Lowering {
   // A predicate, negated where the operand is.
   Result<uint32_t> Condition(const ptx::Operand& operand);
   Result<uint32_t> SpecialRegister(const ptx::Operand& operand, ptx::Type type);
+  Result<uint32_t> Clock(ptx::Special special, uint32_t bytes);
   Result<Place> PlaceOf(ptx::VariableScope scope, uint32_t index);
   Result<Place> AllocateVariable(const ptx::Variable& variable, uint32_t function, uint32_t index);
   struct Address {
@@ -140,7 +146,7 @@ class Lowering {
   const HandlerTable& handlers_;
   Ir ir_ = {};
   std::map<std::pair<uint32_t, uint64_t>, uint32_t> constants_ = {};
-  std::map<std::pair<uint32_t, uint64_t>, uint32_t> specials_ = {};  // Special, bytes
+  std::map<std::pair<uint32_t, uint64_t>, uint32_t> specials_ = {};  // Special, its number
   // .shared variables stand once in a kernel, however often their function is inlined.
   std::map<std::pair<uint32_t, uint32_t>, uint64_t> shared_ = {};  // function or kNone, variable
   std::vector<const ptx::Function*> callers_ = {};

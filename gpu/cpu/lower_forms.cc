@@ -460,6 +460,8 @@ Status Lowering::Dispatch(const ptx::Instruction& instruction, const Choice& cho
       return Testp(operands);
     case Form::kHalfPairSet:
       return HalfPairSet(operands);
+    case Form::kVideo:
+      return VideoInstruction(operands);
     case Form::kCarry:
       return Carry(choice, operands);
     case Form::kShuffle:

@@ -99,6 +99,7 @@ enum class Fn : uint16_t {
   kDp4a,  // imm: bit 0: a is signed, bit 1: b is signed
   kDp2aLo,
   kDp2aHi,
+  kVideo,  // imm: VideoSpec
 
   kSelp,  // c: predicate
   kSlctS32,
@@ -185,6 +186,12 @@ enum class Fn : uint16_t {
   kExit,
   kTrap,
   kBarrier,  // imm: BarrierBits; a: id, b: count, c: predicate (red)
+  kClock,    // imm: the bit of the counter that is the result's lowest
+  // system_calls.h
+  kPrintf,
+  kAssertFail,
+  kMalloc,
+  kFree,
 
   kCount,
 };

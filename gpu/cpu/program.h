@@ -18,6 +18,7 @@ struct ConstantSlot {
 struct SpecialSlot {
   uint32_t offset = 0;
   ptx::Special special = ptx::Special::kTidX;
+  uint32_t number = 0;  // %envreg1
 };
 struct ParamSlot {
   uint32_t offset = 0;
@@ -48,6 +49,7 @@ struct Program {
   uint64_t local_bytes = 0;  // of one thread, a multiple of 16
   uint64_t param_bytes = 0;
   bool exact = false;  // blocks may run in any order (ptx::Class)
+  bool uses_heap = false;
   ptx::Directives directives = {};
 };
 

@@ -30,7 +30,7 @@ std::optional<std::string> WhyUnsupported(const ptx::Module& module, const ptx::
   for (const ptx::Operand& operand : function.Operands(instruction)) {
     if (operand.kind == ptx::OperandKind::kSpecial) {
       const auto special = static_cast<ptx::Special>(operand.index);
-      if (const char* why = WhyUnsupportedSpecial(special)) {
+      if (const char* why = WhyUnsupportedSpecial(special, operand.value)) {
         return ptx::SpecialName(special, operand.value) + ": " + why;
       }
     }
@@ -41,7 +41,9 @@ std::optional<std::string> WhyUnsupported(const ptx::Module& module, const ptx::
       return "indirect calls";
     }
     const ptx::Function& callee = module.functions[operands[1].index];
-    if (!callee.defined) return "the function " + callee.name + " is not in the module";
+    if (!callee.defined && FindSystemCall(callee.name) == SystemCall::kNone) {
+      return "the function " + callee.name + " is not in the module";
+    }
   }
   return std::nullopt;
 }

@@ -26,6 +26,7 @@ inline constexpr uint32_t kBarriers = 16;       // of a block
 
 struct Warp;
 struct Op;
+struct SystemState;
 // Runs op and returns the next one, or nullptr when the warp stops (Warp::stop says why).
 using Handler = const Op* (*)(Warp&, const Op*);
 
@@ -73,6 +74,7 @@ struct Memory {
   uint64_t local_bytes = 0;  // of one thread, a multiple of 16
   uint8_t* params = nullptr;
   uint64_t param_bytes = 0;
+  SystemState* system = nullptr;  // system_calls.h
 };
 
 enum class Stop : uint8_t { kNone, kDone, kBlocked, kSlice, kFault };
@@ -88,6 +90,8 @@ enum class FaultKind : uint8_t {
   kBadBarrier,
   kBadBranchIndex,
   kAsyncSize,
+  kAssertion,
+  kBadFree,
 };
 
 struct Fault {

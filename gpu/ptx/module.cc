@@ -21,6 +21,20 @@ std::string SpecialName(Special special, uint64_t number) {
   return kNames[static_cast<size_t>(special)];
 }
 
+Picks Picks::Decode(uint64_t value) {
+  Picks picks;
+  picks.halves = (value >> 4 & 1) != 0;
+  picks.count = static_cast<uint8_t>(value & 7);
+  for (size_t i = 0; i < 4; ++i) picks.at[i] = static_cast<uint8_t>(value >> (8 + 4 * i) & 7);
+  return picks;
+}
+
+uint64_t Picks::Encode() const {
+  uint64_t value = count | (halves ? 16u : 0u);
+  for (size_t i = 0; i < 4; ++i) value |= uint64_t{at[i]} << (8 + 4 * i);
+  return value;
+}
+
 uint64_t FloatBits(const Operand& constant, Type type) {
   double value = 0;
   if (constant.kind == OperandKind::kFloat32) {

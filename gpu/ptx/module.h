@@ -57,6 +57,9 @@ enum class Special : uint8_t {
   kPm,
 };
 std::string SpecialName(Special special, uint64_t number);
+inline bool IsClock(Special special) {
+  return special >= Special::kClock && special <= Special::kGlobaltimerHi;
+}
 
 enum class OperandKind : uint8_t {
   kSink,       // _
@@ -79,7 +82,19 @@ enum class OperandKind : uint8_t {
 enum class BaseKind : uint8_t { kNone, kRegister, kVariable };  // of kAddress; kNone: [immediate]
 enum class VariableScope : uint8_t { kModule, kFunction };      // Module:: or Function::variables
 // Parts of a register: vector elements (.x/.r …) and, in video instructions, bytes and halves.
-enum class Component : uint8_t { kAll, kX, kY, kZ, kW, kB0, kB1, kB2, kB3, kH0, kH1 };
+// kPicks: several of them, in Operand::value (Picks).
+enum class Component : uint8_t { kAll, kX, kY, kZ, kW, kB0, kB1, kB2, kB3, kH0, kH1, kPicks };
+
+// What a SIMD video instruction takes its elements from, or which of them it writes: ".h32" and
+// ".b7654" name halves and bytes of the sources a and b as one row, ".b20" elements of d (PTX ISA
+// "Video Instructions").
+struct Picks {
+  bool halves = false;
+  uint8_t count = 0;             // 1 to 4
+  uint8_t at[4] = {0, 0, 0, 0};  // the last digit first
+  static Picks Decode(uint64_t value);
+  uint64_t Encode() const;
+};
 
 struct Operand {
   OperandKind kind = OperandKind::kSink;

@@ -252,8 +252,7 @@ class OperandChecker {
   OperandChecker(const Operation& op, const Module& m, const Function& f) : op_(op), m_(m), f_(f) {
     wider_ = op.opcode == Opcode::kLd || op.opcode == Opcode::kSt || op.opcode == Opcode::kLdu ||
              (op.opcode == Opcode::kCvt && IsClassic(op.type) && IsClassic(op.type2));
-    video_ =
-        op.opcode >= Opcode::kVabsdiff && op.opcode <= Opcode::kVsub4 && op.opcode != Opcode::kVote;
+    video_ = IsVideo(op.opcode);
   }
 
   std::string Check(std::string_view signature, std::span<const Operand> operands);
@@ -561,7 +560,9 @@ const char* OperandSignature(const Operation& op) {
 std::string OperandFault(const Operation& op, const Module& m, const Function& f,
                          std::span<const Operand> operands) {
   const char* const signature = OperandSignature(op);
-  return signature == nullptr ? "" : OperandChecker(op, m, f).Check(signature, operands);
+  if (signature == nullptr) return "";
+  std::string fault = OperandChecker(op, m, f).Check(signature, operands);
+  return fault.empty() && IsVideo(op.opcode) ? VideoOperandFault(op, operands) : fault;
 }
 
 }  // namespace souk::ptx

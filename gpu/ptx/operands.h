@@ -16,6 +16,11 @@ namespace souk::ptx {
 std::string OperandFault(const Operation& operation, const Module& module, const Function& function,
                          std::span<const Operand> operands);
 
+bool IsVideo(Opcode opcode);        // vadd … vset4
+uint32_t VideoWays(Opcode opcode);  // of a video instruction: 1, or 2 or 4 elements in a register
+// What Check of OperandFault does not see of them: selectors, signs. `operands` has passed that.
+std::string VideoOperandFault(const Operation& operation, std::span<const Operand> operands);
+
 // One word per operand, a role and a type; "?" before it: may be absent. nullptr where operands are
 // not tabled, and for call.
 //   Role: D destination register; G destination register or _; Q destination, or destination|p;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <optional>
 
 #include "gpu/ptx/operands.h"
 #include "gpu/ptx/parser.h"
@@ -47,6 +48,18 @@ Component FindComponent(std::string_view name) {
   if (name == "h0") return Component::kH0;
   if (name == "h1") return Component::kH1;
   return Component::kAll;
+}
+
+// "h10", "b7654": two to four digits.
+std::optional<Picks> FindPicks(std::string_view name) {
+  if (name.size() < 3 || name.size() > 5 || (name[0] != 'h' && name[0] != 'b')) return std::nullopt;
+  Picks picks;
+  picks.halves = name[0] == 'h';
+  for (size_t i = name.size() - 1; i >= 1; --i) {
+    if (name[i] < '0' || name[i] > '7') return std::nullopt;
+    picks.at[picks.count++] = static_cast<uint8_t>(name[i] - '0');
+  }
+  return picks;
 }
 
 Operand Literal(const Constant& constant) {
@@ -309,7 +322,12 @@ Result<Operand> Parser::NamedSymbol(Symbol& symbol, std::string_view name) {
 Status Parser::AcceptComponent(Operand& operand) {
   if (token_.kind != TokenKind::kDot || !token_.glued) return Ok();
   operand.component = FindComponent(token_.text);
-  if (operand.component == Component::kAll) return Unexpected("a register's part");
+  if (operand.component == Component::kAll) {
+    const std::optional<Picks> picks = FindPicks(token_.text);
+    if (!picks) return Unexpected("a register's part");
+    operand.component = Component::kPicks;
+    operand.value = picks->Encode();
+  }
   Advance();
   return Ok();
 }

@@ -60,6 +60,7 @@ class Writer {
   void WritePrototype(const Prototype& prototype);
   void WriteCall(const Function& f, std::span<const Operand> operands);
   void WriteOperand(const Function& f, const Operand& operand);
+  void WritePicks(const Picks& picks);
   void WriteAddress(const Function& f, const Operand& operand);
   void WriteOffset(uint64_t offset);
   void WriteGroup(const Function& f, const Operand& group, const char* open, const char* close);
@@ -327,6 +328,11 @@ void Writer::WriteGroup(const Function& f, const Operand& group, const char* ope
   out_ += close;
 }
 
+void Writer::WritePicks(const Picks& picks) {
+  out_ += picks.halves ? ".h" : ".b";
+  for (size_t i = picks.count; i-- > 0;) out_ += static_cast<char>('0' + picks.at[i]);
+}
+
 void Writer::WriteOperand(const Function& f, const Operand& operand) {
   switch (operand.kind) {
     case OperandKind::kSink:
@@ -336,7 +342,11 @@ void Writer::WriteOperand(const Function& f, const Operand& operand) {
       const Register& reg = f.registers[operand.index];
       if (operand.negated) out_ += reg.type == Type::kPred ? '!' : '-';
       out_ += reg.name;
-      out_ += kComponents[static_cast<size_t>(operand.component)];
+      if (operand.component == Component::kPicks) {
+        WritePicks(Picks::Decode(operand.value));
+      } else {
+        out_ += kComponents[static_cast<size_t>(operand.component)];
+      }
       return;
     }
     case OperandKind::kInteger:

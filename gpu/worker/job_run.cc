@@ -184,6 +184,7 @@ Result<WorkerResult> JobRun::RunToResult() {
     if (cancelled_) return Error(Code::kUnavailable, "cancelled");
     return Ok();
   };
+  options.printed = [this](std::string_view text) { printed_ += text; };
   HandedBlobs blobs(files_);
   ASSIGN_OR_RETURN(RunResult run, RunWorkload(workload, blobs, device_, options));
   WorkerResult result;
@@ -195,6 +196,22 @@ Result<WorkerResult> JobRun::RunToResult() {
   return result;
 }
 
+// Into the last of the output files, which no output takes. A failed run's words are what its
+// renter needs most; what cannot be written is no reason to lose the result.
+void JobRun::KeepPrinted(WorkerResult& result) const {
+  if (printed_.empty()) return;
+  const auto last = std::find_if(files_.rbegin(), files_.rend(), [](const JobFile& file) {
+    return file.entry.role == FileRole::kOutput;
+  });
+  const auto count = std::count_if(files_.begin(), files_.end(), [](const JobFile& file) {
+    return file.entry.role == FileRole::kOutput;
+  });
+  if (static_cast<size_t>(count) <= result.outputs.size()) return;
+  const ByteView bytes = AsBytes(printed_);
+  if (!WriteJobFile(*last, bytes, std::string(kPrintedFile))) return;
+  result.outputs.push_back({std::string(kPrintedFile), Sha256(bytes), bytes.size()});
+}
+
 Status JobRun::Execute() {
   WorkerResult result;
   try {
@@ -204,7 +221,9 @@ Status JobRun::Execute() {
     } else {
       result.failure = run.error();
     }
+    KeepPrinted(result);
   } catch (const std::bad_alloc&) {
+    result = WorkerResult{};
     result.failure = Error(Code::kExhausted, "the worker's memory is used up");
   }
   return WriteResult(std::move(result));

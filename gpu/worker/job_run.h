@@ -49,12 +49,14 @@ class JobRun {
  private:
   Result<WorkerResult> RunToResult();
   Result<std::vector<OutputFile>> WriteOutputs(const std::vector<RunOutput>& outputs);
+  void KeepPrinted(WorkerResult& result) const;
   Status WriteResult(WorkerResult result);
   const JobFile& Find(FileRole role) const;
 
   const wire::Run run_;
   const std::vector<JobFile> files_;
   Device& device_;
+  std::string printed_ = {};  // job thread
   const uint64_t started_ms_;
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> finished_ = false;

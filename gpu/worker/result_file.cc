@@ -6,7 +6,7 @@
 namespace souk::gpu {
 namespace {
 
-constexpr std::string_view kMagic = "soukres2";
+constexpr std::string_view kMagic = "soukres3";
 constexpr size_t kHeaderBytes = 8 + 8 + 32;
 constexpr uint8_t kDone = 1;
 constexpr uint8_t kFailed = 2;
@@ -14,13 +14,16 @@ constexpr size_t kMaxMessage = 4096;
 constexpr size_t kMinOutputBytes = 2 + 32 + 8;
 constexpr size_t kCommitmentBytes = 8 + 32;
 
-void PutDone(Bytes& out, const WorkerResult& result) {
+void PutOutputs(Bytes& out, const WorkerResult& result) {
   PutLe(out, static_cast<uint32_t>(result.outputs.size()));
   for (const OutputFile& output : result.outputs) {
     PutText(out, output.file, kMaxNameBytes);
     Append(out, output.digest.view());
     PutLe(out, output.bytes);
   }
+}
+
+void PutDone(Bytes& out, const WorkerResult& result) {
   PutLe(out, static_cast<uint32_t>(result.commitments.size()));
   for (const Commitment& commitment : result.commitments) {
     PutLe(out, commitment.launch);
@@ -35,13 +38,16 @@ void PutDone(Bytes& out, const WorkerResult& result) {
   }
 }
 
-void GetDone(ByteReader& in, WorkerResult& result) {
+void GetOutputs(ByteReader& in, WorkerResult& result) {
   result.outputs.resize(in.Count(in.Int<uint32_t>(), kMinOutputBytes));
   for (OutputFile& output : result.outputs) {
     output.file = in.Text(kMaxNameBytes);
     output.digest = in.ReadDigest();
     output.bytes = in.Int<uint64_t>();
   }
+}
+
+void GetDone(ByteReader& in, WorkerResult& result) {
   result.commitments.resize(in.Count(in.Int<uint32_t>(), kCommitmentBytes));
   for (Commitment& commitment : result.commitments) {
     commitment.launch = in.Int<uint64_t>();
@@ -71,12 +77,12 @@ Result<Bytes> EncodeResult(const WorkerResult& result) {
   PutLe(body, result.fence);
   Append(body, result.job.view());
   Append(body, result.workload.view());
+  PutLe(body, result.failure ? kFailed : kDone);
+  PutOutputs(body, result);
   if (result.failure) {
-    PutLe(body, kFailed);
     PutLe(body, static_cast<uint16_t>(result.failure->code));
     PutText(body, result.failure->message, kMaxMessage);
   } else {
-    PutLe(body, kDone);
     PutDone(body, result);
   }
   if (body.size() + kHeaderBytes > kMaxResultBytes) {
@@ -105,6 +111,7 @@ Result<WorkerResult> DecodeResult(ByteView file) {
   result.workload = in.ReadDigest();
   const uint8_t outcome = in.Int<uint8_t>();
   in.Require(outcome == kDone || outcome == kFailed);
+  GetOutputs(in, result);
   if (outcome == kDone) GetDone(in, result);
   if (outcome == kFailed) GetFailed(in, result);
   if (!in.Complete()) return Error(Code::kMalformed, "the result file does not parse");

@@ -3,10 +3,10 @@
 // The jailed worker cannot rename, so the file proves itself instead: a file whose length or digest
 // does not fit was cut off by a crash, and counts as absent.
 //
-//   result = "soukres2" length:u64 SHA-256(body):32 body
+//   result = "soukres3" length:u64 SHA-256(body):32 body
 //   body   = fence:u64 job:32 workload:32 outcome:u8 (1 done | 2 failed)
-//            done:   outputs (u32 × (file:str16 digest:32 bytes:u64))
-//                    commitments (u32 × (launch:u64 root:32)) commitments_root:32
+//            outputs (u32 × (file:str16 digest:32 bytes:u64))
+//            done:   commitments (u32 × (launch:u64 root:32)) commitments_root:32
 //                    class:u8 (0 exact | 1 exact-ordered | 2 tolerant | 3 opaque) stats (u64 × 6)
 //            failed: code:u16 message:str16
 #pragma once
@@ -34,7 +34,9 @@ struct WorkerResult {
   uint64_t fence = 0;
   Digest job = {};
   Digest workload = {};
-  std::optional<Error> failure = {};  // set: the run failed, and the rest is empty
+  std::optional<Error> failure = {};  // set: the run failed, and what follows outputs is empty
+  // The workload's, in its order (of a failed run none); then kPrintedFile, where something was
+  // printed.
   std::vector<OutputFile> outputs = {};
   std::vector<Commitment> commitments = {};
   Digest commitments_root = {};

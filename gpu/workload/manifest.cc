@@ -371,8 +371,8 @@ class Reader {
 
   // One [[launch]] or [[launch.do]]: a kernel, or a sequence below it, either repeated or not.
   Status ReadStep(const Place& at, std::vector<Step>& out, size_t depth) {
-    RETURN_IF_ERROR(OnlyKeys(at, {"kernel", "module", "grid", "block", "shared", "args", "repeat",
-                                  "var", "swap", "do"}));
+    RETURN_IF_ERROR(OnlyKeys(at, {"kernel", "module", "grid", "block", "shared", "cooperative",
+                                  "args", "repeat", "var", "swap", "do"}));
     if (++steps_ > kMaxSteps) return Wrong(at, "too many steps", Code::kTooLarge);
     if (depth > kMaxTableDepth) return Wrong(at, "is nested too deeply", Code::kTooLarge);
     const bool has_kernel = Child(at, "kernel").node != nullptr;
@@ -466,6 +466,7 @@ class Reader {
     ASSIGN_OR_RETURN(const uint64_t shared, Whole(at, "shared", 0));
     if (shared > UINT32_MAX) return Wrong(Child(at, "shared"), "is too large", Code::kTooLarge);
     launch.dynamic_shared_bytes = static_cast<uint32_t>(shared);
+    ASSIGN_OR_RETURN(launch.cooperative, Flag(at, "cooperative", false));
     const ptx::Function& kernel = *modules_[launch.module].FindKernel(launch.kernel);
     RETURN_IF_ERROR(ReadArguments(at, kernel, launch));
     if (Status ok = CheckArguments(kernel, launch.arguments); !ok) return Wrong(at, ok.error());

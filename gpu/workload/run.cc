@@ -165,15 +165,18 @@ class Run {
                           .grid = launch.grid,
                           .block = launch.block,
                           .dynamic_shared_bytes = launch.dynamic_shared_bytes,
-                          .params = ParameterBytes(next)};
+                          .params = ParameterBytes(next),
+                          .cooperative = launch.cooperative};
     const LaunchBudget budget{.thread_instructions = instructions_left_,
                               .milliseconds = milliseconds_ - passed_ms};
     const Clock::time_point start = Clock::now();
-    ASSIGN_OR_RETURN(const LaunchStats stats,
-                     device_.Launch(handles_[launch.module], request, budget));
+    const Result<LaunchStats> stats = device_.Launch(handles_[launch.module], request, budget);
     result_.stats.launch_us += MicrosecondsSince(start);
-    instructions_left_ -= std::min(instructions_left_, stats.thread_instructions);
-    progress_.thread_instructions += stats.thread_instructions;
+    const std::string printed = device_.TakePrinted();
+    if (options_.printed && !printed.empty()) options_.printed(printed);
+    if (!stats) return stats.error();
+    instructions_left_ -= std::min(instructions_left_, stats->thread_instructions);
+    progress_.thread_instructions += stats->thread_instructions;
     return Ok();
   }
 

@@ -39,6 +39,8 @@ struct RunOptions {
   LaunchBudget budget = {};
   // Called before the first launch and after each; an error stops the run with that error.
   std::function<Status(const RunProgress&)> progress = {};
+  // What kernels printed (Device::TakePrinted), after the launch that did, be its end good or bad.
+  std::function<void(std::string_view)> printed = {};
 };
 
 // The memory's root after `launch` launches; launch 0 is S0.

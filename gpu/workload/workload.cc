@@ -299,7 +299,7 @@ bool operator==(const KernelLaunch& a, const KernelLaunch& b) {
   };
   return a.module == b.module && a.kernel == b.kernel && same(a.grid, b.grid) &&
          same(a.block, b.block) && a.dynamic_shared_bytes == b.dynamic_shared_bytes &&
-         a.arguments == b.arguments;
+         a.cooperative == b.cooperative && a.arguments == b.arguments;
 }
 
 bool operator==(const Loop& a, const Loop& b) {

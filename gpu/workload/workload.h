@@ -70,6 +70,9 @@ struct Buffer {
   bool operator==(const Buffer&) const = default;
 };
 
+// What kernels print comes back under this name, beside the outputs; none of them has it.
+inline constexpr std::string_view kPrintedFile = "printed.txt";
+
 // A buffer handed back as a .npy blob (version 1.0, npy.h), after all launches.
 struct Output {
   uint32_t buffer = 0;     // as named at the end: swaps apply
@@ -102,6 +105,7 @@ struct KernelLaunch {
   Dim3 grid = {};
   Dim3 block = {};
   uint32_t dynamic_shared_bytes = 0;
+  bool cooperative = false;  // all blocks at once (LaunchRequest::cooperative)
   std::vector<Argument> arguments = {};
 };
 bool operator==(const KernelLaunch& a, const KernelLaunch& b);

@@ -79,7 +79,7 @@ void PutDim(Bytes& out, const Dim3& dim) {
 void PutSteps(Bytes& out, const std::vector<Step>& steps) {
   PutCount(out, steps.size());
   for (const Step& step : steps) {
-    PutLe(out, static_cast<uint8_t>(step.launch ? 1 : 2));
+    PutLe(out, static_cast<uint8_t>(!step.launch ? 2 : step.launch->cooperative ? 3 : 1));
     if (step.launch) {
       PutLe(out, step.launch->module);
       PutText16(out, AsBytes(step.launch->kernel));
@@ -269,8 +269,9 @@ std::vector<Step> GetSteps(Reader& in, size_t depth) {
   for (size_t i = 0; in.ok() && i < count; ++i) {
     Step step;
     const uint8_t tag = in.Get<uint8_t>();
-    if (tag == 1) {
+    if (tag == 1 || tag == 3) {
       step.launch = GetLaunch(in);
+      step.launch->cooperative = tag == 3;
     } else if (tag == 2 && depth < kMaxLoopDepth) {
       Loop loop;
       loop.count = in.Get<uint64_t>();

@@ -10,7 +10,7 @@
 //   blob     = digest:32 bytes:u64
 //   buffer   = name:str8 dtype:u8 rank:u8 dimension:u64 × rank
 //              initial:u8 (0 cleared | 1 blob | 2 element: bytes × the dtype's width)
-//   step     = 1 launch | 2 loop
+//   step     = 1 launch | 2 loop | 3 launch, cooperative
 //   launch   = module:u32 kernel:str16 grid:u32×3 block:u32×3 shared:u32 arguments:list argument
 //   argument = 1 buffer:u32 expression | 2 width:u8 signed:u8 expression | 3 width:u8 expression
 //            | 4 raw:str16

@@ -143,7 +143,9 @@ void Provider::OnJobEnded(Turn& turn, const JobEnded& event) {
 }
 
 bool Provider::HasResults(const JobState& job) {
-  return !job.receipt || Decode<JobReceipt>(*job.receipt)->status == JobStatus::kDone;
+  if (!job.receipt) return true;
+  const auto receipt = Decode<JobReceipt>(*job.receipt);
+  return receipt->status == JobStatus::kDone || !receipt->outputs.empty();
 }
 
 void Provider::DropMade(Turn& turn, const JobEnded& event) {
@@ -180,7 +182,11 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
   }
   std::vector<BlobRef> made;
   for (const JobOutput& output : event.outputs) made.push_back(output.blob);
+  // A failed job has nothing but what its kernels printed.
+  bool keeps = receipt.status == JobStatus::kDone || receipt.status == JobStatus::kFailed;
   const auto refuse = [&](const char* sentence) {
+    keeps = false;
+    if (receipt.status == JobStatus::kFailed) return;
     receipt.status = JobStatus::kFailed;
     receipt.sentence = sentence;
   };
@@ -189,7 +195,7 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
   } else if (!HasRoom(lease, made, turn.settings().provider.lease_bytes)) {
     refuse("the job's outputs are more than this lease may still have stored");
   }
-  if (receipt.status != JobStatus::kDone && !made.empty()) {
+  if (!keeps && !made.empty()) {
     receipt.outputs.clear();
     DropMade(turn, event);
   }

@@ -5,7 +5,11 @@
 #include <algorithm>
 
 #include "gpu/worker/descriptor.h"
+#include "gpu/workload/workload.h"
+#include "node/blob_store.h"
 #include "node/control/answers.h"
+#include "protocol/base/file.h"
+#include "protocol/plain_text.h"
 #include "protocol/text.h"
 
 namespace souk::node::control {
@@ -14,6 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kLogBytes = 64 * 1024;
+constexpr size_t kMostPrintedBytes = 1 << 20;
 
 LeaseState StateOf(Renter::Phase phase) {
   switch (phase) {
@@ -384,7 +389,28 @@ Result<std::string> ReadJobLog(const std::filesystem::path& path, uint64_t from)
   return text;
 }
 
-std::string RenterJobLog(const Renter::JobState& job) {
+// What the job's kernels printed, once it has come.
+std::string PrintedText(const std::filesystem::path& dir, const JobReceipt& receipt) {
+  for (const JobOutput& output : receipt.outputs) {
+    if (output.name != gpu::kPrintedFile) continue;
+    const auto text =
+        ReadFile(FileBlobStore::PathOf(dir, output.blob.digest), 2 * kMostPrintedBytes);
+    return text ? ToVisible(AsText(*text)) : std::string();
+  }
+  return {};
+}
+
+// A part of a text from `from` on, which ends between two characters.
+std::string LogPart(const std::string& whole, uint64_t from) {
+  const size_t begin = std::min<size_t>(from, whole.size());
+  size_t end = std::min(whole.size(), begin + kLogBytes);
+  while (end < whole.size() && end > begin && (static_cast<uint8_t>(whole[end]) & 0xc0) == 0x80) {
+    --end;
+  }
+  return whole.substr(begin, end - begin);
+}
+
+std::string RenterJobLog(const std::filesystem::path& dir, const Renter::JobState& job) {
   std::string out = "submitted on lease " + job.lease.Hex() + "\n";
   if (!job.receipt) return out + (job.refused.empty() ? "" : "refused: " + job.refused + "\n");
   const JobReceipt& receipt = *job.receipt;
@@ -397,7 +423,7 @@ std::string RenterJobLog(const Renter::JobState& job) {
     out += output.name + " " + output.blob.digest.ToString() + " " + FormatSize(output.blob.size) +
            "\n";
   }
-  return out;
+  return out + PrintedText(dir, receipt);
 }
 
 Answer ListLeases(const Asked& asked, const std::optional<Digest>& id, bool open) {
@@ -462,8 +488,7 @@ Answer AnswerLogs(const Asked& asked, Fields& fields) {
   std::string text;
   bool over = false;
   if (const auto it = rented.find(id); it != rented.end()) {
-    const std::string whole = RenterJobLog(it->second);
-    text = whole.substr(std::min<size_t>(from, whole.size()));
+    text = LogPart(RenterJobLog(asked.facts.dir, it->second), from);
     over = IsJobOver(it->second);
   } else if (const auto job = let.find(id); job != let.end()) {
     ASSIGN_OR_RETURN(text, ReadJobLog(asked.facts.dir / "jobs" / id.Hex() / "log", from));

@@ -19,7 +19,7 @@ struct ResultFile {
 
 struct ResultBytes {
   std::string file = {};  // a plain file name
-  Bytes npy = {};
+  Bytes npy = {};         // of gpu::kPrintedFile: text
 };
 
 // Whether SaveResults can make that folder, or write into it; changes nothing.

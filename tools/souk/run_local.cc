@@ -7,6 +7,7 @@
 #include "gpu/workload/manifest.h"
 #include "gpu/workload/workload_codec.h"
 #include "protocol/base/file.h"
+#include "protocol/plain_text.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
 #include "tools/souk/commands.h"
@@ -25,6 +26,7 @@ struct LocalRun {
   gpu::DeviceInfo device = {};
   gpu::RunResult result = {};
   std::vector<ResultFile> files = {};
+  std::string printed = {};  // by kernels
   fs::path dir = {};
   double seconds = 0;
 };
@@ -47,7 +49,7 @@ std::function<Status(const gpu::RunProgress&)> Drawing(ProgressLine& line,
   };
 }
 
-Result<LocalRun> RunOnce(const RunOptions& options) {
+Result<LocalRun> RunOnce(const RunOptions& options, bool json) {
   LocalRun run;
   ASSIGN_OR_RETURN(run.manifest, gpu::LoadManifest(options.manifest));
   const gpu::Workload& workload = run.manifest.workload;
@@ -59,8 +61,14 @@ Result<LocalRun> RunOnce(const RunOptions& options) {
   run.device = device->info();
   ProgressLine line;
   const auto start = Clock::now();
-  auto result =
-      gpu::RunWorkload(workload, run.manifest.blobs, *device, {.progress = Drawing(line, start)});
+  gpu::RunOptions how;
+  how.progress = Drawing(line, start);
+  how.printed = [&](std::string_view text) {
+    run.printed += text;
+    line.Clear();
+    if (!json) Print(ToVisible(text));
+  };
+  auto result = gpu::RunWorkload(workload, run.manifest.blobs, *device, how);
   if (!result) {
     return Error(result.error().code, WithLineHint(result.error().message))
         .Within(options.manifest.string());
@@ -72,6 +80,9 @@ Result<LocalRun> RunOnce(const RunOptions& options) {
   std::vector<ResultBytes> outputs;
   for (gpu::RunOutput& output : run.result.outputs) {
     outputs.push_back({output.file, std::move(output.npy)});
+  }
+  if (!run.printed.empty()) {
+    outputs.push_back({std::string(gpu::kPrintedFile), ToBytes(AsBytes(run.printed))});
   }
   ASSIGN_OR_RETURN(run.files, SaveResults(run.dir, workload, outputs));
   return run;
@@ -85,22 +96,24 @@ Json RunJson(const LocalRun& run) {
     if (!file.scalar.empty()) one["value"] = file.scalar;
     files.push_back(std::move(one));
   }
-  return {{"workload", run.workload.ToString()},
-          {"name", run.manifest.workload.name},
-          {"class", ptx::ClassName(run.result.result_class)},
-          {"device", run.device.name},
-          {"launches", run.result.stats.launches},
-          {"thread_instructions", run.result.stats.thread_instructions},
-          {"states_root", run.result.commitments_root.ToString()},
-          {"seconds", run.seconds},
-          {"dir", run.dir.string()},
-          {"files", std::move(files)}};
+  Json json = {{"workload", run.workload.ToString()},
+               {"name", run.manifest.workload.name},
+               {"class", ptx::ClassName(run.result.result_class)},
+               {"device", run.device.name},
+               {"launches", run.result.stats.launches},
+               {"thread_instructions", run.result.stats.thread_instructions},
+               {"states_root", run.result.commitments_root.ToString()},
+               {"seconds", run.seconds},
+               {"dir", run.dir.string()},
+               {"files", std::move(files)}};
+  if (!run.printed.empty()) json["printed"] = ToVisible(run.printed);
+  return json;
 }
 
 }  // namespace
 
 int RunLocally(const Common& common, const RunOptions& options) {
-  const auto run = RunOnce(options);
+  const auto run = RunOnce(options, common.json);
   if (!run) return Fail(run.error());
   const Json json = RunJson(*run);
   // Beside the outputs, so that they can be compared with another run's later.

@@ -178,7 +178,11 @@ std::string WithHeader(const std::string& text) {
 }
 
 Result<ModuleHandle> LoadText(Device& device, const std::string& text) {
-  ASSIGN_OR_RETURN(ptx::Module parsed, ptx::Parse(WithHeader(text)));
+  return LoadWhole(device, WithHeader(text));
+}
+
+Result<ModuleHandle> LoadWhole(Device& device, const std::string& text) {
+  ASSIGN_OR_RETURN(ptx::Module parsed, ptx::Parse(text));
   ASSIGN_OR_RETURN(const ptx::Module module, ptx::Canonicalize(std::move(parsed)));
   return device.Load(module);
 }
@@ -194,7 +198,8 @@ Params& Params::Put(uint64_t v, size_t size) {
 
 Result<LaunchStats> PtxRun::Go() {
   const std::unique_ptr<Device> device = NewDevice(level, threads);
-  ASSIGN_OR_RETURN(const ModuleHandle module, LoadText(*device, text));
+  ASSIGN_OR_RETURN(const ModuleHandle module,
+                   whole ? LoadWhole(*device, text) : LoadText(*device, text));
   Params params;
   std::vector<DeviceAddress> addresses;
   for (const Bytes& buffer : buffers) {
@@ -210,7 +215,10 @@ Result<LaunchStats> PtxRun::Go() {
   request.block = block;
   request.dynamic_shared_bytes = dynamic_shared_bytes;
   request.params = params.bytes();
-  ASSIGN_OR_RETURN(const LaunchStats stats, device->Launch(module, request, budget));
+  request.cooperative = cooperative;
+  const Result<LaunchStats> stats = device->Launch(module, request, budget);
+  printed = device->TakePrinted();
+  if (!stats) return stats.error();
   for (size_t i = 0; i < buffers.size(); ++i) {
     RETURN_IF_ERROR(device->Read(addresses[i], buffers[i]));
   }

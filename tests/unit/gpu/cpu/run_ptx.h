@@ -18,8 +18,9 @@ std::unique_ptr<Device> NewDevice(SimdLevel level, uint32_t threads = 1,
 
 // ".version 8.0 .target sm_80 .address_size 64" and the text.
 std::string WithHeader(const std::string& text);
-// Parses, canonicalises, loads.
+// Parses, canonicalises, loads; Whole: what has its own header.
 Result<ModuleHandle> LoadText(Device& device, const std::string& text);
+Result<ModuleHandle> LoadWhole(Device& device, const std::string& text);
 
 // A parameter space, each value at its own alignment.
 class Params {
@@ -46,6 +47,9 @@ struct PtxRun {
   LaunchBudget budget = {};
   uint32_t threads = 1;
   SimdLevel level = SimdLevel::kAvx512;
+  bool cooperative = false;
+  bool whole = false;        // text has its own header
+  std::string printed = {};  // by the run, whatever its end
 
   Result<LaunchStats> Go();
 };
