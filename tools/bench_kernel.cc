@@ -12,6 +12,7 @@
 #include "gpu/cpu/cpu_device.h"
 #include "gpu/ptx/module.h"
 #include "tools/bench_opencl.h"
+#include "tools/bench_works.h"
 
 namespace souk::bench {
 
@@ -21,102 +22,6 @@ extern const char* const kBenchOpenCl;  // bench_kernels/kernels.cl
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// What both sides run: buffers first, then scalars, as the kernels declare them.
-struct Work {
-  std::string name;
-  std::string kernel;
-  gpu::Dim3 grid;
-  gpu::Dim3 block;
-  std::vector<Bytes> buffers;
-  std::vector<uint32_t> scalars;
-  size_t result;  // which buffer
-  double items;   // per run, for the rate
-  std::string unit;
-  double target;  // of the ratio to PoCL (docs/performance.md)
-};
-
-uint32_t Mix(uint32_t x) {
-  x = (x ^ (x >> 16)) * 0x7feb352d;
-  x = (x ^ (x >> 15)) * 0x846ca68b;
-  return x ^ (x >> 16);
-}
-Bytes Words(size_t count) {
-  Bytes bytes(count * 4);
-  for (size_t i = 0; i < count; ++i) {
-    const uint32_t v = Mix(static_cast<uint32_t>(i));
-    std::memcpy(bytes.data() + 4 * i, &v, 4);
-  }
-  return bytes;
-}
-Bytes Floats(size_t count) {
-  Bytes bytes(count * 4);
-  for (size_t i = 0; i < count; ++i) {
-    const float v = static_cast<float>(Mix(static_cast<uint32_t>(i)) >> 8) * 0x1p-24f;
-    std::memcpy(bytes.data() + 4 * i, &v, 4);
-  }
-  return bytes;
-}
-
-std::vector<Work> Works(uint32_t shrink) {
-  std::vector<Work> works;
-  const uint32_t adds = (16u << 20) / shrink / 256 * 256;
-  works.push_back(Work{"vectorAdd",
-                       "vector_add",
-                       {adds / 256, 1, 1},
-                       {256, 1, 1},
-                       {Floats(adds), Floats(adds), Bytes(size_t{4} * adds)},
-                       {adds},
-                       2,
-                       static_cast<double>(adds),
-                       "elements/s",
-                       0.25});
-  const uint32_t n = std::max(512 / shrink / 16 * 16, 16u);
-  works.push_back(Work{fmt::format("shared-memory matmul {}", n),
-                       "matmul",
-                       {n / 16, n / 16, 1},
-                       {16, 16, 1},
-                       {Floats(size_t{n} * n), Floats(size_t{n} * n), Bytes(size_t{4} * n * n)},
-                       {n},
-                       2,
-                       2.0 * n * n * n,
-                       "flop/s",
-                       0.25});
-  const uint32_t hashes = (1u << 20) / shrink / 256 * 256;
-  works.push_back(Work{"integer hash",
-                       "integer_hash",
-                       {hashes / 256, 1, 1},
-                       {256, 1, 1},
-                       {Bytes(size_t{4} * hashes)},
-                       {64},
-                       0,
-                       64.0 * hashes,
-                       "rounds/s",
-                       1});
-  const uint32_t sums = (4u << 20) / shrink / 256 * 256;
-  works.push_back(Work{"shuffle reduction",
-                       "shuffle_reduce",
-                       {sums / 256, 1, 1},
-                       {256, 1, 1},
-                       {Words(sums), Bytes(size_t{4} * (sums / 256))},
-                       {sums},
-                       1,
-                       static_cast<double>(sums),
-                       "elements/s",
-                       1});
-  const uint32_t side = std::max(512 / shrink, 32u);
-  works.push_back(Work{"Mandelbrot",
-                       "mandelbrot",
-                       {(side + 15) / 16, (side + 15) / 16, 1},
-                       {16, 16, 1},
-                       {Bytes(size_t{4} * side * side)},
-                       {side, side, 256},
-                       0,
-                       static_cast<double>(side) * side,
-                       "pixels/s",
-                       1});
-  return works;
-}
 
 // One run's seconds.
 using TimedRun = std::function<Result<double>()>;
@@ -244,7 +149,8 @@ Result<std::vector<BenchRow>> RunKernelBench(const KernelBench& options, std::st
   *note = opencl ? "floor: OpenCL on " + (*opencl)->name() + ", one thread"
                  : "not compared with PoCL: " + opencl.error().message;
   *note += fmt::format("; handlers: {}", gpu::SimdLevelName(gpu::BestSimdLevel()));
-  for (const Work& work : Works(std::max(options.shrink, 1u))) {
+  for (const Work& work : KernelWorks(std::max(options.shrink, 1u))) {
+    if (work.name.find(options.only) == std::string::npos) continue;
     ASSIGN_OR_RETURN(CpuRun ours, PrepareCpu(work, 1));
     const TimedRun run_ours = [&] { return ours.Seconds(); };
     double took = 0, floor = 0;

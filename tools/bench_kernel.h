@@ -14,6 +14,7 @@ struct KernelBench {
   double seconds = 1;  // per kernel and side, after one run to warm up
   // Divides the sizes: 1 is what the design's figures are for, tests use more.
   uint32_t shrink = 1;
+  std::string only = {};  // kernels whose name holds this
 };
 
 // One row per kernel: items per second on one thread, the floor being PoCL's rate on one thread;

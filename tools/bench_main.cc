@@ -171,6 +171,7 @@ int Main(int argc, char** argv) {
   kernel_command->add_option("--shrink", kernel.shrink, "Divides the sizes")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  kernel_command->add_option("--only", kernel.only, "Kernels whose name holds this");
   kernel_command->callback([&] {
     action = [&] {
       std::string note;

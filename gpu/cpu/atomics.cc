@@ -44,20 +44,21 @@ SOUK_INLINE uint16_t AddHalf(uint16_t x, uint16_t y, bool bfloat) {
   return ToHalf(Odd(AddExactly(HalfToFloat(x), HalfToFloat(y))), 0);
 }
 
-SOUK_INLINE uint8_t* Locate(Warp& w, const Op* op, uint32_t lane, uint32_t bytes) {
-  const uint64_t base =
-      op->flags & kNarrowAddress ? w.Lanes<uint32_t>(op->a)[lane] : w.Lanes<uint64_t>(op->a)[lane];
-  const auto window = static_cast<Window>(op->flags >> kWindowShift);
-  const uint64_t address = base + op->imm;
-  if (window != Window::kShared) {
-    const Site& site = w.memory->sites[op->target];
-    const uint64_t offset = address - site.begin;
-    if (site.writable && site.size >= bytes && offset <= site.size - bytes &&
-        (address & (bytes - 1)) == 0) {
-      return site.host + offset;
-    }
+// Where most lanes of an atomic find their word: shared memory, or the allocation met last.
+struct AtomView {
+  uint64_t begin;
+  uint64_t last;  // offset of the last word; none: nothing is inside
+  uint8_t* host;
+  bool usable;
+};
+
+SOUK_INLINE AtomView ViewOfAtom(Warp& w, const Op* op, uint32_t bytes) {
+  const Memory& m = *w.memory;
+  if (static_cast<Window>(op->flags >> kWindowShift) == Window::kShared) {
+    return {0, m.shared_bytes - bytes, m.shared, m.shared_bytes >= bytes};
   }
-  return Resolve(w, op, lane, window, address, bytes, /*write=*/true);
+  const Site& site = m.sites[op->target];
+  return {site.begin, site.size - bytes, site.host, site.writable && site.size >= bytes};
 }
 
 SOUK_INLINE bool InShared(Warp& w, const Op* op, const uint8_t* at) {
@@ -65,20 +66,35 @@ SOUK_INLINE bool InShared(Warp& w, const Op* op, const uint8_t* at) {
   return at >= w.memory->shared && at < w.memory->shared + w.memory->shared_bytes;
 }
 
-// F: (old, lane, where) to new.
-template <typename T, typename F>
-SOUK_INLINE const Op* EachLane(Warp& w, const Op* op, F f) {
+// F: (old, lane, where) to new. A: the address register's type.
+template <typename T, typename A, typename F>
+SOUK_INLINE const Op* OneByOne(Warp& w, const Op* op, F f) {
   T* d = w.Lanes<T>(op->dst);
+  const A* a = w.Lanes<A>(op->a);
+  AtomView view = ViewOfAtom(w, op, sizeof(T));
   for (uint32_t left = w.Mask(op); left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-    uint8_t* at = Locate(w, op, lane, sizeof(T));
-    if (at == nullptr) return nullptr;
+    const uint64_t address = a[lane] + op->imm;
+    const uint64_t offset = address - view.begin;
+    uint8_t* at = view.host + offset;
+    if (!view.usable || offset > view.last || (address & (sizeof(T) - 1)) != 0) [[unlikely]] {
+      const auto window = static_cast<Window>(op->flags >> kWindowShift);
+      at = Resolve(w, op, lane, window, address, sizeof(T), /*write=*/true);
+      if (at == nullptr) return nullptr;
+      view = ViewOfAtom(w, op, sizeof(T));
+    }
     T* place = reinterpret_cast<T*>(at);
     const T old = *place;
     *place = f(old, lane, at);
     d[lane] = old;
   }
   return op + 1;
+}
+
+template <typename T, typename F>
+SOUK_INLINE const Op* EachLane(Warp& w, const Op* op, F f) {
+  return op->flags & kNarrowAddress ? OneByOne<T, uint32_t>(w, op, f)
+                                    : OneByOne<T, uint64_t>(w, op, f);
 }
 
 template <typename T>

@@ -219,6 +219,7 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   ASSIGN_OR_RETURN(Ir ir, Lower(module, kernel, address_of, handlers));
   ASSIGN_OR_RETURN(const Flow flow, BuildFlow(ir));
   ForwardCopies(ir, flow);
+  FindArrays(ir, flow);
   DropUnreadPredicates(ir);
   ASSIGN_OR_RETURN(const Slots slots, AssignSlots(ir, flow, kMostRegisterBytes));
   std::vector<uint32_t> after;

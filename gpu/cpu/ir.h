@@ -115,6 +115,9 @@ Result<std::vector<uint32_t>> PostDominators(const Flow& flow);
 // Replaces registers that are copies of one value for good by that value.
 void ForwardCopies(Ir& ir, const Flow& flow);
 
+// Turns loads and stores of [base + i * scale] into those of arrays.
+void FindArrays(Ir& ir, const Flow& flow);
+
 // Compilers ask every shuffle for its predicate and seldom read it: those that nothing reads are
 // not made.
 void DropUnreadPredicates(Ir& ir);

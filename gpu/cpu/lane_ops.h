@@ -287,6 +287,7 @@ void RegisterHalves(HandlerTable& table);
 void RegisterApproximations(HandlerTable& table);
 void RegisterConversions(HandlerTable& table);
 void RegisterMemory(HandlerTable& table);
+void RegisterArrayMemory(HandlerTable& table);
 void RegisterAtomics(HandlerTable& table);
 void RegisterWarp(HandlerTable& table);
 

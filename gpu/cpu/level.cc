@@ -12,6 +12,7 @@ void RegisterLevel(HandlerTable& table) {
   RegisterApproximations(table);
   RegisterConversions(table);
   RegisterMemory(table);
+  RegisterArrayMemory(table);
   RegisterAtomics(table);
   RegisterWarp(table);
 }

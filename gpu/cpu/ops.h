@@ -155,6 +155,12 @@ enum class Fn : uint16_t {
   kLdLast = kLd + 15,
   kSt,
   kStLast = kSt + 15,
+  // Of arrays (indexed.cc): a + imm is one address for all lanes, c a 32-bit index, count its
+  // scale, b what is stored. + {0: 16, 1: 32, 2: 64}-bit register; Ty is the memory's type.
+  kLdArray,
+  kLdArrayLast = kLdArray + 2,
+  kStArray,
+  kStArrayLast = kStArray + 2,
   // + Window. a: address, b, c: operands; d may be the sink. imm: offset; count: Combine.
   kAtom,
   kAtomLast = kAtom + 5,

@@ -193,6 +193,7 @@ struct Warp {
 
 // Op::flags of memory instructions.
 inline constexpr uint16_t kNarrowAddress = 1;  // the address register has 32 bits
+inline constexpr uint16_t kSignedIndex = 2;    // kLdArray, kStArray
 inline constexpr uint16_t kWindowShift = 4;    // Window, above
 
 // Where the lane's access stands, or nullptr with the fault noted and stop set: out of bounds,

@@ -1,0 +1,216 @@
+// Loads and stores of [base + i * scale] (indexed.cc): base is one for all lanes, so that lanes
+// differ by their 32-bit indices only, and the whole warp is within bounds where its lowest and
+// highest index are.
+#include "gpu/cpu/lane_ops.h"
+
+namespace souk::gpu::cpu::SOUK_SIMD {
+namespace {
+
+// One access of a warp.
+struct Array {
+  const Site* site = nullptr;
+  uint64_t base = 0;   // device address of index 0
+  uint64_t start = 0;  // its offset into the site's allocation, modulo 2^64
+  uint64_t scale = 0;
+};
+
+SOUK_INLINE Array ArrayOf(Warp& w, const Op* op) {
+  const Site& site = w.memory->sites[op->target];
+  const uint64_t base = w.Lanes<uint64_t>(op->a)[0] + op->imm;
+  return Array{&site, base, base - site.begin, op->count};
+}
+
+template <typename I>
+SOUK_INLINE uint64_t Scaled(I index, uint64_t scale) {
+  return static_cast<uint64_t>(static_cast<int64_t>(index)) * scale;
+}
+
+// The indices of the lanes that run, and the first of them in the others' place.
+template <typename I, bool kFull>
+SOUK_INLINE void TakeIndices(const I* from, uint32_t mask, I* to) {
+  const I first = kFull ? from[0] : from[__builtin_ctz(mask)];
+  SOUK_LANES(i) {
+    to[i] = kFull ? from[i] : Blend(mask, i, from[i], first);
+  }
+}
+
+template <typename I>
+struct Span {
+  I low;
+  I high;
+  bool same;
+  bool step;  // lane after lane
+};
+
+template <typename I>
+SOUK_INLINE Span<I> SpanOf(const I* x) {
+  using U = Unsigned<I>;
+  Span<I> span{x[0], x[0], false, false};
+  U same = 0;
+  U step = 0;
+  const U first = static_cast<U>(x[0]);
+  SOUK_LANES(i) {
+    span.low = x[i] < span.low ? x[i] : span.low;
+    span.high = x[i] > span.high ? x[i] : span.high;
+    same |= static_cast<U>(x[i]) ^ first;
+    step |= (static_cast<U>(x[i]) - first) ^ static_cast<U>(i);
+  }
+  span.same = same == 0;
+  // Indices that wrap around are no neighbours.
+  span.step = step == 0 && x[kLanes - 1] > x[0];
+  return span;
+}
+
+// Whether every element from low to high lies in the allocation, aligned.
+template <typename I>
+SOUK_INLINE bool IsInside(const Array& array, const Span<I>& span, uint64_t bytes) {
+  const uint64_t low = array.start + Scaled(span.low, array.scale);
+  const uint64_t high = array.start + Scaled(span.high, array.scale);
+  const uint64_t last = array.site->size - bytes;  // wraps where the site is too small
+  return array.site->size >= bytes && low <= high && high <= last &&
+         ((array.base | array.scale) & (bytes - 1)) == 0;
+}
+
+template <typename I>
+SOUK_INLINE uint8_t* ResolveAt(Warp& w, const Op* op, uint32_t lane, uint64_t base, uint32_t bytes,
+                               bool write) {
+  const auto window = static_cast<Window>(op->flags >> kWindowShift);
+  const uint64_t address = base + Scaled(w.Lanes<I>(op->c)[lane], op->count);
+  return Resolve(w, op, lane, window, address, bytes, write);
+}
+
+template <typename M, typename R, typename I>
+const Op* LoadEach(Warp& w, const Op* op, uint32_t mask, uint64_t base) {
+  const uint8_t* from[kLanes] = {};
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    from[lane] = ResolveAt<I>(w, op, lane, base, sizeof(M), /*write=*/false);
+    if (from[lane] == nullptr) return nullptr;
+  }
+  R* d = w.Lanes<R>(op->dst);
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    d[lane] = static_cast<R>(*reinterpret_cast<const M*>(from[lane]));
+  }
+  return op + 1;
+}
+
+template <typename M, typename R, typename I, bool kFull>
+SOUK_INLINE const Op* LoadArray(Warp& w, const Op* op) {
+  const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
+  if (!kFull && mask == 0) return op + 1;
+  const Array array = ArrayOf(w, op);
+  alignas(64) I x[kLanes];
+  TakeIndices<I, kFull>(w.Lanes<I>(op->c), mask, x);
+  const Span<I> span = SpanOf(x);
+  if (!IsInside(array, span, sizeof(M))) [[unlikely]] {
+    return LoadEach<M, R, I>(w, op, mask, array.base);
+  }
+  R* d = w.Lanes<R>(op->dst);
+  const uint8_t* at = array.site->host + array.start;
+  if (kFull && span.step && array.scale == sizeof(M)) {
+    const M* from = reinterpret_cast<const M*>(at + Scaled(x[0], sizeof(M)));
+    SOUK_LANES(i) {
+      d[i] = static_cast<R>(from[i]);
+    }
+    return op + 1;
+  }
+  if (span.same) {
+    const R r = static_cast<R>(*reinterpret_cast<const M*>(at + Scaled(x[0], array.scale)));
+    SOUK_LANES(i) {
+      d[i] = kFull ? r : Blend(mask, i, r, d[i]);
+    }
+    return op + 1;
+  }
+  for (int i = 0; i < kLanes; ++i) {
+    const R r = static_cast<R>(*reinterpret_cast<const M*>(at + Scaled(x[i], array.scale)));
+    d[i] = kFull ? r : Blend(mask, i, r, d[i]);
+  }
+  return op + 1;
+}
+
+template <typename M, typename R, typename I, bool kFull>
+SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
+  const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
+  if (!kFull && mask == 0) return op + 1;
+  const Array array = ArrayOf(w, op);
+  alignas(64) I x[kLanes];
+  TakeIndices<I, kFull>(w.Lanes<I>(op->c), mask, x);
+  const Span<I> span = SpanOf(x);
+  const R* b = w.Lanes<R>(op->b);
+  if (!IsInside(array, span, sizeof(M)) || !array.site->writable) [[unlikely]] {
+    for (uint32_t left = mask; left != 0; left &= left - 1) {
+      const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+      uint8_t* to = ResolveAt<I>(w, op, lane, array.base, sizeof(M), /*write=*/true);
+      if (to == nullptr) return nullptr;
+      *reinterpret_cast<M*>(to) = static_cast<M>(b[lane]);
+    }
+    return op + 1;
+  }
+  uint8_t* at = array.site->host + array.start;
+  if (kFull && span.step && array.scale == sizeof(M)) {
+    M* to = reinterpret_cast<M*>(at + Scaled(x[0], sizeof(M)));
+    SOUK_LANES(i) {
+      to[i] = static_cast<M>(b[i]);
+    }
+    return op + 1;
+  }
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    *reinterpret_cast<M*>(at + Scaled(x[lane], array.scale)) = static_cast<M>(b[lane]);
+  }
+  return op + 1;
+}
+
+template <typename M, typename R, bool kFull>
+const Op* Load(Warp& w, const Op* op) {
+  return op->flags & kSignedIndex ? LoadArray<M, R, int32_t, kFull>(w, op)
+                                  : LoadArray<M, R, uint32_t, kFull>(w, op);
+}
+template <typename M, typename R, bool kFull>
+const Op* Store(Warp& w, const Op* op) {
+  return op->flags & kSignedIndex ? StoreArray<M, R, int32_t, kFull>(w, op)
+                                  : StoreArray<M, R, uint32_t, kFull>(w, op);
+}
+
+template <typename R>
+constexpr uint32_t ArrayWidth() {
+  return sizeof(R) == 2 ? 0 : sizeof(R) == 4 ? 1 : 2;
+}
+template <typename M, typename R>
+void PutArrayLoad(HandlerTable& t, Ty ty) {
+  t.At(Fn::kLdArray + ArrayWidth<R>(), ty) = HandlerPair{&Load<M, R, false>, &Load<M, R, true>};
+}
+template <typename M, typename R>
+void PutArrayStore(HandlerTable& t, Ty ty) {
+  t.At(Fn::kStArray + ArrayWidth<R>(), ty) = HandlerPair{&Store<M, R, false>, &Store<M, R, true>};
+}
+
+template <typename R>
+void RegisterArrays(HandlerTable& t) {
+  PutArrayLoad<uint8_t, R>(t, Ty::kU8);
+  PutArrayLoad<int8_t, R>(t, Ty::kS8);
+  PutArrayLoad<uint16_t, R>(t, Ty::kU16);
+  PutArrayStore<uint8_t, R>(t, Ty::kU8);
+  PutArrayStore<uint16_t, R>(t, Ty::kU16);
+  if constexpr (sizeof(R) > 2) {
+    PutArrayLoad<int16_t, R>(t, Ty::kS16);
+    PutArrayLoad<uint32_t, R>(t, Ty::kU32);
+    PutArrayStore<uint32_t, R>(t, Ty::kU32);
+  }
+  if constexpr (sizeof(R) > 4) {
+    PutArrayLoad<int32_t, R>(t, Ty::kS32);
+    PutArrayLoad<uint64_t, R>(t, Ty::kU64);
+    PutArrayStore<uint64_t, R>(t, Ty::kU64);
+  }
+}
+
+}  // namespace
+
+void RegisterArrayMemory(HandlerTable& t) {
+  RegisterArrays<uint16_t>(t);
+  RegisterArrays<uint32_t>(t);
+  RegisterArrays<uint64_t>(t);
+}
+
+}  // namespace souk::gpu::cpu::SOUK_SIMD
