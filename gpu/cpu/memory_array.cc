@@ -25,13 +25,17 @@ SOUK_INLINE uint64_t Scaled(I index, uint64_t scale) {
   return static_cast<uint64_t>(static_cast<int64_t>(index)) * scale;
 }
 
-// The indices of the lanes that run, and the first of them in the others' place.
+// The indices of the lanes that run, and the first of them in the others' place. Where all run they
+// are read where they stand: a copy is stored in halves of a vector and loaded whole, for which a
+// processor waits.
 template <typename I, bool kFull>
-SOUK_INLINE void TakeIndices(const I* from, uint32_t mask, I* to) {
-  const I first = kFull ? from[0] : from[__builtin_ctz(mask)];
+SOUK_INLINE const I* TakeIndices(const I* from, uint32_t mask, I* to) {
+  if constexpr (kFull) return from;
+  const I first = from[__builtin_ctz(mask)];
   SOUK_LANES(i) {
-    to[i] = kFull ? from[i] : Blend(mask, i, from[i], first);
+    to[i] = Blend(mask, i, from[i], first);
   }
+  return to;
 }
 
 template <typename I>
@@ -45,19 +49,21 @@ struct Span {
 template <typename I>
 SOUK_INLINE Span<I> SpanOf(const I* x) {
   using U = Unsigned<I>;
-  Span<I> span{x[0], x[0], false, false};
   U same = 0;
   U step = 0;
   const U first = static_cast<U>(x[0]);
   SOUK_LANES(i) {
-    span.low = x[i] < span.low ? x[i] : span.low;
-    span.high = x[i] > span.high ? x[i] : span.high;
     same |= static_cast<U>(x[i]) ^ first;
     step |= (static_cast<U>(x[i]) - first) ^ static_cast<U>(i);
   }
-  span.same = same == 0;
   // Indices that wrap around are no neighbours.
-  span.step = step == 0 && x[kLanes - 1] > x[0];
+  if (step == 0 && x[kLanes - 1] > x[0]) return {x[0], x[kLanes - 1], false, true};
+  if (same == 0) return {x[0], x[0], true, false};
+  Span<I> span{x[0], x[0], false, false};
+  SOUK_LANES(i) {
+    span.low = x[i] < span.low ? x[i] : span.low;
+    span.high = x[i] > span.high ? x[i] : span.high;
+  }
   return span;
 }
 
@@ -100,8 +106,8 @@ SOUK_INLINE const Op* LoadArray(Warp& w, const Op* op) {
   const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
   if (!kFull && mask == 0) return op + 1;
   const Array array = ArrayOf(w, op);
-  alignas(64) I x[kLanes];
-  TakeIndices<I, kFull>(w.Lanes<I>(op->c), mask, x);
+  alignas(64) I copy[kLanes];
+  const I* const x = TakeIndices<I, kFull>(w.Lanes<I>(op->c), mask, copy);
   const Span<I> span = SpanOf(x);
   if (!IsInside(array, span, sizeof(M))) [[unlikely]] {
     return LoadEach<M, R, I>(w, op, mask, array.base);
@@ -134,8 +140,8 @@ SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
   const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
   if (!kFull && mask == 0) return op + 1;
   const Array array = ArrayOf(w, op);
-  alignas(64) I x[kLanes];
-  TakeIndices<I, kFull>(w.Lanes<I>(op->c), mask, x);
+  alignas(64) I copy[kLanes];
+  const I* const x = TakeIndices<I, kFull>(w.Lanes<I>(op->c), mask, copy);
   const Span<I> span = SpanOf(x);
   const R* b = w.Lanes<R>(op->b);
   if (!IsInside(array, span, sizeof(M)) || !array.site->writable) [[unlikely]] {
