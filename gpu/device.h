@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
@@ -43,6 +44,10 @@ struct LaunchRequest {
   Bytes params = {};
   // All blocks at once, so that the grid can wait for itself (cudaLaunchCooperativeKernel).
   bool cooperative = false;
+  // Linear numbers (x + y · grid.x + z · grid.x · grid.y) of the blocks that run, growing; empty:
+  // all. The cpu device only, and of grids that are not cooperative: to look at some blocks of what
+  // another device has run.
+  std::vector<uint64_t> only = {};
 };
 
 // What a launch may use before it is stopped with kExhausted.

@@ -66,10 +66,17 @@ Result<gpu::Workload> ReadWorkload(const std::filesystem::path& dir, const Start
   return workload;
 }
 
-// One more than it has outputs, for what its kernels print; as long as a receipt can name it.
+// Two more than it has outputs, for its states and what its kernels print; as long as a receipt can
+// name them.
 uint32_t FilesForOutputs(const gpu::Workload& workload) {
-  const size_t most = limits::kOutputsPerJob;
-  return static_cast<uint32_t>(std::min(workload.outputs.size() + 1, most));
+  const size_t outputs = workload.outputs.size();
+  return static_cast<uint32_t>(outputs + 2 <= limits::kOutputsPerJob ? outputs + 2 : outputs);
+}
+// Which of them.
+uint32_t FileOf(const gpu::Workload& workload, const std::string& output, size_t index) {
+  const auto outputs = static_cast<uint32_t>(workload.outputs.size());
+  if (output == gpu::kStatesFile) return outputs;
+  return output == gpu::kPrintedFile ? outputs + 1 : static_cast<uint32_t>(index);
 }
 
 // A worker that was taken over writes what it likes into its result.
@@ -79,8 +86,12 @@ Status CheckIsOf(const gpu::WorkerResult& result, const StartJob& job,
   if (!result.failure) {
     for (const gpu::Output& output : workload.outputs) due.push_back(output.file);
   }
-  const bool printed = result.outputs.size() == due.size() + 1;
-  if (printed) due.emplace_back(gpu::kPrintedFile);
+  const size_t own = due.size();
+  for (size_t i = own; i < std::min(result.outputs.size(), own + 2); ++i) {
+    const std::string& file = result.outputs[i].file;
+    const bool states = i == own && file == gpu::kStatesFile && workload.keep_states;
+    if (states || file == gpu::kPrintedFile) due.push_back(file);
+  }
   const bool fits = result.workload == job.workload.digest &&
                     std::equal(result.outputs.begin(), result.outputs.end(), due.begin(), due.end(),
                                [](const gpu::OutputFile& one, const std::string& file) {
@@ -115,8 +126,8 @@ JobEnded KeepOutputs(const std::filesystem::path& dir, const StartJob& job,
   const std::filesystem::path folder = JailedWorkshop::JobFolder(dir, job.job);
   for (size_t i = 0; i < result.outputs.size(); ++i) {
     const gpu::OutputFile& output = result.outputs[i];
-    const bool printed = output.file == gpu::kPrintedFile;
-    const uint32_t index = printed ? FilesForOutputs(*workload) - 1 : static_cast<uint32_t>(i);
+    const uint32_t index = FileOf(*workload, output.file, i);
+    if (index >= FilesForOutputs(*workload)) return lose("output " + output.file + " has no file");
     const std::filesystem::path file = folder / gpu::OutputFileName(index);
     const Status kept = FileBlobStore::TakeIn(dir, file, output.digest);
     if (!kept) return lose("keeping output " + output.file + ": " + kept.error().message);

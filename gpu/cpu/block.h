@@ -18,6 +18,7 @@ struct LaunchShape {
   // %envreg1 (high half) and %envreg2 hold, as cooperative_groups/details/driver_abi.h has it; 0
   // where the grid is not cooperative.
   uint64_t grid_workspace = 0;
+  const std::vector<uint64_t>* only = nullptr;  // blocks that run, growing; nullptr: all
   uint32_t threads() const { return block.x * block.y * block.z; }
   uint64_t blocks() const { return uint64_t{grid.x} * grid.y * grid.z; }
 };

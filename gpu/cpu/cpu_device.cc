@@ -192,6 +192,12 @@ Status CheckShape(const Program& program, const LaunchRequest& request) {
   if (max[0] != 0 && threads > uint64_t{max[0]} * std::max(max[1], 1u) * std::max(max[2], 1u)) {
     return wrong("more threads than the kernel allows (.maxntid)");
   }
+  const bool growing =
+      std::is_sorted(request.only.begin(), request.only.end(), std::less_equal<>());
+  if (!request.only.empty() &&
+      (request.cooperative || !growing || request.only.back() >= uint64_t{g.x} * g.y * g.z)) {
+    return wrong("the blocks that are to run are not blocks of the grid, each once and in order");
+  }
   if (request.params.size() != program.param_bytes) {
     return wrong(std::to_string(request.params.size()) +
                  " bytes of parameters given, the kernel has " +
@@ -231,6 +237,7 @@ Result<uint64_t> CpuDevice::RunProgram(const Program& program, const LaunchReque
   shape.grid = request.grid;
   shape.block = request.block;
   shape.dynamic_shared_bytes = request.dynamic_shared_bytes;
+  if (!request.only.empty()) shape.only = &request.only;
   if (request.cooperative) {
     ASSIGN_OR_RETURN(shape.grid_workspace, arena_.Allocate(cpu::kGridWorkspaceBytes));
     ASSIGN_OR_RETURN(uint8_t* const at,

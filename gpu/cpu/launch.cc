@@ -116,10 +116,12 @@ class Schedule {
   std::optional<Error> error_ = std::nullopt;
 };
 
-Result<uint64_t> RunInOrder(BlockRunner& runner, const Program& program, uint64_t blocks,
+Result<uint64_t> RunInOrder(BlockRunner& runner, const Program& program, const LaunchShape& shape,
                             const LaunchBudget& budget) {
   uint64_t executed = 0;
-  for (uint64_t b = 0; b < blocks; ++b) {
+  const uint64_t blocks = shape.only != nullptr ? shape.only->size() : shape.blocks();
+  for (uint64_t i = 0; i < blocks; ++i) {
+    const uint64_t b = shape.only != nullptr ? (*shape.only)[i] : i;
     const BlockEnd how = runner.Run(b, budget.thread_instructions, &executed);
     if (how == BlockEnd::kFault) return runner.FaultError(b);
     if (how == BlockEnd::kExhausted) return Exhausted(program, budget.thread_instructions);
@@ -176,6 +178,7 @@ Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
   const uint64_t blocks = shape.blocks();
   const bool together = shape.grid_workspace != 0;
   if (together) RETURN_IF_ERROR(CheckResident(program, shape));
+  if (shape.only != nullptr) threads = 1;
   const size_t workers =
       together ? blocks : std::clamp<uint64_t>(threads, 1, std::max<uint64_t>(blocks, 1));
   const auto deadline = Deadline(budget.milliseconds);
@@ -189,7 +192,7 @@ Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
     runners_[i]->StopAt(deadline);
   }
   if (together) return RunTogether(program, shape, budget);
-  if (!spread) return RunInOrder(*runners_[0], program, blocks, budget);
+  if (!spread) return RunInOrder(*runners_[0], program, shape, budget);
   Schedule schedule(program, blocks, static_cast<uint32_t>(workers), budget.thread_instructions);
   std::vector<std::thread> others;
   for (size_t i = 1; i < workers; ++i) {

@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <map>
 #include <new>
+#include <optional>
 
 #include "gpu/workload/run.h"
+#include "gpu/workload/states_file.h"
 #include "gpu/workload/workload_codec.h"
 #include "protocol/base/check.h"
 #include "protocol/base/file.h"
@@ -47,23 +49,59 @@ Result<Bytes> ReadJobFile(const JobFile& file, uint64_t bytes) {
   return out;
 }
 
-Status WriteJobFile(const JobFile& file, ByteView bytes, const std::string& name) {
-  if (bytes.size() > file.entry.bytes) {
-    return Error(Code::kTooLarge, name + " has " + std::to_string(bytes.size()) +
+// Bytes of the file from `from` on; not yet durable.
+Status PutIntoJobFile(const JobFile& file, uint64_t from, ByteView bytes, const std::string& name) {
+  if (from > file.entry.bytes || bytes.size() > file.entry.bytes - from) {
+    return Error(Code::kTooLarge, name + " has " + std::to_string(from + bytes.size()) +
                                       " bytes, at most " + std::to_string(file.entry.bytes) +
                                       " may be written");
   }
   size_t at = 0;
   while (at < bytes.size()) {
-    const ssize_t wrote =
-        ::pwrite(file.file.get(), bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
+    const ssize_t wrote = ::pwrite(file.file.get(), bytes.data() + at, bytes.size() - at,
+                                   static_cast<off_t>(from + at));
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) return ErrnoError("writing " + name, errno);
     at += static_cast<size_t>(wrote);
   }
+  return Ok();
+}
+
+Status SyncJobFile(const JobFile& file, const std::string& name) {
   if (::fdatasync(file.file.get()) != 0) return ErrnoError("syncing " + name, errno);
   return Ok();
 }
+
+Status WriteJobFile(const JobFile& file, ByteView bytes, const std::string& name) {
+  RETURN_IF_ERROR(PutIntoJobFile(file, 0, bytes, name));
+  return SyncJobFile(file, name);
+}
+
+// The states of a run on their way into a file, which may be as large as a blob.
+class KeptStates {
+ public:
+  KeptStates(const Workload& workload, const JobFile& file)
+      : file_(file), writer_(workload, [this](ByteView bytes) { return Append(bytes); }) {}
+  StateSink& sink() { return writer_; }
+  // Nothing where they did not fit: states are evidence, and a result without is one all the same.
+  std::optional<OutputFile> Finish() {
+    if (!writer_.kept() || !SyncJobFile(file_, std::string(kStatesFile))) return std::nullopt;
+    return OutputFile{std::string(kStatesFile), hasher_.Finish(), bytes_};
+  }
+
+ private:
+  Status Append(ByteView bytes) {
+    RETURN_IF_ERROR(PutIntoJobFile(file_, bytes_, bytes, std::string(kStatesFile)));
+    hasher_.Update(bytes);
+    bytes_ += bytes.size();
+    return Ok();
+  }
+
+  const JobFile& file_;
+  Sha256Hasher hasher_ = {};
+  uint64_t bytes_ = 0;
+  StatesWriter writer_;  // last: it writes as it is made
+};
 
 class HandedBlobs : public BlobSource {
  public:
@@ -185,10 +223,22 @@ Result<WorkerResult> JobRun::RunToResult() {
     return Ok();
   };
   options.printed = [this](std::string_view text) { printed_ += text; };
+  const std::vector<const JobFile*> beside = FilesBeside(workload.outputs.size());
+  if (!beside.empty()) printed_file_ = beside[1];
+  std::optional<KeptStates> states;
+  if (workload.keep_states && !beside.empty()) {
+    states.emplace(workload, *beside[0]);
+    options.states = &states->sink();
+  }
   HandedBlobs blobs(files_);
   ASSIGN_OR_RETURN(RunResult run, RunWorkload(workload, blobs, device_, options));
   WorkerResult result;
   ASSIGN_OR_RETURN(result.outputs, WriteOutputs(run.outputs));
+  if (states) {
+    if (std::optional<OutputFile> kept = states->Finish()) {
+      result.outputs.push_back(std::move(*kept));
+    }
+  }
   result.commitments = std::move(run.commitments);
   result.commitments_root = run.commitments_root;
   result.result_class = run.result_class;
@@ -196,19 +246,23 @@ Result<WorkerResult> JobRun::RunToResult() {
   return result;
 }
 
-// Into the last of the output files, which no output takes. A failed run's words are what its
-// renter needs most; what cannot be written is no reason to lose the result.
+// The two files behind those of the outputs, for states and what is printed; none where the
+// daemon gave none.
+std::vector<const JobFile*> JobRun::FilesBeside(size_t outputs) const {
+  std::vector<const JobFile*> beside;
+  size_t at = 0;
+  for (const JobFile& file : files_) {
+    if (file.entry.role == FileRole::kOutput && at++ >= outputs) beside.push_back(&file);
+  }
+  return beside.size() == 2 ? beside : std::vector<const JobFile*>();
+}
+
+// A failed run's words are what its renter needs most; what cannot be written is no reason to lose
+// the result.
 void JobRun::KeepPrinted(WorkerResult& result) const {
-  if (printed_.empty()) return;
-  const auto last = std::find_if(files_.rbegin(), files_.rend(), [](const JobFile& file) {
-    return file.entry.role == FileRole::kOutput;
-  });
-  const auto count = std::count_if(files_.begin(), files_.end(), [](const JobFile& file) {
-    return file.entry.role == FileRole::kOutput;
-  });
-  if (static_cast<size_t>(count) <= result.outputs.size()) return;
+  if (printed_.empty() || printed_file_ == nullptr) return;
   const ByteView bytes = AsBytes(printed_);
-  if (!WriteJobFile(*last, bytes, std::string(kPrintedFile))) return;
+  if (!WriteJobFile(*printed_file_, bytes, std::string(kPrintedFile))) return;
   result.outputs.push_back({std::string(kPrintedFile), Sha256(bytes), bytes.size()});
 }
 

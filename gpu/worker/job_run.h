@@ -49,6 +49,7 @@ class JobRun {
  private:
   Result<WorkerResult> RunToResult();
   Result<std::vector<OutputFile>> WriteOutputs(const std::vector<RunOutput>& outputs);
+  std::vector<const JobFile*> FilesBeside(size_t outputs) const;
   void KeepPrinted(WorkerResult& result) const;
   Status WriteResult(WorkerResult result);
   const JobFile& Find(FileRole role) const;
@@ -56,7 +57,8 @@ class JobRun {
   const wire::Run run_;
   const std::vector<JobFile> files_;
   Device& device_;
-  std::string printed_ = {};  // job thread
+  std::string printed_ = {};               // job thread
+  const JobFile* printed_file_ = nullptr;  // job thread
   const uint64_t started_ms_;
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> finished_ = false;

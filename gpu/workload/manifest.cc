@@ -39,10 +39,11 @@ class Reader {
   Result<Manifest> Read(const toml::table& top) {
     manifest_.path = path_;
     const Place root{&top, ""};
-    RETURN_IF_ERROR(
-        OnlyKeys(root, {"name", "module", "buffer", "launch", "limits", "market", "commit_every"}));
+    RETURN_IF_ERROR(OnlyKeys(root, {"name", "module", "buffer", "launch", "limits", "market",
+                                    "commit_every", "keep_states"}));
     ASSIGN_OR_RETURN(workload().name, Text(root, "name", path_.stem().string()));
     ASSIGN_OR_RETURN(workload().commit_interval, Whole(root, "commit_every", 0));
+    ASSIGN_OR_RETURN(workload().keep_states, Flag(root, "keep_states", false));
     RETURN_IF_ERROR(Each(root, "module", [this](const Place& at) { return ReadModule(at); }));
     RETURN_IF_ERROR(Each(root, "buffer", [this](const Place& at) { return ReadBuffer(at); }));
     RETURN_IF_ERROR(Each(root, "launch",

@@ -2,31 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <map>
 
-#include "gpu/ptx/classify.h"
-#include "gpu/workload/workload.h"
+#include "gpu/workload/session.h"
 
 namespace souk::gpu {
-
-// Where blobs come from: a folder, a map, files handed to a jailed process.
-class BlobSource {
- public:
-  virtual ~BlobSource() = default;
-  // The blob's bytes. The caller checks size and digest; a source need not. kNotFound.
-  virtual Result<Bytes> Read(const BlobRef& blob) = 0;
-};
-
-// Blobs in memory, by digest.
-class MemoryBlobs : public BlobSource {
- public:
-  BlobRef Add(Bytes bytes);
-  Result<Bytes> Read(const BlobRef& blob) override;
-  const std::map<Digest, Bytes>& all() const { return blobs_; }
-
- private:
-  std::map<Digest, Bytes> blobs_;
-};
 
 struct RunProgress {
   uint64_t launches_done = 0;
@@ -34,26 +13,24 @@ struct RunProgress {
   uint64_t thread_instructions = 0;
 };
 
+// Where the states of a run go (Workload::keep_states): before each commitment the pages that
+// differ from the one before it, in order; before that to S0, which follows from the workload,
+// none.
+class StateSink {
+ public:
+  virtual ~StateSink() = default;
+  virtual Status OnPage(uint64_t page, ByteView bytes) = 0;
+  virtual Status OnCommitment(const Commitment& commitment) = 0;
+};
+
 struct RunOptions {
   // Tightens the workload's own limits; never widens them.
   LaunchBudget budget = {};
   // Called before the first launch and after each; an error stops the run with that error.
   std::function<Status(const RunProgress&)> progress = {};
+  StateSink* states = nullptr;  // none: nobody wants them
   // What kernels printed (Device::TakePrinted), after the launch that did, be its end good or bad.
   std::function<void(std::string_view)> printed = {};
-};
-
-// The memory's root after `launch` launches; launch 0 is S0.
-struct Commitment {
-  uint64_t launch = 0;
-  Digest state_root = {};
-  bool operator==(const Commitment&) const = default;
-};
-
-struct RunOutput {
-  std::string file = {};
-  Bytes npy = {};
-  Digest digest = {};  // of npy
 };
 
 struct RunStats {

@@ -3,7 +3,11 @@
 // power of two.
 #pragma once
 
-#include "gpu/workload/run.h"
+#include <span>
+#include <vector>
+
+#include "gpu/workload/commitment.h"
+#include "protocol/base/bytes.h"
 
 namespace souk::gpu {
 
@@ -13,6 +17,8 @@ inline constexpr uint64_t kStatePageBytes = 4096;
 class MerkleRoot {
  public:
   void Add(ByteView leaf);
+  // A leaf by its hash.
+  void AddHash(const Digest& leaf);
   // The root of all so far; SHA-256 of nothing where there are none.
   Digest Root() const;
   uint64_t leaves() const { return leaves_; }
@@ -22,19 +28,44 @@ class MerkleRoot {
   std::vector<Digest> peaks_;  // perfect subtrees, largest first
 };
 
-// A state: the buffers in order of declaration, each in pages of kStatePageBytes of which its last
-// may be shorter. One leaf per page.
-class StateHasher {
+// The audit path of a leaf (RFC 6962 section 2.1.1), its sibling first.
+std::vector<Digest> MerklePath(std::span<const Digest> leaf_hashes, uint64_t leaf);
+// The root to which the path leads; compare it. `path` of a wrong length gives a wrong root.
+Digest RootOfPath(const Digest& leaf_hash, uint64_t leaf, uint64_t leaves,
+                  std::span<const Digest> path);
+Digest LeafHash(ByteView leaf);
+
+// How a state is cut: the buffers in order of declaration, each in pages of kStatePageBytes of
+// which its last may be shorter.
+class StatePages {
  public:
-  // Starts the next buffer's bytes anew at a page; any number of calls per buffer.
-  void BeginBuffer();
-  void Update(ByteView bytes);
-  Digest Finish();
+  explicit StatePages(std::vector<uint64_t> buffer_bytes);
+  struct Place {
+    size_t buffer = 0;
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+  };
+  uint64_t count() const { return first_.back(); }
+  Place PlaceOf(uint64_t page) const;  // page < count()
+  uint64_t PageOf(size_t buffer, uint64_t offset) const;
+  const std::vector<uint64_t>& buffer_bytes() const { return bytes_; }
 
  private:
-  void Flush();
-  Bytes page_;
-  MerkleRoot merkle_;
+  std::vector<uint64_t> bytes_;
+  std::vector<uint64_t> first_;  // page of each buffer, then the count
+};
+
+// The hash of every page of a state, kept from commitment to commitment.
+class StateTree {
+ public:
+  explicit StateTree(uint64_t pages) : hashes_(pages) {}
+  // True where the page is not what it was.
+  bool Set(uint64_t page, ByteView bytes);
+  Digest Root() const;
+  const std::vector<Digest>& hashes() const { return hashes_; }
+
+ private:
+  std::vector<Digest> hashes_;
 };
 
 // Leaves: launch as u64 little-endian, then the state root.

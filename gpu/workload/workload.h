@@ -72,6 +72,8 @@ struct Buffer {
 
 // What kernels print comes back under this name, beside the outputs; none of them has it.
 inline constexpr std::string_view kPrintedFile = "printed.txt";
+// So do the states of a workload that keeps them (states_file.h).
+inline constexpr std::string_view kStatesFile = "states.souk";
 
 // A buffer handed back as a .npy blob (version 1.0, npy.h), after all launches.
 struct Output {
@@ -143,6 +145,9 @@ struct Workload {
   std::vector<Output> outputs = {};
   Limits limits = {};
   uint64_t commit_interval = 0;  // launches between two state roots; 0: only S0 and the end
+  // What stood in memory at each of them is handed back too (states_file.h), so that single
+  // launches can be looked at later.
+  bool keep_states = false;
   bool operator==(const Workload&) const = default;
 };
 

@@ -4,6 +4,7 @@ namespace souk::gpu {
 namespace {
 
 constexpr std::string_view kWorkloadMagic = "soukwkl1";
+constexpr uint64_t kKeepStates = uint64_t{1} << 63;  // in the commitment interval
 
 // ---- encoding: the workload has been checked, so every length fits its field ----
 
@@ -310,7 +311,9 @@ Workload GetWorkload(Reader& in) {
   workload.limits.memory_bytes = in.Get<uint64_t>();
   workload.limits.milliseconds = in.Get<uint64_t>();
   workload.limits.thread_instructions = in.Get<uint64_t>();
-  workload.commit_interval = in.Get<uint64_t>();
+  const uint64_t interval = in.Get<uint64_t>();
+  workload.commit_interval = interval & ~kKeepStates;
+  workload.keep_states = (interval & kKeepStates) != 0;
   return workload;
 }
 
@@ -334,7 +337,7 @@ Result<Bytes> EncodeWorkload(const Workload& workload) {
   PutLe(out, workload.limits.memory_bytes);
   PutLe(out, workload.limits.milliseconds);
   PutLe(out, workload.limits.thread_instructions);
-  PutLe(out, workload.commit_interval);
+  PutLe(out, workload.commit_interval | (workload.keep_states ? kKeepStates : 0));
   if (out.size() > kMaxWorkloadBytes) {
     return Error(Code::kTooLarge, "the workload's description exceeds " +
                                       std::to_string(kMaxWorkloadBytes) + " bytes");

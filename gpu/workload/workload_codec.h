@@ -6,7 +6,7 @@
 // allocated.
 //
 //   workload = "soukwkl1" name:str8 modules:list blob buffers:list buffer steps:list step
-//              outputs:list output limits commit_interval:u64
+//              outputs:list output limits commit_interval:u64 (top bit: states are kept)
 //   blob     = digest:32 bytes:u64
 //   buffer   = name:str8 dtype:u8 rank:u8 dimension:u64 × rank
 //              initial:u8 (0 cleared | 1 blob | 2 element: bytes × the dtype's width)

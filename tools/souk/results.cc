@@ -91,7 +91,7 @@ Result<std::vector<ResultFile>> SaveResults(const fs::path& dir, const gpu::Work
                                             const std::vector<ResultBytes>& outputs) {
   // A provider names what it sends, and must not choose which files are written.
   for (const ResultBytes& output : outputs) {
-    if (output.file == gpu::kPrintedFile) continue;
+    if (output.file == gpu::kPrintedFile || output.file == gpu::kStatesFile) continue;
     if (!gpu::IsPlainFileName(output.file) || OutputOf(workload, output.file) == nullptr) {
       return Error(Code::kMalformed, "the results hold an output \"" + output.file +
                                          "\", which the workload has not");
@@ -110,7 +110,7 @@ Result<std::vector<ResultFile>> SaveResults(const fs::path& dir, const gpu::Work
   for (const ResultBytes& output : outputs) {
     const gpu::Output* const wanted = OutputOf(workload, output.file);
     ASSIGN_OR_RETURN(ResultFile file, WriteResult(dir / output.file, output.npy));
-    if (wanted == nullptr) {  // kPrintedFile
+    if (wanted == nullptr) {  // what comes beside the outputs
       files.push_back(std::move(file));
       continue;
     }

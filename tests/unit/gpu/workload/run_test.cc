@@ -120,16 +120,17 @@ uint32_t Word(const Bytes& npy, size_t index) {
 }
 
 Digest StateOf(uint32_t a, uint32_t b) {
-  StateHasher hasher;
+  MerkleRoot merkle;
   for (const uint32_t first : {a, b}) {
     Bytes bytes;
     for (uint32_t i = 0; i < 32; ++i) PutLe(bytes, first == 0 ? 0 : first + i);
-    hasher.BeginBuffer();
-    hasher.Update(bytes);
+    merkle.Add(bytes);
   }
-  hasher.BeginBuffer();
-  for (int i = 0; i < 3000; ++i) hasher.Update(Bytes{3, 1});
-  return hasher.Finish();
+  Bytes filled;
+  for (int i = 0; i < 3000; ++i) Append(filled, Bytes{3, 1});
+  merkle.Add(ByteView(filled).first(kStatePageBytes));
+  merkle.Add(ByteView(filled).subspan(kStatePageBytes));
+  return merkle.Root();
 }
 
 TEST(RunWorkload, HandsBackTheOutputsUnderTheNamesThatSwapsLeave) {

@@ -32,34 +32,57 @@ TEST(MerkleRoot, IsThatOfRfc6962ForEverySize) {
   }
 }
 
-TEST(StateHasher, CutsEachBufferIntoPagesOfItsOwn) {
-  Bytes first(kStatePageBytes + 100);
-  for (size_t i = 0; i < first.size(); ++i) first[i] = static_cast<uint8_t>(i * 7);
-  const Bytes second(50, 9);
-  StateHasher hasher;
-  hasher.BeginBuffer();
-  hasher.Update(first);
-  hasher.BeginBuffer();
-  hasher.Update(second);
-  const Bytes page(first.begin(), first.begin() + kStatePageBytes);
-  const Bytes rest(first.begin() + kStatePageBytes, first.end());
-  EXPECT_EQ(hasher.Finish(), Reference({page, rest, second}));
+Bytes Counted(size_t size, uint8_t by) {
+  Bytes bytes(size);
+  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(i * by);
+  return bytes;
 }
 
-TEST(StateHasher, DoesNotDependOnHowTheBytesArrive) {
-  Bytes bytes(5 * kStatePageBytes + 17);
-  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i >> 3);
-  StateHasher whole;
-  whole.BeginBuffer();
-  whole.Update(bytes);
-  const Digest expected = whole.Finish();
-  for (const size_t piece : {1u, 1000u, 4096u, 5000u, 9000u}) {
-    StateHasher hasher;
-    hasher.BeginBuffer();
-    for (size_t at = 0; at < bytes.size(); at += piece) {
-      hasher.Update(ByteView(bytes).subspan(at, std::min(piece, bytes.size() - at)));
+TEST(StatePages, CutEachBufferIntoPagesOfItsOwn) {
+  const StatePages pages({kStatePageBytes + 100, 50, 2 * kStatePageBytes});
+  ASSERT_EQ(pages.count(), 5u);
+  const uint64_t buffers[] = {0, 0, 1, 2, 2};
+  const uint64_t bytes[] = {kStatePageBytes, 100, 50, kStatePageBytes, kStatePageBytes};
+  for (uint64_t page = 0; page < 5; ++page) {
+    const StatePages::Place place = pages.PlaceOf(page);
+    EXPECT_EQ(place.buffer, buffers[page]) << page;
+    EXPECT_EQ(place.bytes, bytes[page]) << page;
+    EXPECT_EQ(pages.PageOf(place.buffer, place.offset + place.bytes - 1), page);
+  }
+}
+
+TEST(StateTree, IsThatOfItsPagesAndTellsWhichChanged) {
+  const Bytes first = Counted(kStatePageBytes, 7);
+  const Bytes second = Counted(50, 9);
+  StateTree tree(2);
+  EXPECT_TRUE(tree.Set(0, first));
+  EXPECT_TRUE(tree.Set(1, second));
+  EXPECT_EQ(tree.Root(), Reference({first, second}));
+  EXPECT_FALSE(tree.Set(0, first));
+  EXPECT_TRUE(tree.Set(1, first));
+  EXPECT_EQ(tree.Root(), Reference({first, first}));
+}
+
+TEST(MerklePath, LeadsToTheRootFromEveryLeafAndNowhereElse) {
+  for (size_t n = 1; n < 40; ++n) {
+    std::vector<Bytes> leaves;
+    std::vector<Digest> hashes;
+    for (size_t i = 0; i < n; ++i) {
+      leaves.push_back(Counted(20 + i, 3));
+      hashes.push_back(LeafHash(leaves.back()));
     }
-    EXPECT_EQ(hasher.Finish(), expected) << piece;
+    const Digest root = Reference(leaves);
+    for (size_t i = 0; i < n; ++i) {
+      std::vector<Digest> path = MerklePath(hashes, i);
+      EXPECT_EQ(RootOfPath(hashes[i], i, n, path), root);
+      EXPECT_NE(RootOfPath(LeafHash(Counted(5, 1)), i, n, path), root);
+      if (n > 1) {
+        EXPECT_NE(RootOfPath(hashes[i], (i + 1) % n, n, path), root);
+      }
+      path.emplace_back();
+      EXPECT_NE(RootOfPath(hashes[i], i, n, path), root);
+    }
+    EXPECT_NE(RootOfPath(hashes[0], n, n, MerklePath(hashes, 0)), root);
   }
 }
 
