@@ -468,6 +468,8 @@ std::string Describe(const Fault& f) {
       return "branch index beyond its table";
     case FaultKind::kAsyncSize:
       return "cp.async reads more than it copies";
+    case FaultKind::kBadMbarrier:
+      return "no mbarrier there, or a count that it cannot take";
     case FaultKind::kBadFree:
       return "free of " + Hex(f.address) + ", which malloc did not give";
     case FaultKind::kAssertion:  // FaultError has its words

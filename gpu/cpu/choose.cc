@@ -484,7 +484,8 @@ Choice BarrierOperation(const Operation& o) {
 
 Choice CopyAsync(const Operation& o) {
   // cp.async.{ca,cg} copies at once; groups then have nothing to wait for.
-  if (o.HasRest("bulk") || o.HasRest("mbarrier") || o.HasRest("reduce")) return No("bulk copies");
+  if (o.HasRest("bulk") || o.HasRest("reduce")) return No("bulk copies");
+  if (o.HasRest("mbarrier")) return Special(Form::kCopyArrive);
   if (o.HasRest("commit_group") || o.HasRest("wait_group") || o.HasRest("wait_all")) {
     return Special(Form::kNothing);
   }
@@ -653,9 +654,9 @@ Choice Choose(const Operation& o) {
     case Opcode::kCall:
       return Special(Form::kCall);
     // One thread runs a block, in order: nothing to fence, wait for or fetch ahead.
+    // Nor is there another proxy.
     case Opcode::kMembar:
     case Opcode::kFence:
-      return o.rest.empty() ? Special(Form::kNothing) : No("proxy fences");
     case Opcode::kNanosleep:
     case Opcode::kPrefetch:
     case Opcode::kPrefetchu:
@@ -665,6 +666,9 @@ Choice Choose(const Operation& o) {
       return Special(Form::kNothing);
     case Opcode::kUnknown:
       return No("not a known instruction");
+    case Opcode::kMbarrier:
+      if (o.space != ptx::Space::kGeneric && o.space != ptx::Space::kShared) return No("clusters");
+      return Special(Form::kMbarrier);
     case Opcode::kVabsdiff:
     case Opcode::kVabsdiff2:
     case Opcode::kVabsdiff4:

@@ -32,6 +32,8 @@ enum class Form : uint8_t {
   kWarpSync,
   kBarrier,
   kCopyAsync,
+  kCopyArrive,
+  kMbarrier,
   kBranch,
   kBranchIndexed,
   kExit,

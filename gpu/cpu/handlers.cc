@@ -24,6 +24,7 @@ const HandlerTable* Build(void (*register_level)(HandlerTable&)) {
   RegisterControl(*table);
   RegisterVideo(*table);
   RegisterSystemCalls(*table);
+  RegisterMbarriers(*table);
   return table;
 }
 

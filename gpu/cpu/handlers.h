@@ -24,8 +24,9 @@ const HandlerTable& Handlers(SimdLevel level);
 
 // control.cc: the same at each level.
 void RegisterControl(HandlerTable& table);
-// video.cc and system_calls.cc: likewise.
+// video.cc, system_calls.cc and mbarrier.cc: likewise.
 void RegisterVideo(HandlerTable& table);
 void RegisterSystemCalls(HandlerTable& table);
+void RegisterMbarriers(HandlerTable& table);
 
 }  // namespace souk::gpu::cpu

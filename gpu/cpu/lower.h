@@ -99,6 +99,10 @@ class Lowering {
   Status WarpSync(Operands operands);
   Status Barrier(Operands operands);
   Status CopyAsync(Operands operands);
+  Status CopyArrive(Operands operands);
+  Status MbarrierInstruction(Operands operands);
+  Status MbarrierAccess(uint64_t bits, const ptx::Operand& address, uint32_t dst, uint32_t count,
+                        uint32_t state);
   Status Branch(Operands operands);
   Status BranchIndexed(Operands operands);
 

@@ -480,6 +480,10 @@ Status Lowering::Dispatch(const ptx::Instruction& instruction, const Choice& cho
       return Barrier(operands);
     case Form::kCopyAsync:
       return CopyAsync(operands);
+    case Form::kCopyArrive:
+      return CopyArrive(operands);
+    case Form::kMbarrier:
+      return MbarrierInstruction(operands);
     case Form::kBranch:
       return Branch(operands);
     case Form::kBranchIndexed:

@@ -191,8 +191,10 @@ enum class Fn : uint16_t {
   kBranchIndexed,  // brx.idx: a: index; extra: targets
   kExit,
   kTrap,
-  kBarrier,  // imm: BarrierBits; a: id, b: count, c: predicate (red)
-  kClock,    // imm: the bit of the counter that is the result's lowest
+  kBarrier,        // imm: BarrierBits; a: id, b: count, c: predicate (red)
+  kMbarrier,       // mbarrier.h
+  kMbarrierCount,  // d: arrivals that the state a awaits
+  kClock,          // imm: the bit of the counter that is the result's lowest
   // system_calls.h
   kPrintf,
   kAssertFail,

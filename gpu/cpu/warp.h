@@ -90,6 +90,7 @@ enum class FaultKind : uint8_t {
   kBadBarrier,
   kBadBranchIndex,
   kAsyncSize,
+  kBadMbarrier,
   kAssertion,
   kBadFree,
 };

@@ -9,9 +9,9 @@
 namespace souk::gpu::cpu_test {
 namespace {
 
-PtxRun Kernel(const std::string& name, Dim3 grid, Dim3 block) {
+PtxRun Kernel(const std::string& name, Dim3 grid, Dim3 block, const char* file = "system.ptx") {
   const auto text =
-      ReadFile(std::string(SOUK_SOURCE_DIR) + "/tests/unit/gpu/cpu/cuda/system.ptx", 1 << 20);
+      ReadFile(std::string(SOUK_SOURCE_DIR) + "/tests/unit/gpu/cpu/cuda/" + file, 1 << 20);
   EXPECT_TRUE(text);
   PtxRun run;
   if (text) run.text = std::string(AsText(*text));
@@ -141,6 +141,86 @@ TEST(CooperativeGrid, OfTooManyBlocksIsRefused) {
   const auto stats = run.Go();
   ASSERT_FALSE(stats);
   EXPECT_EQ(stats.error().code, Code::kTooLarge);
+}
+
+TEST(Mbarrier, HandsTilesFromProducersToConsumers) {
+  constexpr uint32_t kTiles = 9;
+  std::vector<uint32_t> in(kTiles * 64);
+  for (uint32_t i = 0; i < in.size(); ++i) in[i] = i * i + 7;
+  std::vector<uint32_t> expected(64, 0);
+  for (uint32_t i = 0; i < in.size(); ++i) expected[i % 64] += in[i] * 3;
+  for (const SimdLevel level : Levels()) {
+    PtxRun run = Kernel("producer_consumer", {1, 1, 1}, {128, 1, 1}, "barriers.ptx");
+    run.buffers = {ToBuffer(in), Bytes(64 * 4, 0)};
+    run.scalars = {kTiles};
+    run.level = level;
+    const auto stats = run.Go();
+    ASSERT_TRUE(stats) << stats.error().message;
+    EXPECT_EQ(FromBuffer<uint32_t>(run.buffers[1]), expected);
+    // Waiting costs next to nothing: who waits lets the others go on.
+    EXPECT_LT(stats->thread_instructions, 1'000'000u);
+  }
+}
+
+TEST(Mbarrier, IsWhatAPipelineOfCopiesIsMadeOf) {
+  constexpr uint32_t kStages = 7;
+  std::vector<uint32_t> in(kStages * 64);
+  for (uint32_t i = 0; i < in.size(); ++i) in[i] = i * 31 + 5;
+  std::vector<uint32_t> expected(64, 0);
+  for (uint32_t s = 0; s < kStages; ++s) {
+    for (uint32_t t = 0; t < 64; ++t) expected[t] = expected[t] * 5 + in[s * 64 + (t + 1) % 64];
+  }
+  PtxRun run = Kernel("pipelined", {1, 1, 1}, {64, 1, 1}, "barriers.ptx");
+  run.buffers = {ToBuffer(in), Bytes(64 * 4, 0)};
+  run.scalars = {kStages};
+  const auto stats = run.Go();
+  ASSERT_TRUE(stats) << stats.error().message;
+  EXPECT_EQ(FromBuffer<uint32_t>(run.buffers[1]), expected);
+}
+
+// PTX ISA 9.7.13.15: phases, drops, counts and bytes, one thread after the other.
+TEST(Mbarrier, FollowsTheIsaPhaseByPhase) {
+  PtxRun run;
+  run.block = {1, 1, 1};
+  run.buffers = {Bytes(8 * 16, 0xff)};
+  run.text =
+      ".visible .entry k(.param .u64 o)\n{\n.shared .align 8 .b64 bar; .reg .b64 %rd<9>; .reg .b32 "
+      "%r<9>; .reg .pred %p<9>;\nld.param.u64 %rd1, [o]; cvta.to.global.u64 %rd1, %rd1;\n"
+      "mov.u64 %rd2, bar; mbarrier.init.shared.b64 [%rd2], 3;\n"
+      "mbarrier.test_wait.parity.shared.b64 %p1, [%rd2], 0; selp.u32 %r1, 1, 0, %p1; st.global.u32 "
+      "[%rd1], %r1;\n"
+      "mbarrier.test_wait.parity.shared.b64 %p1, [%rd2], 1; selp.u32 %r1, 1, 0, %p1; st.global.u32 "
+      "[%rd1+4], %r1;\n"
+      "mbarrier.arrive.shared.b64 %rd3, [%rd2]; mbarrier.pending_count.b64 %r1, %rd3; "
+      "st.global.u32 [%rd1+8], %r1;\n"
+      "mbarrier.test_wait.shared.b64 %p1, [%rd2], %rd3; selp.u32 %r1, 1, 0, %p1; st.global.u32 "
+      "[%rd1+12], %r1;\n"
+      "mbarrier.arrive_drop.shared.b64 %rd4, [%rd2]; mbarrier.arrive.noComplete.shared.b64 %rd5, "
+      "[%rd2], 0;\n"
+      "ret;\n}\n";
+  // noComplete with a count of 0 is outside its range.
+  const auto bad = run.Go();
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message.find("no mbarrier there, or a count"), std::string::npos)
+      << bad.error().message;
+  const size_t at = run.text.find("mbarrier.arrive.noComplete");
+  run.text = run.text.substr(0, at) +
+             "mbarrier.arrive.shared.b64 %rd5, [%rd2];\n"
+             "mbarrier.test_wait.shared.b64 %p1, [%rd2], %rd3; selp.u32 %r1, 1, 0, %p1; "
+             "st.global.u32 [%rd1+16], %r1;\n"
+             "mbarrier.arrive.shared.b64 %rd6, [%rd2]; mbarrier.pending_count.b64 %r1, %rd6; "
+             "st.global.u32 [%rd1+20], %r1;\n"
+             "mbarrier.arrive.shared.b64 %rd7, [%rd2];\n"
+             "mbarrier.test_wait.shared.b64 %p1, [%rd2], %rd6; selp.u32 %r1, 1, 0, %p1; "
+             "st.global.u32 [%rd1+24], %r1;\n"
+             "mbarrier.inval.shared.b64 [%rd2];\nret;\n}\n";
+  const auto stats = run.Go();
+  ASSERT_TRUE(stats) << stats.error().message;
+  const auto out = FromBuffer<uint32_t>(run.buffers[0]);
+  // Phase 0 is open, the one before it counts as over; three pending; not over after one; over
+  // after three, of which one dropped out: two make the next phase.
+  const std::vector<uint32_t> expected = {0, 1, 3, 0, 1, 2, 1};
+  EXPECT_EQ(std::vector<uint32_t>(out.begin(), out.begin() + 7), expected);
 }
 
 TEST(Clocks, GoOnInALoopThatWaits) {
