@@ -474,6 +474,10 @@ std::string Describe(const Fault& f) {
       return "free of " + Hex(f.address) + ", which malloc did not give";
     case FaultKind::kAssertion:  // FaultError has its words
       return "assertion";
+    case FaultKind::kStackOverflow:
+      return "stack overflow: calls nest too deep, or alloca takes too much (64 KiB a thread)";
+    case FaultKind::kBadCall:
+      return "a call of what is no function of this type, or a return on a damaged stack";
     case FaultKind::kNone:
       break;
   }

@@ -653,6 +653,12 @@ Choice Choose(const Operation& o) {
       return Special(Form::kTrap);
     case Opcode::kCall:
       return Special(Form::kCall);
+    case Opcode::kAlloca:
+      return Special(Form::kAlloca);
+    case Opcode::kStacksave:
+      return Special(Form::kStackSave);
+    case Opcode::kStackrestore:
+      return Special(Form::kStackRestore);
     // One thread runs a block, in order: nothing to fence, wait for or fetch ahead.
     // Nor is there another proxy.
     case Opcode::kMembar:

@@ -40,6 +40,9 @@ enum class Form : uint8_t {
   kReturn,
   kTrap,
   kCall,
+  kAlloca,
+  kStackSave,
+  kStackRestore,
 };
 
 struct Choice {

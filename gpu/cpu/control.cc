@@ -9,6 +9,11 @@ void Count(Warp& w, const Op* op) {
   w.executed += uint64_t{op->cost} * w.lanes;
 }
 
+// imm: a FaultKind where it is not the op's usual one.
+FaultKind KindOf(const Op* op, FaultKind usual) {
+  return op->imm == 0 ? usual : static_cast<FaultKind>(op->imm);
+}
+
 const Op* Jump(Warp& w, const Op* op) {
   Count(w, op);
   return Continue(w, op->target);
@@ -35,7 +40,7 @@ const Op* BranchIndexed(Warp& w, const Op* op) {
   const uint32_t* index = w.Lanes<uint32_t>(op->a);
   for (uint32_t left = w.active; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-    if (index[lane] >= op->count) return w.Fail(op, FaultKind::kBadBranchIndex, lane);
+    if (index[lane] >= op->count) return w.Fail(op, KindOf(op, FaultKind::kBadBranchIndex), lane);
     w.Push(w.extra[op->extra + index[lane]], uint32_t{1} << lane);
   }
   if (w.executed >= w.limit) {
@@ -54,7 +59,7 @@ const Op* Exit(Warp& w, const Op* op) {
 const Op* Trap(Warp& w, const Op* op) {
   const uint32_t mask = w.Mask(op);
   if (mask == 0) return op + 1;
-  return w.Fail(op, FaultKind::kTrap, static_cast<uint32_t>(__builtin_ctz(mask)));
+  return w.Fail(op, KindOf(op, FaultKind::kTrap), static_cast<uint32_t>(__builtin_ctz(mask)));
 }
 
 // Clocks count this warp's thread-instructions: a function of the program alone, which never stands

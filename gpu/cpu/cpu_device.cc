@@ -11,6 +11,7 @@
 #include "gpu/cpu/supported.h"
 #include "gpu/cpu/variables.h"
 #include "gpu/ptx/classify.h"
+#include "gpu/ptx/reach.h"
 
 namespace souk::gpu {
 namespace {
@@ -108,6 +109,7 @@ Status CpuDevice::PlaceVariables(const ptx::Module& module, const PlacedVariable
   for (const PlacedVariables::Key& key : placed.keys()) {
     ASSIGN_OR_RETURN(addresses[key], arena_.Allocate(cpu::VariableOf(module, key).size));
   }
+  std::vector<uint32_t> functions;
   for (const auto& [key, address] : addresses) {
     const ptx::Variable& v = cpu::VariableOf(module, key);
     ASSIGN_OR_RETURN(uint8_t* const at, arena_.Host(address, v.size));
@@ -118,7 +120,11 @@ Status CpuDevice::PlaceVariables(const ptx::Module& module, const PlacedVariable
       if (r.size > 8 || r.offset > v.size || v.size - r.offset < r.size) {
         return Error(Code::kMalformed, "variable " + v.name + ": initialiser");
       }
-      const uint64_t target = addresses.at({ptx::kNoIndex, r.target});
+      if (r.is_function && functions.empty()) functions = ptx::AddressTaken(module);
+      const auto at_function = std::lower_bound(functions.begin(), functions.end(), r.target);
+      const uint64_t target =
+          r.is_function ? cpu::CodeAddress(static_cast<uint64_t>(at_function - functions.begin()))
+                        : addresses.at({ptx::kNoIndex, r.target});
       uint64_t value = (target + static_cast<uint64_t>(r.addend)) >> (r.shift & 63);
       if (r.masked) value &= 0xff;
       std::memcpy(at + r.offset, &value, r.size);

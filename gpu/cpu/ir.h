@@ -127,6 +127,10 @@ struct Slots {
   std::vector<uint32_t> cleared = {};  // registers that may be read before they are written
   uint32_t bytes = 0;                  // of one warp's register file
 };
+// The registers that are alive at the beginning of the blocks that these insts are in; none for
+// unreachable ones.
+Result<std::vector<std::vector<uint32_t>>> LiveAtEntry(const Ir& ir, const Flow& flow,
+                                                       const std::vector<uint32_t>& insts);
 // kTooLarge where the kernel needs more than limit bytes of registers for a warp.
 Result<Slots> AssignSlots(const Ir& ir, const Flow& flow, uint32_t limit);
 

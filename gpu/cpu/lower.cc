@@ -1,33 +1,15 @@
 #include "gpu/cpu/lower.h"
 
 #include <algorithm>
-#include <set>
+
+#include "gpu/cpu/lower_types.h"
+#include "gpu/ptx/reach.h"
 
 namespace souk::gpu::cpu {
-namespace {
 
 using ptx::Operand;
 using ptx::OperandKind;
 using ptx::Type;
-
-// Lane bytes of a register of the type; 0 where the device has no such registers.
-uint32_t RegisterBytes(Type type) {
-  switch (ptx::TypeBits(type)) {
-    case 1:
-      return 1;
-    case 8:
-    case 16:
-      return 2;
-    case 32:
-      return 4;
-    case 64:
-      return 8;
-    default:
-      return 0;
-  }
-}
-
-}  // namespace
 
 const char* WhyUnsupportedSpecial(ptx::Special special, uint64_t number) {
   using ptx::Special;
@@ -208,7 +190,16 @@ Result<uint32_t> Lowering::WideSource(const Operand& operand, Type type) {
       if (bytes != 8 && (bytes != 4 || place.window == Window::kGlobal)) {
         return Refuse("an address does not fit");
       }
-      return Constant(bytes, place.address + operand.value);
+      const uint32_t fixed = Constant(bytes, place.address + operand.value);
+      if (!place.framed) return fixed;
+      const uint32_t address = NewReg(bytes);
+      Emit(Fn::kAdd, TyOf(type), address, bytes == 8 ? Widened(frame_) : frame_, fixed);
+      return address;
+    }
+    case OperandKind::kFunction: {
+      const auto at = std::lower_bound(taken_.begin(), taken_.end(), operand.index);
+      if (bytes != 8 || at == taken_.end() || *at != operand.index) return Refuse("operand");
+      return Constant(8, CodeAddress(static_cast<size_t>(at - taken_.begin())));
     }
     default:
       return Refuse("operand");
@@ -269,17 +260,19 @@ Result<Lowering::Place> Lowering::AllocateVariable(const ptx::Variable& variable
         return Refuse("variable " + variable.name +
                       (variable.relocations.empty()
                            ? " is not defined"
-                           : " holds the address of a function, which the cpu device has not"));
+                           : " holds the address of what is not in the module"));
       }
       return place;
     case ptx::Space::kLocal:
     case ptx::Space::kParam: {  // a call's frame
       place.window = Window::kLocal;
-      place.address = align(ir_.local_bytes, std::max<uint64_t>(variable.align, 1));
+      place.framed = inside_ != nullptr;
+      uint64_t& used = place.framed ? inside_->bytes : ir_.local_bytes;
+      place.address = align(used, std::max<uint64_t>(variable.align, 1));
       if (variable.size > kMostLocalBytes || place.address + variable.size > kMostLocalBytes) {
         return Error(Code::kTooLarge, "local memory over 512 KiB a thread");
       }
-      ir_.local_bytes = place.address + variable.size;
+      used = place.address + variable.size;
       return place;
     }
     case ptx::Space::kShared: {
@@ -354,6 +347,10 @@ Result<Lowering::Address> Lowering::AddressOfOperand(const Operand& operand, ptx
   if (operand.base == ptx::BaseKind::kVariable) {
     ASSIGN_OR_RETURN(const Place place, PlaceOf(operand.scope, operand.index));
     address.offset += place.address;
+    if (place.framed) {
+      address.reg = frame_;
+      address.fixed = false;
+    }
     if (space == ptx::Space::kParam) address.window = place.window;
     if (space == ptx::Space::kGeneric && place.window != Window::kGlobal) {
       return Refuse("a variable's own address is not a generic one");
@@ -374,86 +371,6 @@ Result<uint32_t> Lowering::AddressValue(const Operand& operand, ptx::Space space
   const uint32_t sum = NewReg(8);
   Emit(Fn::kAdd, Ty::kU64, sum, reg, Constant(8, address.offset));
   return sum;
-}
-
-// ---- Functions ----
-
-Status Lowering::Charge(uint64_t count) {
-  lowered_ += count;
-  if (lowered_ <= kMostLowered) return Ok();
-  return Error(Code::kTooLarge, "kernel of too many inlined registers, variables and branches");
-}
-
-Result<Lowering::Instance> Lowering::MakeInstance(const ptx::Function& function) {
-  RETURN_IF_ERROR(Charge(function.registers.size() + function.labels.size() +
-                         function.variables.size() + function.tables.size()));
-  Instance instance;
-  instance.function = &function;
-  for (const ptx::Register& reg : function.registers) {
-    instance.regs.push_back(static_cast<uint32_t>(ir_.regs.size()));
-    const uint32_t bytes = std::max(RegisterBytes(reg.type), 1u);
-    for (uint32_t i = 0; i < std::max<uint32_t>(reg.vector, 1); ++i) NewReg(bytes);
-  }
-  for (size_t i = 0; i < function.labels.size(); ++i) instance.labels.push_back(NewLabel());
-  instance.places.resize(function.variables.size());
-  instance.tables.assign(function.tables.size(), kNoReg);
-  instance.carry = NewReg(1);
-  return instance;
-}
-
-Status Lowering::BindParams(Instance& callee, const std::vector<ptx::Param>& formal,
-                            const Operand& actual, bool returns) {
-  const Operands elements = at_->function->Elements(actual);
-  if (elements.size() != formal.size()) return Refuse("the call's arguments do not fit");
-  for (size_t i = 0; i < formal.size(); ++i) {
-    if (formal[i].is_register) return Refuse("functions with register parameters");
-    const ptx::Variable& want = callee.function->variables[formal[i].index];
-    if (elements[i].kind == OperandKind::kSink) continue;
-    if (elements[i].kind != OperandKind::kVariable) {
-      return Refuse("arguments that are not .param variables");
-    }
-    const ptx::Variable& given = elements[i].scope == ptx::VariableScope::kModule
-                                     ? module_.variables[elements[i].index]
-                                     : at_->function->variables[elements[i].index];
-    if (given.space != ptx::Space::kParam || given.size < want.size) {
-      return Refuse(returns ? "the return value does not fit" : "an argument does not fit");
-    }
-    ASSIGN_OR_RETURN(callee.places[formal[i].index], PlaceOf(elements[i].scope, elements[i].index));
-  }
-  return Ok();
-}
-
-Status Lowering::Call(const ptx::Instruction&, Operands operands, uint32_t depth) {
-  if (operands.size() < 3 || operands[1].kind != OperandKind::kFunction) {
-    return Refuse("indirect calls");
-  }
-  const ptx::Function& callee = module_.functions[operands[1].index];
-  if (!callee.defined) {
-    const SystemCall call = FindSystemCall(callee.name);
-    if (call != SystemCall::kNone) return CallSystem(call, callee, operands);
-    return Refuse("the function " + callee.name + " is not in the module");
-  }
-  if (callee.is_entry) return Refuse("a kernel cannot be called");
-  if (depth >= kDeepestCall) return Refuse("calls nest too deep");
-  if (std::find(callers_.begin(), callers_.end(), &callee) != callers_.end()) {
-    return Refuse("recursion (" + callee.name + ")");
-  }
-  ASSIGN_OR_RETURN(Instance instance, MakeInstance(callee));
-  RETURN_IF_ERROR(BindParams(instance, callee.returns, operands[0], /*returns=*/true));
-  RETURN_IF_ERROR(BindParams(instance, callee.params, operands[2], /*returns=*/false));
-  instance.after = NewLabel();
-  Instance* const caller = at_;
-  const ptx::Instruction* const instruction = instruction_;
-  const ptx::Operation* const operation = operation_;
-  callers_.push_back(&callee);
-  RETURN_IF_ERROR(Body(instance, depth + 1));
-  callers_.pop_back();
-  at_ = caller;
-  instruction_ = instruction;
-  operation_ = operation;
-  guard_ = kNoReg;
-  PlaceLabel(instance.after);
-  return Ok();
 }
 
 Status Lowering::One(const ptx::Instruction& instruction, uint32_t depth) {
@@ -478,7 +395,8 @@ Status Lowering::One(const ptx::Instruction& instruction, uint32_t depth) {
                       choice.form == Form::kMatch || choice.form == Form::kRedux ||
                       choice.form == Form::kElect || choice.form == Form::kWarpSync ||
                       choice.form == Form::kBarrier || choice.form == Form::kCall ||
-                      choice.form == Form::kBranchIndexed;
+                      choice.form == Form::kBranchIndexed || choice.form == Form::kAlloca ||
+                      choice.form == Form::kStackRestore;
   uint32_t skip = kNoLabel;
   if (around && guard_ != kNoReg) {
     skip = NewLabel();
@@ -488,7 +406,7 @@ Status Lowering::One(const ptx::Instruction& instruction, uint32_t depth) {
   }
   if (guard_ == kNoReg) guard_flip_ = false;
   const Operands operands = at_->function->Operands(instruction);
-  RETURN_IF_ERROR(Dispatch(instruction, choice, operands, depth));
+  RETURN_IF_ERROR(Dispatch(choice, operands, depth));
   if (missing_) return Refuse("operand types");
   if (!counted_) {
     // Nothing to do, but an instruction all the same: counted with what comes next.
@@ -531,18 +449,11 @@ Status Lowering::Body(Instance& instance, uint32_t depth) {
 // .shared variables that the kernel and what it calls name: static ones side by side, then the
 // dynamic part, whose start must be known before the first address is taken.
 Status Lowering::LayOutShared(const ptx::Function& kernel) {
-  std::vector<const ptx::Function*> reached = {&kernel};
-  std::set<const ptx::Function*> seen = {&kernel};
   uint64_t dynamic_align = 16;
-  while (!reached.empty()) {
-    const ptx::Function& function = *reached.back();
-    reached.pop_back();
+  for (const ptx::Function* reached : ptx::ReachableFunctions(module_, kernel)) {
+    const ptx::Function& function = *reached;
     const auto number = static_cast<uint32_t>(&function - module_.functions.data());
     for (const Operand& operand : function.operands) {
-      if (operand.kind == OperandKind::kFunction) {
-        const ptx::Function* callee = &module_.functions[operand.index];
-        if (seen.insert(callee).second) reached.push_back(callee);
-      }
       const bool names =
           operand.kind == OperandKind::kVariable ||
           (operand.kind == OperandKind::kAddress && operand.base == ptx::BaseKind::kVariable);
@@ -581,9 +492,11 @@ Result<Ir> Lowering::Run(const ptx::Function& kernel) {
     place.address = param.offset;
   }
   ir_.param_bytes = kernel.param_bytes;
-  callers_.push_back(&kernel);
   RETURN_IF_ERROR(LayOutShared(kernel));
+  FindOutlined(kernel);
+  BeginStack();
   RETURN_IF_ERROR(Body(instance, 0));
+  RETURN_IF_ERROR(FinishStack());
   return std::move(ir_);
 }
 

@@ -1,9 +1,12 @@
 // PTX to the internal instructions. Calls are inlined: each call site gets an instance of its
 // callee with registers, labels and .local variables of its own; .param variables of a call become
-// .local ones that caller and callee share.
+// .local ones that caller and callee share. Functions that call themselves, or that are called
+// through a pointer, stand once and have frames on a stack in local memory (lower_calls.cc).
 #pragma once
 
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +25,9 @@ inline constexpr uint64_t kMostLowered = 1u << 23;
 inline constexpr uint32_t kDeepestCall = 64;
 inline constexpr uint64_t kMostSharedBytes = 227 * 1024;  // the ISA's largest (sm_90)
 inline constexpr uint64_t kMostLocalBytes = 512 * 1024;   // of a thread
+// For frames and alloca, of a thread, where a kernel needs any. An odd number of cache lines:
+// threads at one depth must not all meet in one set of the cache.
+inline constexpr uint64_t kStackBytes = 64 * 1024 - 64;
 
 Result<Ir> Lower(const ptx::Module& module, const ptx::Function& kernel,
                  const AddressOf& address_of, const HandlerTable& handlers);
@@ -40,6 +46,7 @@ class Lowering {
   // Where a variable stands: an offset into its window, or a device address (kGlobal).
   struct Place {
     bool known = false;
+    bool framed = false;  // the offset is from the frame's beginning (kLocal)
     Window window = Window::kGlobal;
     uint64_t address = 0;
   };
@@ -53,21 +60,95 @@ class Lowering {
     uint32_t carry = kNoReg;
     uint32_t after = kNoLabel;  // where ret goes; none in a kernel
   };
+  // A parameter or return value in a callee's frame. type: kNone for arrays.
+  struct FrameSlot {
+    ptx::Type type = ptx::Type::kNone;
+    uint64_t bytes = 0;
+    uint64_t align = 1;
+    uint64_t offset = 0;
+  };
+  struct FrameLayout {
+    std::vector<FrameSlot> params = {};
+    std::vector<FrameSlot> returns = {};
+    uint64_t bytes = 0;  // with the header
+  };
+  // Where something stands in .local: a register's value and an offset.
+  struct Slot {
+    uint32_t base = kNoReg;
+    uint64_t offset = 0;
+  };
+  // A function that is not inlined.
+  struct Outlined {
+    const ptx::Function* function = nullptr;
+    FrameLayout layout = {};
+    Instance instance = {};
+    uint32_t entry = kNoLabel;
+    uint32_t bytes_reg = kNoReg;  // constants known last: the frame's size,
+    uint32_t room_reg = kNoReg;   // and where the last frame may begin
+    uint64_t bytes = 0;           // of the frame, as far as it is known
+    uint64_t saved_at = 0;        // in the frame: registers saved across calls
+    uint32_t first_reg = 0;       // registers that its body owns: [first_reg, last_reg)
+    uint32_t last_reg = 0;
+    std::vector<uint32_t> sites = {};  // calls that may lead here, of sites_, ascending
+  };
+  // A call of functions that are not inlined. Between the two markers runs the callee, perhaps the
+  // caller again: what is alive at the second is saved at the first.
+  struct Site {
+    Outlined* owner = nullptr;  // whose body it stands in; none: the kernel's
+    uint32_t label = kNoLabel;  // where it goes on
+    uint32_t save = 0;          // markers, in Ir::insts
+    uint32_t restore = 0;
+  };
   using Operands = std::span<const ptx::Operand>;
 
   Status Body(Instance& instance, uint32_t depth);
   Status One(const ptx::Instruction& instruction, uint32_t depth);
-  Status Dispatch(const ptx::Instruction& instruction, const Choice& choice, Operands operands,
-                  uint32_t depth);
+  Status Dispatch(const Choice& choice, Operands operands, uint32_t depth);
   Status LayOutShared(const ptx::Function& kernel);
   Status Charge(uint64_t count);
   Result<Instance> MakeInstance(const ptx::Function& function);
-  Status Call(const ptx::Instruction& instruction, Operands operands, uint32_t depth);
+  // lower_calls.cc
+  Status Call(Operands operands, uint32_t depth);
+  Status InlineCall(const ptx::Function& callee, Operands operands, uint32_t depth);
+  Status IndirectCall(Operands operands);
   Status CallSystem(SystemCall call, const ptx::Function& callee, Operands operands);
-  // The value of a call's argument, which stands in a .param variable, in a register of its size.
+  // The value of a call's argument in a register of its size.
   Result<uint32_t> ArgumentValue(const ptx::Operand& argument, uint32_t bytes);
   Status BindParams(Instance& callee, const std::vector<ptx::Param>& formal,
+                    const ptx::Operand& actual);
+  Status MoveParams(Instance& callee, const std::vector<ptx::Param>& formal,
                     const ptx::Operand& actual, bool returns);
+  static FrameSlot FormalOf(const ptx::Function& function, const ptx::Param& param);
+  Result<Place> ParamPlace(const ptx::Operand& operand, uint64_t bytes);
+  Slot SlotOf(const Place& place);
+  Status StoreArgument(const ptx::Operand& actual, const FrameSlot& formal, Slot to);
+  Status LoadResult(const ptx::Operand& actual, const FrameSlot& formal, Slot from);
+  void LoadLocal(uint32_t reg, Slot from, uint32_t bytes);
+  void StoreLocal(uint32_t reg, Slot to, uint32_t bytes);
+  void CopyLocal(Slot to, Slot from, uint64_t bytes);
+
+  // Functions that are not inlined, and their stack.
+  void FindOutlined(const ptx::Function& kernel);
+  void FindRecursive(const std::vector<const ptx::Function*>& roots);
+  void BeginStack();
+  Status FinishStack();
+  static Status LayOutFrame(FrameLayout& layout);
+  static Result<FrameLayout> LayoutOf(const ptx::Function& function);
+  static Result<FrameLayout> LayoutOf(const ptx::Prototype& prototype);
+  Result<Outlined*> OutlinedOf(const ptx::Function& function);
+  Status OutlinedBody(Outlined& outlined);
+  Status Epilogue(Outlined& outlined);
+  Result<uint32_t> BeginOutlinedCall(const FrameLayout& layout, Operands operands);
+  Status EndOutlinedCall(uint32_t site, const FrameLayout& layout, Operands operands);
+  Result<uint32_t> PositionOfCallee(const ptx::Operand& operand);
+  Status SaveAcrossCalls();
+  void TrapOver(uint32_t value, uint32_t limit, FaultKind kind);
+  uint32_t Marker();
+  uint32_t Widened(uint32_t reg);
+  uint32_t Aligned(uint32_t reg, uint64_t align);
+  Status Alloca(Operands operands);
+  Status StackSave(Operands operands);
+  Status StackRestore(Operands operands);
 
   Status Plain(const Choice& choice, Operands operands);
   Status Carry(const Choice& choice, Operands operands);
@@ -153,7 +234,21 @@ class Lowering {
   std::map<std::pair<uint32_t, uint64_t>, uint32_t> specials_ = {};  // Special, its number
   // .shared variables stand once in a kernel, however often their function is inlined.
   std::map<std::pair<uint32_t, uint32_t>, uint64_t> shared_ = {};  // function or kNone, variable
-  std::vector<const ptx::Function*> callers_ = {};
+
+  // The stack, where a kernel needs one: registers of the running frame's beginning, and of the
+  // first free byte behind it.
+  bool has_stack_ = false;
+  uint32_t frame_ = kNoReg;
+  uint32_t top_ = kNoReg;
+  uint32_t stack_begin_ = kNoReg;  // constants known last
+  uint32_t stack_end_ = kNoReg;
+  uint32_t bad_call_ = kNoLabel;      // a trap
+  uint64_t headroom_ = 0;             // callers write so far behind the top before it is checked
+  std::vector<uint32_t> taken_ = {};  // functions whose address is taken, ascending
+  std::set<const ptx::Function*> recursive_ = {};
+  std::vector<std::unique_ptr<Outlined>> outlined_ = {};
+  std::vector<Site> sites_ = {};
+  Outlined* inside_ = nullptr;  // whose body is being lowered
 
   // The instruction being lowered.
   Instance* at_ = nullptr;

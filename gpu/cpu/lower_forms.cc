@@ -429,8 +429,7 @@ Status Lowering::BranchIndexed(Operands operands) {
   return Ok();
 }
 
-Status Lowering::Dispatch(const ptx::Instruction& instruction, const Choice& choice,
-                          Operands operands, uint32_t depth) {
+Status Lowering::Dispatch(const Choice& choice, Operands operands, uint32_t depth) {
   switch (choice.form) {
     case Form::kPlain:
       return Plain(choice, operands);
@@ -502,7 +501,13 @@ Status Lowering::Dispatch(const ptx::Instruction& instruction, const Choice& cho
       Emit(Fn::kTrap, Ty::kNone);
       return Ok();
     case Form::kCall:
-      return Call(instruction, operands, depth);
+      return Call(operands, depth);
+    case Form::kAlloca:
+      return Alloca(operands);
+    case Form::kStackSave:
+      return StackSave(operands);
+    case Form::kStackRestore:
+      return StackRestore(operands);
   }
   std::abort();
 }

@@ -30,20 +30,10 @@ const SystemSignature& SignatureOf(SystemCall call) {
 }  // namespace
 
 Result<uint32_t> Lowering::ArgumentValue(const Operand& argument, uint32_t bytes) {
-  if (argument.kind != OperandKind::kVariable) {
-    return Refuse("arguments that are not .param variables");
-  }
-  ASSIGN_OR_RETURN(const Place place, PlaceOf(argument.scope, argument.index));
-  if (place.window != Window::kLocal) return Refuse("arguments that are not .param variables");
+  if (argument.kind != OperandKind::kVariable) return Source(argument, UnsignedOfBytes(bytes));
+  ASSIGN_OR_RETURN(const Place place, ParamPlace(argument, bytes));
   const uint32_t value = NewReg(bytes);
-  Inst& load = Emit(Fn::kLd + 3 * static_cast<uint32_t>(Window::kLocal) + WidthIndex(bytes),
-                    bytes == 8 ? Ty::kU64 : Ty::kU32);
-  load.dst = value;
-  load.a = Constant(4, 0);
-  load.imm = place.address;
-  load.flags = AddressFlags(Window::kLocal, /*narrow=*/true);
-  load.memory = true;
-  load.count = 1;
+  LoadLocal(value, SlotOf(place), bytes);
   return value;
 }
 
@@ -70,20 +60,15 @@ Status Lowering::CallSystem(SystemCall call, const ptx::Function& callee, Operan
   Inst& inst = Emit(signature.fn, Ty::kNone, result, values[0], values[1], values[2]);
   inst.memory = true;  // it reads what its arguments point at
   if (call == SystemCall::kAssertFail) AddExtra(inst, values[3], /*is_def=*/false);
-  const bool wanted =
-      result != kNoReg && !results.empty() && results[0].kind == OperandKind::kVariable;
-  if (!wanted) return Ok();
-  ASSIGN_OR_RETURN(const Place place, PlaceOf(results[0].scope, results[0].index));
-  if (place.window != Window::kLocal) return Refuse("a result that is no .param variable");
-  Inst& store =
-      Emit(Fn::kSt + 3 * static_cast<uint32_t>(Window::kLocal) + WidthIndex(signature.result),
-           signature.result == 8 ? Ty::kU64 : Ty::kU32);
-  store.a = Constant(4, 0);
-  store.b = result;
-  store.imm = place.address;
-  store.flags = AddressFlags(Window::kLocal, /*narrow=*/true);
-  store.memory = true;
-  store.count = 1;
+  if (result == kNoReg || results.empty() || results[0].kind == OperandKind::kSink) return Ok();
+  if (results[0].kind == OperandKind::kVariable) {
+    ASSIGN_OR_RETURN(const Place place, ParamPlace(results[0], signature.result));
+    StoreLocal(result, SlotOf(place), signature.result);
+    return Ok();
+  }
+  const ptx::Type type = UnsignedOfBytes(signature.result);
+  ASSIGN_OR_RETURN(const uint32_t dst, Dest(results[0], type));
+  Emit(Fn::kMov, TyOf(type), dst, result);
   return Ok();
 }
 

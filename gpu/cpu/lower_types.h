@@ -15,6 +15,22 @@ inline ptx::Type UnsignedOfBytes(uint32_t bytes) {
 inline ptx::Type SignedOfBytes(uint32_t bytes) {
   return bytes == 2 ? ptx::Type::kS16 : bytes == 4 ? ptx::Type::kS32 : ptx::Type::kS64;
 }
+// Lane bytes of a register of the type; 0 where the device has no such registers.
+inline uint32_t RegisterBytes(ptx::Type type) {
+  switch (ptx::TypeBits(type)) {
+    case 1:
+      return 1;
+    case 8:
+    case 16:
+      return 2;
+    case 32:
+      return 4;
+    case 64:
+      return 8;
+    default:
+      return 0;
+  }
+}
 // Bytes of a register that holds the type exactly; 8-bit types stand in 16 bits.
 inline uint32_t NaturalBytes(ptx::Type type) {
   const uint32_t bytes = ptx::TypeBytes(type);

@@ -188,9 +188,9 @@ enum class Fn : uint16_t {
   // Control. target: an op's index; cost: thread-instructions since the last control op.
   kJump,
   kBranch,
-  kBranchIndexed,  // brx.idx: a: index; extra: targets
+  kBranchIndexed,  // brx.idx: a: index; extra: targets; imm: the FaultKind of a bad index, or 0
   kExit,
-  kTrap,
+  kTrap,           // imm: FaultKind, or 0
   kBarrier,        // imm: BarrierBits; a: id, b: count, c: predicate (red)
   kMbarrier,       // mbarrier.h
   kMbarrierCount,  // d: arrivals that the state a awaits
@@ -232,6 +232,11 @@ inline constexpr uint64_t kLocalBase = uint64_t{2} << 44;
 inline constexpr uint64_t kParamBase = uint64_t{3} << 44;
 inline constexpr uint64_t kWindowBytes = uint64_t{1} << 32;
 inline constexpr uint64_t kGlobalBase = uint64_t{4} << 44;
+// Functions stand in no memory: their addresses are of no window.
+inline constexpr uint64_t kCodeBase = uint64_t{6} << 44;
+constexpr uint64_t CodeAddress(uint64_t position) {  // of ptx::AddressTaken
+  return kCodeBase + 16 * (position + 1);
+}
 
 // Op::imm of kBarrier.
 inline constexpr uint64_t kBarrierArrive = 1;

@@ -38,6 +38,15 @@ class Liveness {
     const uint32_t g = global_[reg];
     return g != kNoReg && (in_[0][g / 64] >> (g % 64) & 1) != 0;
   }
+  // By their numbers among globals.
+  const Words& LiveInto(uint32_t block) const { return in_[block]; }
+  std::vector<uint32_t> RegistersOfGlobals() const {
+    std::vector<uint32_t> registers(globals_, 0);
+    for (uint32_t r = 0; r < global_.size(); ++r) {
+      if (global_[r] != kNoReg) registers[global_[r]] = r;
+    }
+    return registers;
+  }
 
  private:
   // Registers that more than one block names, or that may be read before they are written.
@@ -131,10 +140,7 @@ std::vector<Interval> Liveness::Intervals() const {
     interval.begin = std::min(interval.begin, from);
     interval.end = std::max(interval.end, to);
   };
-  std::vector<uint32_t> reg_of(globals_, 0);
-  for (uint32_t r = 0; r < global_.size(); ++r) {
-    if (global_[r] != kNoReg) reg_of[global_[r]] = r;
-  }
+  const std::vector<uint32_t> reg_of = RegistersOfGlobals();
   uint32_t at = 2;  // 0 and 1: before the kernel begins
   for (const uint32_t b : flow_.order) {
     const uint32_t first = at;
@@ -177,6 +183,24 @@ size_t PoolOf(uint8_t bytes) {
 }
 
 }  // namespace
+
+Result<std::vector<std::vector<uint32_t>>> LiveAtEntry(const Ir& ir, const Flow& flow,
+                                                       const std::vector<uint32_t>& insts) {
+  Liveness liveness(ir, flow);
+  RETURN_IF_ERROR(liveness.Run());
+  const std::vector<uint32_t> registers = liveness.RegistersOfGlobals();
+  std::vector<std::vector<uint32_t>> live;
+  for (const uint32_t inst : insts) {
+    std::vector<uint32_t>& here = live.emplace_back();
+    const Words& words = liveness.LiveInto(flow.block_of[inst]);
+    for (size_t w = 0; w < words.size(); ++w) {
+      for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
+        here.push_back(registers[w * 64 + static_cast<size_t>(__builtin_ctzll(bits))]);
+      }
+    }
+  }
+  return live;
+}
 
 Result<Slots> AssignSlots(const Ir& ir, const Flow& flow, uint32_t limit) {
   Liveness liveness(ir, flow);

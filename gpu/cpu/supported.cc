@@ -37,9 +37,7 @@ std::optional<std::string> WhyUnsupported(const ptx::Module& module, const ptx::
   }
   if (operation.opcode == ptx::Opcode::kCall) {
     const auto operands = function.Operands(instruction);
-    if (operands.size() < 2 || operands[1].kind != ptx::OperandKind::kFunction) {
-      return "indirect calls";
-    }
+    if (operands[1].kind != ptx::OperandKind::kFunction) return std::nullopt;
     const ptx::Function& callee = module.functions[operands[1].index];
     if (!callee.defined && FindSystemCall(callee.name) == SystemCall::kNone) {
       return "the function " + callee.name + " is not in the module";

@@ -39,7 +39,7 @@ PlacedVariables::PlacedVariables(const ptx::Module& module) : module_(module) {
       bool there = IsInMemory(v) && IsDefined(v);
       for (const ptx::Relocation& r : v.relocations) {
         if (r.is_function) {
-          there = false;
+          there = there && module.functions[r.target].defined;
         } else {
           holders[r.target].push_back(key);
         }

@@ -1,6 +1,6 @@
-// Which .global and .const variables the cpu device has. It has no functions in memory: a variable
-// whose initialiser holds the address of one, or of a variable that it has not, is left out, and so
-// is one that is only declared. Kernels that name such a variable are refused; others run.
+// Which .global and .const variables the cpu device has. A variable that is only declared is left
+// out, and so is one whose initialiser holds the address of something left out or of a function
+// that is only declared. Kernels that name such a variable are refused; others run.
 #pragma once
 
 #include <cstdint>

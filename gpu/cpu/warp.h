@@ -93,6 +93,8 @@ enum class FaultKind : uint8_t {
   kBadMbarrier,
   kAssertion,
   kBadFree,
+  kStackOverflow,
+  kBadCall,
 };
 
 struct Fault {
