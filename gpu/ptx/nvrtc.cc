@@ -114,11 +114,18 @@ const Result<Nvrtc>& Api() {
   return *api;
 }
 
-std::vector<std::string> Arguments(const CompileOptions& options) {
+// What nvcc does without being asked, NVRTC does where it can.
+std::vector<std::string> Arguments(const Nvrtc& api, const CompileOptions& options) {
   std::vector<std::string> arguments = {
       fmt::format("--gpu-architecture=compute_{}{}", options.architecture,
                   options.architecture_suffix),
-      "--std=c++17"};
+      "--std=c++17",
+      "--device-as-default-execution-space"};  // else lambdas that are templates are host code
+  int major = 0;
+  int minor = 0;
+  const bool known = api.version(&major, &minor) == 0;
+  const bool has_int128 = known && (major > 11 || (major == 11 && minor >= 5));
+  if (has_int128) arguments.emplace_back("--device-int128");
   if (!options.fmad) arguments.emplace_back("--fmad=false");
   if (options.line_info) arguments.emplace_back("--generate-line-info");
   for (const std::string& define : options.defines) arguments.push_back("--define-macro=" + define);
@@ -204,7 +211,7 @@ Result<std::string> CompileCuda(std::string_view source, const CompileOptions& o
   }
   const auto destroy = [&](Program p) { api->destroy(&p); };
   const std::unique_ptr<void, decltype(destroy)> owner(program, destroy);
-  const std::vector<std::string> arguments = Arguments(options);
+  const std::vector<std::string> arguments = Arguments(*api, options);
   std::vector<const char*> pointers;
   pointers.reserve(arguments.size());
   for (const std::string& argument : arguments) pointers.push_back(argument.c_str());

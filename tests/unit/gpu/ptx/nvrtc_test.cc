@@ -33,6 +33,18 @@ TEST(Nvrtc, CompilesAKernel) {
   EXPECT_FALSE(module->FindKernel("k")->locations.empty());
 }
 
+TEST(Nvrtc, TakesTheLanguageThatNvccTakes) {
+  SKIP_WITHOUT_NVRTC();
+  const auto ptx = CompileCuda(
+      "extern \"C\" __global__ void k(unsigned long long* x) {\n"
+      "  const auto apply = [](auto f, auto v) { return f(v); };\n"
+      "  const unsigned __int128 wide = (unsigned __int128)x[0] * x[1];\n"
+      "  x[2] = apply([](auto v) { return v >> 64; }, wide);\n}",
+      {});
+  ASSERT_TRUE(ptx) << ptx.error().message;
+  EXPECT_NE(ptx->find("mul.hi.u64"), std::string::npos);
+}
+
 TEST(Nvrtc, GivesTheCompilersLogWhereTheSourceIsWrong) {
   SKIP_WITHOUT_NVRTC();
   CompileOptions options;
