@@ -208,29 +208,23 @@ struct Sad : Lane3<T> {
 };
 
 // d = a ± b ± carry; the flag is a mask with a bit per lane (ISA "Extended-Precision Integer
-// Arithmetic Instructions"). For subtraction the flag is a borrow.
+// Arithmetic Instructions"). Subtraction is the adder's too, a + ~b + 1, and leaves the adder's
+// carry: set where nothing was borrowed. The ISA speaks of a borrow, which within chains of sub.cc
+// and subc is the same; code that mixes both kinds (CUDA's 128-bit division) shows what ptxas makes
+// of it.
 template <typename T, bool kSubtract>
 const Op* Carry(Warp& w, const Op* op) {
   const uint32_t mask = w.Mask(op);
-  const uint32_t in = op->imm & 1 ? w.Predicate(op->c) : 0;
+  const uint32_t in = op->imm & 1 ? w.Predicate(op->c) : kSubtract ? kAllLanes : 0;
   T* d = w.Lanes<T>(op->dst);
   const T* a = w.Lanes<T>(op->a);
   const T* b = w.Lanes<T>(op->b);
   uint32_t out = 0;
   for (int i = 0; i < kLanes; ++i) {
     const T carry = static_cast<T>((in >> i) & 1);
-    T r = 0;
-    bool flag = false;
-    if constexpr (kSubtract) {
-      const T t = a[i] - b[i];
-      r = t - carry;
-      flag = a[i] < b[i] || t < carry;
-    } else {
-      const T t = a[i] + b[i];
-      r = t + carry;
-      flag = t < a[i] || r < t;
-    }
-    if (flag) out |= uint32_t{1} << i;
+    const T t = static_cast<T>(a[i] + (kSubtract ? static_cast<T>(~b[i]) : b[i]));
+    const T r = static_cast<T>(t + carry);
+    if (t < a[i] || r < t) out |= uint32_t{1} << i;
     if (Runs(mask, i)) d[i] = r;
   }
   if (op->imm & 2) w.Predicate(op->c) = (w.Predicate(op->c) & ~mask) | (out & mask);

@@ -153,6 +153,13 @@ TEST(Integer, CarryChainsAddWideNumbers) {
               "u64",
               {"u64", "u64"}},
              Samples({"u64", "u64"}, 400), [](const Row& r) { return r[0] - r[1]; });
+  // Three words, with a carry on the way.
+  ExpectRows({"{ .reg .b32 %x<4>; .reg .b32 %y; mov.b64 {%x0, %x1}, %a; mov.b64 {%x2, %x3}, %b; "
+              "sub.cc.u32 %x0, %x0, %x2; subc.cc.u32 %x1, %x1, %x3; subc.u32 %d, 0, 0; }",
+              "u32",
+              {"u64", "u64"}},
+             Samples({"u64", "u64"}, 400),
+             [](const Row& r) { return r[0] < r[1] ? 0xffffffffu : 0u; });
   // 64 × 64 bits from 32-bit halves.
   ExpectRows({"{ .reg .b32 %x<7>; mov.b64 {%x0, %x1}, %a; mov.b64 {%x2, %x3}, %b; "
               "mul.lo.u32 %x4, %x0, %x2; mul.hi.u32 %x5, %x0, %x2; "
@@ -161,6 +168,24 @@ TEST(Integer, CarryChainsAddWideNumbers) {
               "u64",
               {"u64", "u64"}},
              Samples({"u64", "u64"}, 400), [](const Row& r) { return r[0] * r[1]; });
+}
+
+// ptxas makes a + ~b + 1 of sub.cc and hands the adder's carry on to whatever reads it.
+TEST(Integer, TheCarryOfASubtractionIsSetWhereNothingWasBorrowed) {
+  for (const std::string type : {"u32", "u64"}) {
+    ExpectRows(
+        {"{ .reg ." + type + " %x; sub.cc." + type + " %x, %a, %b; addc." + type + " %d, 0, 0; }",
+         type,
+         {type, type}},
+        Samples({type, type}, 400), [](const Row& r) { return r[0] >= r[1] ? 1u : 0u; });
+    const uint64_t mask = type == "u32" ? 0xffffffff : ~uint64_t{0};
+    ExpectRows(
+        {"{ .reg ." + type + " %x; add.cc." + type + " %x, %a, %b; subc." + type + " %d, 10, 3; }",
+         type,
+         {type, type}},
+        Samples({type, type}, 400),
+        [&](const Row& r) { return ((r[0] + r[1]) & mask) < r[0] ? 7u : 6u; });
+  }
 }
 
 TEST(Bits, LogicOnEveryWidth) {
