@@ -52,10 +52,17 @@ Result<uint64_t> Arena::Allocate(uint64_t bytes) {
   // never running into a neighbour.
   uint64_t at = kGlobalBase;
   size_t index = 0;
-  for (; index < allocations_.size(); ++index) {
-    if (allocations_[index].begin >= at + bytes + 1) break;
+  const auto skip_one = [&] {
     at = (allocations_[index].end + 1 + kAlign - 1) / kAlign * kAlign;
+    ++index;
+  };
+  // A module's variables come one after the other: looking for a gap for each would take the square
+  // of their number.
+  if (packed_ && !allocations_.empty()) {
+    index = allocations_.size() - 1;
+    skip_one();
   }
+  while (index < allocations_.size() && allocations_[index].begin < at + bytes + 1) skip_one();
   if (at - kGlobalBase + bytes > reserved_) {
     return Error(Code::kExhausted,
                  "device memory is too fragmented for " + std::to_string(bytes) + " bytes");
@@ -66,12 +73,16 @@ Result<uint64_t> Arena::Allocate(uint64_t bytes) {
   return at;
 }
 
-Status Arena::Free(uint64_t address) {
+Arena::Allocations::iterator Arena::Find(uint64_t address) {
   const auto found = std::lower_bound(allocations_.begin(), allocations_.end(), address,
                                       [](const Allocation& a, uint64_t x) { return a.begin < x; });
-  if (found == allocations_.end() || found->begin != address) {
-    return Error(Code::kNotFound, "no allocation begins there");
-  }
+  const bool begins = found != allocations_.end() && found->begin == address;
+  return begins ? found : allocations_.end();
+}
+
+Status Arena::Free(uint64_t address) {
+  const auto found = Find(address);
+  if (found == allocations_.end()) return Error(Code::kNotFound, "no allocation begins there");
   // Whole pages go back to the system, which hands them out zeroed; the ends are cleared.
   const uint64_t begin = found->begin - kGlobalBase;
   const uint64_t end = found->end - kGlobalBase;
@@ -81,14 +92,15 @@ Status Arena::Free(uint64_t address) {
   if (last_page > first_page) madvise(base_ + first_page, last_page - first_page, MADV_DONTNEED);
   std::memset(base_ + last_page, 0, end - last_page);
   used_ -= found->end - found->begin;
+  packed_ = packed_ && found + 1 == allocations_.end();
   allocations_.erase(found);
+  if (allocations_.empty()) packed_ = true;
   return Ok();
 }
 
 void Arena::Seal(uint64_t address) {
-  for (Allocation& a : allocations_) {
-    if (a.begin == address) a.writable = false;
-  }
+  const auto found = Find(address);
+  if (found != allocations_.end()) found->writable = false;
 }
 
 Result<uint8_t*> Arena::Host(uint64_t address, uint64_t bytes) {

@@ -13,7 +13,8 @@ namespace souk::gpu::cpu {
 
 // One thread at a time.
 // Invariants: (1) allocations are sorted, aligned to 256 bytes and at least one byte apart; (2)
-// memory outside allocations is zero or untouched.
+// memory outside allocations is zero or untouched; (3) where packed_, no gap between two
+// allocations is wide enough for another.
 class Arena {
  public:
   explicit Arena(uint64_t memory_bytes) : memory_bytes_(memory_bytes) {}
@@ -35,13 +36,18 @@ class Arena {
   const std::vector<Allocation>& allocations() const { return allocations_; }
 
  private:
+  using Allocations = std::vector<Allocation>;
+
   Status Reserve();
+  // The allocation that begins there, or the end.
+  Allocations::iterator Find(uint64_t address);
 
   uint64_t memory_bytes_;
   uint64_t reserved_ = 0;
   uint64_t used_ = 0;
   uint8_t* base_ = nullptr;
-  std::vector<Allocation> allocations_ = {};
+  Allocations allocations_ = {};
+  bool packed_ = true;
 };
 
 }  // namespace souk::gpu::cpu

@@ -140,9 +140,10 @@ Result<ModuleHandle> CpuDevice::LoadFor(const ptx::Module& module,
   if (modules_.size() >= kMostModules) return Error(Code::kExhausted, "too many modules");
   RETURN_IF_ERROR(cpu::CheckSize(module));
   std::map<PlacedVariables::Key, uint64_t> addresses;
+  // Last first: each then leaves the end of the arena's list.
   const auto give_back = [&] {
-    for (const auto& entry : addresses) {
-      if (entry.second != 0) (void)arena_.Free(entry.second);
+    for (auto entry = addresses.rbegin(); entry != addresses.rend(); ++entry) {
+      if (entry->second != 0) (void)arena_.Free(entry->second);
     }
   };
   if (Status done = PlaceVariables(module, PlacedVariables(module), addresses); !done) {

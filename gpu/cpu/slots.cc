@@ -11,6 +11,9 @@ namespace {
 
 using Words = std::vector<uint64_t>;
 inline constexpr size_t kMostLivenessBits = size_t{1} << 29;
+// Words of liveness carried along edges, in all passes: half a second. Compilers' kernels have two
+// edges a block; in a hostile one each block may branch to all.
+inline constexpr uint64_t kMostCarriedWords = uint64_t{1} << 29;
 
 struct Interval {
   uint32_t reg = 0;
@@ -101,10 +104,17 @@ class Liveness {
   Status Iterate() {
     in_ = used_;
     out_.assign(flow_.blocks.size(), Words(words_, 0));
+    uint64_t edges = 0;
+    for (const uint32_t b : flow_.order) edges += flow_.blocks[b].succ.size();
+    uint64_t carried = 0;
     bool changed = true;
     for (int passes = 0; changed; ++passes) {
       // Passes are about as many as loops nest.
       if (passes > 1000) return Error(Code::kTooLarge, "the kernel's loops nest too deep");
+      carried += edges * words_;
+      if (carried > kMostCarriedWords) {
+        return Error(Code::kTooLarge, "the kernel has too many registers for its branches");
+      }
       changed = false;
       for (size_t k = flow_.order.size(); k-- > 0;) {
         const uint32_t b = flow_.order[k];
