@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "protocol/base/check.h"
@@ -196,7 +197,11 @@ Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
   Schedule schedule(program, blocks, static_cast<uint32_t>(workers), budget.thread_instructions);
   std::vector<std::thread> others;
   for (size_t i = 1; i < workers; ++i) {
-    others.emplace_back([&schedule, this, i] { schedule.Work(*runners_[i]); });
+    try {
+      others.emplace_back([&schedule, this, i] { schedule.Work(*runners_[i]); });
+    } catch (const std::system_error&) {
+      break;  // no memory for another stack: fewer threads come to the same result
+    }
   }
   schedule.Work(*runners_[0]);
   for (std::thread& t : others) t.join();

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <system_error>
 
 #include "protocol/base/check.h"
 
@@ -281,12 +282,17 @@ void WorkerLoop::HandleRun(const wire::Run& run) {
   highest_fence_ = run.fence;
   job_ = std::make_unique<JobRun>(run, std::move(files_), device_);
   files_.clear();
-  job_thread_ = std::thread([this] {
-    if (!job_->Execute()) job_failed_to_finish_ = true;
-    const uint64_t one = 1;
-    // Cannot fail: the counter is far from full.
-    if (::write(wake_.get(), &one, sizeof(one)) < 0) return;
-  });
+  try {
+    job_thread_ = std::thread([this] {
+      if (!job_->Execute()) job_failed_to_finish_ = true;
+      const uint64_t one = 1;
+      // Cannot fail: the counter is far from full.
+      if (::write(wake_.get(), &one, sizeof(one)) < 0) return;
+    });
+  } catch (const std::system_error&) {
+    const Error why(Code::kExhausted, "the worker has no memory left for the job's thread");
+    if (!job_->Abandon(why)) job_failed_to_finish_ = true;
+  }
 }
 
 void WorkerLoop::HandleCancel() {
