@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -41,6 +42,7 @@ constexpr unsigned kNobody = 65534;
 // all of nobody's are.
 constexpr rlim_t kMaxThreads = 256;
 constexpr rlim_t kMaxThreadsOfNobody = 1024;
+constexpr rlim_t kProcessorGraceSeconds = 5;
 
 // What the NVIDIA driver's libraries open while a context is made and modules are loaded.
 constexpr AllowedTree kGpuTrees[] = {
@@ -57,12 +59,13 @@ constexpr AllowedTree kGpuTrees[] = {
     {"/dev/nvidia14", true},    {"/dev/nvidia15", true},
 };
 
-Status Limit(__rlimit_resource what, rlim_t value, const char* name) {
+// The hard limit lies `grace` above the soft one.
+Status Limit(__rlimit_resource what, rlim_t value, const char* name, rlim_t grace = 0) {
   struct rlimit old = {};
   if (::getrlimit(what, &old) != 0) return ErrnoError(name, errno);
   // A limit that is tighter already stays; raising it would need privileges.
   if (value > old.rlim_max) value = old.rlim_max;
-  const struct rlimit wanted = {value, value};
+  const struct rlimit wanted = {value, std::min(value + grace, old.rlim_max)};
   if (::setrlimit(what, &wanted) != 0) return ErrnoError(name, errno);
   return Ok();
 }
@@ -129,7 +132,11 @@ Status ApplyLimits(const ProcessLimits& limits, FilterFor use) {
   }
   if (limits.file_bytes != 0)
     RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, limits.file_bytes, "RLIMIT_FSIZE"));
-  if (limits.cpu_seconds != 0) RETURN_IF_ERROR(Limit(RLIMIT_CPU, limits.cpu_seconds, "RLIMIT_CPU"));
+  if (limits.cpu_seconds != 0) {
+    // The soft limit's SIGXCPU says why the process ended; the hard one's SIGKILL is for a process
+    // that was taken over and ignores it.
+    RETURN_IF_ERROR(Limit(RLIMIT_CPU, limits.cpu_seconds, "RLIMIT_CPU", kProcessorGraceSeconds));
+  }
   if (limits.open_files != 0) {
     RETURN_IF_ERROR(Limit(RLIMIT_NOFILE, limits.open_files, "RLIMIT_NOFILE"));
   }

@@ -15,7 +15,7 @@ struct ProcessLimits {
   uint64_t address_space =
       0;                     // RLIMIT_AS; left out under the sanitizers, whose shadow needs it all
   uint64_t file_bytes = 0;   // RLIMIT_FSIZE; a longer write fails with EFBIG
-  uint64_t cpu_seconds = 0;  // RLIMIT_CPU; SIGXCPU ends the process
+  uint64_t cpu_seconds = 0;  // RLIMIT_CPU; SIGXCPU ends the process, five seconds later SIGKILL
   uint64_t open_files = 0;   // RLIMIT_NOFILE
 };
 Status ApplyLimits(const ProcessLimits& limits, FilterFor use);
