@@ -12,11 +12,14 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include "gpu/worker/confine.h"
 #include "gpu/worker/landlock.h"
 #include "unit/gpu/worker/as_nobody.h"
+#include "unit/gpu/worker/jail_attempts.h"
 
 namespace souk::gpu {
 namespace {
@@ -31,9 +34,10 @@ std::filesystem::path Probe() {
 struct Outcome {
   int code = -1;
   std::string said = {};
+  long at = -1;  // what the probe wrote to the file
 };
 
-// fd 3 of the probe is a folder, fd 4 a writable file.
+// fd 3 of the probe is a folder, fd 4 a writable file, fd 5 a socket.
 Outcome Try(const Jail& jail, const std::vector<std::string>& arguments) {
   int ends[2];
   EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
@@ -46,7 +50,11 @@ Outcome Try(const Jail& jail, const std::vector<std::string>& arguments) {
   JailedCommand command;
   command.program = Probe();
   command.arguments = arguments;
-  command.descriptors = {folder.get(), file.get()};
+  int sockets[2];
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
+  const Descriptor mine(sockets[0]);
+  const Descriptor its(sockets[1]);
+  command.descriptors = {folder.get(), file.get(), its.get()};
   command.log = write_end.get();
   const Result<pid_t> pid = StartJailed(jail, command);
   EXPECT_TRUE(pid) << (pid ? "" : pid.error().message);
@@ -61,7 +69,20 @@ Outcome Try(const Jail& jail, const std::vector<std::string>& arguments) {
   int status = 0;
   EXPECT_EQ(::waitpid(*pid, &status, 0), *pid);
   outcome.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  if (::pread(file.get(), &outcome.at, sizeof(outcome.at), 0) != sizeof(outcome.at))
+    outcome.at = -1;
   return outcome;
+}
+
+// Of one grade: how many attempts, and how they ended.
+struct Score {
+  int refused = 0;
+  int ended = 0;
+  int escaped = 0;
+};
+std::map<std::string, Score>& Scores() {
+  static std::map<std::string, Score> scores;
+  return scores;
 }
 
 class JailTest : public testing::TestWithParam<JailGrade> {
@@ -75,9 +96,23 @@ class JailTest : public testing::TestWithParam<JailGrade> {
     }
     jail_ = *jail;
   }
+  static void TearDownTestSuite() {
+    std::printf("%-22s attempts  refused  ended  escaped\n", "jail");
+    for (const auto& [name, score] : Scores()) {
+      std::printf("%-22s %8d %8d %6d %8d\n", name.c_str(),
+                  score.refused + score.ended + score.escaped, score.refused, score.ended,
+                  score.escaped);
+    }
+  }
+  void Count(const std::vector<std::string>& arguments, const Outcome& outcome) {
+    const bool early = arguments[0] == "--early";
+    Score& score = Scores()[JailGradeName(jail_.grade) + std::string(early ? ", grade alone" : "")];
+    ++(outcome.code == 0 ? score.refused : outcome.code == kSigsys ? score.ended : score.escaped);
+  }
 
   void ExpectRefused(const std::vector<std::string>& arguments) {
     const Outcome outcome = Try(jail_, arguments);
+    Count(arguments, outcome);
     EXPECT_TRUE(outcome.code == 0 || outcome.code == kSigsys)
         << testing::PrintToString(arguments) << " "
         << (outcome.code == kEscaped ? "got through" : "went wrong") << ", code " << outcome.code
@@ -85,6 +120,7 @@ class JailTest : public testing::TestWithParam<JailGrade> {
   }
   void ExpectEnded(const std::string& attempt, const std::string& argument = "0") {
     const Outcome outcome = Try(jail_, {attempt, argument});
+    Count({attempt}, outcome);
     EXPECT_EQ(outcome.code, kSigsys) << attempt << " " << outcome.said;
   }
 
@@ -150,6 +186,49 @@ TEST_P(JailTest, IsEndedForUsingAnotherSystemCallTable) {
   ExpectEnded("x32_system_call_table");
 }
 #endif
+
+TEST_P(JailTest, HasNoWayOut) {
+  for (const JailAttempt& one : JailAttempts()) {
+    ExpectRefused({one.group + std::string("/") + one.name, OwnPid()});
+  }
+  for (const char* left :
+       {"/dev/shm/souk-escaped", "/tmp/souk-escaped-link", "/tmp/souk-escaped-node",
+        "/tmp/souk-escaped-hard", "/tmp/souk-escaped-acct"}) {
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(left))) << left;
+  }
+}
+
+// Where the grade alone must hold: souk-worker opens its device before the strict list stands.
+TEST_P(JailTest, HasNoWayOutBeforeTheStrictListStands) {
+  const unsigned grade = GetParam() == JailGrade::kNamespaces ? kEarlyNamespaces
+                         : GetParam() == JailGrade::kLandlock ? kEarlyLandlock
+                                                              : kEarlySeccomp;
+  for (const JailAttempt& one : JailAttempts()) {
+    if ((one.early & grade) == 0) continue;
+    ExpectRefused({"--early", one.group + std::string("/") + one.name, OwnPid()});
+  }
+}
+
+// Not only what somebody thought of.
+TEST_P(JailTest, LetsNoSystemCallThroughThatIsNotNamed) {
+  Score score;
+  for (long call = 0; call < kSystemCalls; ++call) score.refused += MayBeCalled(call) ? 0 : 1;
+  long from = 0;
+  while (from < kSystemCalls) {
+    const Outcome outcome = Try(jail_, {"call_everything", std::to_string(from)});
+    if (outcome.code == 0) break;
+    const bool by_kernel = outcome.at == kUretprobe && outcome.code == 128 + SIGILL;
+    ASSERT_TRUE(outcome.code == kSigsys || by_kernel)
+        << "system call " << outcome.at << " went through, code " << outcome.code << " "
+        << outcome.said;
+    ASSERT_GE(outcome.at, from);
+    from = outcome.at + 1;
+    --score.refused;
+    ++score.ended;
+  }
+  EXPECT_GE(score.ended, 30);
+  Scores()[JailGradeName(jail_.grade) + std::string(", every call")] = score;
+}
 
 TEST_P(JailTest, KeepsToItsLimits) {
   if (AddressSpaceCanBeLimited()) ExpectRefused({"eat_memory"});
