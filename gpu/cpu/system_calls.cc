@@ -16,6 +16,9 @@ inline constexpr uint64_t kGrain = 16;
 inline constexpr uint64_t kMostTextBytes = 8192;
 // Field widths and precisions.
 inline constexpr int kWidest = 1024;
+// CUDA C++ Programming Guide, "Formatted Output", "Limitations": conversions beyond these are
+// printed as they stand.
+inline constexpr uint32_t kMostArguments = 32;
 
 // ---- Reading what lanes point at ----
 
@@ -23,12 +26,14 @@ const uint8_t* At(Warp& w, const Op* op, uint32_t lane, uint64_t address, uint32
   return Resolve(w, op, lane, Window::kGeneric, address, bytes, /*write=*/false);
 }
 
-// False with the fault noted. What goes on beyond kMostTextBytes is cut.
+// False with the fault noted. What goes on beyond kMostTextBytes is cut. Costs as much as
+// instructions that would read it, or a kernel could use up hours within its budget.
 bool ReadText(Warp& w, const Op* op, uint32_t lane, uint64_t address, std::string& text) {
   text.clear();
   while (text.size() < kMostTextBytes) {
     const uint8_t* at = At(w, op, lane, address + text.size(), 1);
     if (at == nullptr) return false;
+    ++w.executed;
     if (*at == 0) break;
     text.push_back(static_cast<char>(*at));
   }
@@ -137,6 +142,10 @@ class Printer {
         out += format[at++];
         continue;
       }
+      if (taken() >= kMostArguments) {
+        out += '%';
+        continue;
+      }
       Conversion c;
       if (!ReadConversion(format, at, c) || !One(c, out)) return false;
     }
@@ -242,9 +251,7 @@ class Printer {
   Arguments arguments_;
 };
 
-// What is printed costs as much as instructions that would write it.
-void Keep(Warp& w, SystemState& state, const std::string& text) {
-  w.executed += text.size();
+void Keep(SystemState& state, const std::string& text) {
   if (text.size() <= state.print_left && !state.cut) {
     state.printed += text;
     state.print_left -= text.size();
@@ -271,7 +278,9 @@ const Op* Printf(Warp& w, const Op* op) {
     std::string text;
     const bool done = printer.Print(format, text);
     if (!done && w.stop == Stop::kFault) return nullptr;
-    if (done) Keep(w, state, text);
+    // What was made of it costs as much as instructions that would write it, printed or not.
+    w.executed += text.size();
+    if (done) Keep(state, text);
     result = done ? printer.taken() : UINT32_MAX - 1;
   }
   return op + 1;

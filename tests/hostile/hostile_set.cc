@@ -144,6 +144,8 @@ constexpr const char* kWorst[] = {
     "control-recursion",
     "control-calls-that-double-forty-times",
     "control-local-all-touched",
+    "system-print-that-only-reads",
+    "system-assertion-of-garbage",
     "size-branch-tables-named-again-and-again",
     "size-array-of-16-tebibytes",
     "size-module-of-a-gibibyte",
@@ -162,8 +164,8 @@ std::vector<Case> AllCases() {
   const bool with_long = std::getenv("SOUK_HOSTILE_LONG") != nullptr;
   std::vector<Case> all;
   size_t worst = 0;
-  for (std::vector<Case> (*group)() :
-       {&MemoryCases, &ArithmeticCases, &ControlCases, &SizeCases, &TextCases, &WorkloadCases}) {
+  for (std::vector<Case> (*group)() : {&MemoryCases, &ArithmeticCases, &ControlCases, &SystemCases,
+                                       &SizeCases, &TextCases, &WorkloadCases}) {
     for (Case& one : group()) {
       one.is_worst = std::find(std::begin(kWorst), std::end(kWorst), one.name) != std::end(kWorst);
       worst += one.is_worst ? 1 : 0;

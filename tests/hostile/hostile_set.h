@@ -76,6 +76,7 @@ std::string Each(size_t count, const std::function<std::string(const std::string
 std::vector<Case> MemoryCases();
 std::vector<Case> ArithmeticCases();
 std::vector<Case> ControlCases();
+std::vector<Case> SystemCases();
 std::vector<Case> SizeCases();
 std::vector<Case> TextCases();
 std::vector<Case> WorkloadCases();
