@@ -202,6 +202,51 @@ void AddAtomics(std::vector<Case>& out) {
                        "reads more than it copies"));
 }
 
+// An index that each thread has for itself: [p0 + index * scale], as compilers write a[i].
+void AddIndices(std::vector<Case>& out) {
+  const auto at = [](const std::string& index, const std::string& type, int scale) {
+    return index + " mul.wide." + type + " %rd1, %r1, " + std::to_string(scale) +
+           "; add.s64 %rd2, %rd0, %rd1; ";
+  };
+  const std::string load = "ld.global.u32 %r2, [%rd2];";
+  const std::string store = "st.global.u32 [%rd2], %r0;";
+  const char* const kOutside = "outside every allocation";
+  out.push_back(Faults("index-of-the-last-lane", at("add.u32 %r1, %r0, 187;", "u32", 4) + store,
+                       "thread \\(63,0,0\\): store .* is outside every allocation"));
+  out.push_back(Faults("index-of-all-ones", at("mov.u32 %r1, -1;", "u32", 4) + load, kOutside));
+  out.push_back(Faults("index-before", at("sub.s32 %r1, %r0, 63;", "s32", 4) + store,
+                       "thread \\(0,0,0\\): store .* is outside every allocation"));
+  out.push_back(Faults("index-that-wraps-between-lanes",
+                       at("add.u32 %r1, %r0, 0xfffffff0;", "u32", 4) + load, kOutside));
+  out.push_back(Faults("index-whose-sign-turns-between-lanes",
+                       at("add.u32 %r1, %r0, 0x7ffffff0;", "s32", 4) + load, kOutside));
+  out.push_back(Faults("index-least", at("mov.u32 %r1, 0x80000000;", "s32", 4) + store, kOutside));
+  out.push_back(
+      Faults("index-times-all-that-fits", at("mov.u32 %r1, -1;", "u32", 65535) + load, kOutside));
+  out.push_back(
+      Faults("index-of-one-lane-of-many",
+             at("setp.eq.u32 %p1, %r0, 13; selp.b32 %r1, 0x10000000, %r0, %p1;", "u32", 4) + store,
+             "thread \\(13,0,0\\)"));
+  out.push_back(
+      Faults("index-of-three-bytes", at("mov.u32 %r1, %r0;", "u32", 3) + load, "is misaligned"));
+  out.push_back(
+      Faults("index-of-a-vector-over-the-end",
+             at("mov.u32 %r1, %r0;", "u32", 16) + "ld.global.v4.u32 {%r2, %r3, %r4, %r5}, [%rd2];",
+             "thread \\(62,0,0\\)"));
+  out.push_back(Faults("index-from-a-null-base",
+                       "mov.u64 %rd0, 0; " + at("mov.u32 %r1, %r0;", "u32", 4) + load, kOutside));
+  // What a lane does not do harms nobody.
+  out.push_back({.name = "memory-index-of-a-lane-that-does-not-run",
+                 .make =
+                     [=] {
+                       return JobOf(Kernel{.body = at("setp.eq.u32 %p1, %r0, 13; "
+                                                      "selp.b32 %r1, 0x70000000, %r0, %p1;",
+                                                      "u32", 4) +
+                                                   "@!%p1 st.global.u32 [%rd2], %r0;"});
+                     },
+                 .words = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 14}});
+}
+
 }  // namespace
 
 std::vector<Case> MemoryCases() {
@@ -211,6 +256,7 @@ std::vector<Case> MemoryCases() {
   AddGeneric(out);
   AddConstants(out);
   AddAtomics(out);
+  AddIndices(out);
   // Windows must not be reached by an offset that wraps in the handlers' 32 bits.
   const auto refused = [&](const std::string& space, const std::string& body) {
     out.push_back({.name = "memory-offset-of-33-bits-" + space,
