@@ -80,6 +80,13 @@ function(souk_library name)
   souk_record(${name})
 endfunction()
 
+# souk_shareable(TARGET...): code that shared libraries take in too (the tests' stand-ins for drivers).
+# Hidden, so that calls within it cost what they cost in a program.
+function(souk_shareable)
+  set_target_properties(${ARGN} PROPERTIES POSITION_INDEPENDENT_CODE ON
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+endfunction()
+
 # souk_program(NAME SOURCES ... LINK targets...)
 function(souk_program name)
   cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -67,7 +69,8 @@ using DeviceAddress = uint64_t;
 // One context on one device. One thread at a time. All memory and modules go with the object.
 // A kernel's own misdeed (wild or misaligned access, trap, divergent barrier) is kFault with
 // kernel, line, block and thread in its message; after it the contents of memory are not defined
-// and every later call fails with kWrongState.
+// and every later call fails with kWrongState. A device that fails by itself is kUnavailable,
+// breaks in the same way, and may be found out by a later call than the one it failed in.
 class Device {
  public:
   virtual ~Device() = default;
@@ -86,9 +89,16 @@ class Device {
   virtual Result<DeviceAddress> Allocate(uint64_t bytes) = 0;
   virtual Status Free(DeviceAddress address) = 0;
 
-  // The range must lie within one allocation.
+  // The range must lie within one allocation. `from` has been taken when Write returns; it is there
+  // before any later Read or launch looks.
   virtual Status Write(DeviceAddress to, ByteView from) = 0;
   virtual Status Read(DeviceAddress from, std::span<uint8_t> to) = 0;
+
+  // Reads a range piece by piece, in order, for a reader that works on each piece (hashes it) while
+  // the next is on its way. Ends early with the first error of `take`. `take` must not call the
+  // device, and a piece is gone once it returns. All pieces but the last are multiples of 1 MiB.
+  using TakePiece = std::function<Status(ByteView)>;
+  virtual Status ReadInPieces(DeviceAddress from, uint64_t bytes, const TakePiece& take) = 0;
 
   // What kernels printed since the last call, in the order in which they did; at most 1 MiB in a
   // device's life, then a line that says so. Empty on a GPU, whose driver prints to this process's
@@ -98,6 +108,27 @@ class Device {
   // Runs to completion. A cooperative grid whose blocks cannot all be resident is kTooLarge.
   virtual Result<LaunchStats> Launch(ModuleHandle module, const LaunchRequest& request,
                                      const LaunchBudget& budget) = 0;
+
+  // The same in two halves, between which the caller may do other things and copy to and from
+  // memory that the kernel does not touch; anything else may be kWrongState meanwhile. The budget's
+  // time runs from the start. A device without a processor of its own runs the kernel in the first
+  // half.
+  virtual Status StartLaunch(ModuleHandle module, const LaunchRequest& request,
+                             const LaunchBudget& budget) {
+    if (launched_) return Error(Code::kWrongState, "a launch is under way");
+    launched_ = Launch(module, request, budget);
+    return Ok();
+  }
+  // kWrongState where no launch was started.
+  virtual Result<LaunchStats> FinishLaunch() {
+    if (!launched_) return Error(Code::kWrongState, "no launch is under way");
+    Result<LaunchStats> launched = std::move(*launched_);
+    launched_.reset();
+    return launched;
+  }
+
+ private:
+  std::optional<Result<LaunchStats>> launched_ = {};
 };
 
 }  // namespace souk::gpu

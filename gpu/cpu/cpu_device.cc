@@ -75,6 +75,12 @@ class CpuDevice : public Device {
     return Ok();
   }
   std::string TakePrinted() override;
+  Status ReadInPieces(DeviceAddress from, uint64_t bytes, const TakePiece& take) override {
+    RETURN_IF_ERROR(CheckWhole());
+    if (bytes == 0) return Ok();
+    ASSIGN_OR_RETURN(const uint8_t* const at, arena_.Host(from, bytes));
+    return take(ByteView(at, bytes));
+  }
   Result<LaunchStats> Launch(ModuleHandle module, const LaunchRequest& request,
                              const LaunchBudget& budget) override;
 

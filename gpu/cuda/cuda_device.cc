@@ -1,11 +1,14 @@
 #include "gpu/cuda/cuda_device.h"
 
-#include <chrono>
+#include <cstdlib>
+#include <cstring>
 #include <map>
-#include <thread>
+#include <mutex>
+#include <optional>
 
+#include "gpu/cuda/describe.h"
+#include "gpu/cuda/staging.h"
 #include "gpu/ptx/module.h"
-#include "protocol/base/file.h"
 
 namespace souk::gpu {
 namespace {
@@ -16,82 +19,31 @@ using cuda::CUdeviceptr;
 using cuda::CUfunction;
 using cuda::CUmodule;
 using cuda::CUresult;
+using cuda::CUstream;
 using cuda::Driver;
+using cuda::kNotReady;
 using cuda::kSuccess;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kJitLogBytes = 16 * 1024;
 // Up to here a launch may have its dynamic shared memory without asking first.
 constexpr uint32_t kDefaultDynamicShared = 48 * 1024;
-constexpr auto kSpin = std::chrono::milliseconds(2);
-constexpr auto kNap = std::chrono::microseconds(50);
 
-std::string UuidText(const cuda::CUuuid& uuid) {
-  const std::string hex = ToHex(ByteView(uuid.bytes));
-  return "GPU-" + hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
-         hex.substr(16, 4) + "-" + hex.substr(20);
-}
-
-// "580.65.06" stands in the first line of the kernel module's version file; the driver API only
-// knows the CUDA version.
-std::string DriverVersion(const Driver& driver) {
-  std::string cuda = "CUDA " + std::to_string(driver.version / 1000) + "." +
-                     std::to_string(driver.version % 1000 / 10);
-  const Result<Bytes> file = ReadFile("/proc/driver/nvidia/version", 4096);
-  if (!file) return cuda;
-  std::string_view text = AsText(*file);
-  text = text.substr(0, text.find('\n'));
-  for (size_t at = text.find_first_of("0123456789"); at != std::string_view::npos;
-       at = text.find_first_of("0123456789", at)) {
-    const size_t end = std::min(text.find_first_not_of("0123456789.", at), text.size());
-    if (text.substr(at, end - at).find('.') != std::string_view::npos) {
-      return std::string(text.substr(at, end - at));
-    }
-    at = end;
-  }
-  return cuda;
-}
-
-Result<DeviceInfo> Describe(const Driver& driver, CUdevice device) {
-  char name[256] = {};
-  cuda::CUuuid uuid = {};
-  size_t memory = 0;
-  int major = 0;
-  int minor = 0;
-  int multiprocessors = 0;
-  const CUresult results[] = {
-      driver.cuDeviceGetName(name, sizeof(name) - 1, device),
-      driver.cuDeviceGetUuid(&uuid, device),
-      driver.cuDeviceTotalMem_v2(&memory, device),
-      driver.cuDeviceGetAttribute(&major, cuda::kComputeCapabilityMajor, device),
-      driver.cuDeviceGetAttribute(&minor, cuda::kComputeCapabilityMinor, device),
-      driver.cuDeviceGetAttribute(&multiprocessors, cuda::kMultiprocessorCount, device)};
-  for (const CUresult result : results) {
-    if (result != kSuccess) return DriverError(driver, result, "describing a CUDA device");
-  }
-  if (major < 1 || major > 99 || minor < 0 || minor > 9 || multiprocessors < 0) {
-    return Error(Code::kUnavailable, "a CUDA device describes itself without sense");
-  }
-  return DeviceInfo{.kind = "cuda",
-                    .name = name,
-                    .uuid = UuidText(uuid),
-                    .architecture = static_cast<uint32_t>(major * 10 + minor),
-                    .newest_ptx = cuda::NewestPtx(driver.version),
-                    .memory_bytes = memory,
-                    .multiprocessors = static_cast<uint32_t>(multiprocessors),
-                    .driver = DriverVersion(driver)};
-}
-
-// A context on one GPU. One thread at a time.
+// A context on one GPU, with a stream for kernels and one for copies (Staging). One thread at a
+// time.
 // Invariants: (1) memory in allocations_ is the context's, and used_ is its sum; (2) broken_ is set
-// once and for good; then nothing but the context's destruction reaches the driver.
+// once and for good; then nothing but the context's destruction reaches the driver; (3) a kernel
+// starts after all that was written before, and nothing but Write and Read happens beside it.
 class CudaDevice : public Device {
  public:
   CudaDevice(const Driver& driver, DeviceInfo info, CUcontext context)
-      : driver_(driver), info_(std::move(info)), context_(context) {}
+      : driver_(driver), info_(std::move(info)), context_(context), staging_(driver) {}
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
   ~CudaDevice() override;
+
+  // Once, before anything else.
+  Status Open();
 
   const DeviceInfo& info() const override { return info_; }
   Result<ModuleHandle> LoadFor(const ptx::Module& module,
@@ -100,18 +52,31 @@ class CudaDevice : public Device {
   Status Free(DeviceAddress address) override;
   Status Write(DeviceAddress to, ByteView from) override;
   Status Read(DeviceAddress from, std::span<uint8_t> to) override;
+  Status ReadInPieces(DeviceAddress from, uint64_t bytes, const TakePiece& take) override;
   Result<LaunchStats> Launch(ModuleHandle module, const LaunchRequest& request,
                              const LaunchBudget& budget) override;
+  Status StartLaunch(ModuleHandle module, const LaunchRequest& request,
+                     const LaunchBudget& budget) override;
+  Result<LaunchStats> FinishLaunch() override;
 
  private:
   struct Kernel {
     CUfunction function = nullptr;
     uint64_t param_bytes = 0;
   };
+  struct Global {
+    std::string name = {};
+    uint64_t bytes = 0;
+  };
   struct Loaded {
     CUmodule module = nullptr;
     std::map<std::string, Kernel, std::less<>> kernels = {};
-    std::vector<std::string> globals = {};
+    std::vector<Global> globals = {};
+  };
+  struct UnderWay {
+    std::string doing = {};
+    uint64_t milliseconds = 0;
+    Clock::time_point since = {};
   };
 
   // The context may have been left current on another thread.
@@ -119,63 +84,99 @@ class CudaDevice : public Device {
     if (broken_) return Error(Code::kWrongState, "this device broke earlier: " + why_broken_);
     return Check(driver_.cuCtxSetCurrent(context_), "cuCtxSetCurrent");
   }
-  Status Check(CUresult result, const std::string& doing) {
-    if (result == kSuccess) return Ok();
-    Error error = DriverError(driver_, result, doing);
-    if (cuda::IsSticky(result)) Break(error.message);
-    return error;
+  // What may happen only while no kernel runs.
+  Status EnterAlone() {
+    if (under_way_) return Error(Code::kWrongState, "a launch is under way");
+    return Enter();
   }
+  Status Check(CUresult result, const std::string& doing);
   void Break(const std::string& why) {
     broken_ = true;
     why_broken_ = why;
   }
   Status CheckRange(DeviceAddress address, uint64_t bytes) const;
+  Status CheckFresh(DeviceAddress address, uint64_t bytes);
   Status FindKernels(const ptx::Module& module, const std::set<std::string>* wanted,
                      Loaded& loaded);
-  Status WaitFor(const std::string& kernel, uint64_t milliseconds);
+  Result<const Kernel*> FindKernel(ModuleHandle module, const LaunchRequest& request) const;
   void ClearAll();
 
   const Driver& driver_;
   const DeviceInfo info_;
   CUcontext context_ = nullptr;
+  CUstream compute_ = nullptr;
+  cuda::Staging staging_;
   bool broken_ = false;
   bool runaway_ = false;  // a kernel still runs
+  bool written_ = false;  // since the last launch
   std::string why_broken_;
+  std::optional<UnderWay> under_way_;
   std::vector<Loaded> modules_;
   std::map<DeviceAddress, uint64_t> allocations_;
   uint64_t used_ = 0;
 };
 
 CudaDevice::~CudaDevice() {
+  if (under_way_) (void)FinishLaunch();
   // Destroying the context would wait for the kernel: the process, which is a jailed worker, ends
   // instead, and the driver cleans up after it.
   if (runaway_) return;
-  if (!broken_ && driver_.cuCtxSetCurrent(context_) == kSuccess) ClearAll();
+  if (driver_.cuCtxSetCurrent(context_) == kSuccess) {
+    if (!broken_) ClearAll();
+    if (runaway_) return;
+    staging_.Close();
+    if (compute_ != nullptr) (void)driver_.cuStreamDestroy_v2(compute_);
+  }
   (void)driver_.cuCtxDestroy_v2(context_);
+}
+
+Status CudaDevice::Open() {
+  const std::string doing = "making streams and pinned memory on " + info_.name;
+  RETURN_IF_ERROR(Enter());
+  RETURN_IF_ERROR(Check(driver_.cuStreamCreate(&compute_, cuda::kStreamNonBlocking), doing));
+  return Check(staging_.Open(), doing);
+}
+
+Status CudaDevice::Check(CUresult result, const std::string& doing) {
+  if (result == kSuccess) return Ok();
+  if (result == kNotReady) {
+    const std::string why =
+        doing +
+        ": the device does not answer; look for an Xid in the system's log (dmesg), reset "
+        "the device or restart the machine";
+    // As with a kernel that does not end, destroying the context would wait.
+    runaway_ = true;
+    Break(why);
+    return Error(Code::kUnavailable, why);
+  }
+  Error error = DriverError(driver_, result, doing);
+  if (cuda::IsSticky(result)) Break(error.message);
+  return error;
 }
 
 // What this job leaves behind must not be there for the next one.
 void CudaDevice::ClearAll() {
-  for (const auto& allocation : allocations_) {
-    (void)driver_.cuMemsetD8_v2(allocation.first, 0, allocation.second);
-  }
+  const auto clear = [&](CUdeviceptr address, uint64_t bytes) {
+    if (!broken_) (void)Check(staging_.Clear(address, bytes), "clearing memory");
+  };
+  for (const auto& allocation : allocations_) clear(allocation.first, allocation.second);
   for (const Loaded& loaded : modules_) {
-    for (const std::string& name : loaded.globals) {
+    for (const Global& global : loaded.globals) {
       CUdeviceptr address = 0;
       size_t bytes = 0;
-      if (driver_.cuModuleGetGlobal_v2(&address, &bytes, loaded.module, name.c_str()) == kSuccess) {
-        (void)driver_.cuMemsetD8_v2(address, 0, bytes);
-      }
+      const CUresult found =
+          driver_.cuModuleGetGlobal_v2(&address, &bytes, loaded.module, global.name.c_str());
+      if (found == kSuccess) clear(address, std::min<uint64_t>(bytes, global.bytes));
     }
   }
-  (void)driver_.cuCtxSynchronize();
+  if (broken_) return;
   for (const auto& allocation : allocations_) (void)driver_.cuMemFree_v2(allocation.first);
   for (const Loaded& loaded : modules_) (void)driver_.cuModuleUnload(loaded.module);
 }
 
 Result<ModuleHandle> CudaDevice::LoadFor(const ptx::Module& module,
                                          const std::set<std::string>* kernels) {
-  RETURN_IF_ERROR(Enter());
+  RETURN_IF_ERROR(EnterAlone());
   if (!module.canonical) return Error(Code::kInvalidArgument, "the module is not canonical");
   const std::string text = ptx::Write(module);
   std::string log(kJitLogBytes, '\0');
@@ -186,6 +187,7 @@ Result<ModuleHandle> CudaDevice::LoadFor(const ptx::Module& module,
   const CUresult result =
       driver_.cuModuleLoadDataEx(&loaded.module, text.c_str(), 2, options, values);
   if (Status ok = Check(result, "loading PTX"); !ok) {
+    log.back() = '\0';
     log.resize(log.find('\0'));
     while (!log.empty() && log.back() == '\n') log.pop_back();
     if (log.empty()) return ok.error();
@@ -211,13 +213,26 @@ Status CudaDevice::FindKernels(const ptx::Module& module, const std::set<std::st
     loaded.kernels.emplace(function.name, kernel);
   }
   for (const ptx::Variable& variable : module.variables) {
-    if (variable.space == ptx::Space::kGlobal) loaded.globals.push_back(variable.name);
+    if (variable.space == ptx::Space::kGlobal) {
+      loaded.globals.push_back({variable.name, variable.size});
+    }
   }
   return Ok();
 }
 
+// A driver that hands memory out twice would let one buffer's data into another.
+Status CudaDevice::CheckFresh(DeviceAddress address, uint64_t bytes) {
+  const auto after = allocations_.upper_bound(address);
+  const bool below = after == allocations_.begin() ||
+                     std::prev(after)->first + std::prev(after)->second <= address;
+  const bool above = after == allocations_.end() || address + bytes <= after->first;
+  if (address != 0 && address + bytes > address && below && above) return Ok();
+  Break("the driver gave memory that is in use, or none");
+  return Error(Code::kUnavailable, why_broken_);
+}
+
 Result<DeviceAddress> CudaDevice::Allocate(uint64_t bytes) {
-  RETURN_IF_ERROR(Enter());
+  RETURN_IF_ERROR(EnterAlone());
   if (bytes == 0) return Error(Code::kInvalidArgument, "an allocation of no bytes");
   if (bytes > info_.memory_bytes - used_) {
     return Error(Code::kExhausted,
@@ -226,11 +241,10 @@ Result<DeviceAddress> CudaDevice::Allocate(uint64_t bytes) {
   CUdeviceptr address = 0;
   RETURN_IF_ERROR(Check(driver_.cuMemAlloc_v2(&address, bytes),
                         "allocating " + std::to_string(bytes) + " bytes"));
+  RETURN_IF_ERROR(CheckFresh(address, bytes));
   allocations_.emplace(address, bytes);
   used_ += bytes;
-  CUresult cleared = driver_.cuMemsetD8_v2(address, 0, bytes);
-  if (cleared == kSuccess) cleared = driver_.cuCtxSynchronize();
-  if (Status ok = Check(cleared, "clearing memory"); !ok) {
+  if (Status ok = Check(staging_.Clear(address, bytes), "clearing memory"); !ok) {
     // Uncleared memory may hold another tenant's data: it is not handed out.
     if (!broken_) (void)Free(address);
     return ok.error();
@@ -239,16 +253,15 @@ Result<DeviceAddress> CudaDevice::Allocate(uint64_t bytes) {
 }
 
 Status CudaDevice::Free(DeviceAddress address) {
-  RETURN_IF_ERROR(Enter());
+  RETURN_IF_ERROR(EnterAlone());
   const auto found = allocations_.find(address);
   if (found == allocations_.end()) return Error(Code::kInvalidArgument, "no such allocation");
-  const CUresult cleared = driver_.cuMemsetD8_v2(address, 0, found->second);
-  const CUresult done = cleared == kSuccess ? driver_.cuCtxSynchronize() : cleared;
+  const Status cleared = Check(staging_.Clear(address, found->second), "clearing memory");
+  if (broken_) return cleared;
   used_ -= found->second;
   allocations_.erase(found);
-  const CUresult freed = driver_.cuMemFree_v2(address);
-  RETURN_IF_ERROR(Check(done, "clearing memory"));
-  return Check(freed, "freeing memory");
+  const Status freed = Check(driver_.cuMemFree_v2(address), "freeing memory");
+  return cleared ? freed : cleared;
 }
 
 Status CudaDevice::CheckRange(DeviceAddress address, uint64_t bytes) const {
@@ -265,19 +278,29 @@ Status CudaDevice::Write(DeviceAddress to, ByteView from) {
   RETURN_IF_ERROR(Enter());
   RETURN_IF_ERROR(CheckRange(to, from.size()));
   if (from.empty()) return Ok();
-  return Check(driver_.cuMemcpyHtoD_v2(to, from.data(), from.size()), "writing to the device");
+  written_ = true;
+  return Check(staging_.Upload(to, from), "writing to the device");
 }
 
 Status CudaDevice::Read(DeviceAddress from, std::span<uint8_t> to) {
-  RETURN_IF_ERROR(Enter());
-  RETURN_IF_ERROR(CheckRange(from, to.size()));
-  if (to.empty()) return Ok();
-  return Check(driver_.cuMemcpyDtoH_v2(to.data(), from, to.size()), "reading from the device");
+  uint8_t* at = to.data();
+  return ReadInPieces(from, to.size(), [&](ByteView piece) {
+    std::memcpy(at, piece.data(), piece.size());
+    at += piece.size();
+    return Ok();
+  });
 }
 
-Result<LaunchStats> CudaDevice::Launch(ModuleHandle module, const LaunchRequest& request,
-                                       const LaunchBudget& budget) {
+Status CudaDevice::ReadInPieces(DeviceAddress from, uint64_t bytes, const TakePiece& take) {
   RETURN_IF_ERROR(Enter());
+  RETURN_IF_ERROR(CheckRange(from, bytes));
+  Status taken;
+  RETURN_IF_ERROR(Check(staging_.Download(from, bytes, take, taken), "reading from the device"));
+  return taken;
+}
+
+Result<const CudaDevice::Kernel*> CudaDevice::FindKernel(ModuleHandle module,
+                                                         const LaunchRequest& request) const {
   if (module >= modules_.size()) return Error(Code::kInvalidArgument, "no such module");
   const auto found = modules_[module].kernels.find(request.kernel);
   if (found == modules_[module].kernels.end()) {
@@ -289,87 +312,121 @@ Result<LaunchStats> CudaDevice::Launch(ModuleHandle module, const LaunchRequest&
                  "kernel \"" + request.kernel + "\" takes " + std::to_string(kernel.param_bytes) +
                      " bytes of parameters, not " + std::to_string(request.params.size()));
   }
+  return &kernel;
+}
+
+Result<LaunchStats> CudaDevice::Launch(ModuleHandle module, const LaunchRequest& request,
+                                       const LaunchBudget& budget) {
+  RETURN_IF_ERROR(StartLaunch(module, request, budget));
+  return FinishLaunch();
+}
+
+Status CudaDevice::StartLaunch(ModuleHandle module, const LaunchRequest& request,
+                               const LaunchBudget& budget) {
+  RETURN_IF_ERROR(EnterAlone());
+  ASSIGN_OR_RETURN(const Kernel* const kernel, FindKernel(module, request));
   if (budget.milliseconds == 0) return Error(Code::kExhausted, "the time limit is used up");
   if (request.dynamic_shared_bytes > kDefaultDynamicShared) {
     if (request.dynamic_shared_bytes > INT32_MAX) {
       return Error(Code::kInvalidArgument, "too much shared memory");
     }
     RETURN_IF_ERROR(Check(
-        driver_.cuFuncSetAttribute(kernel.function, cuda::kMaxDynamicSharedSizeBytes,
+        driver_.cuFuncSetAttribute(kernel->function, cuda::kMaxDynamicSharedSizeBytes,
                                    static_cast<int>(request.dynamic_shared_bytes)),
         "asking for " + std::to_string(request.dynamic_shared_bytes) + " bytes of shared memory"));
   }
-  Bytes params = request.params;
-  size_t size = params.size();
-  void* extra[] = {cuda::kLaunchParamBufferPointer, params.data(), cuda::kLaunchParamBufferSize,
-                   &size, cuda::kLaunchParamEnd};
+  if (written_) {
+    RETURN_IF_ERROR(Check(staging_.Precede(compute_), "writing to the device"));
+    written_ = false;
+  }
+  // The driver takes them from where they are and only reads; its interface does not say const.
+  size_t size = request.params.size();
+  void* extra[] = {cuda::kLaunchParamBufferPointer, const_cast<uint8_t*>(request.params.data()),
+                   cuda::kLaunchParamBufferSize, &size, cuda::kLaunchParamEnd};
   const std::string doing = "kernel \"" + request.kernel + "\"";
+  const Clock::time_point now = Clock::now();
   RETURN_IF_ERROR(
-      Check(driver_.cuLaunchKernel(kernel.function, request.grid.x, request.grid.y, request.grid.z,
+      Check(driver_.cuLaunchKernel(kernel->function, request.grid.x, request.grid.y, request.grid.z,
                                    request.block.x, request.block.y, request.block.z,
-                                   request.dynamic_shared_bytes, nullptr, nullptr, extra),
+                                   request.dynamic_shared_bytes, compute_, nullptr, extra),
             doing));
-  RETURN_IF_ERROR(WaitFor(doing, budget.milliseconds));
-  return LaunchStats{};
+  under_way_ = UnderWay{doing, budget.milliseconds, now};
+  return Ok();
 }
 
-// Spins while a launch is young, as most are done by then, and naps afterwards.
-Status CudaDevice::WaitFor(const std::string& doing, uint64_t milliseconds) {
-  const Clock::time_point start = Clock::now();
-  while (true) {
-    const CUresult result = driver_.cuStreamQuery(nullptr);
-    if (result != cuda::kNotReady) return Check(result, doing);
-    const auto passed = Clock::now() - start;
-    const auto passed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
-    if (static_cast<uint64_t>(passed_ms) >= milliseconds) {
-      runaway_ = true;
-      const std::string why = doing + " ran past its " + std::to_string(milliseconds) + " ms";
-      Break(why);
-      return Error(Code::kExhausted, why);
-    }
-    if (passed > kSpin) std::this_thread::sleep_for(kNap);
+Result<LaunchStats> CudaDevice::FinishLaunch() {
+  if (!under_way_) return Error(Code::kWrongState, "no launch is under way");
+  const UnderWay launch = std::move(*under_way_);
+  under_way_.reset();
+  RETURN_IF_ERROR(Enter());
+  const auto passed =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - launch.since);
+  const uint64_t left =
+      launch.milliseconds - std::min(launch.milliseconds, static_cast<uint64_t>(passed.count()));
+  const CUresult result = cuda::AwaitReady(left, [&] { return driver_.cuStreamQuery(compute_); });
+  if (result == kNotReady) {
+    runaway_ = true;
+    const std::string why =
+        launch.doing + " ran past its " + std::to_string(launch.milliseconds) + " ms";
+    Break(why);
+    return Error(Code::kExhausted, why);
   }
+  RETURN_IF_ERROR(Check(result, launch.doing));
+  return LaunchStats{};
 }
 
 }  // namespace
 
 Result<std::vector<DeviceInfo>> ListCudaDevices(const Driver& driver) {
-  int count = 0;
-  if (const CUresult result = driver.cuDeviceGetCount(&count); result != kSuccess) {
-    return DriverError(driver, result, "counting CUDA devices");
+  ASSIGN_OR_RETURN(const std::vector<CUdevice> devices, cuda::Devices(driver));
+  std::vector<DeviceInfo> infos;
+  for (const CUdevice device : devices) {
+    ASSIGN_OR_RETURN(DeviceInfo info, cuda::Describe(driver, device));
+    infos.push_back(std::move(info));
   }
-  std::vector<DeviceInfo> devices;
-  for (int i = 0; i < count; ++i) {
-    CUdevice device = 0;
-    if (const CUresult result = driver.cuDeviceGet(&device, i); result != kSuccess) {
-      return DriverError(driver, result, "opening CUDA device " + std::to_string(i));
-    }
-    ASSIGN_OR_RETURN(DeviceInfo info, Describe(driver, device));
-    devices.push_back(std::move(info));
-  }
-  return devices;
+  return infos;
 }
 
 Result<std::unique_ptr<Device>> MakeCudaDevice(const Driver& driver, uint32_t index) {
-  int count = 0;
-  if (const CUresult result = driver.cuDeviceGetCount(&count); result != kSuccess) {
-    return DriverError(driver, result, "counting CUDA devices");
-  }
-  if (index >= static_cast<uint32_t>(count)) {
+  ASSIGN_OR_RETURN(const std::vector<CUdevice> devices, cuda::Devices(driver));
+  if (index >= devices.size()) {
     return Error(Code::kNotFound, "no CUDA device " + std::to_string(index) + ", there are " +
-                                      std::to_string(count));
+                                      std::to_string(devices.size()));
   }
-  CUdevice device = 0;
-  if (const CUresult result = driver.cuDeviceGet(&device, static_cast<int>(index));
-      result != kSuccess) {
-    return DriverError(driver, result, "opening CUDA device " + std::to_string(index));
-  }
-  ASSIGN_OR_RETURN(DeviceInfo info, Describe(driver, device));
+  ASSIGN_OR_RETURN(DeviceInfo info, cuda::Describe(driver, devices[index]));
   CUcontext context = nullptr;
-  if (const CUresult result = driver.cuCtxCreate_v2(&context, 0, device); result != kSuccess) {
+  if (const CUresult result = driver.cuCtxCreate_v2(&context, 0, devices[index]);
+      result != kSuccess) {
     return DriverError(driver, result, "making a context on " + info.name);
   }
-  return std::unique_ptr<Device>(std::make_unique<CudaDevice>(driver, std::move(info), context));
+  auto device = std::make_unique<CudaDevice>(driver, std::move(info), context);
+  RETURN_IF_ERROR(device->Open());
+  return std::unique_ptr<Device>(std::move(device));
+}
+
+Result<std::unique_ptr<Device>> MakeCudaDevice(const Driver& driver, const std::string& uuid) {
+  ASSIGN_OR_RETURN(const std::vector<DeviceInfo> infos, ListCudaDevices(driver));
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (infos[i].uuid == uuid) return MakeCudaDevice(driver, static_cast<uint32_t>(i));
+  }
+  return Error(Code::kNotFound, "no CUDA device " + uuid + " among " +
+                                    std::to_string(infos.size()) + " that this process sees");
+}
+
+Status ShowOnly(const std::string& uuid) {
+  static std::mutex mutex;
+  static std::string shown;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (shown == uuid) return Ok();
+  if (!shown.empty() || cuda::SystemDriverIsOpen()) {
+    return Error(Code::kWrongState,
+                 "the driver is open already, and shows a process one MIG instance in its life");
+  }
+  if (::setenv(kVisibleDevices, uuid.c_str(), /*overwrite=*/1) != 0) {
+    return Error(Code::kInvalidArgument, "\"" + uuid + "\" is no uuid");
+  }
+  shown = uuid;
+  return Ok();
 }
 
 Result<std::vector<DeviceInfo>> ListCudaDevices() {
@@ -383,6 +440,13 @@ Result<std::unique_ptr<Device>> MakeCudaDevice(uint32_t index) {
   const Result<Driver>& driver = cuda::SystemDriver();
   if (!driver) return driver.error();
   return MakeCudaDevice(*driver, index);
+}
+
+Result<std::unique_ptr<Device>> MakeCudaDevice(const std::string& uuid) {
+  if (uuid.starts_with(kMigPrefix)) RETURN_IF_ERROR(ShowOnly(uuid));
+  const Result<Driver>& driver = cuda::SystemDriver();
+  if (!driver) return driver.error();
+  return MakeCudaDevice(*driver, uuid);
 }
 
 }  // namespace souk::gpu

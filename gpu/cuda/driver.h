@@ -17,6 +17,7 @@ using CUcontext = struct CUctx_st*;
 using CUmodule = struct CUmod_st*;
 using CUfunction = struct CUfunc_st*;
 using CUstream = struct CUstream_st*;
+using CUevent = struct CUevent_st*;
 struct CUuuid {
   unsigned char bytes[16];
 };
@@ -29,6 +30,8 @@ enum DeviceAttribute : int {
   kComputeCapabilityMajor = 75,
   kComputeCapabilityMinor = 76,
 };
+inline constexpr unsigned kStreamNonBlocking = 1;     // CU_STREAM_NON_BLOCKING
+inline constexpr unsigned kEventDisableTiming = 2;    // CU_EVENT_DISABLE_TIMING
 inline constexpr int kMaxDynamicSharedSizeBytes = 8;  // CU_FUNC_ATTRIBUTE_…
 enum JitOption : int { kJitErrorLogBuffer = 5, kJitErrorLogBufferSizeBytes = 6 };
 // CU_LAUNCH_PARAM_…: the parameter space as one block of bytes.
@@ -59,20 +62,37 @@ inline void* const kLaunchParamBufferSize = reinterpret_cast<void*>(uintptr_t{2}
   X(cuFuncSetAttribute, (CUfunction function, int attribute, int value))                      \
   X(cuMemAlloc_v2, (CUdeviceptr* address, size_t bytes))                                      \
   X(cuMemFree_v2, (CUdeviceptr address))                                                      \
-  X(cuMemsetD8_v2, (CUdeviceptr address, unsigned char value, size_t bytes))                  \
-  X(cuMemcpyHtoD_v2, (CUdeviceptr to, const void* from, size_t bytes))                        \
-  X(cuMemcpyDtoH_v2, (void* to, CUdeviceptr from, size_t bytes))                              \
+  X(cuMemAllocHost_v2, (void** memory, size_t bytes))                                         \
+  X(cuMemFreeHost, (void* memory))                                                            \
+  X(cuMemsetD8Async, (CUdeviceptr address, unsigned char value, size_t bytes, CUstream stream)) \
+  X(cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void* from, size_t bytes, CUstream stream))  \
+  X(cuMemcpyDtoHAsync_v2, (void* to, CUdeviceptr from, size_t bytes, CUstream stream))        \
   X(cuLaunchKernel, (CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream, void** params, void** extra)) \
-  X(cuStreamQuery, (CUstream stream))
+  X(cuStreamCreate, (CUstream* stream, unsigned flags))                                       \
+  X(cuStreamDestroy_v2, (CUstream stream))                                                    \
+  X(cuStreamQuery, (CUstream stream))                                                         \
+  X(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags))                      \
+  X(cuEventCreate, (CUevent* event, unsigned flags))                                          \
+  X(cuEventRecord, (CUevent event, CUstream stream))                                          \
+  X(cuEventQuery, (CUevent event))                                                            \
+  X(cuEventDestroy_v2, (CUevent event))
+
+// Younger than CUDA 11.0: null where the driver lacks them.
+#define SOUK_CUDA_YOUNG_FUNCTIONS(X)                                                          \
+  X(cuDeviceGetUuid_v2, (CUuuid* uuid, CUdevice device))
 // clang-format on
 
 // Function pointers into one loaded driver. It stays loaded for the life of the process.
 struct Driver {
 #define X(name, signature) CUresult(*name) signature = nullptr;  // NOLINT: a declarator
   SOUK_CUDA_FUNCTIONS(X)
+  SOUK_CUDA_YOUNG_FUNCTIONS(X)
 #undef X
   std::string library = {};
   int version = 0;  // 13000 is CUDA 13.0
+  // For a copy of a few MiB, which takes a millisecond, or to clear a device, which takes less than
+  // a second. One that takes longer has hung or is gone.
+  uint64_t patience_ms = 30'000;
 };
 
 // Opens the library and initialises it. kNotFound where there is no such library, it is the
@@ -82,11 +102,25 @@ Result<Driver> LoadDriver(const std::string& library);
 // The machine's driver (libcuda.so.1), loaded on first use; the same answer ever after.
 // Thread-safe.
 const Result<Driver>& SystemDriver();
+// Whether SystemDriver was called before.
+bool SystemDriverIsOpen();
 
-// "cuMemAlloc_v2: out of memory (CUDA_ERROR_OUT_OF_MEMORY)", with the code that callers branch on.
+// What a result says about who failed, and so about what can go on.
+enum class Failure : uint8_t {
+  kCall,    // this call was refused; the context is whole
+  kKernel,  // a kernel's own doing, which ends its context; the device is whole
+  kDevice,  // the hardware (Xid 48, 63, 74, 79, 92, 94, 95 in the system's log)
+  kSystem,  // the driver or what it depends on: fabric manager, MPS, its versions
+};
+Failure FailureOf(CUresult result);
+
+// "allocating 16 bytes: out of memory (CUDA_ERROR_OUT_OF_MEMORY)", with the code that callers
+// branch on: kFault is the kernel's, kUnavailable the device's or the system's, and then the
+// message ends with what to do.
 Error DriverError(const Driver& driver, CUresult result, const std::string& doing);
 
-// Whether a result leaves the context unusable (driver API, "errors that are sticky").
+// Whether a result leaves the context unusable (driver API, "errors that are sticky"). A result
+// that is not in the table may mean anything, so it does.
 bool IsSticky(CUresult result);
 
 // Newest PTX .version × 10 that a CUDA version (13000) takes: PTX ISA, "Release Notes".

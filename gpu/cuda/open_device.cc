@@ -12,6 +12,7 @@ namespace souk::gpu {
 namespace {
 
 constexpr std::string_view kCudaPrefix = "cuda:";
+constexpr size_t kMostUuidBytes = 64;
 
 Result<std::unique_ptr<Device>> OpenCpu() {
   return MakeCpuDevice({.threads = std::max(1u, std::thread::hardware_concurrency())});
@@ -28,12 +29,25 @@ std::optional<uint32_t> CudaIndex(const std::string& name) {
   return index;
 }
 
+// "GPU-…" or "MIG-…" in "cuda:GPU-…": a prefix, and then what UUIDs are made of; older drivers
+// write "MIG-GPU-…/3/0".
+std::optional<std::string> CudaUuid(const std::string& name) {
+  if (!name.starts_with(kCudaPrefix)) return std::nullopt;
+  std::string uuid = name.substr(kCudaPrefix.size());
+  const bool known = uuid.starts_with("GPU-") || uuid.starts_with(kMigPrefix);
+  const bool plain = uuid.find_first_not_of("0123456789abcdefGPUMI-/") == std::string::npos;
+  if (!known || !plain || uuid.size() > kMostUuidBytes) return std::nullopt;
+  return uuid;
+}
+
 }  // namespace
 
 Status CheckDeviceName(const std::string& name) {
-  if (name == "cpu" || name == "cuda" || name == "auto" || CudaIndex(name)) return Ok();
+  if (name == "cpu" || name == "cuda" || name == "auto" || CudaIndex(name) || CudaUuid(name)) {
+    return Ok();
+  }
   return Error(Code::kInvalidArgument,
-               "no device \"" + name + "\": write auto, cpu, cuda, or cuda:0");
+               "no device \"" + name + "\": write auto, cpu, cuda, cuda:0, or cuda:GPU-UUID");
 }
 
 Result<std::unique_ptr<Device>> OpenDevice(const std::string& name) {
@@ -44,6 +58,7 @@ Result<std::unique_ptr<Device>> OpenDevice(const std::string& name) {
     if (device) return device;
     return OpenCpu();
   }
+  if (const auto uuid = CudaUuid(name)) return MakeCudaDevice(*uuid);
   return MakeCudaDevice(CudaIndex(name).value_or(0));
 }
 

@@ -12,7 +12,8 @@ namespace souk::gpu {
 // Whether OpenDevice takes such a name, whatever devices there are. kInvalidArgument.
 Status CheckDeviceName(const std::string& name);
 
-// "cpu", "cuda:0", "cuda" (the first), or "auto": cuda where there is one, else cpu.
+// "cpu", "cuda:0", "cuda:GPU-…" or "cuda:MIG-…" (a UUID), "cuda" (the first), or "auto": cuda where
+// there is one, else cpu.
 Result<std::unique_ptr<Device>> OpenDevice(const std::string& name);
 
 // Every device of this machine by name, the CPU reference last.

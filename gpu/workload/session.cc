@@ -173,17 +173,18 @@ Status WorkloadSession::Write(size_t buffer, uint64_t offset, ByteView from) {
 Result<Digest> WorkloadSession::StateRoot(const Changed& changed) {
   for (size_t buffer = 0; buffer < addresses_.size(); ++buffer) {
     const uint64_t size = pages_->buffer_bytes()[buffer];
-    Bytes piece(std::min(size, kPieceBytes));
-    for (uint64_t at = 0; at < size; at += kPieceBytes) {
-      const std::span<uint8_t> part(piece.data(), std::min(kPieceBytes, size - at));
-      RETURN_IF_ERROR(Read(buffer, at, part));
-      for (uint64_t offset = 0; offset < part.size(); offset += kStatePageBytes) {
-        const uint64_t bytes = std::min<uint64_t>(kStatePageBytes, part.size() - offset);
-        const ByteView page = ByteView(part).subspan(offset, bytes);
+    uint64_t at = 0;
+    // A page is hashed while the next piece is on its way.
+    RETURN_IF_ERROR(device_.ReadInPieces(addresses_[buffer], size, [&](ByteView piece) -> Status {
+      for (uint64_t offset = 0; offset < piece.size(); offset += kStatePageBytes) {
+        const ByteView page =
+            piece.subspan(offset, std::min<uint64_t>(kStatePageBytes, piece.size() - offset));
         const uint64_t number = pages_->PageOf(buffer, at + offset);
         if (tree_->Set(number, page) && changed) RETURN_IF_ERROR(changed(number, page));
       }
-    }
+      at += piece.size();
+      return Ok();
+    }));
   }
   return tree_->Root();
 }

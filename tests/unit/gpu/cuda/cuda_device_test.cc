@@ -19,17 +19,33 @@ standin::State& State() {
   return *state();
 }
 
+// store writes 42 to *a; copy moves b bytes from *a to *c; fault reads from nowhere.
 ptx::Module Kernels() {
   const Result<ptx::Module> parsed = ptx::Parse(R"(
 .version 6.3
 .target sm_75
 .address_size 64
 .visible .global .align 4 .b8 secret[16];
-.visible .entry store(.param .u64 a, .param .u32 b) { ret; }
-.visible .entry fault(.param .u64 a) { ret; }
+.visible .entry store(.param .u64 a, .param .u32 b) {
+  .reg .b64 %d<2>; .reg .b32 %r<2>;
+  ld.param.u64 %d0, [a]; mov.u32 %r0, 42; st.global.u32 [%d0], %r0; ret;
+}
+.visible .entry copy(.param .u64 a, .param .u64 c, .param .u32 b) {
+  .reg .b64 %d<6>; .reg .b32 %r<6>; .reg .b16 %h<2>; .reg .pred %p<2>;
+  ld.param.u64 %d0, [a]; ld.param.u64 %d1, [c]; ld.param.u32 %r0, [b];
+  mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ntid.x; mov.u32 %r3, %tid.x;
+  mad.lo.s32 %r4, %r1, %r2, %r3;
+  setp.ge.u32 %p0, %r4, %r0; @%p0 ret;
+  cvt.u64.u32 %d2, %r4; add.s64 %d3, %d0, %d2; add.s64 %d4, %d1, %d2;
+  ld.global.u8 %h0, [%d3]; st.global.u8 [%d4], %h0; ret;
+}
+.visible .entry fault(.param .u64 a) {
+  .reg .b64 %d<2>; .reg .b32 %r<2>;
+  mov.u64 %d0, 0x7f0000000000; ld.global.u32 %r0, [%d0]; ret;
+}
 .visible .entry endless() { ret; }
 )");
-  EXPECT_TRUE(parsed);
+  EXPECT_TRUE(parsed) << parsed.error().message;
   return *ptx::Canonicalize(*parsed);
 }
 
@@ -37,6 +53,7 @@ class CudaDeviceTest : public testing::Test {
  protected:
   void SetUp() override {
     State() = standin::State();
+    State().memory_bytes = 1 << 20;
     Result<Driver> driver = cuda::LoadDriver(kStandin);
     ASSERT_TRUE(driver) << driver.error().message;
     driver_ = *driver;
@@ -132,12 +149,15 @@ TEST_F(CudaDeviceTest, ClearsAndGivesBackEverythingWhenItGoes) {
   EXPECT_EQ(State().dirty_frees, 0);
   EXPECT_EQ(State().module_global, std::vector<uint8_t>(16));
   EXPECT_EQ(State().modules, 0);
+  EXPECT_EQ(State().streams, 0);
+  EXPECT_EQ(State().events, 0);
+  EXPECT_EQ(State().pinned, 0);
   EXPECT_EQ(State().contexts, 0);
 }
 
 TEST_F(CudaDeviceTest, HandsOutNoMemoryThatItCouldNotClear) {
   const std::unique_ptr<Device> device = Open();
-  State().fail["cuMemsetD8_v2"] = 1;
+  State().fail["cuMemsetD8Async"] = 1;
   EXPECT_FALSE(device->Allocate(64));
   EXPECT_TRUE(State().memory.empty());
 }
@@ -264,6 +284,285 @@ TEST_F(CudaDeviceTest, StopsWaitingForAKernelThatOutlivesItsTime) {
   EXPECT_EQ(State().contexts, 1);  // destroying it would wait for the kernel
 }
 
+LaunchRequest Copy(DeviceAddress from, DeviceAddress to, uint32_t bytes) {
+  LaunchRequest request{
+      .kernel = "copy", .grid = {(bytes + 255) / 256, 1, 1}, .block = {256, 1, 1}};
+  PutLe(request.params, from);
+  PutLe(request.params, to);
+  PutLe(request.params, bytes);
+  return request;
+}
+Bytes Pattern(size_t size, uint8_t seed) {
+  Bytes bytes(size);
+  uint32_t x = seed;
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>((x = x * 1664525 + 1013904223) >> 24);
+  return bytes;
+}
+
+TEST_F(CudaDeviceTest, AKernelSeesWhatWasWrittenBeforeIt) {
+  const std::unique_ptr<Device> device = Open();
+  const ModuleHandle module = *device->Load(Kernels());
+  const DeviceAddress from = *device->Allocate(1000);
+  const DeviceAddress to = *device->Allocate(1000);
+  for (const uint8_t seed : {uint8_t{1}, uint8_t{2}}) {
+    const Bytes written = Pattern(1000, seed);
+    ASSERT_TRUE(device->Write(from, written));
+    ASSERT_TRUE(device->Launch(module, Copy(from, to, 1000), {}));
+    Bytes read(1000);
+    ASSERT_TRUE(device->Read(to, read));
+    EXPECT_EQ(read, written);
+  }
+}
+
+TEST_F(CudaDeviceTest, TakesWhatIsWrittenBeforeItReturns) {
+  State().memory_bytes = 64 << 20;
+  const std::unique_ptr<Device> device = Open();
+  Bytes written = Pattern(19'000'001, 3);
+  const DeviceAddress address = *device->Allocate(written.size());
+  const Bytes kept = written;
+  ASSERT_TRUE(device->Write(address, written));
+  std::fill(written.begin(), written.end(), uint8_t{0});
+  Bytes read(kept.size());
+  ASSERT_TRUE(device->Read(address, read));
+  EXPECT_TRUE(read == kept);
+}
+
+TEST_F(CudaDeviceTest, CopiesBesideAKernelThatRuns) {
+  State().memory_bytes = 64 << 20;
+  const std::unique_ptr<Device> device = Open();
+  const ModuleHandle module = *device->Load(Kernels());
+  const DeviceAddress from = *device->Allocate(1000);
+  const DeviceAddress to = *device->Allocate(1000);
+  const Bytes large = Pattern(12 << 20, 5);
+  const DeviceAddress other = *device->Allocate(large.size());
+  ASSERT_TRUE(device->Write(from, Pattern(1000, 4)));
+  ASSERT_TRUE(device->StartLaunch(module, Copy(from, to, 1000), {}));
+  ASSERT_TRUE(device->Write(other, large));
+  Bytes read(large.size());
+  ASSERT_TRUE(device->Read(other, read));
+  EXPECT_TRUE(read == large);
+  EXPECT_GT(State().copies_beside_kernels, 2);
+  ASSERT_TRUE(device->FinishLaunch());
+  read.resize(1000);
+  ASSERT_TRUE(device->Read(to, read));
+  EXPECT_EQ(read, Pattern(1000, 4));
+}
+
+TEST_F(CudaDeviceTest, DoesNothingButCopyWhileAKernelRuns) {
+  const std::unique_ptr<Device> device = Open();
+  const ModuleHandle module = *device->Load(Kernels());
+  const DeviceAddress address = *device->Allocate(8);
+  EXPECT_EQ(device->FinishLaunch().error().code, Code::kWrongState);
+  ASSERT_TRUE(device->StartLaunch(module, Store(address), {}));
+  EXPECT_EQ(device->StartLaunch(module, Store(address), {}).error().code, Code::kWrongState);
+  EXPECT_EQ(device->Launch(module, Store(address), {}).error().code, Code::kWrongState);
+  EXPECT_EQ(device->Allocate(8).error().code, Code::kWrongState);
+  EXPECT_EQ(device->Free(address).error().code, Code::kWrongState);
+  EXPECT_EQ(device->Load(Kernels()).error().code, Code::kWrongState);
+  EXPECT_TRUE(device->FinishLaunch());
+  EXPECT_TRUE(device->Free(address));
+  EXPECT_EQ(State().launches.size(), 1u);
+}
+
+TEST_F(CudaDeviceTest, WaitsForAKernelUnderWayBeforeItGoes) {
+  {
+    const std::unique_ptr<Device> device = Open();
+    const ModuleHandle module = *device->Load(Kernels());
+    ASSERT_TRUE(device->StartLaunch(module, Store(*device->Allocate(8)), {}));
+  }
+  EXPECT_EQ(State().dirty_frees, 0);
+  EXPECT_EQ(State().contexts, 0);
+}
+
+TEST_F(CudaDeviceTest, ReadsInPiecesInOrderUntilTheReaderHasEnough) {
+  State().memory_bytes = 64 << 20;
+  const std::unique_ptr<Device> device = Open();
+  const Bytes written = Pattern(11'000'000, 6);
+  const DeviceAddress address = *device->Allocate(written.size());
+  ASSERT_TRUE(device->Write(address, written));
+  Bytes all;
+  size_t pieces = 0;
+  ASSERT_TRUE(device->ReadInPieces(address, written.size(), [&](ByteView piece) {
+    ++pieces;
+    Append(all, piece);
+    return Ok();
+  }));
+  EXPECT_TRUE(all == written);
+  EXPECT_GT(pieces, 2u);
+  pieces = 0;
+  const Status stopped = device->ReadInPieces(address, written.size(), [&](ByteView) -> Status {
+    ++pieces;
+    return Error(Code::kMismatch, "seen enough");
+  });
+  EXPECT_EQ(stopped.error().code, Code::kMismatch);
+  EXPECT_EQ(pieces, 1u);
+  EXPECT_FALSE(device->ReadInPieces(address, written.size() + 1, [](ByteView) { return Ok(); }));
+  all.resize(written.size());
+  ASSERT_TRUE(device->Read(address, all));  // nothing is left under way that would spoil this
+  EXPECT_TRUE(all == written);
+}
+
+TEST_F(CudaDeviceTest, SeveralDevicesWorkByTurns) {
+  const std::unique_ptr<Device> a = Open();
+  Result<std::unique_ptr<Device>> second = MakeCudaDevice(driver_, 1);
+  ASSERT_TRUE(second);
+  const std::unique_ptr<Device> b = std::move(*second);
+  Device* const devices[] = {a.get(), b.get()};
+  ModuleHandle module[2] = {};
+  DeviceAddress from[2] = {};
+  DeviceAddress to[2] = {};
+  for (int i = 0; i < 2; ++i) module[i] = *devices[i]->Load(Kernels());
+  for (int i = 0; i < 2; ++i) from[i] = *devices[i]->Allocate(500);
+  for (int i = 0; i < 2; ++i) to[i] = *devices[i]->Allocate(500);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(devices[i]->Write(from[i], Pattern(500, static_cast<uint8_t>(7 + i))));
+  }
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(devices[i]->StartLaunch(module[i], Copy(from[i], to[i], 500), {}));
+  }
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(devices[i]->FinishLaunch());
+  for (int i = 0; i < 2; ++i) {
+    Bytes read(500);
+    ASSERT_TRUE(devices[i]->Read(to[i], read));
+    EXPECT_EQ(read, Pattern(500, static_cast<uint8_t>(7 + i)));
+  }
+  // One that breaks leaves the other whole.
+  LaunchRequest fault{.kernel = "fault"};
+  PutLe(fault.params, uint64_t{0});
+  EXPECT_EQ(a->Launch(module[0], fault, {}).error().code, Code::kFault);
+  EXPECT_EQ(a->Allocate(8).error().code, Code::kWrongState);
+  EXPECT_TRUE(b->Launch(module[1], Store(to[1]), {}));
+}
+
+TEST_F(CudaDeviceTest, SaysWhoFailedWhenALaunchDoesAndWhatToDo) {
+  const struct {
+    int result;
+    Code code;
+    const char* says;
+  } table[] = {{214, Code::kUnavailable, "take it out of rent, reset it"},
+               {220, Code::kUnavailable, "Xid 74"},
+               {226, Code::kUnavailable, "Xid 94"},
+               {46, Code::kUnavailable, "another process has the device to itself"},
+               {802, Code::kUnavailable, "systemctl start nvidia-fabricmanager"},
+               {999, Code::kUnavailable, "fallen off the bus (Xid 79"},
+               {31337, Code::kUnavailable, "unknown error (31337)"},
+               {715, Code::kFault, "(715)"},
+               {719, Code::kFault, "unspecified launch failure (CUDA_ERROR_LAUNCH_FAILED)"},
+               {702, Code::kExhausted, "(702)"}};
+  for (const auto& row : table) {
+    {
+      const std::unique_ptr<Device> device = Open();
+      const ModuleHandle module = *device->Load(Kernels());
+      const DeviceAddress address = *device->Allocate(8);
+      State().fault["store"] = row.result;
+      const Result<LaunchStats> failed = device->Launch(module, Store(address), {});
+      ASSERT_FALSE(failed) << row.result;
+      EXPECT_EQ(failed.error().code, row.code) << row.result;
+      EXPECT_NE(failed.error().message.find("kernel \"store\": "), std::string::npos);
+      EXPECT_NE(failed.error().message.find(row.says), std::string::npos) << failed.error().message;
+      const Status later = device->Write(address, Bytes(8));
+      EXPECT_EQ(later.error().code, Code::kWrongState) << row.result;
+      EXPECT_NE(later.error().message.find(row.says), std::string::npos) << later.error().message;
+    }
+    EXPECT_EQ(State().contexts, 0) << row.result;
+  }
+}
+
+TEST_F(CudaDeviceTest, ADeviceThatFailsInACopyIsBroken) {
+  const std::unique_ptr<Device> device = Open();
+  const DeviceAddress address = *device->Allocate(8);
+  State().fail["cuMemcpyHtoDAsync_v2"] = 214;
+  EXPECT_EQ(device->Write(address, Bytes(8)).error().code, Code::kUnavailable);
+  EXPECT_EQ(device->Free(address).error().code, Code::kWrongState);
+}
+
+TEST_F(CudaDeviceTest, ADeviceThatDoesNotAnswerIsBroken) {
+  driver_.patience_ms = 5;
+  {
+    const std::unique_ptr<Device> device = Open();
+    const DeviceAddress address = *device->Allocate(8);
+    State().hung = true;
+    Bytes bytes(8);
+    const Status hung = device->Read(address, bytes);
+    EXPECT_EQ(hung.error().code, Code::kUnavailable);
+    EXPECT_NE(hung.error().message.find("does not answer"), std::string::npos);
+    EXPECT_EQ(device->Read(address, bytes).error().code, Code::kWrongState);
+  }
+  EXPECT_EQ(State().contexts, 1);  // destroying it would wait for ever
+}
+
+TEST_F(CudaDeviceTest, ADeviceThatHangsWhileItIsClearedIsLeftAlone) {
+  driver_.patience_ms = 5;
+  {
+    const std::unique_ptr<Device> device = Open();
+    ASSERT_TRUE(device->Allocate(8));
+    ASSERT_TRUE(device->Allocate(8));
+    State().hung = true;
+  }
+  EXPECT_EQ(State().calls["cuMemFree_v2"], 0);
+  EXPECT_EQ(State().contexts, 1);
+}
+
+TEST_F(CudaDeviceTest, GivesBackWhatItMadeWhereItCannotOpen) {
+  for (const char* function : {"cuStreamCreate", "cuMemAllocHost_v2", "cuEventCreate"}) {
+    State().fail[function] = 2;
+    EXPECT_EQ(MakeCudaDevice(driver_, 0).error().code, Code::kExhausted) << function;
+    EXPECT_EQ(State().contexts + State().streams + State().events + State().pinned, 0) << function;
+  }
+}
+
+TEST_F(CudaDeviceTest, RefusesADriverThatMakesNoSense) {
+  const auto refuses = [&](const auto& spoil, const char* says) {
+    State() = standin::State();
+    spoil(State());
+    const Result<std::vector<DeviceInfo>> devices = ListCudaDevices(driver_);
+    ASSERT_FALSE(devices) << says;
+    EXPECT_EQ(devices.error().code, Code::kUnavailable) << says;
+    EXPECT_NE(devices.error().message.find(says), std::string::npos) << devices.error().message;
+    EXPECT_FALSE(MakeCudaDevice(driver_, 0)) << says;
+  };
+  refuses([](standin::State& s) { s.devices = -1; }, "speaks of -1 devices");
+  refuses([](standin::State& s) { s.devices = 1 << 30; }, "speaks of 1073741824 devices");
+  refuses([](standin::State& s) { s.compute_capability = 0; }, "compute capability 0.0");
+  refuses([](standin::State& s) { s.compute_capability = 100'000; }, "compute capability 10000.0");
+  refuses([](standin::State& s) { s.memory_bytes = 0; }, "0 bytes of memory");
+  refuses([](standin::State& s) { s.memory_bytes = ~uint64_t{0}; }, "bytes of memory");
+  for (const int version : {0, -5, 1'000'000}) {
+    State() = standin::State();
+    State().version = version;
+    EXPECT_EQ(cuda::LoadDriver(kStandin).error().code, Code::kUnavailable) << version;
+  }
+}
+
+TEST_F(CudaDeviceTest, ShowsNamesOfAnyBytesAsPlainText) {
+  State().name = std::string(300, 'x') + "\n";
+  EXPECT_EQ((*ListCudaDevices(driver_))[0].name, std::string(255, 'x'));
+  State().name = "bell\a and \xff";
+  EXPECT_EQ((*ListCudaDevices(driver_))[0].name, "bell? and ?");
+}
+
+TEST_F(CudaDeviceTest, UsesNoMemoryThatTheDriverGaveTwice) {
+  const std::unique_ptr<Device> device = Open();
+  ASSERT_TRUE(device->Allocate(64));
+  State().same_address = true;
+  EXPECT_EQ(device->Allocate(64).error().code, Code::kUnavailable);
+  EXPECT_EQ(device->Allocate(64).error().code, Code::kWrongState);
+}
+
+TEST_F(CudaDeviceTest, OpensByUuidAndKnowsMigInstances) {
+  EXPECT_EQ((*MakeCudaDevice(driver_, "GPU-10111213-1415-1617-1819-1a1b1c1d1e1f"))->info().name,
+            "Stand-in B");
+  EXPECT_EQ(MakeCudaDevice(driver_, "GPU-00000000-1415-1617-1819-1a1b1c1d1e1f").error().code,
+            Code::kNotFound);
+  State().mig = true;
+  const std::string instance = "MIG-80818283-8485-8687-8889-8a8b8c8d8e8f";
+  EXPECT_EQ((*ListCudaDevices(driver_))[0].uuid, instance);
+  EXPECT_TRUE(MakeCudaDevice(driver_, instance));
+  // A driver from before CUDA 11.4 knows the GPU only.
+  driver_.cuDeviceGetUuid_v2 = nullptr;
+  EXPECT_EQ((*ListCudaDevices(driver_))[0].uuid, "GPU-00010203-0405-0607-0809-0a0b0c0d0e0f");
+}
+
 TEST_F(CudaDeviceTest, MapsTheDriversResultsToCodes) {
   const std::pair<int, Code> table[] = {
       {1, Code::kInvalidArgument}, {2, Code::kExhausted},   {100, Code::kNotFound},
@@ -276,7 +575,12 @@ TEST_F(CudaDeviceTest, MapsTheDriversResultsToCodes) {
   }
   EXPECT_EQ(cuda::DriverError(driver_, 123456, "doing").message, "doing: unknown error (123456)");
   EXPECT_TRUE(cuda::IsSticky(700) && cuda::IsSticky(716) && cuda::IsSticky(719));
+  EXPECT_TRUE(cuda::IsSticky(123456));  // it may mean anything
   EXPECT_FALSE(cuda::IsSticky(2) || cuda::IsSticky(1) || cuda::IsSticky(701));
+  EXPECT_EQ(cuda::FailureOf(700), cuda::Failure::kKernel);
+  EXPECT_EQ(cuda::FailureOf(214), cuda::Failure::kDevice);
+  EXPECT_EQ(cuda::FailureOf(802), cuda::Failure::kSystem);
+  EXPECT_EQ(cuda::FailureOf(2), cuda::Failure::kCall);
 }
 
 TEST(CudaDevice, RunsAKernelWhereThereIsAGpu) {
