@@ -14,16 +14,11 @@ pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(zmq REQUIRED IMPORTED_TARGET libzmq)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 
-# The archives instead of the shared libraries for a program with the property SOUK_SELF_CONTAINED,
-# which is carried to machines that have nothing but the C library.
-foreach(dependency "crypto OpenSSL::Crypto" "fmt fmt::fmt")
-  string(REPLACE " " ";" dependency ${dependency})
-  list(GET dependency 0 name)
-  list(GET dependency 1 shared)
-  add_library(souk_${name} INTERFACE)
-  target_link_libraries(souk_${name} INTERFACE
-    $<IF:$<BOOL:$<TARGET_PROPERTY:SOUK_SELF_CONTAINED>>,-l:lib${name}.a,${shared}>)
-endforeach()
+# libcrypto as an archive for a program with the property SOUK_SELF_CONTAINED, which is carried to
+# machines that have nothing but the C library.
+add_library(souk_crypto INTERFACE)
+target_link_libraries(souk_crypto INTERFACE
+  $<IF:$<BOOL:$<TARGET_PROPERTY:SOUK_SELF_CONTAINED>>,-l:libcrypto.a,OpenSSL::Crypto>)
 
 if(SOUK_TESTS)
   find_package(GTest REQUIRED)

@@ -232,6 +232,8 @@ Choice MinMaxLike(const Operation& o) {
       fn = Fn::kCopysign;
       break;
   }
+  // min.abs and max.abs without .xorsign take three operands.
+  if (o.abs && !o.xorsign) return No("modifier");
   if (!is_float && !IsInt(t)) return No("type");
   if (is_float && !IsHalf(t) && t != Type::kF32 && t != Type::kF64) return No("type");
   if (is_float && t == Type::kF64 && (FloatModifiers(o) & ~kRoundMask) != 0) return No("modifier");
@@ -418,6 +420,7 @@ Choice Conversion(const Operation& o) {
   const Ty to = TyOf(o.type);
   const Ty from = TyOf(o.type2);
   if (o.rounding == Rounding::kRs || o.rounding == Rounding::kRna) return No("rounding mode");
+  if (o.HasRest("pack")) return No("packing");
   Choice c = Special(Form::kCvt);
   c.dst = o.type;
   c.source[0] = c.source[1] = o.type2;
@@ -454,7 +457,9 @@ Choice Compare(const Operation& o) {
     if (ty == Ty::kF16x2 || ty == Ty::kBf16x2) return No("type");
     return Special(Form::kSetp);
   }
-  if (ty == Ty::kF16x2 || ty == Ty::kBf16x2) return Special(Form::kHalfPairSet);
+  if (ty == Ty::kF16x2 || ty == Ty::kBf16x2) {
+    return o.combine == ptx::Combine::kNone ? Special(Form::kHalfPairSet) : No("boolean operator");
+  }
   if (TyOf(o.type) == Ty::kNone) return No("type");
   return Special(Form::kSet);
 }
@@ -619,7 +624,7 @@ Choice Choose(const Operation& o) {
     case Opcode::kCvta:
       return Special(Form::kCvta);
     case Opcode::kIsspacep:
-      return Special(Form::kIsspacep);
+      return o.space == ptx::Space::kConst ? No("state space") : Special(Form::kIsspacep);
     case Opcode::kLd:
     case Opcode::kLdu:
     case Opcode::kSt:

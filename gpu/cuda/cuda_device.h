@@ -29,6 +29,9 @@ Result<std::unique_ptr<Device>> MakeCudaDevice(uint32_t index);
 // kWrongState. A worker runs one job on one device, so it never is.
 Result<std::unique_ptr<Device>> MakeCudaDevice(const std::string& uuid);
 
+// What the last does first: the process sees this MIG instance, and no other device, from now on.
+Status ShowOnly(const std::string& uuid);
+
 inline constexpr char kMigPrefix[] = "MIG-";
 inline constexpr char kVisibleDevices[] = "CUDA_VISIBLE_DEVICES";
 

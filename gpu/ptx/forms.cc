@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,6 +74,11 @@ std::map<Opcode, std::vector<Form>> ParseTable() {
     table[FindOpcode(words[0])].push_back(std::move(form));
   }
   return table;
+}
+
+const std::map<Opcode, std::vector<Form>>& Table() {
+  static const auto* const table = new std::map<Opcode, std::vector<Form>>(ParseTable());
+  return *table;
 }
 
 bool Contains(const Slot& slot, std::string_view modifier) {
@@ -149,11 +155,35 @@ Type FindType(std::string_view name) {
   return FindByName(*rows, name);
 }
 
+std::vector<std::string> Spellings(Opcode opcode) {
+  std::vector<std::string> all;
+  std::set<std::string> seen;
+  const auto at = Table().find(opcode);
+  if (at == Table().end()) return all;
+  for (const Form& form : at->second) {
+    if (form.open) continue;
+    std::vector<std::string> spellings = {OpcodeName(opcode)};
+    for (const Slot& slot : form.slots) {
+      std::vector<std::string> longer;
+      for (const std::string& spelling : spellings) {
+        if (slot.optional) longer.push_back(spelling);
+        for (const std::string_view member : slot.members) {
+          longer.push_back(spelling + "." + std::string(member));
+        }
+      }
+      spellings = std::move(longer);
+    }
+    for (std::string& spelling : spellings) {
+      if (seen.insert(spelling).second) all.push_back(std::move(spelling));
+    }
+  }
+  return all;
+}
+
 FormMatch MatchForm(Opcode opcode, std::span<const std::string_view> modifiers) {
-  static const auto* const table = new std::map<Opcode, std::vector<Form>>(ParseTable());
   FormMatch match;
-  const auto at = table->find(opcode);
-  if (opcode == Opcode::kUnknown || at == table->end()) return match;
+  const auto at = Table().find(opcode);
+  if (opcode == Opcode::kUnknown || at == Table().end()) return match;
   match.opcode_known = true;
   for (const Form& form : at->second) {
     if (!Matches(form, modifiers)) continue;

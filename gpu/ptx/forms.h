@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "gpu/ptx/operation.h"
 
@@ -25,6 +27,11 @@ struct FormMatch {
 // modifiers come without their dots. Their order is free, as ptxas takes it ("vote.ballot.sync"),
 // except that types keep theirs.
 FormMatch MatchForm(Opcode opcode, std::span<const std::string_view> modifiers);
+
+// Every spelling that the table gives an opcode, each once: with and without what may be left out,
+// in the table's order. Forms that the table leaves open ("*") have none. Opcodes that access memory
+// have hundreds of thousands.
+std::vector<std::string> Spellings(Opcode opcode);
 
 Opcode FindOpcode(std::string_view mnemonic);  // kUnknown where there is none
 Type FindType(std::string_view name);          // kNone where there is none

@@ -65,6 +65,7 @@ inline constexpr ModifierRow kModifiers[] = {
     {"shared::cluster", 78, 90},
     {"param::entry", 83, 50},
     {"param::func", 83, 50},
+    {"weak", 60, 70},
     {"relaxed", 60, 70},
     {"acquire", 60, 70},
     {"release", 60, 70},
