@@ -158,14 +158,14 @@ double MedianOf(std::vector<double> values) {
 
 // By turns, so that clocks and temperatures touch both.
 Result<KernelTiming> CompareByTurns(const std::string& name, const std::function<Status()>& device,
-                                    const std::function<Status()>& bare) {
+                                    const std::function<Status()>& bare, double seconds) {
   RETURN_IF_ERROR(device());
   RETURN_IF_ERROR(bare());
   ASSIGN_OR_RETURN(const double once, SecondsOf(1, bare));
   const int launches = static_cast<int>(std::clamp(kSecondsPerTurn / once, 1.0, 1000.0));
   std::vector<double> devices, bares;
   double spent = 0;
-  while (devices.size() < 3 || (spent < kSecondsPerKernel && devices.size() < 100)) {
+  while (devices.size() < 3 || (spent < seconds && devices.size() < 100)) {
     ASSIGN_OR_RETURN(devices.emplace_back(), SecondsOf(launches, device));
     ASSIGN_OR_RETURN(bares.emplace_back(), SecondsOf(launches, bare));
     spent += (devices.back() + bares.back()) * launches;
@@ -174,7 +174,7 @@ Result<KernelTiming> CompareByTurns(const std::string& name, const std::function
 }
 
 Result<KernelTiming> TimeKernel(const TimedKernel& kernel, gpu::Device& device,
-                                gpu::ModuleHandle module, BareProgram& bare) {
+                                gpu::ModuleHandle module, BareProgram& bare, double seconds) {
   gpu::LaunchRequest request{.kernel = kernel.kernel, .grid = kernel.grid, .block = kernel.block};
   std::vector<uint64_t> buffers;
   for (const uint64_t bytes : kernel.buffers) {
@@ -187,8 +187,8 @@ Result<KernelTiming> TimeKernel(const TimedKernel& kernel, gpu::Device& device,
                      device.Launch(module, request, {}));
     return Ok();
   };
-  Result<KernelTiming> timing =
-      CompareByTurns(kernel.name, through_device, [&] { return bare.Launch(kernel); });
+  Result<KernelTiming> timing = CompareByTurns(
+      kernel.name, through_device, [&] { return bare.Launch(kernel); }, seconds);
   bare.Release();
   for (const uint64_t address : buffers) RETURN_IF_ERROR(device.Free(address));
   return timing;
@@ -204,9 +204,10 @@ Result<std::vector<KernelTiming>> TimeKernels(const Driver& driver, uint32_t ind
   ASSIGN_OR_RETURN(const gpu::ModuleHandle module, device->Load(canonical));
   BareProgram bare(driver);
   RETURN_IF_ERROR(bare.Open(index, ptx::Write(canonical)));
+  const double seconds = kSecondsPerKernel / shrink;
   std::vector<KernelTiming> timings;
   for (const TimedKernel& kernel : TimedKernels(shrink)) {
-    ASSIGN_OR_RETURN(timings.emplace_back(), TimeKernel(kernel, *device, module, bare));
+    ASSIGN_OR_RETURN(timings.emplace_back(), TimeKernel(kernel, *device, module, bare, seconds));
   }
   return timings;
 }

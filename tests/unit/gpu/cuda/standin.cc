@@ -72,6 +72,8 @@ std::pair<std::string, std::string> Wish(const char* name) {
 int Enter(const char* name, bool in_context = false) {
   State& state = *StandinState();
   ++state.calls[name];
+  static const auto wish = Wish("SOUK_STANDIN_FAIL");
+  if (wish.first == name) return std::atoi(wish.second.c_str());
   if (const auto found = state.fail.find(name); found != state.fail.end()) {
     const int result = found->second;
     state.fail.erase(found);
@@ -155,6 +157,16 @@ STANDIN_API State* StandinState() {
 }
 
 STANDIN_API CUresult cuInit(unsigned) {
+  if (std::getenv("SOUK_STANDIN_MIG") != nullptr) {
+    State& state = *StandinState();
+    state.mig = true;
+    state.devices = 1;
+    if (const char* shown = std::getenv("CUDA_VISIBLE_DEVICES")) {
+      const std::string uuid = shown;
+      state.first_instance = uuid.starts_with("MIG-9091") ? 1 : 0;
+      state.devices = uuid.starts_with("MIG-8081") || uuid.starts_with("MIG-9091") ? 1 : 0;
+    }
+  }
   if (const char* count = std::getenv("SOUK_STANDIN_DEVICES")) {
     StandinState()->devices = std::atoi(count);
   }
@@ -204,8 +216,9 @@ STANDIN_API CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
   return Enter("cuDeviceGetUuid");
 }
 STANDIN_API CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice device) {
-  const int shift = StandinState()->mig ? 0x80 : 0;
-  for (int i = 0; i < 16; ++i) uuid->bytes[i] = static_cast<unsigned char>(shift + i + 16 * device);
+  const State& state = *StandinState();
+  const int first = (state.mig ? 0x80 : 0) + 16 * (device + state.first_instance);
+  for (int i = 0; i < 16; ++i) uuid->bytes[i] = static_cast<unsigned char>(first + i);
   return Enter("cuDeviceGetUuid_v2");
 }
 STANDIN_API CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice) {

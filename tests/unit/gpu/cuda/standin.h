@@ -37,6 +37,7 @@ struct State {
   int compute_capability = 90;
   std::string name = {};                  // of every device; empty: "Stand-in A", "Stand-in B"
   bool mig = false;                       // each device is a MIG instance
+  int first_instance = 0;                 // the number of the first that is seen
   bool hung = false;                      // nothing that was queued ever ends
   bool same_address = false;              // every allocation is given the same address
   std::map<std::string, int> fail = {};   // the function's next call fails so; consumed
