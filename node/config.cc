@@ -157,9 +157,10 @@ Result<std::string> ParseDevice(const std::string& text) {
   const bool numbered =
       text.size() > 5 && text.size() < 8 && text.compare(0, 5, "cuda:") == 0 &&
       std::all_of(text.begin() + 5, text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (numbered) return text;
+  const bool by_uuid = text.starts_with("cuda:GPU-") || text.starts_with("cuda:MIG-");
+  if (numbered || (by_uuid && text.size() < 80)) return text;
   return Error(Code::kInvalidArgument,
-               "\"" + text + "\" is no device; say auto, cpu, cuda or cuda:0");
+               "\"" + text + "\" is no device; say auto, cpu, cuda, cuda:0 or cuda:GPU-UUID");
 }
 
 Result<std::string> ParseRegion(const std::string& text) {

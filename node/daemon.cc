@@ -170,6 +170,9 @@ Result<std::unique_ptr<JailedWorkshop>> OpenWorkshop(const DaemonOptions& option
       settings.devices.push_back(ForRent(device));
     }
   }
+  for (const std::string& note : workshop->device_notes()) {
+    std::fprintf(stderr, "soukd: %s\n", note.c_str());
+  }
   return workshop;
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "gpu/cuda/gpu_list.h"
 #include "gpu/worker/challenge.h"
 #include "gpu/worker/worker_folder.h"
 #include "gpu/workload/workload_codec.h"
@@ -232,6 +233,7 @@ gpu::WorkerSpec JailedWorkshop::SpecFor(const std::string& device,
 Result<std::optional<gpu::DeviceInfo>> JailedWorkshop::Probe(const std::string& device) {
   std::string name = device;
   std::replace(name.begin(), name.end(), ':', '-');
+  std::replace(name.begin(), name.end(), '/', '-');
   const std::filesystem::path folder = options_.dir / kJobs / ("probe-" + name);
   (void)gpu::KillStray(folder);
   RETURN_IF_ERROR(FreshFolder(folder));
@@ -257,7 +259,31 @@ Result<std::optional<gpu::DeviceInfo>> JailedWorkshop::Probe(const std::string& 
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
   if (!found && device == "cpu") return Error(Code::kUnavailable, "device cpu: " + why);
+  if (!found) device_notes_.push_back("device " + device + " does not open: " + why);
   return found;
+}
+
+// By NVML's list, which knows MIG instances and which GPU is not fit; empty where there is none.
+std::vector<std::string> JailedWorkshop::NameGpus() {
+  std::vector<std::string> names;
+  const auto lines = gpu::GpuLines(options_.program);
+  if (!lines) {
+    device_notes_.push_back(lines.error().message);
+    return names;
+  }
+  for (const std::string& line : *lines) {
+    const auto listed = gpu::ParseLine(line);
+    if (!listed) {
+      device_notes_.push_back(listed.error().message);
+      continue;
+    }
+    if (listed->verdict.fitness != gpu::cuda::Fitness::kFit) {
+      device_notes_.push_back("device " + listed->name + " is " +
+                              gpu::VerdictText(listed->verdict));
+    }
+    if (listed->verdict.fitness != gpu::cuda::Fitness::kNotFit) names.push_back(listed->name);
+  }
+  return names;
 }
 
 Result<std::vector<FoundDevice>> JailedWorkshop::FindDevices(const std::string& wanted) {
@@ -274,9 +300,15 @@ Result<std::vector<FoundDevice>> JailedWorkshop::FindDevices(const std::string& 
   if (wanted != "auto") {
     ASSIGN_OR_RETURN(const bool found, add(wanted == "cuda" ? "cuda:0" : wanted));
     if (found) return out;
-    return Error(Code::kUnavailable,
-                 "device " + wanted + " does not open; set device = \"cpu\" or \"auto\"");
+    return Error(Code::kUnavailable, device_notes_.back() + "; set device = \"cpu\" or \"auto\"");
   }
+  for (const std::string& name : NameGpus()) {
+    // One that fails leaves the others to be rented out. A jail too weak for a GPU is not the end:
+    // the CPU reference is content with less.
+    const auto found = add(name);
+    if (!found) device_notes_.push_back(found.error().message);
+  }
+  if (!out.empty()) return out;
   const bool driver =
       std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/dev/dxg");
   for (int i = 0; driver && i < kMostGpus; ++i) {

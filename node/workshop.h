@@ -42,10 +42,13 @@ class JailedWorkshop : public Workshop {
 
   const gpu::Jail& jail() const { return jail_; }
 
-  // "cpu", "cuda:0", "cuda", or "auto" (every GPU, or the CPU reference where there is none). Each
-  // is opened once by a jailed worker, so that no driver is ever loaded into the daemon. Blocks for
-  // up to ten seconds each. What is found can be named in Start.
+  // "cpu", "cuda:0", "cuda:GPU-…", "cuda:MIG-…", "cuda", or "auto" (every GPU that is fit for a
+  // lease, each MIG instance by itself, or the CPU reference where there is none). Each is opened
+  // once by a jailed worker, so that no driver is ever loaded into the daemon. Blocks for up to ten
+  // seconds each. What is found can be named in Start.
   Result<std::vector<FoundDevice>> FindDevices(const std::string& wanted);
+  // GPUs that it passed over or that are degraded, one sentence each.
+  const std::vector<std::string>& device_notes() const { return device_notes_; }
 
   void Start(const StartWorker& start) override;
   void Stop(const StopWorker& stop) override;
@@ -86,6 +89,7 @@ class JailedWorkshop : public Workshop {
   explicit JailedWorkshop(WorkshopOptions options, gpu::Jail jail);
   gpu::WorkerSpec SpecFor(const std::string& device, const std::filesystem::path& folder) const;
   Result<std::optional<gpu::DeviceInfo>> Probe(const std::string& device);
+  std::vector<std::string> NameGpus();
   std::filesystem::path SpareFolder(const Digest& lease) const;
   void Watch(int fd);
   void Unwatch(const gpu::Worker& worker);
@@ -111,6 +115,7 @@ class JailedWorkshop : public Workshop {
   const gpu::Jail jail_;
   int epoll_ = -1;
   std::map<std::string, std::string> devices_ = {};  // uuid, name
+  std::vector<std::string> device_notes_ = {};
   std::map<Digest, Bench> benches_ = {};
   std::multimap<Digest, std::filesystem::path> left_ = {};  // lease, folders of a former daemon
   std::vector<Event> events_ = {};

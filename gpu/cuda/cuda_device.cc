@@ -26,6 +26,8 @@ using cuda::kSuccess;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kJitLogBytes = 16 * 1024;
+constexpr char kOneInstance[] =
+    "the driver is open already, and shows a process one MIG instance in its life";
 // Up to here a launch may have its dynamic shared memory without asking first.
 constexpr uint32_t kDefaultDynamicShared = 48 * 1024;
 
@@ -419,8 +421,7 @@ Status ShowOnly(const std::string& uuid) {
   const std::lock_guard<std::mutex> lock(mutex);
   if (shown == uuid) return Ok();
   if (!shown.empty() || cuda::SystemDriverIsOpen()) {
-    return Error(Code::kWrongState,
-                 "the driver is open already, and shows a process one MIG instance in its life");
+    return Error(Code::kWrongState, kOneInstance);
   }
   if (::setenv(kVisibleDevices, uuid.c_str(), /*overwrite=*/1) != 0) {
     return Error(Code::kInvalidArgument, "\"" + uuid + "\" is no uuid");
@@ -443,10 +444,15 @@ Result<std::unique_ptr<Device>> MakeCudaDevice(uint32_t index) {
 }
 
 Result<std::unique_ptr<Device>> MakeCudaDevice(const std::string& uuid) {
-  if (uuid.starts_with(kMigPrefix)) RETURN_IF_ERROR(ShowOnly(uuid));
+  const bool instance = uuid.starts_with(kMigPrefix);
+  const bool was_open = cuda::SystemDriverIsOpen();
+  if (instance && !was_open) RETURN_IF_ERROR(ShowOnly(uuid));
   const Result<Driver>& driver = cuda::SystemDriver();
   if (!driver) return driver.error();
-  return MakeCudaDevice(*driver, uuid);
+  Result<std::unique_ptr<Device>> device = MakeCudaDevice(*driver, uuid);
+  const bool hidden = !device && device.error().code == Code::kNotFound && instance && was_open;
+  if (hidden) return Error(Code::kWrongState, kOneInstance);
+  return device;
 }
 
 }  // namespace souk::gpu

@@ -29,7 +29,8 @@ Result<std::unique_ptr<Device>> MakeCudaDevice(uint32_t index);
 // kWrongState. A worker runs one job on one device, so it never is.
 Result<std::unique_ptr<Device>> MakeCudaDevice(const std::string& uuid);
 
-// What the last does first: the process sees this MIG instance, and no other device, from now on.
+// What the last does first: the process sees this GPU or MIG instance, and no other device, from
+// now on.
 Status ShowOnly(const std::string& uuid);
 
 inline constexpr char kMigPrefix[] = "MIG-";

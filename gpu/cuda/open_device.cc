@@ -58,7 +58,11 @@ Result<std::unique_ptr<Device>> OpenDevice(const std::string& name) {
     if (device) return device;
     return OpenCpu();
   }
-  if (const auto uuid = CudaUuid(name)) return MakeCudaDevice(*uuid);
+  if (const auto uuid = CudaUuid(name)) {
+    // Where another GPU has MIG on, the driver would show its first instance and nothing else.
+    if (!cuda::SystemDriverIsOpen()) RETURN_IF_ERROR(ShowOnly(*uuid));
+    return MakeCudaDevice(*uuid);
+  }
   return MakeCudaDevice(CudaIndex(name).value_or(0));
 }
 

@@ -244,14 +244,16 @@ Result<Ended> WaitFor(pid_t pid, const Descriptor& output) {
   return ended;
 }
 
-Result<std::vector<std::string>> LibrariesOf(const std::filesystem::path& program) {
+// What the program says of itself, outside any jail.
+Result<std::vector<std::string>> LinesOf(const std::filesystem::path& program,
+                                         const std::string& question) {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return ErrnoError("pipe", errno);
   Descriptor read_end(ends[0]);
   Descriptor write_end(ends[1]);
   Spawn spawn;
   spawn.program = program.string();
-  spawn.arguments = {program.string(), "--libraries"};
+  spawn.arguments = {program.string(), question};
   spawn.output = write_end.get();
   ASSIGN_OR_RETURN(const pid_t pid, SpawnProcess(spawn));
   write_end.Close();
@@ -259,15 +261,21 @@ Result<std::vector<std::string>> LibrariesOf(const std::filesystem::path& progra
   if (ended.code != 0) {
     return Error(Code::kUnavailable, program.string() + " does not run: " + ended.output);
   }
-  std::vector<std::string> libraries;
+  std::vector<std::string> lines;
   size_t at = 0;
   while (at < ended.output.size()) {
     size_t end = ended.output.find('\n', at);
     if (end == std::string::npos) end = ended.output.size();
-    if (end > at && ended.output[at] == '/') libraries.push_back(ended.output.substr(at, end - at));
+    if (end > at) lines.push_back(ended.output.substr(at, end - at));
     at = end + 1;
   }
-  return libraries;
+  return lines;
+}
+
+Result<std::vector<std::string>> LibrariesOf(const std::filesystem::path& program) {
+  ASSIGN_OR_RETURN(std::vector<std::string> lines, LinesOf(program, "--libraries"));
+  std::erase_if(lines, [](const std::string& line) { return line[0] != '/'; });
+  return lines;
 }
 
 // Ok where the program runs in this jail, confines itself, and ends with 0.
@@ -337,6 +345,10 @@ Result<Jail> DetectJail(const std::filesystem::path& program, JailGrade at_most)
   jail.bwrap.clear();
   jail.why_not_stronger = refusals;
   return jail;
+}
+
+Result<std::vector<std::string>> GpuLines(const std::filesystem::path& program) {
+  return LinesOf(program, "--gpus");
 }
 
 Result<pid_t> StartJailed(const Jail& jail, const JailedCommand& command) {

@@ -48,6 +48,9 @@ struct Jail {
 Result<Jail> DetectJail(const std::filesystem::path& program,
                         JailGrade at_most = JailGrade::kNamespaces);
 
+// What `souk-worker --gpus` prints (gpu_list.h), run once outside the jail: it runs nobody's code.
+Result<std::vector<std::string>> GpuLines(const std::filesystem::path& program);
+
 // A program about to start in the jail.
 struct JailedCommand {
   std::filesystem::path program = {};

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "gpu/cpu/cpu_device.h"
+#include "gpu/cuda/gpu_list.h"
 #include "gpu/cuda/open_device.h"
 #include "gpu/worker/confine.h"
 #include "gpu/worker/worker_loop.h"
@@ -82,8 +83,24 @@ Arguments ParseArguments(int argc, char** argv) {
   return out;
 }
 
+// For the daemon, which loads no driver: before any jail, because nobody's input is near.
+int PrintGpus() {
+  const Result<std::vector<ListedGpu>> gpus = ListGpus();
+  if (!gpus) {
+    std::fprintf(stderr, "%s\n", gpus.error().message.c_str());
+    return 1;
+  }
+  for (const ListedGpu& gpu : *gpus) std::printf("%s\n", ToLine(gpu).c_str());
+  return 0;
+}
+
+// A GPU that would lose its lease's work is not opened.
 Result<std::unique_ptr<Device>> Open(const Arguments& arguments) {
-  if (arguments.device != "cpu") return OpenDevice(arguments.device);
+  if (arguments.device != "cpu") {
+    ASSIGN_OR_RETURN(std::unique_ptr<Device> device, OpenDevice(arguments.device));
+    RETURN_IF_ERROR(CheckFit(device->info()));
+    return device;
+  }
   CpuDeviceOptions options;
   options.memory_bytes = arguments.memory_bytes;
   options.threads = arguments.threads;
@@ -107,6 +124,7 @@ int Main(int argc, char** argv) {
     PrintLibraries();
     return 0;
   }
+  if (argc == 2 && std::strcmp(argv[1], "--gpus") == 0) return PrintGpus();
   const Arguments arguments = ParseArguments(argc, argv);
   const FilterFor use = arguments.device == "cpu" ? FilterFor::kCpu : FilterFor::kGpu;
   // A longer write than RLIMIT_FSIZE allows is an error to report, not an end.

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <optional>
 
+#include "gpu/cuda/gpu_list.h"
 #include "gpu/cuda/open_device.h"
 #include "gpu/ptx/nvrtc.h"
 #include "gpu/worker/jail.h"
@@ -102,6 +103,44 @@ Check CheckGpu() {
   }
   if (list.empty()) return Warn("gpu", "none: jobs run on the CPU reference device");
   return Good("gpu", list);
+}
+
+// "NVIDIA H200, 41 °C, 120 of 700 W, 1980 MHz".
+std::string GpuState(const gpu::cuda::GpuRecord& gpu) {
+  std::string text = gpu.name;
+  if (gpu.health.celsius) text += fmt::format(", {} °C", *gpu.health.celsius);
+  if (gpu.health.milliwatts && gpu.health.most_milliwatts) {
+    text += fmt::format(", {} of {} W", *gpu.health.milliwatts / 1000,
+                        *gpu.health.most_milliwatts / 1000);
+  }
+  if (gpu.health.sm_mhz) text += fmt::format(", {} MHz", *gpu.health.sm_mhz);
+  if (gpu.mig) text += fmt::format(", {} MIG instances", gpu.instances.size());
+  return text;
+}
+
+// One line for each GPU that NVML knows; none where there is no NVML.
+std::vector<Check> CheckHealth() {
+  const auto& nvml = gpu::cuda::SystemNvml();
+  if (!nvml && nvml.error().code == Code::kNotFound) return {};
+  if (!nvml) return {Warn("health", nvml.error().message)};
+  const auto gpus = gpu::cuda::ReadInventory(*nvml);
+  if (!gpus) return {Warn("health", gpus.error().message)};
+  std::vector<Check> out;
+  for (const gpu::cuda::GpuRecord& one : *gpus) {
+    const std::string what = GpuState(one) + ": " + gpu::VerdictText(one.verdict);
+    switch (one.verdict.fitness) {
+      case gpu::cuda::Fitness::kFit:
+        out.push_back(Good("health", what));
+        break;
+      case gpu::cuda::Fitness::kDegraded:
+        out.push_back(Warn("health", what));
+        break;
+      case gpu::cuda::Fitness::kNotFit:
+        out.push_back(Bad("health", what));
+        break;
+    }
+  }
+  return out;
 }
 
 Check CheckDisk(const node::NodeDir& dir) {
@@ -264,6 +303,7 @@ int RunDoctor(const Common& common) {
   if (!dir) return Fail(dir.error());
   std::vector<Check> checks = {CheckIdentity(*dir), CheckClock(), CheckJail(),
                                CheckNvrtc(),        CheckGpu(),   CheckDisk(*dir)};
+  for (Check& check : CheckHealth()) checks.push_back(std::move(check));
   std::optional<Json> status;
   if (auto client = node::control::Client::Connect(dir->path)) {
     if (auto answer = client->Call({{"do", "status"}})) status = Json(*answer);

@@ -462,5 +462,41 @@ TEST(Doctor, FindsAPeerThatRefuses) {
   EXPECT_NE(ran.out.find("✗ peers     127.0.0.1:1 refused"), std::string::npos) << ran.out;
 }
 
+// With the stand-ins for libcuda and NVML (tests/unit/gpu/cuda).
+Ran DoctorWithGpu(const std::string& state) {
+  return RunProgram("env LD_LIBRARY_PATH='" SOUK_STANDIN_FOLDER "' SOUK_STANDIN_NVML=" + state +
+                    " souk doctor --dir nowhere");
+}
+
+TEST(Doctor, SaysHowEachGpuIsAndWhatToDoAboutIt) {
+  const Ran well = DoctorWithGpu("well");
+  EXPECT_NE(well.out.find("✓ health    Stand-in A, 40 °C, 70 of 700 W, 1200 MHz: fit\n"),
+            std::string::npos)
+      << well.out;
+  EXPECT_NE(well.out.find("✓ gpu       Stand-in A"), std::string::npos) << well.out;
+  EXPECT_NE(DoctorWithGpu("hot").out.find("! health    Stand-in A, 90 °C, 70 of 700 W, 1200 MHz: "
+                                          "degraded: it slows down at 90 °C: cool it\n"),
+            std::string::npos);
+  EXPECT_NE(DoctorWithGpu("ecc").out.find("not fit: 3 memory errors that ECC could not correct"),
+            std::string::npos);
+  EXPECT_NE(DoctorWithGpu("lost").out.find("✗ health    GPU 0: not fit: it has fallen off the bus"),
+            std::string::npos);
+  EXPECT_NE(DoctorWithGpu("mig").out.find(", 2 MIG instances: fit"), std::string::npos);
+}
+
+TEST(Worker, ListsGpusAndMigInstancesForTheDaemon) {
+  const auto list = [](const std::string& state) {
+    return RunProgram("env LD_LIBRARY_PATH='" SOUK_STANDIN_FOLDER "' SOUK_STANDIN_NVML=" + state +
+                      " souk-worker --gpus");
+  };
+  EXPECT_EQ(list("well").out, "cuda:GPU-00010203-0405-0607-0809-0a0b0c0d0e0f\tfit\n");
+  EXPECT_EQ(list("mig").out,
+            "cuda:MIG-80818283-8485-8687-8889-8a8b8c8d8e8f\tfit\n"
+            "cuda:MIG-90919293-9495-9697-9899-9a9b9c9d9e9f\tfit\n");
+  EXPECT_EQ(list("lost").out.rfind("cuda:\tnot fit\tit has fallen off", 0), 0u);
+  const Ran none = RunProgram("souk-worker --gpus");
+  EXPECT_EQ(none.code, 0) << none.err;
+}
+
 }  // namespace
 }  // namespace souk::tools
