@@ -10,9 +10,6 @@ namespace souk::gpu::cpu {
 namespace {
 
 inline constexpr uint64_t kAlign = 256;
-inline constexpr size_t kMostAllocations = 1u << 16;
-// Rounding and the gap behind each allocation cost at most this beyond memory_bytes.
-inline constexpr uint64_t kSlack = kMostAllocations * 2 * kAlign;
 inline constexpr uint64_t kPage = 4096;
 
 }  // namespace
@@ -26,7 +23,9 @@ Status Arena::Reserve() {
   if (memory_bytes_ > (uint64_t{1} << 43)) {
     return Error(Code::kExhausted, "the cpu device has at most 8 TiB");
   }
-  reserved_ = (memory_bytes_ + kSlack + kPage - 1) / kPage * kPage;
+  // Rounding and the gap behind each allocation cost at most this beyond memory_bytes.
+  const uint64_t slack = most_ * (2 * kAlign + gap_);
+  reserved_ = (memory_bytes_ + slack + kPage - 1) / kPage * kPage;
   void* at = mmap(nullptr, reserved_, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) {
@@ -44,8 +43,8 @@ Result<uint64_t> Arena::Allocate(uint64_t bytes) {
                                        " bytes: " + std::to_string(memory_bytes_ - used_) + " of " +
                                        std::to_string(memory_bytes_) + " are left");
   }
-  if (allocations_.size() >= kMostAllocations) {
-    return Error(Code::kExhausted, "more than 65,536 allocations");
+  if (allocations_.size() >= most_) {
+    return Error(Code::kExhausted, "more than " + std::to_string(most_) + " allocations");
   }
   RETURN_IF_ERROR(Reserve());
   // First fit. One gap's worth stays free behind each allocation, so that running over an end is
@@ -53,7 +52,7 @@ Result<uint64_t> Arena::Allocate(uint64_t bytes) {
   uint64_t at = kGlobalBase;
   size_t index = 0;
   const auto skip_one = [&] {
-    at = (allocations_[index].end + 1 + kAlign - 1) / kAlign * kAlign;
+    at = (allocations_[index].end + gap_ + kAlign - 1) / kAlign * kAlign;
     ++index;
   };
   // A module's variables come one after the other: looking for a gap for each would take the square
@@ -62,7 +61,7 @@ Result<uint64_t> Arena::Allocate(uint64_t bytes) {
     index = allocations_.size() - 1;
     skip_one();
   }
-  while (index < allocations_.size() && allocations_[index].begin < at + bytes + 1) skip_one();
+  while (index < allocations_.size() && allocations_[index].begin < at + bytes + gap_) skip_one();
   if (at - kGlobalBase + bytes > reserved_) {
     return Error(Code::kExhausted,
                  "device memory is too fragmented for " + std::to_string(bytes) + " bytes");

@@ -12,17 +12,19 @@
 namespace souk::gpu::cpu {
 
 // One thread at a time.
-// Invariants: (1) allocations are sorted, aligned to 256 bytes and at least one byte apart; (2)
+// Invariants: (1) allocations are sorted, aligned to 256 bytes and at least `gap` bytes apart; (2)
 // memory outside allocations is zero or untouched; (3) where packed_, no gap between two
 // allocations is wide enough for another.
 class Arena {
  public:
-  explicit Arena(uint64_t memory_bytes) : memory_bytes_(memory_bytes) {}
+  // most: allocations at a time.
+  explicit Arena(uint64_t memory_bytes, uint64_t gap = 1, size_t most = 1u << 16)
+      : memory_bytes_(memory_bytes), gap_(gap), most_(most) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // Zeroed. kExhausted over memory_bytes, over 65,536 allocations, or where the machine has no
+  // Zeroed. kExhausted over memory_bytes, over so many allocations, or where the machine has no
   // address space.
   Result<uint64_t> Allocate(uint64_t bytes);
   // Also what Allocate never gave: kNotFound.
@@ -43,6 +45,8 @@ class Arena {
   Allocations::iterator Find(uint64_t address);
 
   uint64_t memory_bytes_;
+  uint64_t gap_;
+  size_t most_;
   uint64_t reserved_ = 0;
   uint64_t used_ = 0;
   uint8_t* base_ = nullptr;

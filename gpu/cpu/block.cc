@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "gpu/cpu/checker.h"
+
 namespace souk::gpu::cpu {
 namespace {
 
@@ -16,6 +18,12 @@ inline constexpr uint64_t kShortSlice = 1u << 11;
 // Thread-instructions between two looks at the clock, and what a block's preparation counts as.
 inline constexpr uint64_t kBetweenLooks = 1u << 18;
 inline constexpr uint64_t kBlockCost = 1u << 10;
+
+uint64_t SharedBytes(const Program& program, const LaunchShape& shape) {
+  return shape.dynamic_shared_bytes == 0
+             ? program.shared_bytes
+             : program.dynamic_shared_offset + shape.dynamic_shared_bytes;
+}
 
 void Broadcast(uint8_t* at, uint8_t bytes, uint64_t value) {
   for (int i = 0; i < kLanes; ++i) std::memcpy(at + i * bytes, &value, bytes);
@@ -76,8 +84,10 @@ Status BlockRunner::Prepare(const Program& program, const LaunchShape& shape, co
   memory_.system = &system;
   const uint32_t threads = shape.threads();
   const uint32_t warp_count = (threads + kLanes - 1) / kLanes;
-  memory_.shared_bytes = program.dynamic_shared_offset + shape.dynamic_shared_bytes;
-  if (shape.dynamic_shared_bytes == 0) memory_.shared_bytes = program.shared_bytes;
+  memory_.shared_bytes = SharedBytes(program, shape);
+  if (program.checks != nullptr) {
+    memory_.shared_bytes = program.shared_window + shape.dynamic_shared_bytes;
+  }
   memory_.local_bytes = program.local_bytes;
   if (!registers_.Need(uint64_t{program.register_bytes} * warp_count) ||
       !shared_.Need(memory_.shared_bytes) ||
@@ -182,7 +192,7 @@ void BlockRunner::FillWarp(uint32_t warp) {
           value = static_cast<uint32_t>(shape_.dynamic_shared_bytes);
           break;
         case Special::kTotalSmemSize:
-          value = static_cast<uint32_t>(memory_.shared_bytes);
+          value = static_cast<uint32_t>(SharedBytes(*program_, shape_));
           break;
         case Special::kEnvreg:
           value = static_cast<uint32_t>(shape_.grid_workspace >> (s.number == 1 ? 32 : 0));
@@ -255,6 +265,7 @@ void BlockRunner::StartWarps() {
     if (w.partly_arrived != 0) std::memset(w.arriving, 0, sizeof(w.arriving));
     w.partly_arrived = 0;
   }
+  if (memory_.checker != nullptr) return;  // clears what variables have of their slots
   if (memory_.shared_bytes != 0) shared_.Clear(memory_.shared_bytes);
   if (memory_.local_bytes != 0) local_.Clear(memory_.local_bytes * warps_.size() * kLanes);
 }
@@ -270,6 +281,7 @@ bool BlockRunner::IsLate(uint64_t executed) {
 void BlockRunner::Start(uint64_t block) {
   FillBlock(block);
   StartWarps();
+  if (memory_.checker != nullptr) memory_.checker->BeginBlock(block, memory_, warps_);
 }
 
 BlockEnd BlockRunner::Run(uint64_t block, uint64_t limit, uint64_t* executed) {
@@ -378,6 +390,7 @@ bool BlockRunner::ReleaseBarrier(uint32_t barrier) {
 }
 
 void BlockRunner::CompleteBarrier(uint32_t barrier) {
+  if (memory_.checker != nullptr) memory_.checker->CompleteBarrier(barrier, warps_);
   constexpr uint64_t kReduces = kBarrierRedAnd | kBarrierRedOr | kBarrierRedPopc;
   uint32_t yes = 0;
   uint32_t votes = 0;
@@ -478,6 +491,8 @@ std::string Describe(const Fault& f) {
       return "stack overflow: calls nest too deep, or alloca takes too much (64 KiB a thread)";
     case FaultKind::kBadCall:
       return "a call of what is no function of this type, or a return on a damaged stack";
+    case FaultKind::kUnchecked:
+      return "too large to check";
     case FaultKind::kNone:
       break;
   }

@@ -492,7 +492,7 @@ Choice CopyAsync(const Operation& o) {
   if (o.HasRest("bulk") || o.HasRest("reduce")) return No("bulk copies");
   if (o.HasRest("mbarrier")) return Special(Form::kCopyArrive);
   if (o.HasRest("commit_group") || o.HasRest("wait_group") || o.HasRest("wait_all")) {
-    return Special(Form::kNothing);
+    return Special(Form::kAsyncGroup);
   }
   if (o.HasRest("L2::cache_hint")) return No("cache policy");
   return Special(Form::kCopyAsync);

@@ -34,6 +34,7 @@ enum class Form : uint8_t {
   kCopyAsync,
   kCopyArrive,
   kMbarrier,
+  kAsyncGroup,
   kBranch,
   kBranchIndexed,
   kExit,

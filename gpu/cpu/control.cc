@@ -89,6 +89,10 @@ const Op* Barrier(Warp& w, const Op* op) {
   return w.WaitAtBarrier(op, id, expected, op->imm);
 }
 
+const Op* AsyncGroup(Warp&, const Op* op) {
+  return op + 1;
+}
+
 void Put(HandlerTable& t, Fn fn, Handler handler) {
   t.At(fn, Ty::kNone) = HandlerPair{handler, handler};
 }
@@ -104,6 +108,7 @@ void RegisterControl(HandlerTable& t) {
   Put(t, Fn::kBarrier, &Barrier);
   t.At(Fn::kClock, Ty::kU32) = HandlerPair{&Clock<uint32_t>, &Clock<uint32_t>};
   t.At(Fn::kClock, Ty::kU64) = HandlerPair{&Clock<uint64_t>, &Clock<uint64_t>};
+  Put(t, Fn::kAsyncGroup, &AsyncGroup);
 }
 
 }  // namespace souk::gpu::cpu

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "gpu/cpu/arena.h"
+#include "gpu/cpu/checker.h"
 #include "gpu/cpu/launch.h"
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/supported.h"
@@ -28,6 +29,11 @@ inline constexpr size_t kMostModules = 4096;
 // PTX ISA "Kernel function parameters": 32,764 bytes.
 inline constexpr uint64_t kMostParamBytes = 32764;
 
+inline constexpr size_t kMostAllocations = 1u << 16;
+// While checking: what runs over the end of a buffer must not find another.
+inline constexpr uint64_t kCheckedGap = uint64_t{4} << 30;
+inline constexpr size_t kMostChecked = 1024;
+
 struct LoadedModule {
   std::map<std::string, Program> kernels = {};
 };
@@ -37,8 +43,9 @@ class CpuDevice : public Device {
   explicit CpuDevice(const CpuDeviceOptions& options)
       : options_(options),
         level_(std::min(options.simd, BestSimdLevel())),
-        arena_(options.memory_bytes) {
-    options_.threads = std::clamp(options_.threads, 1u, 256u);
+        arena_(options.memory_bytes, options.checker != nullptr ? kCheckedGap : 1,
+               options.checker != nullptr ? kMostChecked : kMostAllocations) {
+    options_.threads = options.checker != nullptr ? 1 : std::clamp(options_.threads, 1u, 256u);
     info_.kind = "cpu";
     info_.name = "CPU reference";
     info_.uuid = "CPU-reference";
@@ -164,7 +171,8 @@ Result<ModuleHandle> CpuDevice::LoadFor(const ptx::Module& module,
   for (const ptx::Function& kernel : module.functions) {
     if (!kernel.is_entry || !kernel.defined) continue;
     if (kernels != nullptr && !kernels->contains(kernel.name)) continue;
-    Result<Program> program = cpu::Compile(module, kernel, address_of, cpu::Handlers(level_));
+    Result<Program> program = cpu::Compile(module, kernel, address_of, cpu::Handlers(level_),
+                                           options_.checker != nullptr);
     if (!program) {
       give_back();
       return program.error().Within("kernel " + kernel.name);
@@ -261,8 +269,19 @@ Result<uint64_t> CpuDevice::RunProgram(const Program& program, const LaunchReque
   memory.arena = arena_.base();
   memory.allocations = arena_.allocations().data();
   memory.allocation_count = arena_.allocations().size();
+  if (options_.checker != nullptr) {
+    if (request.cooperative) {
+      return Error(Code::kUnsupported, "the checking mode does not follow cooperative grids");
+    }
+    RETURN_IF_ERROR(options_.checker->BeginLaunch(program, shape, arena_.allocations()));
+    memory.checker = options_.checker;
+  }
   Result<uint64_t> executed = launcher_.Run(program, shape, memory, request.params,
                                             program.exact ? options_.threads : 1, budget, system_);
+  if (options_.checker != nullptr) {
+    options_.checker->EndLaunch();
+    if (options_.checker->exhausted()) return cpu::Checker::TooLarge(program.name);
+  }
   if (request.cooperative) (void)arena_.Free(shape.grid_workspace);
   return executed;
 }

@@ -8,6 +8,9 @@
 #include "gpu/device.h"
 
 namespace souk::gpu {
+namespace cpu {
+class Checker;
+}
 
 // Which vector instructions the handlers were compiled for. Results are the same on each.
 enum class SimdLevel : uint8_t { kBaseline, kAvx2, kAvx512 };
@@ -20,6 +23,8 @@ struct CpuDeviceOptions {
   uint32_t threads = 1;
   // The best that both the machine and this allow.
   SimdLevel simd = SimdLevel::kAvx512;
+  // What watches every launch; must outlive the device. See MakeCheckingDevice (checking.h).
+  cpu::Checker* checker = nullptr;
 };
 
 // The best level of this machine, among those that were built.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "gpu/cpu/check_plan.h"
 #include "gpu/cpu/ir.h"
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/program.h"
@@ -15,13 +16,14 @@ inline constexpr uint32_t kMostRegisterBytes = 2u << 20;
 class Emitter {
  public:
   Emitter(const Ir& ir, const Flow& flow, const std::vector<uint32_t>& after, const Slots& slots,
-          const HandlerTable& handlers, Program& program)
+          const HandlerTable& handlers, Program& program, std::vector<Inst>* emitted)
       : ir_(ir),
         flow_(flow),
         after_(after),
         slots_(slots),
         handlers_(handlers),
-        program_(program) {}
+        program_(program),
+        emitted_(emitted) {}
 
   void Run() {
     start_.assign(flow_.blocks.size(), 0);
@@ -65,6 +67,7 @@ class Emitter {
     }
     if (inst.memory) op.target = program_.site_count++;
     program_.ops.push_back(op);
+    if (emitted_ != nullptr) emitted_->push_back(inst);
     program_.lines.push_back(inst.line);
     targets_.push_back(target_block);
     return program_.ops.back();
@@ -208,6 +211,7 @@ class Emitter {
   std::vector<uint32_t> targets_ = {};        // of each op: a block, or kNoReg
   std::vector<uint32_t> table_entries_ = {};  // in Program::extra: blocks until the end
   std::map<uint32_t, uint32_t> tables_ = {};  // first in Ir::tables, in Program::extra
+  std::vector<Inst>* emitted_ = nullptr;      // of each op; nullptr where nobody asks
   uint32_t next_ = kNoReg;
   uint32_t cost_ = 0;
 };
@@ -215,11 +219,11 @@ class Emitter {
 }  // namespace
 
 Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
-                        const AddressOf& address_of, const HandlerTable& handlers) {
-  ASSIGN_OR_RETURN(Ir ir, Lower(module, kernel, address_of, handlers));
+                        const AddressOf& address_of, const HandlerTable& handlers, bool checked) {
+  ASSIGN_OR_RETURN(Ir ir, Lower(module, kernel, address_of, handlers, /*apart=*/checked));
   ASSIGN_OR_RETURN(const Flow flow, BuildFlow(ir));
   ForwardCopies(ir, flow);
-  FindArrays(ir, flow);
+  if (!checked) FindArrays(ir, flow);  // the checking mode looks at whole addresses
   DropUnreadPredicates(ir);
   ASSIGN_OR_RETURN(const Slots slots, AssignSlots(ir, flow, kMostRegisterBytes));
   std::vector<uint32_t> after;
@@ -239,7 +243,13 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   program.uses_heap = std::any_of(ir.insts.begin(), ir.insts.end(), [](const Inst& inst) {
     return inst.fn == Fn::kMalloc || inst.fn == Fn::kFree;
   });
-  Emitter(ir, flow, after, slots, handlers, program).Run();
+  std::vector<Inst> emitted;
+  Emitter(ir, flow, after, slots, handlers, program, checked ? &emitted : nullptr).Run();
+  if (checked) {
+    program.shared_window = (ir.shared_slots.size() - 1) * kSharedSlot;
+    if (ir.local_bytes != 0) program.local_bytes = ir.local_slots.size() * kLocalSlot;
+  }
+  if (checked) RETURN_IF_ERROR(WatchProgram(ir, slots, emitted, program));
   return program;
 }
 

@@ -58,7 +58,15 @@ struct Ir {
   bool dynamic_shared = false;
   uint64_t local_bytes = 0;
   uint64_t param_bytes = 0;
+  // Where variables stand apart (lower.h): the bytes of each one's slot. The first local slot holds
+  // the frames of calls, the last shared one the dynamic part, whose size a launch says.
+  std::vector<uint64_t> shared_slots = {};
+  std::vector<uint64_t> local_slots = {};
 };
+// Larger than all of a block's shared, or a thread's local, memory together, twice: from inside one
+// variable no offset that stays within the memory leads to another, before or behind.
+inline constexpr uint64_t kSharedSlot = uint64_t{1} << 19;
+inline constexpr uint64_t kLocalSlot = uint64_t{1} << 20;
 
 inline bool IsCarry(Fn fn) {
   return fn == Fn::kAddCarry || fn == Fn::kSubCarry || fn == Fn::kMadLoCarry ||

@@ -273,13 +273,20 @@ Result<Lowering::Place> Lowering::AllocateVariable(const ptx::Variable& variable
         return Error(Code::kTooLarge, "local memory over 512 KiB a thread");
       }
       used = place.address + variable.size;
+      if (apart_ && variable.space == ptx::Space::kLocal) {
+        ASSIGN_OR_RETURN(place.address, TakeSlot(ir_.local_slots, kLocalSlot, variable.size));
+      } else if (apart_) {
+        ir_.local_slots[0] = ir_.local_bytes;
+      }
       return place;
     }
     case ptx::Space::kShared: {
       place.window = Window::kShared;
       const auto found = shared_.find(std::make_pair(function, index));
       // extern .shared x[]: all of them begin where the static ones end.
-      place.address = found != shared_.end() ? found->second : ir_.dynamic_shared_offset;
+      place.address = found != shared_.end() ? found->second
+                      : apart_               ? (ir_.shared_slots.size() - 1) * kSharedSlot
+                                             : ir_.dynamic_shared_offset;
       return place;
     }
     default:
@@ -476,10 +483,25 @@ Status Lowering::LayOutShared(const ptx::Function& kernel) {
       }
       shared_[key] = address;
       ir_.shared_bytes = address + variable.size;
+      if (apart_) {
+        ASSIGN_OR_RETURN(shared_[key], TakeSlot(ir_.shared_slots, kSharedSlot, variable.size));
+      }
     }
   }
   ir_.dynamic_shared_offset = ptx::AlignUp(ir_.shared_bytes, dynamic_align);
+  if (apart_) RETURN_IF_ERROR(TakeSlot(ir_.shared_slots, kSharedSlot, 0));
   return Ok();
+}
+
+// The window's offset of a slot of its own.
+Result<uint64_t> Lowering::TakeSlot(std::vector<uint64_t>& slots, uint64_t slot, uint64_t bytes) {
+  // Offsets within a warp's windows have 32 bits.
+  constexpr size_t kMostSlots = 100;
+  if (slots.size() >= kMostSlots) {
+    return Error(Code::kTooLarge, "the kernel has too many .shared or .local variables to check");
+  }
+  slots.push_back(bytes);
+  return (slots.size() - 1) * slot;
 }
 
 Result<Ir> Lowering::Run(const ptx::Function& kernel) {
@@ -492,6 +514,7 @@ Result<Ir> Lowering::Run(const ptx::Function& kernel) {
     place.address = param.offset;
   }
   ir_.param_bytes = kernel.param_bytes;
+  if (apart_) ir_.local_slots = {0};
   RETURN_IF_ERROR(LayOutShared(kernel));
   FindOutlined(kernel);
   BeginStack();
@@ -501,8 +524,8 @@ Result<Ir> Lowering::Run(const ptx::Function& kernel) {
 }
 
 Result<Ir> Lower(const ptx::Module& module, const ptx::Function& kernel,
-                 const AddressOf& address_of, const HandlerTable& handlers) {
-  return Lowering(module, address_of, handlers).Run(kernel);
+                 const AddressOf& address_of, const HandlerTable& handlers, bool apart) {
+  return Lowering(module, address_of, handlers, apart).Run(kernel);
 }
 
 }  // namespace souk::gpu::cpu

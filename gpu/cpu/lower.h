@@ -29,16 +29,19 @@ inline constexpr uint64_t kMostLocalBytes = 512 * 1024;   // of a thread
 // threads at one depth must not all meet in one set of the cache.
 inline constexpr uint64_t kStackBytes = 64 * 1024 - 64;
 
+// apart: .shared and .local variables stand in slots of their own, so that it shows where an access
+// leaves the one it began in: how a device packs them is its own affair.
 Result<Ir> Lower(const ptx::Module& module, const ptx::Function& kernel,
-                 const AddressOf& address_of, const HandlerTable& handlers);
+                 const AddressOf& address_of, const HandlerTable& handlers, bool apart);
 
 // Null where the cpu device has the register. number: of kEnvreg and kPm.
 const char* WhyUnsupportedSpecial(ptx::Special special, uint64_t number);
 
 class Lowering {
  public:
-  Lowering(const ptx::Module& module, const AddressOf& address_of, const HandlerTable& handlers)
-      : module_(module), address_of_(address_of), handlers_(handlers) {}
+  Lowering(const ptx::Module& module, const AddressOf& address_of, const HandlerTable& handlers,
+           bool apart)
+      : module_(module), address_of_(address_of), handlers_(handlers), apart_(apart) {}
 
   Result<Ir> Run(const ptx::Function& kernel);
 
@@ -105,6 +108,7 @@ class Lowering {
   Status One(const ptx::Instruction& instruction, uint32_t depth);
   Status Dispatch(const Choice& choice, Operands operands, uint32_t depth);
   Status LayOutShared(const ptx::Function& kernel);
+  Result<uint64_t> TakeSlot(std::vector<uint64_t>& slots, uint64_t slot, uint64_t bytes);
   Status Charge(uint64_t count);
   Result<Instance> MakeInstance(const ptx::Function& function);
   // lower_calls.cc
@@ -184,6 +188,7 @@ class Lowering {
   Status MbarrierInstruction(Operands operands);
   Status MbarrierAccess(uint64_t bits, const ptx::Operand& address, uint32_t dst, uint32_t count,
                         uint32_t state);
+  Status AsyncGroup(Operands operands);
   Status Branch(Operands operands);
   Status BranchIndexed(Operands operands);
 
@@ -229,6 +234,7 @@ class Lowering {
   const ptx::Module& module_;
   const AddressOf& address_of_;
   const HandlerTable& handlers_;
+  const bool apart_;
   Ir ir_ = {};
   std::map<std::pair<uint32_t, uint64_t>, uint32_t> constants_ = {};
   std::map<std::pair<uint32_t, uint64_t>, uint32_t> specials_ = {};  // Special, its number

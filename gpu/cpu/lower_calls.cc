@@ -565,6 +565,11 @@ Status Lowering::Epilogue(Outlined& outlined) {
 // Bodies are lowered after the kernel's, one after another: each owns a range of registers.
 Status Lowering::FinishStack() {
   if (!has_stack_) return Ok();
+  if (apart_) {
+    return Error(Code::kUnsupported,
+                 "the checking mode does not follow functions that call themselves or are called "
+                 "through a pointer");
+  }
   for (size_t i = 0; i < outlined_.size(); ++i) RETURN_IF_ERROR(OutlinedBody(*outlined_[i]));
   inside_ = nullptr;
   instruction_ = nullptr;

@@ -483,6 +483,8 @@ Status Lowering::Dispatch(const Choice& choice, Operands operands, uint32_t dept
       return CopyArrive(operands);
     case Form::kMbarrier:
       return MbarrierInstruction(operands);
+    case Form::kAsyncGroup:
+      return AsyncGroup(operands);
     case Form::kBranch:
       return Branch(operands);
     case Form::kBranchIndexed:

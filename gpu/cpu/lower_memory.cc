@@ -70,6 +70,9 @@ Status Lowering::Load(Operands operands) {
   inst.a = address.reg;
   inst.imm = address.offset;
   inst.flags = AddressFlags(address.window, address.narrow);
+  // ISA ldu: from memory that is read-only, as .nc has it.
+  const bool read_only = operation_->nc || operation_->opcode == ptx::Opcode::kLdu;
+  if (read_only) inst.flags |= kNonCoherent;
   inst.memory = true;
   inst.count = static_cast<uint16_t>(regs.size());
   if (regs.size() == 1) {
@@ -159,6 +162,19 @@ Status Lowering::CopyAsync(Operands operands) {
   inst.c = read;
   inst.imm = bytes;
   inst.memory = true;
+  return Ok();
+}
+
+// Copies are made at once, so that there is nothing to wait for; the checking mode wants to know.
+Status Lowering::AsyncGroup(Operands operands) {
+  uint64_t what = kAsyncCommit;
+  if (operation_->HasRest("wait_all")) what = kAsyncWaitAll;
+  if (operation_->HasRest("wait_group")) {
+    if (operands.size() != 1 || operands[0].kind != OperandKind::kInteger)
+      return Refuse("operands");
+    what = kAsyncWait + (operands[0].value & 0xffffffff);
+  }
+  Emit(Fn::kAsyncGroup, Ty::kNone).imm = what;
   return Ok();
 }
 

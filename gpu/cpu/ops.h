@@ -164,9 +164,10 @@ enum class Fn : uint16_t {
   // + Window. a: address, b, c: operands; d may be the sink. imm: offset; count: Combine.
   kAtom,
   kAtomLast = kAtom + 5,
-  kCopyAsync,  // cp.async: a: shared address, b: global address, c: bytes to read; imm: bytes
-  kIsspacep,   // imm: Window
-  kCvta,       // imm: what is added
+  kCopyAsync,   // cp.async: a: shared address, b: global address, c: bytes to read; imm: bytes
+  kAsyncGroup,  // cp.async.commit_group, wait_group, wait_all: nothing to do; imm: kAsync…
+  kIsspacep,    // imm: Window
+  kCvta,        // imm: what is added
   kCvtaCheck,
 
   // Between lanes. extra: the member mask register.
@@ -237,6 +238,11 @@ inline constexpr uint64_t kCodeBase = uint64_t{6} << 44;
 constexpr uint64_t CodeAddress(uint64_t position) {  // of ptx::AddressTaken
   return kCodeBase + 16 * (position + 1);
 }
+
+// Op::imm of kAsyncGroup; kAsyncWait + n: all groups but the last n.
+inline constexpr uint64_t kAsyncCommit = 0;
+inline constexpr uint64_t kAsyncWaitAll = 1;
+inline constexpr uint64_t kAsyncWait = 2;
 
 // Op::imm of kBarrier.
 inline constexpr uint64_t kBarrierArrive = 1;

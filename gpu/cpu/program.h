@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct ClearedSlot {
   uint32_t bytes = 0;  // of the whole warp
 };
 
+struct CheckPlan;
+
 struct Program {
   std::string name = {};
   std::vector<Op> ops = {};
@@ -51,14 +54,17 @@ struct Program {
   bool exact = false;  // blocks may run in any order (ptx::Class)
   bool uses_heap = false;
   ptx::Directives directives = {};
+  uint64_t shared_window = 0;  // checked: where the dynamic part begins
+  std::shared_ptr<const CheckPlan> checks = nullptr;  // compiled for checking
 };
 
 // Device addresses of .global and .const variables. function: Module::functions' index, or
 // ptx::kNoIndex for module scope.
 using AddressOf = std::function<uint64_t(uint32_t function, uint32_t variable)>;
 
-// kUnsupported names the instruction and its line.
+// kUnsupported names the instruction and its line. checked: the program runs under a Checker.
 Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
-                        const AddressOf& address_of, const HandlerTable& handlers);
+                        const AddressOf& address_of, const HandlerTable& handlers,
+                        bool checked = false);
 
 }  // namespace souk::gpu::cpu

@@ -27,6 +27,7 @@ inline constexpr uint32_t kBarriers = 16;       // of a block
 struct Warp;
 struct Op;
 struct SystemState;
+class Checker;
 // Runs op and returns the next one, or nullptr when the warp stops (Warp::stop says why).
 using Handler = const Op* (*)(Warp&, const Op*);
 
@@ -75,6 +76,7 @@ struct Memory {
   uint8_t* params = nullptr;
   uint64_t param_bytes = 0;
   SystemState* system = nullptr;  // system_calls.h
+  Checker* checker = nullptr;  // while a launch is checked
 };
 
 enum class Stop : uint8_t { kNone, kDone, kBlocked, kSlice, kFault };
@@ -95,6 +97,7 @@ enum class FaultKind : uint8_t {
   kBadFree,
   kStackOverflow,
   kBadCall,
+  kUnchecked,  // the checker has no memory for more
 };
 
 struct Fault {
@@ -196,7 +199,8 @@ struct Warp {
 
 // Op::flags of memory instructions.
 inline constexpr uint16_t kNarrowAddress = 1;  // the address register has 32 bits
-inline constexpr uint16_t kSignedIndex = 2;    // kLdArray, kStArray
+inline constexpr uint16_t kNonCoherent = 2;    // ld.global.nc
+inline constexpr uint16_t kSignedIndex = 4;    // kLdArray, kStArray
 inline constexpr uint16_t kWindowShift = 4;    // Window, above
 
 // Where the lane's access stands, or nullptr with the fault noted and stop set: out of bounds,

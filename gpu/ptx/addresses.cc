@@ -16,7 +16,8 @@ bool NamesVariable(const Operand& o) {
 
 }  // namespace
 
-AddressFlow::AddressFlow(const Module& module, const std::vector<const Function*>& functions)
+AddressFlow::AddressFlow(const Module& module, const std::vector<const Function*>& functions,
+                         std::span<const Bound> bound)
     : module_(module) {
   for (const Function* f : functions) {
     Levels& levels = levels_[f];
@@ -36,16 +37,21 @@ AddressFlow::AddressFlow(const Module& module, const std::vector<const Function*
     }
     for (const Variable& v : f->variables) relocated_ |= !v.relocations.empty();
   }
-  Seed(*functions.front());
+  Seed(*functions.front(), bound);
   Run(functions);
 }
 
-void AddressFlow::Seed(const Function& kernel) {
-  for (const Param& param : kernel.params) {
-    if (param.is_register) continue;
+void AddressFlow::Seed(const Function& kernel, std::span<const Bound> bound) {
+  for (size_t i = 0; i < kernel.params.size(); ++i) {
+    const Param& param = kernel.params[i];
+    if (param.is_register || (!bound.empty() && bound[i] == Bound::kNumber)) continue;
     const Variable& v = kernel.variables[param.index];
     const bool is_float = IsFloat(v.type) && !v.is_array && v.vector == 1;
-    if (v.size == 8 && !is_float) sources_.emplace_back(param.offset, param.offset + v.size);
+    if (v.size != 8 || is_float) continue;
+    // What is now an address and now a number is good for nothing.
+    const bool either = !bound.empty() && bound[i] == Bound::kEither;
+    sources_.push_back(
+        {param.offset, param.offset + v.size, either ? Holds::kDerived : Holds::kAddress});
   }
 }
 
@@ -135,8 +141,8 @@ Holds AddressFlow::LoadParameter(const Function& f, const Operation& op,
     if (param.is_register || param.index != from.index) continue;
     const uint64_t begin = param.offset + from.value;
     const uint64_t end = begin + uint64_t{TypeBytes(op.type)} * std::max<uint32_t>(op.vector, 1);
-    for (const auto& [first, last] : sources_) {
-      if (begin == first && end == last && whole) return Holds::kAddress;
+    for (const auto& [first, last, holds] : sources_) {
+      if (begin == first && end == last && whole) return holds;
       if (begin < last && first < end) return Holds::kDerived;
     }
   }
@@ -272,9 +278,15 @@ void AddressFlow::Step(const Function& f, const Instruction& i) {
       op.opcode == Opcode::kStacksave) {
     return Mark(f, operands[0], Holds::kPlace);
   }
+  // A cache policy is the device's own bits too, and good in its one place only.
+  if (op.opcode == Opcode::kCreatepolicy) return Mark(f, operands[0], Holds::kPlace);
   Holds result = Computed(f, op, operands);
   // A number becomes an address here, by adding where the device keeps the window.
   if (op.opcode == Opcode::kCvta && result == Holds::kNothing) result = Holds::kPlace;
+  // In which window a number would lie depends on where the windows are.
+  if (op.opcode == Opcode::kIsspacep && Of(f, operands[1]) == Holds::kNothing) {
+    result = Holds::kDerived;
+  }
   // Whatever names memory first and values behind it may store them: st, red, atom, cp.
   Holds stored = Holds::kNothing;
   for (const Operand& o : operands) stored = std::max(stored, Of(f, o));

@@ -96,10 +96,12 @@ Finding OperationFinding(const Operation& op) {
     case Opcode::kTex:
     case Opcode::kTld4:
       return Tolerant("texture filtering is approximate");
+    case Opcode::kTcgen05:
+      // Types stand in .kind::…, and where its memory lies is the device's affair.
+      return Tolerant("the order of sums in a matrix product is open");
     case Opcode::kWmma:
     case Opcode::kMma:
     case Opcode::kWgmma:
-    case Opcode::kTcgen05:
       // ISA "mma": "the accumulation order, rounding … of intermediate operations is unspecified".
       return IsFloatMatrix(op) ? Tolerant("the order of sums in a matrix product is open") : kFine;
     case Opcode::kLd:
@@ -115,10 +117,18 @@ Finding OperationFinding(const Operation& op) {
     case Opcode::kGetctarank:
     case Opcode::kClusterlaunchcontrol:
       return Ordered("blocks of a cluster talk to each other");
+    // Its states and its 64 bits in memory are opaque, and what a wait says depends on the moment.
     case Opcode::kMbarrier:
-      return op.HasRest("try_wait") || op.HasRest("test_wait")
-                 ? Ordered("when a waiting thread wakes is not fixed")
-                 : kFine;
+      return Ordered("when a waiting thread wakes is not fixed");
+    case Opcode::kGriddepcontrol:
+      return Ordered("an order between launches");
+    case Opcode::kSuld:
+    case Opcode::kSust:
+    case Opcode::kSuq:
+    case Opcode::kTxq:
+      return Ordered("surfaces and textures outlive the launch");
+    case Opcode::kTensormap:
+      return Ordered("tensor maps are the driver's own");
     case Opcode::kActivemask:
       return Ordered("which lanes run together is not fixed");
     case Opcode::kShfl:
@@ -132,6 +142,7 @@ Finding OperationFinding(const Operation& op) {
     case Opcode::kSured:
       return Ordered("reductions on memory that blocks share");
     case Opcode::kCp:
+      if (op.HasRest("tensor")) return Ordered("tensor maps are the driver's own");
       return op.HasRest("reduce") || op.space == Space::kSharedCluster
                  ? Ordered("an asynchronous copy that other blocks see")
                  : kFine;
@@ -174,6 +185,36 @@ CommutingKind KindOf(const Operation& op) {
   return kind;
 }
 
+// Registers of a function that hold parts of a matrix of wmma: ISA wmma.load: "the distribution of
+// fragments … is unspecified". A copy holds what its source does.
+std::vector<bool> FragmentRegisters(const Module& module, const Function& f) {
+  // Copies in program order settle in one round; the bound keeps hostile orders from costing a
+  // square.
+  constexpr int kRounds = 64;
+  std::vector<bool> holds(f.registers.size(), false);
+  bool changed = true;
+  const auto mark = [&](const Operand& o) {
+    if (o.kind != OperandKind::kRegister || holds[o.index]) return;
+    holds[o.index] = changed = true;
+  };
+  for (int round = 0; changed; ++round) {
+    if (round == kRounds) return std::vector<bool>(f.registers.size(), true);
+    changed = false;
+    for (const Instruction& i : f.body) {
+      const Operation& op = module.OperationOf(i);
+      const std::span<const Operand> operands = f.Operands(i);
+      if (operands.empty()) continue;
+      if (op.opcode == Opcode::kWmma && operands[0].kind == OperandKind::kVector) {
+        for (const Operand& part : f.Elements(operands[0])) mark(part);
+      }
+      const bool copies = op.opcode == Opcode::kMov && operands.size() == 2 &&
+                          operands[1].kind == OperandKind::kRegister;
+      if (copies && holds[operands[1].index]) mark(operands[0]);
+    }
+  }
+  return holds;
+}
+
 // How often a register occurs in a function.
 std::vector<uint32_t> RegisterUses(const Function& f) {
   std::vector<uint32_t> uses(f.registers.size(), 0);
@@ -190,12 +231,14 @@ std::vector<uint32_t> RegisterUses(const Function& f) {
 
 // Decides over all instructions that a kernel reaches, in order.
 class Classifier {
+  static constexpr const char* kNotGiven = "follows a number that no variable or parameter gives";
+
  public:
   Classifier(const Module& module, const SupportCheck& check) : module_(module), check_(check) {}
 
-  Verdict Decide(const Function& kernel) {
+  Verdict Decide(const Function& kernel, std::span<const Bound> bound) {
     const std::vector<const Function*> functions = ReachableFunctions(module_, kernel);
-    const AddressFlow addresses(module_, functions);
+    const AddressFlow addresses(module_, functions, bound);
     for (const Function* f : functions) Visit(*f, addresses);
     if (verdict_.why.empty()) {
       verdict_.cls = Class::kExact;
@@ -207,6 +250,7 @@ class Classifier {
  private:
   void Visit(const Function& f, const AddressFlow& addresses) {
     uses_ = RegisterUses(f);
+    fragments_ = FragmentRegisters(module_, f);
     for (const Instruction& i : f.body) {
       if (const std::optional<std::string> reason = Refusal(f, i)) {
         Note(Class::kOpaque, f, i, *reason);
@@ -214,9 +258,11 @@ class Classifier {
       }
       const Operation& op = module_.OperationOf(i);
       Note(f, i, IsAtomic(op) ? AtomicFinding(f, i, op) : OperationFinding(op));
-      if (op.opcode == Opcode::kCall) Note(f, i, CallFinding(f, i));
-      if (op.opcode == Opcode::kSt) Note(f, i, StoredAddress(f, i, op, addresses));
+      if (op.opcode == Opcode::kCall) Note(f, i, CallFinding(f, i, addresses));
+      Note(f, i, StoredAddress(f, i, op, addresses));
       Note(f, i, DecidedByAddress(f, i, op, addresses));
+      Note(f, i, GivenAddress(f, i, op, addresses));
+      Note(f, i, FragmentFinding(f, i, op));
       for (const Operand& o : f.Operands(i)) {
         Note(f, i, VariableFinding(f, o));
         if (o.kind == OperandKind::kSpecial) {
@@ -249,21 +295,70 @@ class Classifier {
     return kFine;
   }
 
-  Finding CallFinding(const Function& f, const Instruction& i) const {
+  Finding CallFinding(const Function& f, const Instruction& i, const AddressFlow& addresses) const {
     const Operand& callee = f.Operands(i)[1];
-    if (callee.kind != OperandKind::kFunction) return kFine;
+    if (callee.kind != OperandKind::kFunction) {
+      return addresses.Of(f, callee) == Holds::kNothing ? Ordered(kNotGiven) : kFine;
+    }
     const Function& target = module_.functions[callee.index];
     if (target.defined || target.name == "__assertfail") return kFine;
     return Ordered("calls a function of the driver, whose effects are ordered");
   }
 
-  // Where memory lies is the device's affair, so an address in a result is not fixed.
+  // Where memory lies is the device's affair, so an address in a result is not fixed. Whatever
+  // names memory first and values behind it may write them there.
   Finding StoredAddress(const Function& f, const Instruction& i, const Operation& op,
                         const AddressFlow& addresses) const {
-    if (OnlyThisBlock(op.space)) return kFine;
+    if (op.opcode == Opcode::kLd || op.opcode == Opcode::kLdu || OnlyThisBlock(op.space)) {
+      return kFine;
+    }
+    std::span<const Operand> operands = f.Operands(i);
+    if (operands.empty() || operands[0].kind != OperandKind::kAddress) return kFine;
+    // A cache policy comes last, and goes nowhere.
+    if (op.HasRest("L2::cache_hint")) operands = operands.first(operands.size() - 1);
+    bool stores = op.opcode == Opcode::kCp && addresses.SharedHolds() != Holds::kNothing;
+    for (const Operand& o : operands.subspan(1)) stores |= addresses.Of(f, o) != Holds::kNothing;
+    return stores ? Ordered("stores an address") : kFine;
+  }
+
+  // A number is no address: what stands there differs between devices, and no launch binds one.
+  static Finding GivenAddress(const Function& f, const Instruction& i, const Operation& op,
+                              const AddressFlow& addresses) {
+    if (op.opcode == Opcode::kPrefetch || op.opcode == Opcode::kPrefetchu ||
+        op.opcode == Opcode::kApplypriority) {
+      return kFine;
+    }
     const std::span<const Operand> operands = f.Operands(i);
-    if (operands.size() < 2) return kFine;
-    return addresses.Of(f, operands[1]) == Holds::kNothing ? kFine : Ordered("stores an address");
+    if (op.opcode == Opcode::kCvta && operands.size() == 2 &&
+        addresses.Of(f, operands[1]) == Holds::kNothing) {
+      return Ordered(kNotGiven);
+    }
+    for (const Operand& o : operands) {
+      if (o.kind != OperandKind::kAddress || o.base == BaseKind::kVariable) continue;
+      if (addresses.OfBase(f, o) == Holds::kNothing) return Ordered(kNotGiven);
+    }
+    return kFine;
+  }
+
+  // wmma may load, multiply and store; who else reads a part of a matrix reads another one on
+  // another device.
+  Finding FragmentFinding(const Function& f, const Instruction& i, const Operation& op) const {
+    if (op.opcode == Opcode::kWmma) return kFine;
+    const std::span<const Operand> operands = f.Operands(i);
+    const bool copies = op.opcode == Opcode::kMov && operands.size() == 2 &&
+                        operands[0].kind == OperandKind::kRegister;
+    bool reads = false;
+    const auto look = [&](const Operand& o) {
+      reads |= o.kind == OperandKind::kRegister && fragments_[o.index];
+    };
+    for (size_t k = 1; k < operands.size() && !copies; ++k) {
+      look(operands[k]);
+      const bool group =
+          operands[k].kind == OperandKind::kVector || operands[k].kind == OperandKind::kTuple;
+      if (!group) continue;
+      for (const Operand& part : f.Elements(operands[k])) look(part);
+    }
+    return reads ? Ordered("which part of a matrix a lane holds is not fixed") : kFine;
   }
 
   // Nor is what an address decides: a branch, a guarded instruction, which word is read.
@@ -313,6 +408,7 @@ class Classifier {
   Verdict verdict_;
   CommutingKind kind_;
   std::vector<uint32_t> uses_;
+  std::vector<bool> fragments_;
 };
 
 std::string TypeText(const Variable& v) {
@@ -389,8 +485,9 @@ const char* ClassName(Class c) {
   return "?";
 }
 
-Verdict Classify(const Module& module, const Function& kernel, const SupportCheck& check) {
-  return Classifier(module, check).Decide(kernel);
+Verdict Classify(const Module& module, const Function& kernel, const SupportCheck& check,
+                 std::span<const Bound> bound) {
+  return Classifier(module, check).Decide(kernel, bound);
 }
 
 KernelReport Outline(const Function& kernel) {

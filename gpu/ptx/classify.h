@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gpu/ptx/addresses.h"
 #include "gpu/ptx/module.h"
 
 namespace souk::ptx {
@@ -62,10 +63,11 @@ struct KernelReport {
   std::vector<Unsupported> unsupported = {};  // all, by line
 };
 
-// kernel must be a defined .entry of module. Its 64-bit integer parameters count as addresses: what
-// a workload binds to them is not known here. (A size or a seed belongs in 32 bits, or in a
-// buffer.)
-Verdict Classify(const Module& module, const Function& kernel, const SupportCheck& check);
+// kernel must be a defined .entry of module. bound: what launches give it, by parameter. Empty
+// where that is not known: 64-bit integers then count as addresses, so that a size or a seed in 64
+// bits can keep the kernel from exact.
+Verdict Classify(const Module& module, const Function& kernel, const SupportCheck& check,
+                 std::span<const Bound> bound = {});
 // What the kernel itself declares: name, parameters, registers, instructions. The class is opaque.
 KernelReport Outline(const Function& kernel);
 KernelReport Report(const Module& module, const Function& kernel, const SupportCheck& check);

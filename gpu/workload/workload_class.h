@@ -13,7 +13,8 @@ namespace souk::gpu {
 // The names of the kernels that the workload launches, by module. CheckWorkload has passed.
 std::vector<std::set<std::string>> LaunchedKernels(const Workload& workload);
 
-// The weakest class among the kernels that the workload launches; kExact where it launches nothing.
+// The weakest class among the kernels that the workload launches, given what it binds to their
+// parameters; kExact where it launches nothing.
 // `modules` are the workload's, canonical and in its order; CheckKernels has found every kernel.
 ptx::Class ClassOfWorkload(const Workload& workload, const std::vector<ptx::Module>& modules);
 

@@ -40,6 +40,7 @@ struct RunOptions {
   // --local
   bool local = false;
   std::string device = {};  // empty: auto
+  bool check = false;
   // On the market.
   std::string lease = {};     // empty: rent one, and release it afterwards
   std::string duration = {};  // empty: the manifest's

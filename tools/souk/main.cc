@@ -118,6 +118,10 @@ void CommandLine::AddRun() {
   run->add_flag("--local", run_.local, "On this machine's device, without a market");
   run->add_option("--device", run_.device, "With --local: cpu, cuda, cuda:1, or auto, the default")
       ->check(kDevice);
+  run->add_flag(
+      "--check", run_.check,
+      "With --local: find races, conflicts between blocks and uninitialised reads; exit 1 "
+      "where there are some");
   run->add_option("--lease", run_.lease, "On this lease; else one is rented and released")
       ->type_name("ID")
       ->check(kId);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "gpu/cpu/checking.h"
 #include "gpu/cuda/open_device.h"
 #include "gpu/workload/manifest.h"
 #include "gpu/workload/workload_codec.h"
@@ -11,6 +12,7 @@
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
 #include "tools/souk/commands.h"
+#include "tools/souk/findings.h"
 #include "tools/souk/job.h"
 #include "tools/souk/results.h"
 
@@ -27,6 +29,7 @@ struct LocalRun {
   gpu::RunResult result = {};
   std::vector<ResultFile> files = {};
   std::string printed = {};  // by kernels
+  std::optional<gpu::CheckReport> check = std::nullopt;  // --check
   fs::path dir = {};
   double seconds = 0;
 };
@@ -56,8 +59,15 @@ Result<LocalRun> RunOnce(const RunOptions& options, bool json) {
   RETURN_IF_ERROR(CheckResultsFolder(options.out.empty() ? "results" : options.out));
   ASSIGN_OR_RETURN(const Bytes encoded, gpu::EncodeWorkload(workload));
   run.workload = Sha256(encoded);
-  ASSIGN_OR_RETURN(const auto device,
-                   gpu::OpenDevice(options.device.empty() ? "auto" : options.device));
+  std::unique_ptr<gpu::Device> device;
+  gpu::CheckingDevice* checking = nullptr;
+  if (options.check) {
+    std::unique_ptr<gpu::CheckingDevice> own = gpu::MakeCheckingDevice();
+    checking = own.get();
+    device = std::move(own);
+  } else {
+    ASSIGN_OR_RETURN(device, gpu::OpenDevice(options.device.empty() ? "auto" : options.device));
+  }
   run.device = device->info();
   ProgressLine line;
   const auto start = Clock::now();
@@ -75,6 +85,7 @@ Result<LocalRun> RunOnce(const RunOptions& options, bool json) {
   }
   run.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   line.Finish();
+  if (checking != nullptr) run.check = checking->TakeReport();
   run.result = std::move(*result);
   run.dir = options.out.empty() ? fs::path("results") / run.workload.Short() : options.out;
   std::vector<ResultBytes> outputs;
@@ -107,6 +118,7 @@ Json RunJson(const LocalRun& run) {
                {"dir", run.dir.string()},
                {"files", std::move(files)}};
   if (!run.printed.empty()) json["printed"] = ToVisible(run.printed);
+  if (run.check) json["check"] = FindingsJson(*run.check, run.manifest.workload);
   return json;
 }
 
@@ -119,9 +131,10 @@ int RunLocally(const Common& common, const RunOptions& options) {
   // Beside the outputs, so that they can be compared with another run's later.
   const Status noted = WriteFileAtomic(run->dir / "run.json", AsBytes(JsonText(json)));
   if (!noted) return Fail(noted.error());
+  const int code = run->check && !run->check->clean() ? kFailed : kDone;
   if (common.json) {
     PrintJson(json);
-    return kDone;
+    return code;
   }
   Print(fmt::format("done  {}, {}, {} launch{} on {}, {} → {}/ ({} file{})\n",
                     run->manifest.workload.name, ptx::ClassName(run->result.result_class),
@@ -132,7 +145,8 @@ int RunLocally(const Common& common, const RunOptions& options) {
     if (file.scalar.empty()) continue;
     Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));
   }
-  return kDone;
+  if (run->check) Print(FindingsText(*run->check, run->manifest.workload));
+  return code;
 }
 
 int RunRun(const Common& common, const RunOptions& options) {
@@ -144,6 +158,10 @@ int RunRun(const Common& common, const RunOptions& options) {
   }
   if (!options.local && !options.device.empty()) {
     return Misuse("--device is for --local: on the market the offer says what runs");
+  }
+  if (options.check && !options.local) return Misuse("--check is for --local");
+  if (options.check && !options.device.empty() && options.device != "cpu") {
+    return Misuse("--check runs on the cpu device: leave --device out");
   }
   return options.local ? RunLocally(common, options) : RunRemotely(common, options);
 }

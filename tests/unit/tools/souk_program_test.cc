@@ -84,6 +84,8 @@ TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
                            "run W.toml --local --yes",
                            "run W.toml --local --device gpu",
                            "run W.toml --local --device cuda:",
+                           "run W.toml --local --device cuda --check",
+                           "run W.toml --check",
                            "run W.toml --yes --lease 9d2x",
                            "release mine",
                            "leases sha256:",
@@ -364,6 +366,63 @@ TEST(RunLocal, DrawsTheMandelbrotSet) {
   EXPECT_EQ(ReadAll(folder.path() / "out" / "mandelbrot.npy").substr(1, 5), "NUMPY");
   EXPECT_EQ(json::parse(ReadAll(folder.path() / "out" / "run.json"))["states_root"],
             run["states_root"]);
+}
+
+// Every thread of two blocks stores into one word of b.
+void WriteColliding(const std::filesystem::path& folder) {
+  std::ofstream(folder / "k.ptx")
+      << ".version 6.3\n.target sm_75\n.address_size 64\n.visible .entry k(.param .u64 p)\n{\n.reg "
+         ".b64 %l; .reg .b32 %r;\nld.param.u64 %l, [p];\nmov.u32 %r, %tid.x;\nst.global.u32 "
+         "[%l+8], "
+         "%r;\nret;\n}\n";
+  std::ofstream(folder / "w.toml")
+      << "[[module]]\npath = \"k.ptx\"\n[[launch]]\nkernel = \"k\"\n"
+         "grid = 2\nblock = [2, 2]\nargs = [\"b\"]\n[[buffer]]\nname = "
+         "\"b\"\ndtype = \"u32\"\nshape = [4]\noutput = \"b.npy\"\n";
+}
+
+TEST(RunLocal, ChecksALaunchAndExitsOneWhereItFindsSomething) {
+  const TestFolder folder;
+  WriteColliding(folder.path());
+  const Ran ran = RunProgram("souk run w.toml --local --check --json", folder.path());
+  EXPECT_EQ(ran.code, 1) << ran.err;
+  const json check = json::parse(ran.out)["check"];
+  EXPECT_EQ(check["clean"], false);
+  EXPECT_EQ(check["launches"], 1);
+  EXPECT_EQ(check["distinct"], 2);
+  const json& race = check["findings"][0];
+  EXPECT_EQ(race["kind"], "race");
+  EXPECT_EQ(race["kernel"], "k");
+  EXPECT_EQ(race["launch"], 1);
+  EXPECT_EQ(race["first"]["what"], "store");
+  EXPECT_EQ(race["first"]["thread"], 0);
+  EXPECT_EQ(race["second"]["thread"], 1);
+  EXPECT_EQ(race["second"]["line"], race["first"]["line"]);
+  EXPECT_EQ(race["place"]["buffer"], "b");
+  EXPECT_EQ(race["place"]["offset"], 8);
+  EXPECT_EQ(race["times"], 6);
+  EXPECT_EQ(check["findings"][1]["kind"], "block-conflict");
+  const Ran text = RunProgram("souk run w.toml --local --check", folder.path());
+  EXPECT_EQ(text.code, 1);
+  EXPECT_NE(text.out.find("race within a block"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("thread 1,0"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("b + 8"), std::string::npos) << text.out;
+}
+
+TEST(RunLocal, SaysThatALaunchIsCleanAndWhatItComputed) {
+  const TestFolder folder;
+  const std::string line = "souk run " + kWorkloads + "reduction/workload.toml --local ";
+  const Ran checked = RunProgram(line + "--check --json -o checked", folder.path());
+  const Ran plain = RunProgram(line + "--device cpu --json -o plain", folder.path());
+  ASSERT_EQ(checked.code, 0) << checked.err;
+  const json one = json::parse(checked.out);
+  const json other = json::parse(plain.out);
+  EXPECT_EQ(one["check"]["clean"], true);
+  EXPECT_EQ(one["check"]["findings"], json::array());
+  EXPECT_EQ(one["states_root"], other["states_root"]);
+  EXPECT_FALSE(other.contains("check"));
+  EXPECT_NE(RunProgram(line + "--check", folder.path()).out.find("check 2 launches: clean\n"),
+            std::string::npos);
 }
 
 TEST(RunLocal, PutsResultsUnderTheWorkloadsOwnId) {

@@ -47,37 +47,44 @@ TEST(PtxClassify, CallsExactWhatTheIsaFixes) {
 }
 
 TEST(PtxClassify, CallsOrderedWhatShowsAnOrderOrAPlace) {
-  for (const char* body : {"atom.global.add.u32 %r0, [%l1], 1;",
-                           "red.global.add.f32 [%l1], %f0;",
-                           "atom.add.u32 %r0, [%l0], 1;",
-                           "red.shared.add.f32 [sh], %f0;",
-                           "atom.shared.add.u32 %r0, [sh], 1; st.global.u32 [%l1], %r0;",
-                           "red.shared.add.u32 [sh], 1; red.shared.max.u32 [sh], 5;",
-                           "red.shared.min.u32 [sh], 1; red.shared.min.s32 [sh], 5;",
-                           "red.shared.add.u32 [sh], 1; red.shared.add.u64 [sh], 5;",
-                           "atom.shared.exch.b32 %r0, [sh], 1;",
-                           "atom.shared.cas.b32 %r0, [sh], 1, 2;",
-                           "red.shared.inc.u32 [sh], 7;",
-                           "ld.volatile.global.u32 %r0, [%l1];",
-                           "st.volatile.u32 [%l0], 1;",
-                           "ld.acquire.gpu.u32 %r0, [%l0];",
-                           "membar.gl;",
-                           "membar.sys;",
-                           "st.relaxed.cta.global.u32 [%l1], 1;",
-                           "fence.sc.gpu;",
-                           "mov.u32 %r0, %clock;",
-                           "mov.u64 %l2, %globaltimer;",
-                           "mov.u32 %r0, %smid;",
-                           "mov.u32 %r0, %warpid;",
-                           "mov.u64 %l2, %gridid;",
-                           "activemask.b32 %r0;",
-                           "mov.u32 %r0, %envreg2;",
-                           "ld.global.cv.u32 %r0, [%l1];",
-                           "barrier.cluster.arrive;",
-                           "mapa.shared::cluster.u32 %r0, %r1, %r2;",
-                           "ld.shared::cluster.u32 %r0, [%r1];",
-                           "elect.sync %r0|%p0, -1;",
-                           "mov.u32 %r0, %nsmid;"}) {
+  for (const char* body :
+       {"atom.global.add.u32 %r0, [%l1], 1;",
+        "red.global.add.f32 [%l1], %f0;",
+        "atom.add.u32 %r0, [%l0], 1;",
+        "red.shared.add.f32 [sh], %f0;",
+        "atom.shared.add.u32 %r0, [sh], 1; st.global.u32 [%l1], %r0;",
+        "red.shared.add.u32 [sh], 1; red.shared.max.u32 [sh], 5;",
+        "red.shared.min.u32 [sh], 1; red.shared.min.s32 [sh], 5;",
+        "red.shared.add.u32 [sh], 1; red.shared.add.u64 [sh], 5;",
+        "atom.shared.exch.b32 %r0, [sh], 1;",
+        "atom.shared.cas.b32 %r0, [sh], 1, 2;",
+        "red.shared.inc.u32 [sh], 7;",
+        "ld.volatile.global.u32 %r0, [%l1];",
+        "st.volatile.u32 [%l0], 1;",
+        "ld.acquire.gpu.u32 %r0, [%l0];",
+        "membar.gl;",
+        "membar.sys;",
+        "st.relaxed.cta.global.u32 [%l1], 1;",
+        "fence.sc.gpu;",
+        "mov.u32 %r0, %clock;",
+        "mov.u64 %l2, %globaltimer;",
+        "mov.u32 %r0, %smid;",
+        "mov.u32 %r0, %warpid;",
+        "mov.u64 %l2, %gridid;",
+        "activemask.b32 %r0;",
+        "mov.u32 %r0, %envreg2;",
+        "ld.global.cv.u32 %r0, [%l1];",
+        "barrier.cluster.arrive;",
+        "mapa.shared::cluster.u32 %r0, %r1, %r2;",
+        "ld.shared::cluster.u32 %r0, [%r1];",
+        "elect.sync %r0|%p0, -1;",
+        "griddepcontrol.wait;",
+        "mbarrier.init.shared.b64 [sh], 1;",
+        "mbarrier.arrive.shared.b64 %l2, [sh];",
+        "mbarrier.pending_count.b64 %r0, %l2;",
+        "cp.async.bulk.tensor.1d.global.shared::cta.bulk_group [%l1, {%r1}], [sh];",
+        "cp.reduce.async.bulk.global.shared::cta.bulk_group.add.u32 [%l1], [sh], 16;",
+        "mov.u32 %r0, %nsmid;"}) {
     const Verdict verdict = VerdictOf(body);
     EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
     EXPECT_EQ(verdict.line, 5u) << body;
@@ -88,7 +95,8 @@ TEST(PtxClassify, CallsOrderedAKernelWhoseResultHoldsAnAddress) {
   for (const char* body :
        {"st.global.u64 [%l1], %l0;", "add.s64 %l2, %l1, 8; st.global.u64 [%l1], %l2;",
         "mov.u64 %l2, sh; cvt.u32.u64 %r0, %l2; st.global.u32 [%l1], %r0;",
-        "cvta.shared.u64 %l2, 0; mov.b64 {%r0, %r1}, %l2; st.global.v2.u32 [%l1], {%r1, 5};",
+        "mov.u64 %l3, sh; cvta.shared.u64 %l2, %l3; mov.b64 {%r0, %r1}, %l2; st.global.v2.u32 "
+        "[%l1], {%r1, 5};",
         "mov.u64 %l3, k; st.u64 [%l0], %l3;"}) {
     const Verdict verdict = VerdictOf(body);
     EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
@@ -145,6 +153,96 @@ TEST(PtxClassify, CallsOrderedAKernelThatNamesAVariableWhichOutlivesIt) {
   EXPECT_EQ(VerdictOf("ld.const.u32 %r1, [c]; st.global.u32 [%l1], %r1;", more).cls, Class::kExact);
 }
 
+// What a kernel does with a number as if it were an address: no launch gives it one.
+TEST(PtxClassify, CallsOrderedAKernelThatFollowsANumber) {
+  const std::string more = ".const .u64 numbers[4]; ";
+  for (const char* body :
+       {"ld.global.u64 %l2, [%l1]; ld.u32 %r1, [%l2]; st.global.u32 [%l1], %r1;",
+        "ld.global.u64 %l2, [%l1]; cvta.to.global.u64 %l3, %l2; ld.global.u32 %r1, [%l3];",
+        "ld.const.u64 %l2, [numbers]; st.global.u32 [%l2], 1;",
+        "mov.u32 %r1, 64; ld.shared.u32 %r2, [%r1];", "cvta.shared.u64 %l2, 16; ld.u32 %r1, [%l2];",
+        "mov.u32 %r1, 8; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r2}, [%r1];",
+        "mov.u32 %r1, 8; cp.async.ca.shared.global [%r1], [%l1], 4;",
+        "ld.global.u64 %l2, [%l1]; cp.async.ca.shared.global [sh], [%l2], 4;",
+        "ld.global.u64 %l2, [%l1]; pr: .callprototype _ (); call %l2, (), pr;"}) {
+    const Verdict verdict = VerdictOf(body, more);
+    EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
+    EXPECT_NE(verdict.why.find("follows a number"), std::string::npos) << verdict.why;
+  }
+  for (const char* body :
+       {"ld.global.u64 %l2, [%l1]; prefetch.global.L2 [%l2];",
+        "mov.u64 %l2, %l0; add.s64 %l2, %l2, 4; ld.u32 %r1, [%l2];",
+        "cvta.shared.u64 %l2, %l3; mov.u64 %l3, sh; ld.u32 %r1, [%l2];",
+        "mov.u32 %r1, sh; cp.async.ca.shared.global [%r1], [%l1], 4;",
+        "{ .local .b8 x[8]; mov.u64 %l2, x; cvta.local.u64 %l3, %l2; st.u32 [%l3], 1; }"}) {
+    const Verdict verdict = VerdictOf(body, more);
+    EXPECT_EQ(verdict.cls, Class::kExact) << body << ": " << verdict.why;
+  }
+}
+
+TEST(PtxClassify, TakesAParameterForWhatLaunchesGiveIt) {
+  const auto of = [](const std::string& body, Bound bound) {
+    const Module module = ModuleOf(body);
+    return Classify(module, *module.FindKernel("k"), kAll, std::vector<Bound>{bound}).cls;
+  };
+  const std::string counts =
+      "mov.u64 %l3, sh; cvt.u64.u32 %l2, %r1; setp.lt.u64 %p1, %l2, %l0; @%p1 st.shared.u32 [sh], "
+      "1;";
+  EXPECT_EQ(of(counts, Bound::kAddress), Class::kExactOrdered);
+  EXPECT_EQ(of(counts, Bound::kNumber), Class::kExactOrdered) << "cvta.to.global of a number";
+  EXPECT_EQ(of("st.global.u32 [%l1], 1;", Bound::kAddress), Class::kExact);
+  EXPECT_EQ(of("st.global.u32 [%l1], 1;", Bound::kNumber), Class::kExactOrdered);
+  EXPECT_EQ(of("st.global.u32 [%l1], 1;", Bound::kEither), Class::kExactOrdered);
+}
+
+TEST(PtxClassify, CallsOrderedWhatAsksInWhichWindowANumberLies) {
+  const std::string ask = "isspacep.shared %p1, %l2; selp.u32 %r1, 1, 0, %p1; ";
+  EXPECT_EQ(VerdictOf("ld.global.u64 %l2, [%l1]; " + ask + "st.global.u32 [%l1], %r1;").cls,
+            Class::kExactOrdered);
+  EXPECT_EQ(VerdictOf("add.s64 %l2, %l0, 4; " + ask + "st.global.u32 [%l1], %r1;").cls,
+            Class::kExact);
+}
+
+TEST(PtxClassify, CallsOrderedWhoeverWritesAnAddressThere) {
+  for (const char* body :
+       {"st.shared.u64 [sh], %l0; cp.async.bulk.global.shared::cta.bulk_group [%l1], [sh], 16;",
+        "mov.u32 %r1, sh; wmma.store.d.sync.aligned.row.m16n16k16.global.s32 [%l1], {%r1, %r1, "
+        "%r1, "
+        "%r1, %r1, %r1, %r1, %r1};",
+        "st.global.v2.u64 [%l1], {%l2, %l0};",
+        "createpolicy.fractional.L2::evict_first.b64 %l2, 1.0; st.global.u64 [%l1], %l2;"}) {
+    const Verdict verdict = VerdictOf(body);
+    EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body;
+    EXPECT_NE(verdict.why.find("stores an address"), std::string::npos) << verdict.why;
+  }
+  EXPECT_EQ(VerdictOf("createpolicy.fractional.L2::evict_first.b64 %l2, 1.0; "
+                      "st.global.L2::cache_hint.u32 [%l1], %r1, %l2;")
+                .cls,
+            Class::kExact);
+}
+
+TEST(PtxClassify, CallsOrderedWhatLooksIntoAMatrixThatTheDeviceSpreads) {
+  const std::string load =
+      "wmma.load.a.sync.aligned.row.m16n16k16.global.s8 {%r0, %r1}, [%l1]; "
+      "wmma.load.b.sync.aligned.col.m16n16k16.global.s8 {%r2, %r3}, [%l1]; ";
+  const std::string multiply =
+      "wmma.mma.sync.aligned.row.col.m16n16k16.s32.s8.s8.s32 {%r4, %r5, %r6, %r7, %r10, %r11, "
+      "%r12, "
+      "%r13}, {%r0, %r1}, {%r2, %r3}, {%r4, %r5, %r6, %r7, %r10, %r11, %r12, %r13}; ";
+  const std::string store =
+      "wmma.store.d.sync.aligned.row.m16n16k16.global.s32 [%l1], {%r4, %r5, %r6, %r7, %r10, %r11, "
+      "%r12, %r13};";
+  const auto of = [&](const std::string& body) {
+    return VerdictOf("{ .reg .b32 %r<14>; " + body + " }").cls;
+  };
+  EXPECT_EQ(of("mov.u32 %r4, 0; " + load + multiply + store), Class::kExact);
+  EXPECT_EQ(of(load + multiply + "mov.b32 %r6, %r4; " + store), Class::kExact);
+  EXPECT_EQ(of(load + multiply + "add.s32 %r4, %r4, 1; " + store), Class::kExactOrdered);
+  EXPECT_EQ(of(load + "st.global.u32 [%l1], %r0;"), Class::kExactOrdered);
+  EXPECT_EQ(of(load + "mov.b32 %r4, %r1; st.global.v2.u32 [%l1], {%r5, %r4};"),
+            Class::kExactOrdered);
+}
+
 TEST(PtxClassify, TakesWhatBuffersHoldForNoAddress) {
   EXPECT_EQ(VerdictOf("ld.global.u64 %l2, [%l1]; st.global.u64 [%l1+8], %l2;").cls, Class::kExact);
   EXPECT_EQ(
@@ -160,7 +258,10 @@ TEST(PtxClassify, CallsTolerantWhatIsApproximate) {
   for (const char* body :
        {"sin.approx.f32 %f0, %f1;", "div.full.f32 %f0, %f1, %f2;", "rsqrt.approx.f64 %d0, %d1;",
         "rcp.approx.ftz.f64 %d0, %d1; atom.global.add.u32 %r0, [%l1], 1;",
-        "tanh.approx.f32 %f0, %f1;", kMatrixProduct}) {
+        "tanh.approx.f32 %f0, %f1;", "ex2.approx.f16x2 %r1, %r2;", "div.approx.f32 %f0, %f1, %f2;",
+        "tcgen05.mma.cta_group::1.kind::f16 [%r1], %l2, %l3, %r2, %p1;",
+        "mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%d0, %d1}, {%d2}, {%d3}, {%d0, %d1};",
+        kMatrixProduct}) {
     const Verdict verdict = VerdictOf(body);
     EXPECT_EQ(verdict.cls, Class::kTolerant) << body << ": " << verdict.why;
   }

@@ -160,6 +160,29 @@ TEST(RunWorkload, ClaimsTheWeakestClassOfTheKernelsThatItLaunches) {
   EXPECT_EQ(tolerant->result_class, ptx::Class::kTolerant);
 }
 
+// A size in 64 bits is no address, nor is a number where the kernel wants one.
+TEST(RunWorkload, KnowsWhichParametersAreAddresses) {
+  const auto module = ptx::Canonicalize(*ptx::Parse(
+      ".version 8.0\n.target sm_75\n.address_size 64\n.visible .entry k(.param .u64 to, .param "
+      ".u64 "
+      "n) { .reg .b64 %l<4>; .reg .pred %p; ld.param.u64 %l0, [to]; ld.param.u64 %l1, [n]; "
+      "setp.gt.u64 %p, %l1, 3; @%p st.global.u32 [%l0], 1; ret; }"));
+  ASSERT_TRUE(module);
+  const Argument number{
+      .kind = ArgumentKind::kInteger, .width = 8, .value = Expression::Integer(5)};
+  const auto of = [&](std::vector<Step> steps) {
+    Workload workload;
+    workload.modules.resize(1);
+    workload.steps = std::move(steps);
+    return ClassOfWorkload(workload, {*module});
+  };
+  EXPECT_EQ(of({Launch("k", {Pointer(0), number})}), ptx::Class::kExact);
+  EXPECT_EQ(of({Launch("k", {Pointer(0), Pointer(1)})}), ptx::Class::kExactOrdered);
+  EXPECT_EQ(of({Launch("k", {number, number})}), ptx::Class::kExactOrdered);
+  EXPECT_EQ(of({Launch("k", {Pointer(0), number}), Launch("k", {number, number})}),
+            ptx::Class::kExactOrdered);
+}
+
 // Code bases have kernels that no CPU runs beside those that are wanted.
 TEST(RunWorkload, LooksOnlyAtTheKernelsThatItLaunches) {
   Job job = Rounds();

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "gpu/cpu/checking.h"
 #include "gpu/cpu/cpu_device.h"
 #include "gpu/cpu/supported.h"
 #include "gpu/cuda/open_device.h"
@@ -163,6 +164,26 @@ TEST(Samples, AreOfTheClassThatTheirReadmeSays) {
       EXPECT_EQ(report.verdict.cls, sample.second) << report.name << ": " << report.verdict.why;
       EXPECT_TRUE(report.unsupported.empty()) << report.name;
     }
+  }
+}
+
+// The digits, which launch four thousand times, are left to `souk run --local --check`.
+TEST(Samples, AreCleanWhenTheyAreCheckedAndComputeTheSame) {
+  for (const char* name : {"nbody", "matmul", "mandelbrot", "histogram", "reduction"}) {
+    Result<Manifest> manifest = LoadManifest(Folder(name) / "workload.toml");
+    ASSERT_TRUE(manifest) << manifest.error().message;
+    const std::unique_ptr<CheckingDevice> device = MakeCheckingDevice();
+    const Result<RunResult> checked = RunWorkload(manifest->workload, manifest->blobs, *device);
+    ASSERT_TRUE(checked) << checked.error().message;
+    const CheckReport report = device->TakeReport();
+    EXPECT_TRUE(report.clean()) << name << ": " << FindingKindName(report.findings[0].kind)
+                                << ", lines " << report.findings[0].first.line << " and "
+                                << report.findings[0].second.line;
+    EXPECT_EQ(report.launches, checked->stats.launches);
+    const Result<RunResult> plain =
+        RunWorkload(manifest->workload, manifest->blobs, *MakeCpuDevice({}));
+    ASSERT_TRUE(plain);
+    EXPECT_EQ(checked->commitments_root, plain->commitments_root) << name;
   }
 }
 

@@ -1,0 +1,324 @@
+#include "gpu/cpu/check_plan.h"
+
+#include "gpu/cpu/checker.h"
+#include "gpu/ptx/operation.h"
+
+namespace souk::gpu::cpu {
+namespace {
+
+bool InRange(Fn fn, Fn first, Fn last) {
+  return Index(fn) >= Index(first) && Index(fn) <= Index(last);
+}
+
+uint8_t ElementBytes(Ty ty) {
+  switch (ty) {
+    case Ty::kU8:
+    case Ty::kS8:
+      return 1;
+    case Ty::kU16:
+    case Ty::kS16:
+    case Ty::kF16:
+    case Ty::kBf16:
+      return 2;
+    case Ty::kU32:
+    case Ty::kS32:
+    case Ty::kF32:
+    case Ty::kF16x2:
+    case Ty::kBf16x2:
+      return 4;
+    case Ty::kU64:
+    case Ty::kS64:
+    case Ty::kF64:
+      return 8;
+    case Ty::kPred:
+    case Ty::kNone:
+      break;
+  }
+  return 0;
+}
+
+bool IsInteger(Ty ty) {
+  return ty == Ty::kU16 || ty == Ty::kS16 || ty == Ty::kU32 || ty == Ty::kS32 || ty == Ty::kU64 ||
+         ty == Ty::kS64;
+}
+
+// Which atomics commute with this one; nobody reads what it found.
+uint8_t CommutingKind(const Inst& inst) {
+  if (!IsInteger(inst.ty)) return kOrderShows;
+  const bool wide = ElementBytes(inst.ty) == 8;
+  const auto code = [](uint8_t kind, bool flag) {
+    return static_cast<uint8_t>(2 * kind + (flag ? 1 : 0));
+  };
+  switch (static_cast<ptx::Combine>(inst.count)) {
+    case ptx::Combine::kAdd:
+      return code(1, wide);
+    case ptx::Combine::kAnd:
+      return code(2, wide);
+    case ptx::Combine::kOr:
+      return code(3, wide);
+    case ptx::Combine::kXor:
+      return code(4, wide);
+    case ptx::Combine::kMin:
+      return static_cast<uint8_t>(32 + Index(inst.ty));
+    case ptx::Combine::kMax:
+      return static_cast<uint8_t>(64 + Index(inst.ty));
+    default:
+      return kOrderShows;
+  }
+}
+
+bool IsShuffle(Fn fn) {
+  return fn == Fn::kShflUp || fn == Fn::kShflDown || fn == Fn::kShflBfly || fn == Fn::kShflIdx;
+}
+
+// kNothing for one that is not followed; what only computes is kPlain.
+Watch WatchOf(const Inst& inst) {
+  const Fn fn = inst.fn;
+  if (InRange(fn, Fn::kLd, Fn::kLdLast)) return Watch::kLoad;
+  if (InRange(fn, Fn::kSt, Fn::kStLast)) return Watch::kStore;
+  if (InRange(fn, Fn::kAtom, Fn::kAtomLast)) return Watch::kAtom;
+  if (IsShuffle(fn)) return Watch::kShuffle;
+  switch (fn) {
+    case Fn::kCopyAsync:
+      return Watch::kCopyAsync;
+    case Fn::kAsyncGroup:
+      return Watch::kAsyncGroup;
+    case Fn::kVoteAll:
+    case Fn::kVoteAny:
+    case Fn::kVoteUni:
+    case Fn::kVoteBallot:
+    case Fn::kMatchAny:
+    case Fn::kMatchAll:
+    case Fn::kRedux:
+      return Watch::kVote;
+    case Fn::kActivemask:
+      return Watch::kActivemask;
+    case Fn::kElect:
+      return Watch::kElect;
+    case Fn::kWarpSync:
+      return Watch::kWarpSync;
+    case Fn::kJump:
+    case Fn::kBranch:
+    case Fn::kBranchIndexed:
+    case Fn::kTrap:
+    case Fn::kAssertFail:
+      return Watch::kBranch;
+    case Fn::kPrintf:
+      return Watch::kPlain;
+    case Fn::kExit:
+      return Watch::kExit;
+    case Fn::kBarrier:
+      return Watch::kBarrier;
+    case Fn::kIsspacep:
+    case Fn::kCvta:
+    case Fn::kCvtaCheck:
+      return Watch::kPlain;
+    case Fn::kSelp:
+      return Watch::kSelect;
+    case Fn::kDiv:
+    case Fn::kRem:
+      return IsInteger(inst.ty) ? Watch::kDivide : Watch::kPlain;
+    default:
+      break;
+  }
+  // What stands before the memory operations only computes; what may be added behind them does not.
+  return Index(fn) < Index(Fn::kLd) && !inst.memory ? Watch::kPlain : Watch::kNothing;
+}
+
+// What is not a function of the launch and the thread's place in it.
+bool IsChosenByDevice(ptx::Special special) {
+  switch (special) {
+    case ptx::Special::kWarpid:
+    case ptx::Special::kNwarpid:
+    case ptx::Special::kSmid:
+    case ptx::Special::kNsmid:
+    case ptx::Special::kGridid:
+    case ptx::Special::kTotalSmemSize:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class Planner {
+ public:
+  Planner(const Ir& ir, const Slots& slots, const std::vector<Inst>& emitted, Program& program)
+      : ir_(ir), slots_(slots), emitted_(emitted), program_(program) {}
+
+  Status Run() {
+    if (emitted_.size() > kMostWatchedOps) {
+      return Error(Code::kTooLarge, "the kernel has too many instructions to be checked");
+    }
+    for (const Inst& inst : emitted_) {
+      if (WatchOf(inst) != Watch::kNothing) continue;
+      return Error(Code::kUnsupported,
+                   "line " + std::to_string(inst.line) +
+                       ": an instruction that the checking mode does not follow");
+    }
+    FindReads();
+    FindTracked();
+    plan_.ops.reserve(emitted_.size());
+    for (size_t pc = 0; pc < emitted_.size(); ++pc) Add(emitted_[pc], program_.ops[pc]);
+    for (const uint32_t r : slots_.cleared) plan_.unwritten.push_back(number_[r]);
+    for (uint32_t r = 0; r < ir_.regs.size(); ++r) {
+      if (number_[r] == kUntracked || ir_.regs[r].kind != RegKind::kSpecial) continue;
+      plan_.chosen.push_back({number_[r], static_cast<ptx::Special>(ir_.regs[r].value)});
+    }
+    plan_.shared_slots = ir_.shared_slots;
+    plan_.local_slots = ir_.local_slots;
+    program_.checks = std::make_shared<const CheckPlan>(std::move(plan_));
+    return Ok();
+  }
+
+ private:
+  void FindReads() {
+    read_.assign(ir_.regs.size(), false);
+    for (const Inst& inst : emitted_) {
+      ForEachUse(ir_, inst, [&](uint32_t r) { read_[r] = true; });
+    }
+  }
+
+  // The least set that holds what may begin undefined and whatever is computed from it.
+  void FindTracked() {
+    number_.assign(ir_.regs.size(), kUntracked);
+    std::vector<uint32_t> open;
+    const auto track = [&](uint32_t r) {
+      if (number_[r] != kUntracked) return;
+      number_[r] = plan_.tracked_count++;
+      open.push_back(r);
+    };
+    for (const uint32_t r : slots_.cleared) track(r);
+    std::vector<std::vector<uint32_t>> users(ir_.regs.size());
+    for (uint32_t i = 0; i < emitted_.size(); ++i) {
+      const Inst& inst = emitted_[i];
+      if (Passes(inst)) ForEachUse(ir_, inst, [&](uint32_t r) { users[r].push_back(i); });
+      ForEachUse(ir_, inst, [&](uint32_t r) {
+        const VReg& reg = ir_.regs[r];
+        if (reg.kind == RegKind::kSpecial && IsChosenByDevice(static_cast<ptx::Special>(reg.value)))
+          track(r);
+      });
+      if (Begins(inst)) ForEachDef(ir_, inst, track);
+    }
+    while (!open.empty()) {
+      const uint32_t r = open.back();
+      open.pop_back();
+      for (const uint32_t i : users[r]) ForEachDef(ir_, emitted_[i], track);
+    }
+  }
+
+  // Whether an undefined operand makes the results so; else it is reported on the spot.
+  static bool Passes(const Inst& inst) {
+    switch (WatchOf(inst)) {
+      case Watch::kPlain:
+      case Watch::kSelect:
+      case Watch::kDivide:
+      case Watch::kShuffle:
+      case Watch::kVote:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  // Whether results may be undefined whatever the operands are.
+  bool Begins(const Inst& inst) const {
+    switch (WatchOf(inst)) {
+      case Watch::kLoad: {
+        const auto window = static_cast<Window>(inst.flags >> kWindowShift);
+        return window != Window::kGlobal && window != Window::kParam;
+      }
+      case Watch::kDivide: {
+        const VReg& divisor = ir_.regs[inst.b];
+        return divisor.kind != RegKind::kConstant || divisor.value == 0;
+      }
+      case Watch::kShuffle:
+      case Watch::kElect:
+      case Watch::kActivemask:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  uint32_t NumberOf(uint32_t reg) const { return reg == kNoReg ? kUntracked : number_[reg]; }
+
+  void AddUsesAndDefs(const Inst& inst, WatchedOp& out) {
+    out.uses = static_cast<uint32_t>(plan_.tracked.size());
+    const auto add = [&](uint32_t r) {
+      if (number_[r] != kUntracked) plan_.tracked.push_back(number_[r]);
+    };
+    Inst unguarded = inst;
+    unguarded.guard = kNoReg;
+    ForEachUse(ir_, unguarded, add);
+    out.use_count = static_cast<uint32_t>(plan_.tracked.size()) - out.uses;
+    out.defs = static_cast<uint32_t>(plan_.tracked.size());
+    ForEachDef(ir_, inst, add);
+    out.def_count = static_cast<uint32_t>(plan_.tracked.size()) - out.defs;
+  }
+
+  void AddElements(const Inst& inst, WatchedOp& out) {
+    out.elements = static_cast<uint32_t>(plan_.tracked.size());
+    if (out.watch == Watch::kShuffle) {
+      plan_.tracked.push_back(NumberOf(inst.dst));
+      plan_.tracked.push_back(inst.extra_count > 1 ? NumberOf(ir_.extras[inst.extra + 1].reg)
+                                                   : kUntracked);
+      return;
+    }
+    if (inst.extra_count == 0) {
+      plan_.tracked.push_back(NumberOf(out.watch == Watch::kLoad ? inst.dst : inst.b));
+      return;
+    }
+    for (uint32_t i = 0; i < inst.extra_count; ++i) {
+      plan_.tracked.push_back(NumberOf(ir_.extras[inst.extra + i].reg));
+    }
+  }
+
+  void Add(const Inst& inst, Op& op) {
+    WatchedOp out;
+    out.run[0] = op.run[0];
+    out.run[1] = op.run[1];
+    out.watch = WatchOf(inst);
+    out.bytes = ElementBytes(inst.ty);
+    out.shuffle = inst.fn;
+    out.window = static_cast<Window>(inst.flags >> kWindowShift);
+    out.non_coherent = (inst.flags & kNonCoherent) != 0;
+    out.a = NumberOf(inst.a);
+    out.b = NumberOf(inst.b);
+    out.c = NumberOf(inst.c);
+    out.guard = NumberOf(inst.guard);
+    AddUsesAndDefs(inst, out);
+    if (out.watch == Watch::kLoad || out.watch == Watch::kStore || out.watch == Watch::kShuffle) {
+      AddElements(inst, out);
+    }
+    if (out.watch == Watch::kAtom) {
+      out.atomic = read_[inst.dst] ? kOrderShows : CommutingKind(inst);
+    }
+    const bool names_members = out.watch == Watch::kShuffle || out.watch == Watch::kVote ||
+                               out.watch == Watch::kElect || out.watch == Watch::kWarpSync;
+    if (names_members) out.members = NumberOf(ir_.extras[inst.extra].reg);
+    const bool registers_only = out.watch == Watch::kPlain || out.watch == Watch::kSelect ||
+                                out.watch == Watch::kDivide || out.watch == Watch::kBranch;
+    if (registers_only && out.use_count == 0 && out.def_count == 0 && out.guard == kUntracked) {
+      out.watch = Watch::kNothing;
+    }
+    if (const Handler handler = ObservingHandler(out.watch)) op.run[0] = op.run[1] = handler;
+    plan_.ops.push_back(out);
+  }
+
+  const Ir& ir_;
+  const Slots& slots_;
+  const std::vector<Inst>& emitted_;
+  Program& program_;
+  CheckPlan plan_ = {};
+  std::vector<uint32_t> number_ = {};  // by register: its tracked number
+  std::vector<bool> read_ = {};
+};
+
+}  // namespace
+
+Status WatchProgram(const Ir& ir, const Slots& slots, const std::vector<Inst>& emitted,
+                    Program& program) {
+  return Planner(ir, slots, emitted, program).Run();
+}
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,81 @@
+// What the checking mode watches of each op of a program: which registers may hold an undefined
+// value, and which handlers stand behind the observing ones (checker.h).
+#pragma once
+
+#include <vector>
+
+#include "gpu/cpu/ir.h"
+#include "gpu/cpu/program.h"
+
+namespace souk::gpu::cpu {
+
+// What an op is to the checker.
+enum class Watch : uint8_t {
+  kNothing,
+  kPlain,  // registers only
+  kSelect,
+  kDivide,
+  kLoad,
+  kStore,
+  kAtom,
+  kCopyAsync,
+  kAsyncGroup,
+  kShuffle,
+  kVote,  // also match and redux: a result from all members
+  kElect,
+  kActivemask,
+  kWarpSync,
+  kBranch,  // also an indexed one, and trap
+  kExit,
+  kBarrier,
+};
+
+inline constexpr uint32_t kUntracked = UINT32_MAX;
+
+// Atomics of one kind commute, unless it is this one.
+inline constexpr uint8_t kOrderShows = 0xff;
+
+// Numbers of tracked registers: those that may be undefined. Each has a mask of lanes per warp.
+struct WatchedOp {
+  Handler run[2] = {nullptr, nullptr};  // what the op does
+  Watch watch = Watch::kNothing;
+  uint8_t bytes = 0;   // loads, stores, atomics: of an element
+  uint8_t atomic = 0;  // which kind
+  Fn shuffle = Fn::kNone;
+  Window window = Window::kGeneric;
+  bool non_coherent = false;
+  uint32_t a = kUntracked;
+  uint32_t b = kUntracked;
+  uint32_t c = kUntracked;
+  uint32_t guard = kUntracked;
+  uint32_t members = kUntracked;
+  uint32_t uses = 0;  // in CheckPlan::tracked: all that are read, without the guard
+  uint32_t use_count = 0;
+  uint32_t defs = 0;
+  uint32_t def_count = 0;
+  // Loads and stores: of each element; shuffles: of the value and the predicate. kUntracked where
+  // it is none.
+  uint32_t elements = 0;
+};
+
+struct CheckPlan {
+  std::vector<WatchedOp> ops = {};  // by pc
+  std::vector<uint32_t> tracked = {};
+  uint32_t tracked_count = 0;
+  std::vector<uint32_t> unwritten = {};  // undefined when the block starts
+  struct Chosen {
+    uint32_t tracked = 0;
+    ptx::Special special = ptx::Special::kWarpid;
+  };
+  std::vector<Chosen> chosen = {};  // by the device
+  // Bytes of each slot (Ir).
+  std::vector<uint64_t> shared_slots = {};
+  std::vector<uint64_t> local_slots = {};
+};
+
+// Puts observing handlers into program.ops. emitted: the inst of each op. kUnsupported names an
+// instruction that the checking mode does not follow.
+Status WatchProgram(const Ir& ir, const Slots& slots, const std::vector<Inst>& emitted,
+                    Program& program);
+
+}  // namespace souk::gpu::cpu

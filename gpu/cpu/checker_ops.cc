@@ -1,0 +1,310 @@
+// The observing handlers, and how undefined values pass through registers: one bit a lane for each
+// register that may hold one. An undefined operand makes a result undefined, whatever the operation
+// (x & 0 too), except what selp does not choose.
+#include "gpu/cpu/checker.h"
+
+namespace souk::gpu::cpu {
+namespace {
+
+// What a handler of these does: tell, then run.
+template <void (Checker::*kTell)(Warp&, const Op*, const WatchedOp&)>
+const Op* Observe(Warp& w, const Op* op) {
+  Checker& checker = *w.memory->checker;
+  const WatchedOp& p = checker.PlanOf(w, op);
+  (checker.*kTell)(w, op, p);
+  return p.run[w.full](w, op);
+}
+
+// The same of what touches memory, which stops where the records become too many.
+template <void (Checker::*kTell)(Warp&, const Op*, const WatchedOp&)>
+const Op* ObserveMemory(Warp& w, const Op* op) {
+  Checker& checker = *w.memory->checker;
+  const WatchedOp& p = checker.PlanOf(w, op);
+  (checker.*kTell)(w, op, p);
+  if (checker.exhausted()) [[unlikely]]
+    return w.Fail(op, FaultKind::kUnchecked, 0);
+  return p.run[w.full](w, op);
+}
+
+// Whether the active lanes go through a warp-level instruction now: the others that they name are
+// there or have exited, or all have met already (Warp::PassMembers).
+bool Passes(Warp& w, const Op* op) {
+  const uint32_t away = w.live & ~w.active;
+  if (away == 0) return true;
+  const uint32_t* const m = w.Lanes<uint32_t>(w.extra[op->extra]);
+  uint32_t members = 0;
+  for (uint32_t left = w.active; left != 0; left &= left - 1) members |= m[__builtin_ctz(left)];
+  return (members & away) == 0 || (w.active & ~w.released) == 0;
+}
+
+// The same of those between lanes: what comes out is known once the lanes are there.
+template <void (Checker::*kTell)(Warp&, const Op*, const WatchedOp&)>
+const Op* ObserveMeeting(Warp& w, const Op* op) {
+  Checker& checker = *w.memory->checker;
+  const WatchedOp& p = checker.PlanOf(w, op);
+  if (Passes(w, op)) (checker.*kTell)(w, op, p);
+  return p.run[w.full](w, op);
+}
+
+// ISA shfl.sync: the lane that lane i reads; its own, with *inside false, beyond its segment.
+uint32_t SourceLane(Fn mode, uint32_t lane, uint32_t b, uint32_t c, bool* inside) {
+  const uint32_t value = b & 31;
+  const uint32_t segment = (c >> 8) & 31;
+  const uint32_t clamp = c & 31;
+  const uint32_t most = (lane & segment) | (clamp & ~segment);
+  uint32_t j = lane;
+  switch (mode) {
+    case Fn::kShflUp:
+      *inside = static_cast<int32_t>(lane - value) >= static_cast<int32_t>(most);
+      j = lane - value;
+      break;
+    case Fn::kShflDown:
+      j = lane + value;
+      *inside = j <= most;
+      break;
+    case Fn::kShflBfly:
+      j = lane ^ value;
+      *inside = j <= most;
+      break;
+    default:  // kShflIdx
+      j = (lane & segment) | (value & ~segment);
+      *inside = j <= most;
+      break;
+  }
+  return *inside ? j & 31 : lane;
+}
+
+template <typename T>
+uint32_t ZeroLanes(Warp& w, uint32_t slot) {
+  const T* const values = w.Lanes<T>(slot);
+  uint32_t zero = 0;
+  for (int i = 0; i < kLanes; ++i) zero |= uint32_t{values[i] == 0} << i;
+  return zero;
+}
+
+}  // namespace
+
+Handler ObservingHandler(Watch watch) {
+  switch (watch) {
+    case Watch::kNothing:
+      return nullptr;
+    case Watch::kPlain:
+    case Watch::kSelect:
+    case Watch::kDivide:
+      return &Observe<&Checker::Compute>;
+    case Watch::kLoad:
+      return &ObserveMemory<&Checker::Load>;
+    case Watch::kStore:
+      return &ObserveMemory<&Checker::Store>;
+    case Watch::kAtom:
+      return &ObserveMemory<&Checker::Atom>;
+    case Watch::kCopyAsync:
+      return &ObserveMemory<&Checker::CopyAsync>;
+    case Watch::kAsyncGroup:
+      return &ObserveMemory<&Checker::AsyncGroup>;
+    case Watch::kShuffle:
+      return &ObserveMeeting<&Checker::Shuffle>;
+    case Watch::kVote:
+      return &ObserveMeeting<&Checker::Vote>;
+    case Watch::kElect:
+      return &ObserveMeeting<&Checker::Choose>;
+    case Watch::kActivemask:
+      return &Observe<&Checker::Choose>;
+    case Watch::kWarpSync:
+      return &Observe<&Checker::WarpSync>;
+    case Watch::kBranch:
+    case Watch::kExit:
+      return &Observe<&Checker::Branch>;
+    case Watch::kBarrier:
+      return &ObserveMemory<&Checker::Barrier>;
+  }
+  return nullptr;
+}
+
+void Checker::Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin) {
+  if (tracked == kUntracked) return;
+  uint32_t& mask = Undefined(w)[tracked];
+  mask = (mask & ~lanes) | bad;
+  if (bad != 0) Origin(w)[tracked] = origin;
+}
+
+void Checker::Define(Warp& w, const WatchedOp& p, uint32_t lanes) {
+  for (uint32_t i = 0; i < p.def_count; ++i) {
+    Undefined(w)[plan_->tracked[p.defs + i]] &= ~lanes;
+  }
+}
+
+void Checker::MustBeDefined(Warp& w, const Op* op, uint32_t tracked, uint32_t lanes,
+                            const char* decides) {
+  if (tracked == kUntracked) return;
+  uint32_t& mask = Undefined(w)[tracked];
+  const uint32_t bad = mask & lanes;
+  if (bad == 0) return;
+  ReportUndefined(Origin(w)[tracked], w, op, static_cast<uint32_t>(__builtin_ctz(bad)), decides);
+  mask &= ~lanes;
+}
+
+void Checker::AllMustBeDefined(Warp& w, const Op* op, const WatchedOp& p, uint32_t lanes,
+                               const char* decides) {
+  for (uint32_t i = 0; i < p.use_count; ++i) {
+    MustBeDefined(w, op, plan_->tracked[p.uses + i], lanes, decides);
+  }
+}
+
+void Checker::Compute(Warp& w, const Op* op, const WatchedOp& p) {
+  const uint32_t mask = w.Mask(op);
+  const uint32_t* const undefined = Undefined(w);
+  uint32_t bad = 0;
+  uint32_t origin = kNeverWritten;
+  const auto take = [&](uint32_t tracked, uint32_t lanes) {
+    if (tracked == kUntracked || (undefined[tracked] & lanes) == 0) return;
+    if (bad == 0) origin = Origin(w)[tracked];
+    bad |= undefined[tracked] & lanes;
+  };
+  if (p.watch == Watch::kSelect) {
+    const uint32_t first = w.Predicate(op->c);
+    take(p.a, mask & first);
+    take(p.b, mask & ~first);
+    take(p.c, mask);
+  } else {
+    for (uint32_t i = 0; i < p.use_count; ++i) take(plan_->tracked[p.uses + i], mask);
+  }
+  if (p.watch == Watch::kDivide) {
+    const uint32_t zero = p.bytes == 2   ? ZeroLanes<uint16_t>(w, op->b)
+                          : p.bytes == 4 ? ZeroLanes<uint32_t>(w, op->b)
+                                         : ZeroLanes<uint64_t>(w, op->b);
+    if ((zero & mask) != 0 && bad == 0) origin = static_cast<uint32_t>(op - w.code);
+    bad |= zero & mask;
+  }
+  // Whether it is written at all is as undefined as the guard.
+  take(p.guard, w.active);
+  for (uint32_t i = 0; i < p.def_count; ++i) {
+    Undefine(w, plan_->tracked[p.defs + i], mask, bad, origin);
+  }
+}
+
+// Every lane that is named must be at this instruction, or have exited, and name itself.
+void Checker::CheckMembers(Warp& w, const Op* op, const WatchedOp& p) {
+  MustBeDefined(w, op, p.members, w.active, "which lanes take part");
+  const uint32_t* const members = w.Lanes<uint32_t>(w.extra[op->extra]);
+  const uint32_t away = w.live & ~w.active;
+  for (uint32_t left = w.active; left != 0; left &= left - 1) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    const bool names_itself = ((members[lane] >> lane) & 1) != 0;
+    if (names_itself && (members[lane] & away) == 0) continue;
+    const uint32_t pc = static_cast<uint32_t>(op - w.code);
+    const Actor a = ActorOf(w, op, lane);
+    Report(FindingKind::kAbsentLane, pc, block_ - uint64_t{1}, a.thread, pc, a.thread, Spot{});
+    return;
+  }
+}
+
+void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
+  CheckMembers(w, op, p);
+  const uint32_t active = w.active;
+  const uint32_t* const undefined = Undefined(w);
+  const auto of = [&](uint32_t tracked) {
+    return tracked == kUntracked ? 0 : undefined[tracked] & active;
+  };
+  const uint32_t value = of(p.a);
+  const uint32_t choice = of(p.b) | of(p.c);
+  const uint32_t pc = static_cast<uint32_t>(op - w.code);
+  const uint32_t* const b = w.Lanes<uint32_t>(op->b);
+  const uint32_t* const c = w.Lanes<uint32_t>(op->c);
+  const uint32_t* const members = w.Lanes<uint32_t>(w.extra[op->extra]);
+  uint32_t absent = 0;
+  uint32_t received = 0;
+  for (uint32_t left = active; left != 0; left &= left - 1) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    bool inside = false;
+    const uint32_t from = SourceLane(p.shuffle, lane, b[lane], c[lane], &inside);
+    const bool there = ((active & members[lane]) >> from & 1) != 0;
+    if (inside && !there) {
+      absent |= uint32_t{1} << lane;
+    } else {
+      received |= ((value >> from) & 1) << lane;
+    }
+  }
+  uint32_t origin = pc;
+  if (absent == 0 && received != 0) origin = Origin(w)[p.a];
+  if (absent == 0 && received == 0 && choice != 0) {
+    origin = of(p.b) != 0 ? Origin(w)[p.b] : Origin(w)[p.c];
+  }
+  Undefine(w, plan_->tracked[p.elements], active, absent | received | choice, origin);
+  Undefine(w, plan_->tracked[p.elements + 1], active, choice, origin);
+}
+
+// Of the lanes that name the same members one undefined operand decides for all.
+void Checker::Vote(Warp& w, const Op* op, const WatchedOp& p) {
+  CheckMembers(w, op, p);
+  uint32_t bad = p.a == kUntracked ? 0 : Undefined(w)[p.a] & w.active;
+  uint32_t all = bad;
+  const uint32_t* const members = w.Lanes<uint32_t>(w.extra[op->extra]);
+  for (; bad != 0; bad &= bad - 1) all |= members[__builtin_ctz(bad)] & w.active;
+  const uint32_t origin = all != 0 ? Origin(w)[p.a] : kNeverWritten;
+  for (uint32_t i = 0; i < p.def_count; ++i) {
+    Undefine(w, plan_->tracked[p.defs + i], w.active, all, origin);
+  }
+}
+
+// activemask, elect: which lanes run together, or are elected, is the device's affair.
+void Checker::Choose(Warp& w, const Op* op, const WatchedOp& p) {
+  if (p.watch == Watch::kElect) CheckMembers(w, op, p);
+  const uint32_t mask = w.Mask(op);
+  for (uint32_t i = 0; i < p.def_count; ++i) {
+    Undefine(w, plan_->tracked[p.defs + i], mask, mask, static_cast<uint32_t>(op - w.code));
+  }
+}
+
+void Checker::Branch(Warp& w, const Op* op, const WatchedOp& p) {
+  MustBeDefined(w, op, p.guard, w.active, "which way it goes");
+  AllMustBeDefined(w, op, p, w.active, "which way it goes");
+}
+
+// bar.warp.sync orders memory among the lanes that meet (PTX ISA 9.7.13). They may meet at
+// different instructions (Warp::ReleaseMembers): those that came first are remembered, and meet
+// once the last has come or left, before any of them goes on.
+void Checker::WarpSync(Warp& w, const Op* op, const WatchedOp& p) {
+  MustBeDefined(w, op, p.members, w.active, "which lanes take part");
+  const uint32_t* const m = w.Lanes<uint32_t>(w.extra[op->extra]);
+  uint32_t members = 0;
+  for (uint32_t left = w.active; left != 0; left &= left - 1) members |= m[__builtin_ctz(left)];
+  std::vector<Meeting>& meetings = meetings_[w.index];
+  for (Meeting& meeting : meetings) {
+    if (meeting.members != members) continue;
+    meeting.lanes |= w.active;
+    if ((members & w.live & ~meeting.lanes) != 0) return;
+    clocks_.MeetLanes(w.index, meeting.lanes);
+    meeting = meetings.back();
+    meetings.pop_back();
+    return;
+  }
+  if ((w.active & ~w.released) == 0 && (w.live & ~w.active) != 0) return;  // they have met
+  if (!Passes(w, op)) {
+    meetings.push_back(Meeting{members, w.active});
+    return;
+  }
+  // Lanes with different masks meet apart.
+  for (uint32_t left = w.active; left != 0;) {
+    const uint32_t mask = m[__builtin_ctz(left)];
+    uint32_t group = 0;
+    for (uint32_t rest = left; rest != 0; rest &= rest - 1) {
+      const int lane = __builtin_ctz(rest);
+      if (m[lane] == mask) group |= uint32_t{1} << lane;
+    }
+    clocks_.MeetLanes(w.index, group);
+    left &= ~group;
+  }
+  if (clocks_.exhausted()) exhausted_ = true;
+}
+
+void Checker::Barrier(Warp& w, const Op* op, const WatchedOp& p) {
+  AllMustBeDefined(w, op, p, w.active, "its barrier");
+  Define(w, p, w.active);
+  if (clocks_.exhausted()) exhausted_ = true;
+  if ((op->imm & kBarrierArrive) == 0) return;
+  const uint32_t id = w.Lanes<uint32_t>(op->a)[__builtin_ctz(w.active)];
+  if (id < kBarriers) clocks_.Arrive(id, w.index, w.active);
+}
+
+}  // namespace souk::gpu::cpu
