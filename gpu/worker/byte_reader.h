@@ -31,6 +31,7 @@ class ByteReader {
     if (field.size() == N) std::memcpy(out.data(), field.data(), N);
     return out;
   }
+  Bytes Raw(size_t length) { return ToBytes(Take(length)); }
   Digest ReadDigest() { return Digest{Array<32>()}; }
   // A count of items of at least item_bytes each; more than the bytes left could hold fails.
   size_t Count(size_t count, size_t item_bytes) {

@@ -32,6 +32,18 @@ int RunLeases(const AuditTarget& target);
 int RunBalances(const AuditTarget& target);
 int RunKey(const AuditTarget& target);
 
+struct ReplayCommand {
+  std::string job = {};
+  uint64_t blocks = 64;
+  std::optional<uint64_t> words = {};  // none: as many as blocks
+  bool full = false;
+  bool check = false;              // in checking mode; writes a fault document where one is proven
+  std::filesystem::path out = {};  // of the document; empty: JOB.fault
+  std::optional<uint64_t> seed = {};  // none: a random one
+};
+int RunReplay(const AuditTarget& target, const ReplayCommand& command);
+int RunCheckFault(const std::filesystem::path& file, bool json);
+
 int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out);
 int RunCheckProof(const std::string& vkey, const std::filesystem::path& entry,
                   const std::filesystem::path& proof, bool json);

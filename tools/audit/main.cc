@@ -93,6 +93,46 @@ int Main(int argc, char** argv) {
   prove->add_option("--out", prove_out, "Where to; - for stdout")->required()->type_name("FILE");
   prove->callback([&] { action = [&] { return RunProve(target, prove_entry, prove_out); }; });
 
+  ReplayCommand replay_command;
+  uint64_t replay_words = 0;
+  uint64_t replay_seed = 0;
+  CLI::App* replay = AddCommand(
+      app, "replay", "Looks at a job's result on this machine's CPU: samples of it, or the whole",
+      target);
+  replay->add_option("--job", replay_command.job, "The job's id, or a prefix of it")
+      ->required()
+      ->type_name("ID");
+  replay->add_option("--blocks", replay_command.blocks, "Blocks to run again")
+      ->type_name("K")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 32))
+      ->capture_default_str();
+  CLI::Option* words =
+      replay->add_option("--words", replay_words, "Changed words to look at; as many as blocks")
+          ->type_name("K")
+          ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 32));
+  replay->add_flag("--full", replay_command.full, "Everything, from the inputs on");
+  replay->add_flag("--check", replay_command.check,
+                   "Everything in checking mode; writes a fault document where one can be made");
+  replay->add_option("--out", replay_command.out, "Where the fault document goes; ID.fault")
+      ->type_name("FILE");
+  CLI::Option* seed =
+      replay->add_option("--seed", replay_seed, "Draws the same samples again")->type_name("N");
+  replay->footer("AGREES exits 0; DIFFERS exits 1 and names what differs.");
+  replay->callback([&] {
+    if (words->count() > 0) replay_command.words = replay_words;
+    if (seed->count() > 0) replay_command.seed = replay_seed;
+    action = [&] { return RunReplay(target, replay_command); };
+  });
+
+  std::filesystem::path fault_file;
+  bool fault_json = false;
+  CLI::App* fault = app.add_subcommand(
+      "check-fault", "Checks a fault document (souk-audit replay --check), without a ledger");
+  fault->add_option("FILE", fault_file, "The document")->required();
+  fault->add_flag("--json", fault_json, "One JSON document on stdout");
+  fault->footer("FAULT PROVEN exits 0; anything else exits 1 and says why.");
+  fault->callback([&] { action = [&] { return RunCheckFault(fault_file, fault_json); }; });
+
   std::string check_key;
   std::filesystem::path check_entry;
   std::filesystem::path check_proof;

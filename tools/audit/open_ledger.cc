@@ -81,6 +81,10 @@ Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::str
 
 }  // namespace
 
+fs::path BlobFolder(const fs::path& dir) {
+  return NodeDirectory(dir) / "blobs" / "sha256";
+}
+
 Result<OpenedLedger> FindLedger(const fs::path& where, const std::string& vkey) {
   const fs::path dir = NodeDirectory(where);
   RETURN_IF_ERROR(CheckHoldsLedger(dir));

@@ -21,6 +21,9 @@ struct OpenedLedger {
   const ledger::LogReader& log() const { return view->log(); }
 };
 
+// Where the node of such a directory keeps its blobs, each under its digest in hex.
+std::filesystem::path BlobFolder(const std::filesystem::path& dir);
+
 // Only whose log it is and with which key it signs; the tree is not looked at.
 // The key is `vkey` where given, else named by the log's first entry, else derived from the
 // identity file in the directory (passphrase: $SOUK_PASSPHRASE).
