@@ -36,6 +36,10 @@ class CheckedCpuDevice : public CheckingDevice {
   Status Read(DeviceAddress from, std::span<uint8_t> to) override {
     return device_->Read(from, to);
   }
+  Status ReadInPieces(DeviceAddress from, uint64_t bytes, const TakePiece& take) override {
+    return device_->ReadInPieces(from, bytes, take);
+  }
+  std::string TakePrinted() override { return device_->TakePrinted(); }
   // Findings are put into their buffers' terms at once: an address may be freed and come again.
   Result<LaunchStats> Launch(ModuleHandle module, const LaunchRequest& request,
                              const LaunchBudget& budget) override {

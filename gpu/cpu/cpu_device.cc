@@ -1,6 +1,7 @@
 #include "gpu/cpu/cpu_device.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "gpu/cpu/checker.h"
 #include "gpu/cpu/launch.h"
 #include "gpu/cpu/lower.h"
+#include "gpu/cpu/op_counts.h"
 #include "gpu/cpu/supported.h"
 #include "gpu/cpu/variables.h"
 #include "gpu/ptx/classify.h"
@@ -40,8 +42,9 @@ struct LoadedModule {
 
 class CpuDevice : public Device {
  public:
-  explicit CpuDevice(const CpuDeviceOptions& options)
+  explicit CpuDevice(const CpuDeviceOptions& options, Profile* profile = nullptr)
       : options_(options),
+        profile_(profile),
         level_(std::min(options.simd, BestSimdLevel())),
         arena_(options.memory_bytes, options.checker != nullptr ? kCheckedGap : 1,
                options.checker != nullptr ? kMostChecked : kMostAllocations) {
@@ -102,7 +105,13 @@ class CpuDevice : public Device {
   Status PlaceVariables(const ptx::Module& module, const PlacedVariables& placed,
                         std::map<PlacedVariables::Key, uint64_t>& addresses);
 
+  cpu::Watching HowWatched() const {
+    if (options_.checker != nullptr) return cpu::Watching::kChecked;
+    return profile_ != nullptr ? cpu::Watching::kCounted : cpu::Watching::kNothing;
+  }
+
   CpuDeviceOptions options_;
+  Profile* profile_;  // nullptr: nobody counts
   SimdLevel level_;
   DeviceInfo info_ = {};
   Arena arena_;
@@ -171,8 +180,8 @@ Result<ModuleHandle> CpuDevice::LoadFor(const ptx::Module& module,
   for (const ptx::Function& kernel : module.functions) {
     if (!kernel.is_entry || !kernel.defined) continue;
     if (kernels != nullptr && !kernels->contains(kernel.name)) continue;
-    Result<Program> program = cpu::Compile(module, kernel, address_of, cpu::Handlers(level_),
-                                           options_.checker != nullptr);
+    Result<Program> program =
+        cpu::Compile(module, kernel, address_of, cpu::Handlers(level_), HowWatched());
     if (!program) {
       give_back();
       return program.error().Within("kernel " + kernel.name);
@@ -296,7 +305,21 @@ Result<LaunchStats> CpuDevice::Launch(ModuleHandle module, const LaunchRequest& 
   }
   const Program& program = found->second;
   RETURN_IF_ERROR(CheckShape(program, request));
+  std::optional<cpu::OpCounts> counts;
+  if (profile_ != nullptr) system_.counts = &counts.emplace(program);
+  const auto start = std::chrono::steady_clock::now();
   Result<uint64_t> executed = RunProgram(program, request, budget);
+  system_.counts = nullptr;
+  if (counts) {
+    KernelProfile& profile = (*profile_)[{module, request.kernel}];
+    ++profile.launches;
+    profile.nanoseconds +=
+        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                  std::chrono::steady_clock::now() - start)
+                                  .count());
+    profile.thread_instructions += executed.value_or(0);
+    cpu::AddCounts(*counts, profile);
+  }
   if (!executed) {
     if (executed.error().code == Code::kFault) {
       broken_ = true;
@@ -313,6 +336,12 @@ Result<LaunchStats> CpuDevice::Launch(ModuleHandle module, const LaunchRequest& 
 
 std::unique_ptr<Device> MakeCpuDevice(const CpuDeviceOptions& options) {
   return std::make_unique<CpuDevice>(options);
+}
+
+std::unique_ptr<Device> MakeProfilingDevice(const CpuDeviceOptions& options, Profile& profile) {
+  CpuDeviceOptions one_thread = options;
+  one_thread.threads = 1;
+  return std::make_unique<CpuDevice>(one_thread, &profile);
 }
 
 }  // namespace souk::gpu

@@ -5,6 +5,7 @@
 #include "gpu/cpu/check_plan.h"
 #include "gpu/cpu/ir.h"
 #include "gpu/cpu/lower.h"
+#include "gpu/cpu/op_counts.h"
 #include "gpu/cpu/program.h"
 
 namespace souk::gpu::cpu {
@@ -219,7 +220,9 @@ class Emitter {
 }  // namespace
 
 Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
-                        const AddressOf& address_of, const HandlerTable& handlers, bool checked) {
+                        const AddressOf& address_of, const HandlerTable& handlers,
+                        Watching watching) {
+  const bool checked = watching == Watching::kChecked;
   ASSIGN_OR_RETURN(Ir ir, Lower(module, kernel, address_of, handlers, /*apart=*/checked));
   ASSIGN_OR_RETURN(const Flow flow, BuildFlow(ir));
   ForwardCopies(ir, flow);
@@ -240,11 +243,17 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   program.local_bytes = (ir.local_bytes + 15) / 16 * 16;
   program.param_bytes = ir.param_bytes;
   program.directives = kernel.directives;
+  const PathEstimate path = EstimatePath(ir, flow);
+  program.path_instructions = path.instructions;
+  program.loops = path.loops;
   program.uses_heap = std::any_of(ir.insts.begin(), ir.insts.end(), [](const Inst& inst) {
     return inst.fn == Fn::kMalloc || inst.fn == Fn::kFree;
   });
   std::vector<Inst> emitted;
-  Emitter(ir, flow, after, slots, handlers, program, checked ? &emitted : nullptr).Run();
+  Emitter(ir, flow, after, slots, handlers, program,
+          watching != Watching::kNothing ? &emitted : nullptr)
+      .Run();
+  if (watching == Watching::kCounted) CountProgram(emitted, program);
   if (checked) {
     program.shared_window = (ir.shared_slots.size() - 1) * kSharedSlot;
     if (ir.local_bytes != 0) program.local_bytes = ir.local_slots.size() * kLocalSlot;

@@ -120,6 +120,14 @@ Result<Flow> BuildFlow(const Ir& ir);
 // where there is none.
 Result<std::vector<uint32_t>> PostDominators(const Flow& flow);
 
+// Instructions of a thread along the longest way through, every loop once, and how many loops there
+// are.
+struct PathEstimate {
+  uint64_t instructions = 0;
+  uint32_t loops = 0;
+};
+PathEstimate EstimatePath(const Ir& ir, const Flow& flow);
+
 // Replaces registers that are copies of one value for good by that value.
 void ForwardCopies(Ir& ir, const Flow& flow);
 

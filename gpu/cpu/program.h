@@ -34,6 +34,10 @@ struct ClearedSlot {
 };
 
 struct CheckPlan;
+struct CountedOp;
+
+// Beside what a program does: how it is watched.
+enum class Watching : uint8_t { kNothing, kChecked, kCounted };
 
 struct Program {
   std::string name = {};
@@ -54,8 +58,13 @@ struct Program {
   bool exact = false;  // blocks may run in any order (ptx::Class)
   bool uses_heap = false;
   ptx::Directives directives = {};
-  uint64_t shared_window = 0;  // checked: where the dynamic part begins
+  uint64_t shared_window = 0;                         // checked: where the dynamic part begins
   std::shared_ptr<const CheckPlan> checks = nullptr;  // compiled for checking
+  std::shared_ptr<const std::vector<CountedOp>> counted = nullptr;  // compiled for profiling
+  // Estimate of a thread's instructions: the longest way through, every loop once; and how many
+  // loops there are.
+  uint64_t path_instructions = 0;  // PathEstimate
+  uint32_t loops = 0;
 };
 
 // Device addresses of .global and .const variables. function: Module::functions' index, or
@@ -65,6 +74,6 @@ using AddressOf = std::function<uint64_t(uint32_t function, uint32_t variable)>;
 // kUnsupported names the instruction and its line. checked: the program runs under a Checker.
 Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
                         const AddressOf& address_of, const HandlerTable& handlers,
-                        bool checked = false);
+                        Watching watching = Watching::kNothing);
 
 }  // namespace souk::gpu::cpu

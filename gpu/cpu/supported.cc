@@ -100,7 +100,12 @@ std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module) {
     } else if (report.unsupported.empty()) {
       const Result<Program> program =
           Compile(module, kernel, somewhere, Handlers(SimdLevel::kBaseline));
-      if (!program) MakeOpaque(report, program.error());
+      if (program) {
+        report.path_instructions = program->path_instructions;
+        report.loops = program->loops;
+      } else {
+        MakeOpaque(report, program.error());
+      }
     }
     reports.push_back(std::move(report));
   }

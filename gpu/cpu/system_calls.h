@@ -11,6 +11,8 @@
 
 namespace souk::gpu::cpu {
 
+struct OpCounts;
+
 enum class SystemCall : uint8_t { kNone, kPrintf, kMalloc, kFree, kAssertFail };
 
 // kNone where the device has no such function.
@@ -41,7 +43,8 @@ struct SystemState {
   uint64_t print_left = kMostPrintedBytes;
   bool cut = false;  // something did not fit
   std::string assertion = {};
-  Heap* heap = nullptr;  // where the program calls malloc
+  Heap* heap = nullptr;        // where the program calls malloc
+  OpCounts* counts = nullptr;  // while a launch is profiled (op_counts.h)
 };
 
 }  // namespace souk::gpu::cpu

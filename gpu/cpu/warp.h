@@ -76,7 +76,7 @@ struct Memory {
   uint8_t* params = nullptr;
   uint64_t param_bytes = 0;
   SystemState* system = nullptr;  // system_calls.h
-  Checker* checker = nullptr;  // while a launch is checked
+  Checker* checker = nullptr;     // while a launch is checked
 };
 
 enum class Stop : uint8_t { kNone, kDone, kBlocked, kSlice, kFault };

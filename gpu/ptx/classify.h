@@ -59,6 +59,10 @@ struct KernelReport {
   uint64_t shared_bytes = 0;    // static, laid out by alignment; module scope counts where used
   bool dynamic_shared = false;  // uses an extern .shared array
   uint64_t local_bytes = 0;
+  // Of a thread, along the longest way with every loop once; 0 where the reference does not run the
+  // kernel. Times the threads of a launch, and the turns of its loops, what it takes of a budget.
+  uint64_t path_instructions = 0;
+  uint32_t loops = 0;
   std::vector<std::string> calls = {};        // functions it can reach, sorted
   std::vector<Unsupported> unsupported = {};  // all, by line
 };

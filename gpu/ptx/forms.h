@@ -29,8 +29,8 @@ struct FormMatch {
 FormMatch MatchForm(Opcode opcode, std::span<const std::string_view> modifiers);
 
 // Every spelling that the table gives an opcode, each once: with and without what may be left out,
-// in the table's order. Forms that the table leaves open ("*") have none. Opcodes that access memory
-// have hundreds of thousands.
+// in the table's order. Forms that the table leaves open ("*") have none. Opcodes that access
+// memory have hundreds of thousands.
 std::vector<std::string> Spellings(Opcode opcode);
 
 Opcode FindOpcode(std::string_view mnemonic);  // kUnknown where there is none

@@ -51,6 +51,7 @@ class Reader {
     RETURN_IF_ERROR(ReadLimits(root));
     RETURN_IF_ERROR(ReadMarket(root));
     if (Status ok = CheckResolved(); !ok) return ok.error().Within(path_.string());
+    manifest_.modules = std::move(modules_);
     return std::move(manifest_);
   }
 
@@ -236,9 +237,11 @@ class Reader {
     if (arch < 50 || arch > 999) return Wrong(Child(at, "arch"), "is no compute capability × 10");
     std::vector<ptx::Header> headers;
     RETURN_IF_ERROR(CollectHeaders(path, name, source, headers));
-    Result<std::string> text = ptx::CompileCuda(
-        source,
-        {.architecture = static_cast<uint32_t>(arch), .name = name, .headers = std::move(headers)});
+    Result<std::string> text =
+        ptx::CompileCuda(source, {.architecture = static_cast<uint32_t>(arch),
+                                  .name = name,
+                                  .headers = std::move(headers),
+                                  .line_info = true});
     if (!text) return Wrong(path, text.error());
     return text;
   }

@@ -24,7 +24,8 @@ struct Manifest {
   std::filesystem::path path = {};  // of the .toml
   Workload workload = {};
   MarketWish market = {};
-  MemoryBlobs blobs = {};  // everything that BlobsOf(workload) names
+  MemoryBlobs blobs = {};                 // everything that BlobsOf(workload) names
+  std::vector<ptx::Module> modules = {};  // the workload's, with the source's lines where known
 };
 
 // Reads the manifest and every file it names (paths are relative to it, and may not leave its

@@ -277,7 +277,9 @@ class SampledReplay {
         random_(options.seed) {}
 
   Status Go(BlobSource& blobs) {
-    device_ = MakeCheckingDevice();
+    CheckingOptions checking;
+    checking.list_writes = true;
+    device_ = MakeCheckingDevice(checking);
     ASSIGN_OR_RETURN(session_, WorkloadSession::Open(workload_, blobs, *device_));
     report_.result_class = session_->result_class();
     report_.launches = session_->launches();

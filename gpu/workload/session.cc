@@ -175,16 +175,18 @@ Result<Digest> WorkloadSession::StateRoot(const Changed& changed) {
     const uint64_t size = pages_->buffer_bytes()[buffer];
     uint64_t at = 0;
     // A page is hashed while the next piece is on its way.
-    RETURN_IF_ERROR(device_.ReadInPieces(addresses_[buffer], size, [&](ByteView piece) -> Status {
-      for (uint64_t offset = 0; offset < piece.size(); offset += kStatePageBytes) {
-        const ByteView page =
-            piece.subspan(offset, std::min<uint64_t>(kStatePageBytes, piece.size() - offset));
-        const uint64_t number = pages_->PageOf(buffer, at + offset);
-        if (tree_->Set(number, page) && changed) RETURN_IF_ERROR(changed(number, page));
-      }
-      at += piece.size();
-      return Ok();
-    }));
+    const Status read =
+        device_.ReadInPieces(addresses_[buffer], size, [&](ByteView piece) -> Status {
+          for (uint64_t offset = 0; offset < piece.size(); offset += kStatePageBytes) {
+            const ByteView page =
+                piece.subspan(offset, std::min<uint64_t>(kStatePageBytes, piece.size() - offset));
+            const uint64_t number = pages_->PageOf(buffer, at + offset);
+            if (tree_->Set(number, page) && changed) RETURN_IF_ERROR(changed(number, page));
+          }
+          at += piece.size();
+          return Ok();
+        });
+    RETURN_IF_ERROR(read);
   }
   return tree_->Root();
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <random>
+#include <thread>
 
 #include "gpu/workload/fault.h"
 #include "protocol/base/file.h"

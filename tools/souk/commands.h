@@ -41,6 +41,7 @@ struct RunOptions {
   bool local = false;
   std::string device = {};  // empty: auto
   bool check = false;
+  bool profile = false;
   // On the market.
   std::string lease = {};     // empty: rent one, and release it afterwards
   std::string duration = {};  // empty: the manifest's

@@ -70,6 +70,8 @@ Json KernelJson(const ptx::KernelReport& kernel) {
               {"parameters", std::move(parameters)},
               {"parameter_bytes", kernel.parameter_bytes},
               {"instructions", kernel.instructions},
+              {"path_instructions", kernel.path_instructions},
+              {"loops", kernel.loops},
               {"registers", RegistersOf(kernel)},
               {"registers_by_type", std::move(registers)},
               {"shared_bytes", kernel.shared_bytes},
@@ -81,11 +83,20 @@ Json KernelJson(const ptx::KernelReport& kernel) {
   return row;
 }
 
+// What a thread takes of a budget, every loop once: "38", "61, 2 loops".
+std::string ThreadText(const ptx::KernelReport& kernel) {
+  if (kernel.path_instructions == 0) return "";
+  const std::string path = std::to_string(kernel.path_instructions);
+  if (kernel.loops == 0) return path;
+  return fmt::format("{}, {} loop{}", path, kernel.loops, kernel.loops == 1 ? "" : "s");
+}
+
 void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
   Table table({{"KERNEL"},
                {"CLASS"},
                {"PARAMETERS"},
                {"INSTRUCTIONS", Align::kRight},
+               {"A THREAD", Align::kRight},
                {"REGISTERS", Align::kRight},
                {"SHARED", Align::kRight}});
   for (const ptx::KernelReport& kernel : kernels) {
@@ -94,7 +105,8 @@ void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
       parameters += (parameters.empty() ? "" : " ") + one.type;
     }
     table.Add({kernel.name, ptx::ClassName(kernel.verdict.cls), parameters,
-               std::to_string(kernel.instructions), std::to_string(RegistersOf(kernel)),
+               std::to_string(kernel.instructions), ThreadText(kernel),
+               std::to_string(RegistersOf(kernel)),
                FormatSize(kernel.shared_bytes) + (kernel.dynamic_shared ? " + dynamic" : "")});
   }
   Print(table.ToText());

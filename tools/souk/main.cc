@@ -122,6 +122,8 @@ void CommandLine::AddRun() {
       "--check", run_.check,
       "With --local: find races, conflicts between blocks and uninitialised reads; exit 1 "
       "where there are some");
+  run->add_flag("--profile", run_.profile,
+                "With --local: where the kernels' work goes, by kernel and source line");
   run->add_option("--lease", run_.lease, "On this lease; else one is rented and released")
       ->type_name("ID")
       ->check(kId);

@@ -14,6 +14,7 @@
 #include "tools/souk/commands.h"
 #include "tools/souk/findings.h"
 #include "tools/souk/job.h"
+#include "tools/souk/profile.h"
 #include "tools/souk/results.h"
 
 namespace souk::tools {
@@ -28,8 +29,9 @@ struct LocalRun {
   gpu::DeviceInfo device = {};
   gpu::RunResult result = {};
   std::vector<ResultFile> files = {};
-  std::string printed = {};  // by kernels
+  std::string printed = {};                              // by kernels
   std::optional<gpu::CheckReport> check = std::nullopt;  // --check
+  std::optional<gpu::Profile> profile = std::nullopt;    // --profile
   fs::path dir = {};
   double seconds = 0;
 };
@@ -65,6 +67,8 @@ Result<LocalRun> RunOnce(const RunOptions& options, bool json) {
     std::unique_ptr<gpu::CheckingDevice> own = gpu::MakeCheckingDevice();
     checking = own.get();
     device = std::move(own);
+  } else if (options.profile) {
+    device = gpu::MakeProfilingDevice({}, run.profile.emplace());
   } else {
     ASSIGN_OR_RETURN(device, gpu::OpenDevice(options.device.empty() ? "auto" : options.device));
   }
@@ -119,6 +123,7 @@ Json RunJson(const LocalRun& run) {
                {"files", std::move(files)}};
   if (!run.printed.empty()) json["printed"] = ToVisible(run.printed);
   if (run.check) json["check"] = FindingsJson(*run.check, run.manifest.workload);
+  if (run.profile) json["profile"] = ProfileJson(*run.profile, run.manifest.modules);
   return json;
 }
 
@@ -146,6 +151,7 @@ int RunLocally(const Common& common, const RunOptions& options) {
     Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));
   }
   if (run->check) Print(FindingsText(*run->check, run->manifest.workload));
+  if (run->profile) Print(ProfileText(*run->profile, run->manifest.modules));
   return code;
 }
 
@@ -160,6 +166,11 @@ int RunRun(const Common& common, const RunOptions& options) {
     return Misuse("--device is for --local: on the market the offer says what runs");
   }
   if (options.check && !options.local) return Misuse("--check is for --local");
+  if (options.profile && !options.local) return Misuse("--profile is for --local");
+  if (options.profile && options.check) return Misuse("--profile and --check exclude each other");
+  if (options.profile && !options.device.empty() && options.device != "cpu") {
+    return Misuse("--profile runs on the cpu device: leave --device out");
+  }
   if (options.check && !options.device.empty() && options.device != "cpu") {
     return Misuse("--check runs on the cpu device: leave --device out");
   }
