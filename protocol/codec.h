@@ -40,7 +40,8 @@ Result<LogReceipt> DecodeReceipt(ByteView bytes);
   X(Card) X(Offer) X(Withdrawal) X(Hello) X(Have) X(Want) X(Bundle) X(Refusal) X(Carry)           \
   X(Reply) X(BlobGet) X(BlobChunk) X(Issue) X(Escrow) X(EscrowFetch) X(Voucher) X(Post)           \
   X(Void) X(Show) X(AccountQuery) X(Statement) X(Order) X(Acceptance) X(Commit) X(Ready)          \
-  X(VoucherAck) X(Job) X(Progress) X(JobReceipt) X(Release) X(Close) X(LeaseQuery)
+  X(VoucherAck) X(Job) X(Progress) X(JobReceipt) X(Release) X(Close) X(LeaseQuery)                \
+  X(Challenge) X(ChallengeRoot) X(ChallengeRows) X(ChallengeOpening) X(ChallengeVerdict)
 // clang-format on
 
 #define SOUK_DECLARE_CODEC(Type)                  \

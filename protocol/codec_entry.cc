@@ -90,6 +90,17 @@ struct Units {
   VALUE(Fixed32, escrow, Escrow)              \
   VALUE(Amount, paid, Paid)
 
+using ChallengeEventChoice =
+    Choice<schema::ChallengeEvent, ChallengeStep::Event, ChallengeStep::Event::kLapsed>;
+using ChallengeStatusChoice =
+    Choice<schema::ChallengeStatus, ChallengeStatus, ChallengeStatus::kInterrupted>;
+#define CHALLENGE_STEP(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, challenge, Challenge)               \
+  VALUE(Fixed32, lease, Lease)                       \
+  VALUE(ChallengeEventChoice, event, Event)          \
+  VALUE(ChallengeStatusChoice, status, Status)       \
+  VALUE(Sentence, sentence, Sentence)
+
 SOUK_STRUCT_CODEC(Transfer, TransferRecord, TRANSFER)
 SOUK_STRUCT_LISTS
 SOUK_STRUCT_CODEC(Opened, Opened, OPENED)
@@ -103,6 +114,7 @@ SOUK_STRUCT_CODEC(JobStep, JobStep, JOB_STEP)
 SOUK_STRUCT_CODEC(Booked, Booked, TRANSFERS)
 SOUK_STRUCT_CODEC(Shown, Shown, SHOWN)
 SOUK_STRUCT_CODEC(Settled, Settled, SETTLED)
+SOUK_STRUCT_CODEC(ChallengeStep, ChallengeStep, CHALLENGE_STEP)
 
 // One row per outcome, in the order of the variant: (type, name in the schema).
 #define OUTCOMES(X)              \
@@ -116,7 +128,8 @@ SOUK_STRUCT_CODEC(Settled, Settled, SETTLED)
   X(JobStep, JOB_STEP)           \
   X(Booked, BOOKED)              \
   X(Shown, SHOWN)                \
-  X(Settled, SETTLED)
+  X(Settled, SETTLED)            \
+  X(ChallengeStep, CHALLENGE_STEP)
 
 struct PutOutcome {
   schema::Entry::Outcome::Builder to;

@@ -35,6 +35,7 @@ using Version = Within<1, UINT32_MAX>;
 using BlobSize = Within<0, limits::kBlobBytes>;
 using ChunkLength = Within<0, limits::kBlobChunkBytes>;  // an empty blob is one empty chunk
 using GradeChoice = Choice<schema::Grade, Grade, Grade::kAttested>;
+using NestedEnvelope = Blob<limits::kNestedBytes + limits::kEnvelopeBytes>;
 using JailChoice = Choice<schema::JailGrade, JailGrade, JailGrade::kNamespaces>;
 
 #define CARD(VALUE, LIST, STRUCT, STRUCTS)                 \
@@ -82,7 +83,8 @@ using JailChoice = Choice<schema::JailGrade, JailGrade, JailGrade::kNamespaces>;
   LIST(Fixed32, limits::kClearingPeersPerOffer, clearing_peers, ClearingPeers) \
   VALUE(Amount, bond_share, BondShare)                                         \
   VALUE(Plain, bandwidth_kbps, BandwidthKbps)                                  \
-  VALUE(Fixed32, peer, Peer)
+  VALUE(Fixed32, peer, Peer)                                                   \
+  VALUE(NestedEnvelope, verdict, Verdict)
 
 #define WITHDRAWAL(VALUE, LIST, STRUCT, STRUCTS) \
   VALUE(Plain, sequence, Sequence)               \

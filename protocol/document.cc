@@ -15,14 +15,45 @@ constexpr size_t kSignatureBytes = 64;
 
 // In the order of Kind.
 constexpr std::string_view kKindNames[] = {
-    "card",   "offer",         "withdrawal",   "hello",    "have",        "want",
-    "bundle", "refusal",       "carry",        "reply",    "blob-get",    "blob-chunk",
-    "issue",  "escrow",        "escrow-fetch", "voucher",  "post",        "void",
-    "show",   "account-query", "statement",    "order",    "acceptance",  "commit",
-    "ready",  "voucher-ack",   "job",          "progress", "job-receipt", "release",
-    "close",  "lease-query",
+    "card",
+    "offer",
+    "withdrawal",
+    "hello",
+    "have",
+    "want",
+    "bundle",
+    "refusal",
+    "carry",
+    "reply",
+    "blob-get",
+    "blob-chunk",
+    "issue",
+    "escrow",
+    "escrow-fetch",
+    "voucher",
+    "post",
+    "void",
+    "show",
+    "account-query",
+    "statement",
+    "order",
+    "acceptance",
+    "commit",
+    "ready",
+    "voucher-ack",
+    "job",
+    "progress",
+    "job-receipt",
+    "release",
+    "close",
+    "lease-query",
+    "challenge",
+    "challenge-root",
+    "challenge-rows",
+    "challenge-opening",
+    "challenge-verdict",
 };
-static_assert(std::size(kKindNames) == static_cast<size_t>(Kind::kLeaseQuery) + 1);
+static_assert(std::size(kKindNames) == static_cast<size_t>(kLastKind) + 1);
 
 bool IsKindCharacter(uint8_t c) {
   return (c >= 'a' && c <= 'z') || c == '-';

@@ -52,7 +52,14 @@ enum class Kind : uint8_t {
   kRelease,
   kClose,
   kLeaseQuery,
+  // The capability challenge, under a lease.
+  kChallenge,
+  kChallengeRoot,
+  kChallengeRows,
+  kChallengeOpening,
+  kChallengeVerdict,
 };
+inline constexpr Kind kLastKind = Kind::kChallengeVerdict;
 // "card", "offer", "job-receipt"…; the name that is signed.
 std::string_view KindName(Kind kind);
 Result<Kind> ParseKind(std::string_view name);

@@ -99,9 +99,29 @@ struct Settled {
   bool operator==(const Settled&) const = default;
 };
 
+// Every step of a capability challenge (R7), in the verifier's (the renter's) and in the prover's
+// (the provider's) log. docs/ledger-format.md says which documents stand beside which event.
+struct ChallengeStep {
+  enum class Event : uint8_t {
+    kAsked,      // verifier
+    kTaken,      // prover
+    kCommitted,  // both
+    kRowsAsked,  // both
+    kOpened,     // both
+    kJudged,     // both
+    kLapsed,     // prover: given up, `sentence` says why
+  };
+  Digest challenge = {};
+  Digest lease = {};
+  Event event = Event::kAsked;
+  ChallengeStatus status = ChallengeStatus::kPassed;  // of kJudged; else kPassed
+  std::string sentence = {};
+  bool operator==(const ChallengeStep&) const = default;
+};
+
 // A variant's index is the wire kind: append only.
 using Outcome = std::variant<Opened, Resumed, Published, LeaseStep, Ordered, EscrowSeen,
-                             VoucherTaken, JobStep, Booked, Shown, Settled>;
+                             VoucherTaken, JobStep, Booked, Shown, Settled, ChallengeStep>;
 // "opened", "lease-step"…
 const char* OutcomeName(const Outcome& outcome);
 

@@ -75,6 +75,25 @@ inline constexpr Duration kLongestAccept = Minutes(10);
 // R5: results and receipts outlive the lease.
 inline constexpr Duration kKeepResults = Hours(24 * 7);
 
+// R7: the matrices of a capability challenge are n × n, n a power of two. Sums of n products of two
+// bytes stay within 31 bits up to 2^16, where A, B and C have 24 GiB together.
+inline constexpr uint32_t kLeastChallenge = 64;
+inline constexpr uint32_t kMostChallenge = 65'536;
+// Rows that are opened: 64 leave 10 % skipped a chance of 1 in 850, 256 one of 10^-11; at the
+// largest size 64 MiB.
+inline constexpr size_t kChallengeRows = 256;
+// Devices of one round: their results fit a verdict that an offer can carry.
+inline constexpr size_t kChallengeDevices = 16;
+// Under one lease: each has rows kept that no voucher pays for.
+inline constexpr size_t kChallengesPerLease = 16;
+// A model for which the deadline would be longer gets smaller matrices.
+inline constexpr Duration kLongestChallenge = Minutes(10);
+// For the row numbers after the root, and for the rows after their numbers.
+inline constexpr Duration kChallengeWindow = Seconds(60);
+// What was shown once says less with every day: drivers, prices and owners of devices change.
+inline constexpr Duration kVerdictLife = Hours(24);
+inline constexpr Duration kLongestVerdictLife = Hours(24 * 7);
+
 // R2: what gossip brings ends by itself. A card lives this long from its issue, an offer that long,
 // and a withdrawal as long as the offers that it can name.
 inline constexpr Duration kCardLife = Hours(24 * 30);

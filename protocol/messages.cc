@@ -1,5 +1,7 @@
 #include "protocol/messages.h"
 
+#include <algorithm>
+
 #include "protocol/limits.h"
 #include "protocol/plain_text.h"
 
@@ -138,6 +140,31 @@ const char* CloseReasonName(CloseReason reason) {
 }
 const char* RefusalCodeName(RefusalCode code) {
   return OrUnknown(NameOf(code));
+}
+
+const char* ChallengeStatusName(ChallengeStatus status) {
+  switch (status) {
+    case ChallengeStatus::kPassed:
+      return "passed";
+    case ChallengeStatus::kLate:
+      return "late";
+    case ChallengeStatus::kWrong:
+      return "wrong";
+    case ChallengeStatus::kRefused:
+      return "refused";
+    case ChallengeStatus::kSilent:
+      return "silent";
+    case ChallengeStatus::kInterrupted:
+      return "interrupted";
+  }
+  return "unknown";
+}
+
+bool Passed(const ChallengeVerdict& verdict) {
+  return !verdict.results.empty() && std::all_of(verdict.results.begin(), verdict.results.end(),
+                                                 [](const ChallengeResult& one) {
+                                                   return one.status == ChallengeStatus::kPassed;
+                                                 });
 }
 
 const char* GradeName(Grade grade) {

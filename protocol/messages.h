@@ -132,6 +132,9 @@ struct Offer {
   Credits bond_share = {};
   uint64_t bandwidth_kbps = 0;
   PeerId peer = {};  // the signer
+  // Envelope of the ChallengeVerdict that the grade `challenged` rests on; empty: none. Proves
+  // something to those only who trust its signer (R7).
+  Bytes verdict = {};
   bool operator==(const Offer&) const = default;
 };
 
@@ -412,6 +415,98 @@ struct Close {
   Credits best = {};  // best voucher
   bool operator==(const Close&) const = default;
 };
+
+// ---- The capability challenge (R7) -----------------------------------------------------------
+//
+// Under a lease that is metering, its renter has the leased device compute C = A·B over matrices
+// that a fresh nonce fixes (gpu/challenge/matrix.h), takes a commitment to C, and only then says
+// which rows it wants to see. The devices of a round are asked at once, one Challenge per lease,
+// with one nonce and one secret.
+
+// Renter → provider.
+struct Challenge {
+  Digest lease = {};
+  uint64_t number = 0;                    // R1: the signer's next number within the lease
+  Digest nonce = {};                      // of the round
+  std::vector<std::string> devices = {};  // uuids of the round, this lease's among them; distinct
+  std::string device_kind = {};           // as the offer claimed it
+  std::string model = {};
+  uint32_t size = 0;       // n: A, B and C have n × n elements; a power of two
+  uint32_t rows = 0;       // how many will be asked for
+  Duration deadline = {};  // from the verifier's entry of this document to that of the root
+  // Of the secret from which the rows and the verifier's vector follow; the verdict reveals it.
+  Digest secret_digest = {};
+  Time issued = {};
+  bool operator==(const Challenge&) const = default;
+};
+
+// Provider → renter: the commitment.
+struct ChallengeRoot {
+  Digest lease = {};
+  uint64_t number = 0;
+  Digest challenge = {};
+  Digest root = {};    // over the rows of C (gpu/challenge/product_tree.h)
+  Duration took = {};  // as the prover measured it; nothing rests on it
+  bool operator==(const ChallengeRoot&) const = default;
+};
+
+// Renter → provider, once the root is in the renter's log.
+struct ChallengeRows {
+  Digest lease = {};
+  uint64_t number = 0;
+  Digest challenge = {};
+  Digest root = {};                 // id of the ChallengeRoot
+  std::vector<uint32_t> rows = {};  // growing
+  bool operator==(const ChallengeRows&) const = default;
+};
+
+// Provider → renter: the rows with their proofs, as a blob (gpu/challenge/opening.h).
+struct ChallengeOpening {
+  Digest lease = {};
+  uint64_t number = 0;
+  Digest challenge = {};
+  Digest rows = {};  // id of the ChallengeRows
+  BlobRef blob = {};
+  bool operator==(const ChallengeOpening&) const = default;
+};
+
+enum class ChallengeStatus : uint8_t {
+  kPassed,
+  kLate,         // no root by the deadline
+  kWrong,        // a row, or its proof, is not of A·B
+  kRefused,      // the provider would not, or its device could not
+  kSilent,       // committed, but the rows did not come
+  kInterrupted,  // the verifier was down, or the lease ended: nobody's proof of anything
+};
+const char* ChallengeStatusName(ChallengeStatus status);
+
+struct ChallengeResult {
+  Digest challenge = {};
+  Digest lease = {};
+  std::string device = {};
+  ChallengeStatus status = ChallengeStatus::kInterrupted;
+  Duration took = {};  // by the verifier's log; zero where no root came
+  bool operator==(const ChallengeResult&) const = default;
+};
+
+// Renter → provider: what the verifier found of a round, and its secret. Anyone who holds the
+// round's documents and blobs can check it again.
+struct ChallengeVerdict {
+  Digest nonce = {};
+  PeerId provider = {};
+  std::string device_kind = {};
+  std::string model = {};
+  uint32_t size = 0;
+  uint32_t rows = 0;
+  Duration deadline = {};
+  std::vector<ChallengeResult> results = {};  // one per device of the round
+  Digest secret = {};
+  Time judged = {};
+  Time expires = {};
+  bool operator==(const ChallengeVerdict&) const = default;
+};
+// Whether every device of the round passed.
+bool Passed(const ChallengeVerdict& verdict);
 
 // "Tell me all you know": answered with every document of the lease that the asker may lack.
 struct LeaseQuery {

@@ -16,12 +16,24 @@
 
 namespace souk {
 
+// What an offer claims of its devices' capability beyond what the reader believes (R7).
+struct CapabilityClaim {
+  Grade grade = Grade::kDeclared;  // as the offer says it
+  // Where a verdict of a challenge stands behind it: by whom, and until when. Nobody vouches for
+  // either but where `believed`.
+  PeerId verifier = {};
+  Digest verdict = {};
+  Time until = {};
+  bool believed = false;  // signed by one whom the reader trusts, for all of the offer's devices
+};
+
 // An offer as queries see it.
 struct OfferView {
   Digest id = {};
   PeerId provider = {};
   std::string provider_name = {};
-  Offer offer = {};
+  Offer offer = {};  // its grade is the one that the reader believes
+  CapabilityClaim claim = {};
 };
 
 class Query {

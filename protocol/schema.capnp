@@ -67,6 +67,7 @@ struct Offer {
   bondShare @26 :Int64;
   bandwidthKbps @27 :UInt64;
   peer @28 :Data;  # the signer
+  verdict @29 :Data;  # envelope of the challenge-verdict behind the grade; empty: none
 }
 
 struct Withdrawal {
@@ -296,6 +297,72 @@ struct Close {
 
 struct LeaseQuery { lease @0 :Data; }
 
+# ---- The capability challenge (R7) --------------------------------------------------------------
+
+struct Challenge {
+  lease @0 :Data;
+  number @1 :UInt64;
+  nonce @2 :Data;
+  devices @3 :List(Text);
+  deviceKind @4 :Text;
+  model @5 :Text;
+  size @6 :UInt32;
+  rows @7 :UInt32;
+  deadline @8 :Int64;
+  secretDigest @9 :Data;
+  issued @10 :Int64;
+}
+
+struct ChallengeRoot {
+  lease @0 :Data;
+  number @1 :UInt64;
+  challenge @2 :Data;
+  root @3 :Data;
+  took @4 :Int64;
+}
+
+struct ChallengeRows {
+  lease @0 :Data;
+  number @1 :UInt64;
+  challenge @2 :Data;
+  root @3 :Data;
+  rows @4 :List(UInt32);
+}
+
+struct ChallengeOpening {
+  lease @0 :Data;
+  number @1 :UInt64;
+  challenge @2 :Data;
+  rows @3 :Data;
+  blob @4 :BlobRef;
+}
+
+enum ChallengeStatus {
+  passed @0; late @1; wrong @2; refused @3; silent @4; interrupted @5;
+}
+
+struct ChallengeResult {
+  challenge @0 :Data;
+  lease @1 :Data;
+  device @2 :Text;
+  status @3 :ChallengeStatus;
+  took @4 :Int64;
+}
+
+struct ChallengeVerdict {
+  nonce @0 :Data;
+  provider @1 :Data;
+  deviceKind @2 :Text;
+  model @3 :Text;
+  size @4 :UInt32;
+  rows @5 :UInt32;
+  deadline @6 :Int64;
+  results @7 :List(ChallengeResult);
+  secret @8 :Data;
+  judged @9 :Int64;
+  expires @10 :Int64;
+}
+
 # ---- The log ----------------------------------------------------------------------------------
 
 enum TransferKind { single @0; pending @1; post @2; void @3; expire @4; }
@@ -374,6 +441,18 @@ struct Settled {
   paid @2 :Int64;
 }
 
+enum ChallengeEvent {
+  asked @0; taken @1; committed @2; rowsAsked @3; opened @4; judged @5; lapsed @6;
+}
+
+struct ChallengeStep {
+  challenge @0 :Data;
+  lease @1 :Data;
+  event @2 :ChallengeEvent;
+  status @3 :ChallengeStatus;
+  sentence @4 :Text;
+}
+
 # One leaf of a node's log.
 struct Entry {
   sequence @0 :UInt64;
@@ -392,6 +471,7 @@ struct Entry {
     booked @11 :Booked;
     shown @12 :Shown;
     settled @13 :Settled;
+    challengeStep @15 :ChallengeStep;
   }
   documents @14 :List(Data);
 }

@@ -41,6 +41,26 @@ const char* JobEventName(JobStep::Event event) {
   return "?";
 }
 
+const char* ChallengeEventName(ChallengeStep::Event event) {
+  switch (event) {
+    case ChallengeStep::Event::kAsked:
+      return "asked";
+    case ChallengeStep::Event::kTaken:
+      return "taken";
+    case ChallengeStep::Event::kCommitted:
+      return "committed";
+    case ChallengeStep::Event::kRowsAsked:
+      return "rows asked for";
+    case ChallengeStep::Event::kOpened:
+      return "rows opened";
+    case ChallengeStep::Event::kJudged:
+      return "judged";
+    case ChallengeStep::Event::kLapsed:
+      return "lapsed";
+  }
+  return "?";
+}
+
 std::string DottedVersion(uint32_t times_ten) {
   return fmt::format("{}.{}", times_ten / 10, times_ten % 10);
 }
@@ -145,6 +165,19 @@ struct DescribeOutcome {
                                          : "returned the escrow"),
             {{"lease", o.lease}, {"escrow", o.escrow}, {"paid", o.paid}}};
   }
+  OutcomeText operator()(const ChallengeStep& o) const {
+    OutcomeText out{
+        fmt::format("challenge {}: {}", o.challenge.Short(), ChallengeEventName(o.event)),
+        {{"challenge", o.challenge},
+         {"lease", o.lease},
+         {"event", std::string(ChallengeEventName(o.event))}}};
+    if (o.event == ChallengeStep::Event::kJudged) {
+      out.summary += fmt::format(", {}", ChallengeStatusName(o.status));
+      out.fields.push_back({"status", std::string(ChallengeStatusName(o.status))});
+    }
+    if (!o.sentence.empty()) out.fields.push_back({"sentence", o.sentence});
+    return out;
+  }
 };
 
 // ---- Documents -------------------------------------------------------------------------------
@@ -177,7 +210,7 @@ Fields Describe(const Offer& m) {
           {"duration to", m.max_duration},
           {"region", m.region},
           {"newest PTX", DottedVersion(m.newest_ptx)},
-          {"grade", std::string(GradeName(m.grade))},
+          {"grade claimed", std::string(GradeName(m.grade))},
           {"jail", std::string(JailGradeName(m.jail))},
           {"sequence", m.sequence},
           {"expires", m.expires}};
@@ -258,6 +291,52 @@ Fields Describe(const JobReceipt& m) {
   for (const JobOutput& output : m.outputs) out.push_back({output.name, output.blob.digest});
   if (m.started.ms != 0) out.push_back({"started", m.started});
   out.push_back({"finished", m.finished});
+  return out;
+}
+Fields Describe(const Challenge& m) {
+  Fields out = {{"lease", m.lease},         {"number", m.number},
+                {"model", m.model},         {"size", uint64_t{m.size}},
+                {"rows", uint64_t{m.rows}}, {"deadline", m.deadline},
+                {"nonce", m.nonce},         {"secret's digest", m.secret_digest},
+                {"issued", m.issued}};
+  for (const std::string& device : m.devices) out.push_back({"device", device});
+  return out;
+}
+Fields Describe(const ChallengeRoot& m) {
+  return {{"lease", m.lease},
+          {"number", m.number},
+          {"challenge", m.challenge},
+          {"root", m.root},
+          {"took", m.took}};
+}
+Fields Describe(const ChallengeRows& m) {
+  std::string rows;
+  for (const uint32_t row : m.rows) rows += (rows.empty() ? "" : " ") + std::to_string(row);
+  return {{"lease", m.lease},
+          {"number", m.number},
+          {"challenge", m.challenge},
+          {"root document", m.root},
+          {"rows", rows}};
+}
+Fields Describe(const ChallengeOpening& m) {
+  return {{"lease", m.lease},        {"number", m.number},    {"challenge", m.challenge},
+          {"rows document", m.rows}, {"blob", m.blob.digest}, {"bytes", m.blob.size}};
+}
+Fields Describe(const ChallengeVerdict& m) {
+  Fields out = {{"provider", m.provider},
+                {"model", m.model},
+                {"size", uint64_t{m.size}},
+                {"rows", uint64_t{m.rows}},
+                {"deadline", m.deadline}};
+  for (const ChallengeResult& one : m.results) {
+    out.push_back({"challenge", one.challenge});
+    out.push_back({"device", fmt::format("{}: {}", one.device, ChallengeStatusName(one.status))});
+    out.push_back({"took", one.took});
+  }
+  out.push_back({"nonce", m.nonce});
+  out.push_back({"secret", m.secret});
+  out.push_back({"judged", m.judged});
+  out.push_back({"expires", m.expires});
   return out;
 }
 Fields Describe(const Release& m) {
@@ -343,6 +422,11 @@ std::vector<Field> DocumentFields(const Document& document) {
     SOUK_DESCRIBE(JobReceipt)
     SOUK_DESCRIBE(Release)
     SOUK_DESCRIBE(Close)
+    SOUK_DESCRIBE(Challenge)
+    SOUK_DESCRIBE(ChallengeRoot)
+    SOUK_DESCRIBE(ChallengeRows)
+    SOUK_DESCRIBE(ChallengeOpening)
+    SOUK_DESCRIBE(ChallengeVerdict)
 #undef SOUK_DESCRIBE
     // Between connected peers only.
     case Kind::kHello:

@@ -416,6 +416,51 @@ TEST(Decode, RefusesListsAndTextsOverTheirLimits) {
   });
 }
 
+TEST(Decode, RefusesChallengesOutOfBounds) {
+  ExpectAllRefused({
+      With<Challenge>("size", [](Challenge& m) { m.size = limits::kLeastChallenge / 2; }),
+      With<Challenge>("size", [](Challenge& m) { m.size = limits::kMostChallenge * 2; }),
+      With<Challenge>("power of two", [](Challenge& m) { m.size = 96; }),
+      With<Challenge>("rows", [](Challenge& m) { m.rows = 0; }),
+      With<Challenge>("rows", [](Challenge& m) { m.rows = limits::kChallengeRows + 1; }),
+      With<Challenge>("more rows", [](Challenge& m) { m.size = 64, m.rows = 65; }),
+      With<Challenge>("no device", [](Challenge& m) { m.devices.clear(); }),
+      With<Challenge>("twice", [](Challenge& m) { m.devices.assign(2, "GPU-1"); }),
+      With<Challenge>("devices",
+                      [](Challenge& m) { m.devices.resize(limits::kChallengeDevices + 1); }),
+      With<Challenge>("deadline",
+                      [](Challenge& m) { m.deadline = limits::kLongestChallenge + Millis(1); }),
+      With<ChallengeRows>("no row", [](ChallengeRows& m) { m.rows.clear(); }),
+      With<ChallengeRows>("grow",
+                          [](ChallengeRows& m) {
+                            m.rows = {5, 5};
+                          }),
+      With<ChallengeRows>("grow",
+                          [](ChallengeRows& m) {
+                            m.rows = {6, 5};
+                          }),
+      With<ChallengeRows>("rows", [](ChallengeRows& m) { m.rows = {limits::kMostChallenge}; }),
+      With<ChallengeRows>("rows",
+                          [](ChallengeRows& m) {
+                            m.rows.clear();
+                            for (uint32_t i = 0; i <= limits::kChallengeRows; ++i)
+                              m.rows.push_back(i);
+                          }),
+      With<ChallengeVerdict>("no result", [](ChallengeVerdict& m) { m.results.clear(); }),
+      With<ChallengeVerdict>(
+          "results", [](ChallengeVerdict& m) { m.results.resize(limits::kChallengeDevices + 1); }),
+      With<ChallengeVerdict>(
+          "status",
+          [](ChallengeVerdict& m) { m.results[0].status = static_cast<ChallengeStatus>(6); }),
+      With<ChallengeVerdict>("week", [](ChallengeVerdict& m) { m.expires = m.judged - Millis(1); }),
+      With<ChallengeVerdict>("week",
+                             [](ChallengeVerdict& m) {
+                               m.expires = m.judged + limits::kLongestVerdictLife + Millis(1);
+                             }),
+      With<Offer>("verdict", [](Offer& m) { m.verdict.resize(limits::kDocumentBytes / 2); }),
+  });
+}
+
 TEST(Decode, RefusesDigestsOfOtherSizes) {
   for (const uint64_t size : {0u, 31u, 24u}) {
     Words words = PlainQuery();
@@ -496,6 +541,12 @@ TEST(Entry, RefusesWhatItsOutcomeMayNotHold) {
   JobStep job;
   job.event = static_cast<JobStep::Event>(5);
   refused(job, "event");
+  ChallengeStep challenge;
+  challenge.event = static_cast<ChallengeStep::Event>(7);
+  refused(challenge, "event");
+  challenge = {};
+  challenge.status = static_cast<ChallengeStatus>(6);
+  refused(challenge, "status");
 }
 
 TEST(Entry, RefusesAnUnknownOutcome) {
@@ -506,7 +557,7 @@ TEST(Entry, RefusesAnUnknownOutcome) {
   // The discriminant is the fourth 16-bit field after sequence, time and rules.
   const size_t at = 16 + 2 * 8 + 4;
   ASSERT_EQ(GetLe<uint16_t>(leaf.data() + at), entry.outcome.index());
-  for (const int kind : {11, 12, 255}) {
+  for (const int kind : {12, 13, 255}) {
     leaf[at] = static_cast<uint8_t>(kind);
     const auto read = DecodeEntry(leaf);
     ASSERT_FALSE(read) << kind;

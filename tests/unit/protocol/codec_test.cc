@@ -30,7 +30,8 @@ using Messages =
     testing::Types<Card, Offer, Withdrawal, Hello, Have, Want, Bundle, Refusal, Carry, Reply,
                    BlobGet, BlobChunk, Issue, Escrow, EscrowFetch, Voucher, Post, Void, Show,
                    AccountQuery, Statement, Order, Acceptance, Commit, Ready, VoucherAck, Job,
-                   Progress, JobReceipt, Release, Close, LeaseQuery>;
+                   Progress, JobReceipt, Release, Close, LeaseQuery, Challenge, ChallengeRoot,
+                   ChallengeRows, ChallengeOpening, ChallengeVerdict>;
 TYPED_TEST_SUITE(EveryMessage, Messages);
 
 TYPED_TEST(EveryMessage, ComesBackAsItWasSent) {
@@ -130,6 +131,7 @@ TEST(Limits, LeaveTheLargestOfEachKindWithinADocument) {
   auto offer = Any<Offer>(rng);
   offer.clearing_peers.resize(limits::kClearingPeersPerOffer);
   offer.device_kind = offer.model = offer.driver = name;
+  offer.verdict.resize(limits::kNestedBytes + limits::kEnvelopeBytes);
   ExpectFits(offer);
   auto hello = Any<Hello>(rng);
   hello.your_checkpoint = hello.my_checkpoint = std::string(limits::kNoteBytes, 'x');
@@ -157,6 +159,22 @@ TEST(Limits, LeaveTheLargestOfEachKindWithinADocument) {
   receipt.sentence = sentence;
   receipt.device = receipt.device_name = receipt.driver = receipt.result_class = name;
   ExpectFits(receipt);
+  auto challenge = Any<Challenge>(rng);
+  challenge.devices.clear();
+  for (size_t i = 0; i < limits::kChallengeDevices; ++i) {
+    challenge.devices.push_back(std::string(limits::kNameBytes - 1, 'x') +
+                                static_cast<char>('a' + i));
+  }
+  challenge.device_kind = challenge.model = name;
+  ExpectFits(challenge);
+  auto rows = Any<ChallengeRows>(rng);
+  rows.rows.clear();
+  for (uint32_t i = 0; i < limits::kChallengeRows; ++i) rows.rows.push_back(i);
+  ExpectFits(rows);
+  auto verdict = Any<ChallengeVerdict>(rng);
+  verdict.device_kind = verdict.model = name;
+  verdict.results.assign(limits::kChallengeDevices, {.device = name});
+  ExpectFits(verdict);
 }
 
 TEST(Entry, ComesBackWithEveryOutcome) {

@@ -71,13 +71,13 @@ TEST(Document, HasTheLayoutOfTheProtocolPage) {
 
 TEST(Document, NamesEveryKindOnce) {
   std::set<std::string_view> names;
-  for (int kind = 0; kind <= static_cast<int>(Kind::kLeaseQuery); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(kLastKind); ++kind) {
     const std::string_view name = KindName(static_cast<Kind>(kind));
     names.insert(name);
     EXPECT_LE(name.size(), limits::kKindBytes);
     EXPECT_EQ(*ParseKind(name), static_cast<Kind>(kind));
   }
-  EXPECT_EQ(names.size(), static_cast<size_t>(Kind::kLeaseQuery) + 1);
+  EXPECT_EQ(names.size(), static_cast<size_t>(kLastKind) + 1);
   EXPECT_EQ(ParseKind("offers").error().code, Code::kUnsupported);
   EXPECT_EQ(ParseKind("").error().code, Code::kUnsupported);
 }

@@ -71,7 +71,7 @@ void Envelope(ByteView data) {
 
 void Payload(ByteView data) {
   if (data.empty()) return;
-  const size_t kinds = static_cast<size_t>(Kind::kLeaseQuery) + 1;
+  const size_t kinds = static_cast<size_t>(kLastKind) + 1;
   const auto document = samples::Unsigned(static_cast<Kind>(data[0] % kinds), data.subspan(1));
   if (document) DecodeAny(**document);
 }

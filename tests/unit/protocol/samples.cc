@@ -114,6 +114,20 @@ JobOutput AnyOutput(Rng& rng) {
   return out;
 }
 
+// Distinct by their ends.
+std::vector<std::string> AnyDevices(Rng& rng) {
+  std::vector<std::string> out;
+  const size_t count = 1 + rng.Below(limits::kChallengeDevices);
+  for (size_t i = 0; i < count; ++i) {
+    out.push_back(AnyText(rng, limits::kNameBytes - 4) + "-" + std::to_string(i));
+  }
+  return out;
+}
+
+uint32_t AnyMatrixSize(Rng& rng) {
+  return limits::kLeastChallenge << rng.Below(11);
+}
+
 std::string Note(Rng& rng) {
   return AnyText(rng, 100) + "\n" + AnyText(rng, 100) + "\n\n— " + AnyText(rng, 100) + "\n";
 }
@@ -177,6 +191,7 @@ Offer Any<Offer>(Rng& rng) {
   m.bond_share = AnyCredits(rng);
   m.bandwidth_kbps = rng.Any();
   m.peer = AnyKey(rng);
+  if (rng.Coin()) m.verdict = NestedEnvelope(rng);
   return m;
 }
 
@@ -491,6 +506,84 @@ LeaseQuery Any<LeaseQuery>(Rng& rng) {
   return m;
 }
 
+template <>
+Challenge Any<Challenge>(Rng& rng) {
+  Challenge m;
+  m.lease = AnyDigest(rng);
+  m.number = rng.Any();
+  m.nonce = AnyDigest(rng);
+  m.devices = AnyDevices(rng);
+  m.device_kind = AnyToken(rng);
+  m.model = Name(rng);
+  m.size = AnyMatrixSize(rng);
+  m.rows = static_cast<uint32_t>(1 + rng.Below(limits::kLeastChallenge));
+  m.deadline = Millis(
+      static_cast<int64_t>(rng.Below(static_cast<uint64_t>(limits::kLongestChallenge.ms) + 1)));
+  m.secret_digest = AnyDigest(rng);
+  m.issued = AnyTime(rng);
+  return m;
+}
+
+template <>
+ChallengeRoot Any<ChallengeRoot>(Rng& rng) {
+  ChallengeRoot m;
+  m.lease = AnyDigest(rng);
+  m.number = rng.Any();
+  m.challenge = AnyDigest(rng);
+  m.root = AnyDigest(rng);
+  m.took = AnyDuration(rng);
+  return m;
+}
+
+template <>
+ChallengeRows Any<ChallengeRows>(Rng& rng) {
+  ChallengeRows m;
+  m.lease = AnyDigest(rng);
+  m.number = rng.Any();
+  m.challenge = AnyDigest(rng);
+  m.root = AnyDigest(rng);
+  uint32_t row = 0;
+  const size_t count = 1 + rng.Below(limits::kChallengeRows);
+  for (size_t i = 0; i < count; ++i) {
+    m.rows.push_back(row);
+    row += 1 + static_cast<uint32_t>(rng.Below(limits::kMostChallenge / limits::kChallengeRows));
+  }
+  return m;
+}
+
+template <>
+ChallengeOpening Any<ChallengeOpening>(Rng& rng) {
+  ChallengeOpening m;
+  m.lease = AnyDigest(rng);
+  m.number = rng.Any();
+  m.challenge = AnyDigest(rng);
+  m.rows = AnyDigest(rng);
+  m.blob = AnyBlob(rng);
+  return m;
+}
+
+template <>
+ChallengeVerdict Any<ChallengeVerdict>(Rng& rng) {
+  ChallengeVerdict m;
+  m.nonce = AnyDigest(rng);
+  m.provider = AnyKey(rng);
+  m.device_kind = AnyToken(rng);
+  m.model = Name(rng);
+  m.size = AnyMatrixSize(rng);
+  m.rows = static_cast<uint32_t>(1 + rng.Below(limits::kLeastChallenge));
+  m.deadline = Millis(
+      static_cast<int64_t>(rng.Below(static_cast<uint64_t>(limits::kLongestChallenge.ms) + 1)));
+  for (const std::string& device : AnyDevices(rng)) {
+    m.results.push_back({AnyDigest(rng), AnyDigest(rng), device,
+                         UpTo(rng, ChallengeStatus::kInterrupted), AnyDuration(rng)});
+  }
+  m.secret = AnyDigest(rng);
+  m.judged = std::min(AnyTime(rng), limits::kLatest - limits::kLongestVerdictLife);
+  m.expires = m.judged + Millis(static_cast<int64_t>(
+                             rng.Below(static_cast<uint64_t>(limits::kLongestVerdictLife.ms))));
+  return m;
+}
+
 TransferRecord AnyTransfer(Rng& rng) {
   TransferRecord out;
   out.id = AnyDigest(rng);
@@ -568,6 +661,15 @@ Outcome Make(Rng& rng, Settled m) {
   m.lease = AnyDigest(rng);
   m.escrow = AnyDigest(rng);
   m.paid = AnyCredits(rng);
+  return m;
+}
+
+Outcome Make(Rng& rng, ChallengeStep m) {
+  m.challenge = AnyDigest(rng);
+  m.lease = AnyDigest(rng);
+  m.event = UpTo(rng, ChallengeStep::Event::kLapsed);
+  m.status = UpTo(rng, ChallengeStatus::kInterrupted);
+  m.sentence = Sentence(rng);
   return m;
 }
 
