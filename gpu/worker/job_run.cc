@@ -72,11 +72,6 @@ Status SyncJobFile(const JobFile& file, const std::string& name) {
   return Ok();
 }
 
-Status WriteJobFile(const JobFile& file, ByteView bytes, const std::string& name) {
-  RETURN_IF_ERROR(PutIntoJobFile(file, 0, bytes, name));
-  return SyncJobFile(file, name);
-}
-
 // The states of a run on their way into a file, which may be as large as a blob.
 class KeptStates {
  public:
@@ -123,6 +118,11 @@ class HandedBlobs : public BlobSource {
 };
 
 }  // namespace
+
+Status WriteJobFile(const JobFile& file, ByteView bytes, const std::string& name) {
+  RETURN_IF_ERROR(PutIntoJobFile(file, 0, bytes, name));
+  return SyncJobFile(file, name);
+}
 
 uint64_t BootMilliseconds() {
   timespec now = {};

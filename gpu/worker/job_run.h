@@ -22,6 +22,9 @@ struct JobFile {
 // that was said. Whatever else could block, be shared, or lead out of the jail.
 Status CheckJobFile(const JobFile& file);
 
+// kTooLarge beyond what may be written to it; durable where it is Ok.
+Status WriteJobFile(const JobFile& file, ByteView bytes, const std::string& name);
+
 // Invariants: (1) the result file is written once, by whoever is first of Execute and Abandon;
 // (2) finished() is true only after it is durable.
 // Threads: Execute runs on its own; all else may be called from the control thread meanwhile.

@@ -77,6 +77,33 @@ void Get(ByteReader& in, wire::KeepFor& m) {
   m.keep_ms = in.Int<uint64_t>();
 }
 
+void Put(Bytes& out, const wire::Prove& m) {
+  PutLe(out, m.fence);
+  Append(out, m.challenge.view());
+  Append(out, m.seed.view());
+  PutLe(out, m.size);
+}
+void Get(ByteReader& in, wire::Prove& m) {
+  m.fence = in.Int<uint64_t>();
+  m.challenge = in.ReadDigest();
+  m.seed = in.ReadDigest();
+  m.size = in.Int<uint32_t>();
+}
+
+void Put(Bytes& out, const wire::Open& m) {
+  CHECK(!m.rows.empty() && m.rows.size() <= kMaxOpenRows);
+  Append(out, m.challenge.view());
+  PutLe(out, static_cast<uint16_t>(m.rows.size()));
+  for (const uint32_t row : m.rows) PutLe(out, row);
+}
+void Get(ByteReader& in, wire::Open& m) {
+  m.challenge = in.ReadDigest();
+  const size_t count = in.Int<uint16_t>();
+  in.Require(count >= 1 && count <= kMaxOpenRows);
+  m.rows.resize(in.Count(count, sizeof(uint32_t)));
+  for (uint32_t& row : m.rows) row = in.Int<uint32_t>();
+}
+
 void Put(Bytes& out, const wire::Ready& m) {
   PutLe(out, m.protocol);
   PutLe(out, static_cast<uint8_t>(m.grade));
@@ -144,6 +171,41 @@ void Put(Bytes& out, const wire::Refused& m) {
 }
 void Get(ByteReader& in, wire::Refused& m) {
   m.of = in.Int<uint8_t>();
+  const uint16_t code = in.Int<uint16_t>();
+  in.Require(code <= kLastCode);
+  m.code = static_cast<Code>(code);
+  m.message = in.Text(kMaxWorkerText);
+}
+
+void Put(Bytes& out, const wire::Committed& m) {
+  Append(out, m.challenge.view());
+  Append(out, m.root.view());
+  PutLe(out, m.milliseconds);
+}
+void Get(ByteReader& in, wire::Committed& m) {
+  m.challenge = in.ReadDigest();
+  m.root = in.ReadDigest();
+  m.milliseconds = in.Int<uint64_t>();
+}
+
+void Put(Bytes& out, const wire::Opened& m) {
+  Append(out, m.challenge.view());
+  Append(out, m.digest.view());
+  PutLe(out, m.bytes);
+}
+void Get(ByteReader& in, wire::Opened& m) {
+  m.challenge = in.ReadDigest();
+  m.digest = in.ReadDigest();
+  m.bytes = in.Int<uint64_t>();
+}
+
+void Put(Bytes& out, const wire::ProofFailed& m) {
+  Append(out, m.challenge.view());
+  PutLe(out, static_cast<uint16_t>(m.code));
+  PutText(out, m.message, kMaxWorkerText);
+}
+void Get(ByteReader& in, wire::ProofFailed& m) {
+  m.challenge = in.ReadDigest();
   const uint16_t code = in.Int<uint16_t>();
   in.Require(code <= kLastCode);
   m.code = static_cast<Code>(code);

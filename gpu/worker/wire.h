@@ -11,12 +11,17 @@
 //   Files      list of (role, digest, bytes)     one each
 //   Run        fence, job                        –    after its Files; once in a worker's life
 //   Status · Cancel · Quit · KeepFor keep_ms     –
+//   Prove      fence, challenge, seed, size      –    instead of Run; once in a worker's life
+//   Open       challenge, list of rows           –    after Committed and one output file
 //   worker → daemon
 //   Ready      grade, state, device              –    answers Hello
 //   Answer     nonce, answer                     –    answers Challenge
 //   Progress   launches done, total, instructions, milliseconds
 //   Finished   job                               –    the result file is durable; read it
 //   Refused    of, code, message                 –    this message changed nothing
+//   Committed  challenge, root, milliseconds     –    answers Prove
+//   Opened     challenge, digest, bytes          –    answers Open; the file is durable
+//   ProofFailed  challenge, code, message        –    answers Prove or Open
 //
 // Fencing (R5): the fence is the index of the lease's acceptance in the provider's log. A worker
 // remembers the highest that it has seen, and refuses a Hello or Run with a lower one.
@@ -41,6 +46,8 @@ inline constexpr uint32_t kWorkerProtocol = 1;
 inline constexpr size_t kMaxPacketBytes = 16 * 1024;
 // Linux takes 253 descriptors in one message (SCM_MAX_FD); more come in further packets.
 inline constexpr size_t kMaxPacketFiles = 128;
+// Row numbers that one Open may name (gpu/challenge/opening.h).
+inline constexpr size_t kMaxOpenRows = 256;
 // A workload names at most 272 blobs and 256 outputs (gpu/workload/workload.h), beside these the
 // encoding itself and the result.
 inline constexpr size_t kMaxRunFiles = 600;
@@ -101,6 +108,19 @@ struct KeepFor {
   bool operator==(const KeepFor&) const = default;
 };
 
+struct Prove {
+  uint64_t fence = 0;
+  Digest challenge = {};  // said back
+  Digest seed = {};       // gpu/challenge/matrix.h
+  uint32_t size = 0;
+  bool operator==(const Prove&) const = default;
+};
+struct Open {
+  Digest challenge = {};
+  std::vector<uint32_t> rows = {};
+  bool operator==(const Open&) const = default;
+};
+
 struct Ready {
   uint32_t protocol = kWorkerProtocol;
   JailGrade grade = JailGrade::kNone;
@@ -126,14 +146,30 @@ struct Refused {
   std::string message = {};
 };
 
+struct Committed {
+  Digest challenge = {};
+  Digest root = {};
+  uint64_t milliseconds = 0;
+};
+struct Opened {
+  Digest challenge = {};
+  Digest digest = {};
+  uint64_t bytes = 0;
+};
+struct ProofFailed {
+  Digest challenge = {};
+  Code code = Code::kFault;
+  std::string message = {};
+};
+
 }  // namespace wire
 
 // The order of alternatives is the kind on the wire, counted from 1.
 using ToWorker = std::variant<wire::Hello, wire::Challenge, wire::Files, wire::Run, wire::Status,
-                              wire::Cancel, wire::Quit, wire::KeepFor>;
+                              wire::Cancel, wire::Quit, wire::KeepFor, wire::Prove, wire::Open>;
 // Counted from 65.
-using FromWorker =
-    std::variant<wire::Ready, wire::Answer, wire::Progress, wire::Finished, wire::Refused>;
+using FromWorker = std::variant<wire::Ready, wire::Answer, wire::Progress, wire::Finished,
+                                wire::Refused, wire::Committed, wire::Opened, wire::ProofFailed>;
 
 // Text beyond kMaxWorkerText is cut, lists beyond kMaxPacketFiles are the caller's mistake (CHECK).
 Bytes EncodeToWorker(const ToWorker& message);

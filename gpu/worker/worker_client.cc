@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "gpu/challenge/opening.h"
 #include "gpu/worker/packet_socket.h"
 #include "gpu/worker/process_id.h"
 #include "gpu/worker/worker_folder.h"
@@ -115,6 +116,8 @@ class Worker::Impl {
   std::vector<WorkerEvent> Receive();
   Status Send(const ToWorker& message, std::span<const int> files = {});
   Status Run(const WorkerRun& run);
+  Status Prove(const WorkerProof& proof);
+  Status Open(const std::vector<uint32_t>& rows);
   Status Kill();
 
   int fd() const { return epoll_.get(); }
@@ -122,6 +125,7 @@ class Worker::Impl {
 
  private:
   Status Connect(uint64_t fence, uint64_t keep_ms);
+  Status MoveTo(const std::filesystem::path& folder);
   Status Watch(int fd);
   void Drain(std::vector<WorkerEvent>& events);
   void Handle(const Packet& packet, std::vector<WorkerEvent>& events);
@@ -138,6 +142,7 @@ class Worker::Impl {
   Descriptor inner_;  // the worker's own process, once a packet has come from it
   pid_t child_ = 0;   // the outermost process where it is our child
   bool running_ = false;
+  std::optional<wire::Prove> proving_;
   bool exited_ = false;
   std::optional<Error> misdeed_;
 };
@@ -204,12 +209,49 @@ Status Worker::Impl::Send(const ToWorker& message, std::span<const int> files) {
   return SendPacket(socket_.get(), EncodeToWorker(message), files);
 }
 
-Status Worker::Impl::Run(const WorkerRun& run) {
-  if (running_) return Error(Code::kWrongState, "a worker runs one job in its life");
-  if (run.folder != folder_) {
-    RETURN_IF_ERROR(MoveWorkerFiles(folder_, run.folder));
-    folder_ = run.folder;
+Status Worker::Impl::MoveTo(const std::filesystem::path& folder) {
+  if (folder == folder_) return Ok();
+  RETURN_IF_ERROR(MoveWorkerFiles(folder_, folder));
+  folder_ = folder;
+  return Ok();
+}
+
+Status Worker::Impl::Prove(const WorkerProof& proof) {
+  if (running_ || proving_) return Error(Code::kWrongState, "a worker runs one job in its life");
+  RETURN_IF_ERROR(MoveTo(proof.folder));
+  wire::Prove prove;
+  prove.fence = proof.fence;
+  prove.challenge = proof.challenge;
+  prove.seed = proof.seed;
+  prove.size = proof.size;
+  RETURN_IF_ERROR(Send(prove));
+  proving_ = prove;
+  return Ok();
+}
+
+Status Worker::Impl::Open(const std::vector<uint32_t>& rows) {
+  if (!proving_) return Error(Code::kWrongState, "the worker proves nothing");
+  if (rows.empty() || rows.size() > kMaxOpenRows) {
+    return Error(Code::kInvalidArgument, "so many rows are not opened at once");
   }
+  Handover handover;
+  RETURN_IF_ERROR(handover.AddWritable(
+      FileRole::kOutput, OpeningBytes(proving_->size, static_cast<uint32_t>(rows.size())),
+      folder_ / kOpeningFile));
+  RETURN_IF_ERROR(SyncFolder(folder_));
+  wire::Files files;
+  files.entries = handover.entries;
+  const int file = handover.files[0].get();
+  RETURN_IF_ERROR(Send(files, std::span<const int>(&file, 1)));
+  wire::Open open;
+  open.challenge = proving_->challenge;
+  open.rows = rows;
+  return Send(open);
+}
+
+Status Worker::Impl::Run(const WorkerRun& run) {
+  if (running_ || proving_) return Error(Code::kWrongState, "a worker runs one job in its life");
+  RETURN_IF_ERROR(MoveTo(run.folder));
   ASSIGN_OR_RETURN(const Handover handover, OpenFiles(run));
   for (size_t at = 0; at < handover.entries.size(); at += kMaxPacketFiles) {
     const size_t end = std::min(at + kMaxPacketFiles, handover.entries.size());
@@ -296,6 +338,18 @@ void Worker::Impl::Handle(const Packet& packet, std::vector<WorkerEvent>& events
     WorkerRefused event;
     event.of = refused->of;
     event.error = Error(refused->code, refused->message);
+    events.push_back(std::move(event));
+  } else if (const auto* committed = std::get_if<wire::Committed>(&*message)) {
+    WorkerCommitted event;
+    event.committed = *committed;
+    events.push_back(event);
+  } else if (const auto* opened = std::get_if<wire::Opened>(&*message)) {
+    WorkerOpened event;
+    event.opened = *opened;
+    events.push_back(event);
+  } else if (const auto* failed = std::get_if<wire::ProofFailed>(&*message)) {
+    WorkerProofFailed event;
+    event.failed = *failed;
     events.push_back(std::move(event));
   }
 }
@@ -409,6 +463,12 @@ Status Worker::Challenge(const Nonce& nonce) {
 }
 Status Worker::Run(const WorkerRun& run) {
   return impl_->Run(run);
+}
+Status Worker::Prove(const WorkerProof& proof) {
+  return impl_->Prove(proof);
+}
+Status Worker::Open(const std::vector<uint32_t>& rows) {
+  return impl_->Open(rows);
 }
 Status Worker::AskStatus() {
   return impl_->Send(wire::Status());

@@ -7,6 +7,7 @@
 //   worker.log      what it printed; normally empty
 //   result          what the run gave (result_file.h)
 //   output.N        the N-th output, .npy
+//   opening         the opened rows of a challenge's product
 // A worker outlives the daemon and ends by itself: when told to, when kept past keep_ms, or when it
 // has had no client and no work for idle_ms.
 #pragma once
@@ -57,6 +58,15 @@ struct WorkerRun {
   uint64_t output_bytes = 1ull << 30;  // the most for any one
 };
 
+// One capability challenge (gpu/challenge/matrix.h), instead of a run.
+struct WorkerProof {
+  Digest challenge = {};
+  uint64_t fence = 0;
+  std::filesystem::path folder = {};  // jobs/ID: worker.* and the opened rows end up here
+  Digest seed = {};
+  uint32_t size = 0;
+};
+
 // What a worker tells. Past tense: each has happened.
 struct WorkerReady {
   JailGrade grade = JailGrade::kNone;
@@ -78,14 +88,26 @@ struct WorkerRefused {
   uint8_t of = 0;
   Error error = Error(Code::kMalformed, "");
 };
+// The product is computed; it stays in the worker until rows of it are asked for.
+struct WorkerCommitted {
+  wire::Committed committed = {};
+};
+// The opened rows are durable in the worker's folder (kOpeningFile).
+struct WorkerOpened {
+  wire::Opened opened = {};
+};
+struct WorkerProofFailed {
+  wire::ProofFailed failed = {};
+};
 // The process is gone; always the last event. `failure` says how: "ended by SIGSYS: …". A run that
 // was not finished before has failed with it.
 struct WorkerExited {
   bool expected = false;  // quit, idle or end of its time
   Error failure = Error(Code::kFault, "");
 };
-using WorkerEvent = std::variant<WorkerReady, WorkerAnswered, WorkerProgressed, WorkerFinished,
-                                 WorkerRefused, WorkerExited>;
+using WorkerEvent =
+    std::variant<WorkerReady, WorkerAnswered, WorkerProgressed, WorkerFinished, WorkerRefused,
+                 WorkerCommitted, WorkerOpened, WorkerProofFailed, WorkerExited>;
 
 // One worker as the daemon sees it. One thread; no call blocks on the worker.
 // Invariants: (1) after WorkerExited there are no further events; (2) destroying the object closes
@@ -115,6 +137,10 @@ class Worker {
   Status Challenge(const Nonce& nonce);
   // Moves the worker's files to run.folder, opens the files and hands them over. Once only.
   Status Run(const WorkerRun& run);
+  // Moves the worker's files to proof.folder and begins. Instead of Run; once only.
+  Status Prove(const WorkerProof& proof);
+  // After WorkerCommitted.
+  Status Open(const std::vector<uint32_t>& rows);
   Status AskStatus();
   Status Cancel();
   Status Quit();

@@ -16,6 +16,7 @@ inline constexpr const char* kStartFile = "worker.start";
 inline constexpr const char* kStatusFile = "worker.status";
 inline constexpr const char* kLogFile = "worker.log";
 inline constexpr const char* kResultFile = "result";
+inline constexpr const char* kOpeningFile = "opening";
 std::string OutputFileName(uint32_t index);  // "output.0"
 
 // How souk-worker ends by itself. Below 128, above what bubblewrap uses for its own failures (1).

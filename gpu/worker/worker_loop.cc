@@ -46,6 +46,7 @@ WorkerLoop::WorkerLoop(const Options& options, Descriptor listening, Device& dev
 }
 
 WorkerState WorkerLoop::state() const {
+  if (proof_) return proof_->done() ? WorkerState::kIdle : WorkerState::kRunning;
   if (!job_) return WorkerState::kIdle;
   return job_->finished() ? WorkerState::kFinished : WorkerState::kRunning;
 }
@@ -93,6 +94,7 @@ WorkerExit WorkerLoop::Run() {
 void WorkerLoop::Turn(uint64_t now) {
   if (exit_) return;
   CheckJob(now);
+  CheckProof();
   CheckDeadlines(now);
 }
 
@@ -124,11 +126,18 @@ void WorkerLoop::CheckJob(uint64_t now) {
   }
 }
 
+void WorkerLoop::CheckProof() {
+  if (!proof_ || told_proof_ || !proof_->done()) return;
+  told_proof_ = true;
+  idle_since_ = BootMilliseconds();
+  Say(proof_->Outcome());
+}
+
 void WorkerLoop::CheckDeadlines(uint64_t now) {
   if (exit_) return;
   if (now >= keep_until_) {
     exit_ = WorkerExit::kTimeOver;
-    if (state() != WorkerState::kRunning) return;
+    if (state() != WorkerState::kRunning || proof_) return;
     const Status abandoned =
         job_->Abandon(Error(Code::kExpired, "the time that the worker was kept for is over"));
     if (!abandoned) exit_ = WorkerExit::kNoResult;
@@ -231,6 +240,10 @@ void WorkerLoop::Handle(ToWorker message, std::vector<Descriptor> files) {
     exit_ = WorkerExit::kQuit;
   } else if (const auto* keep = std::get_if<wire::KeepFor>(&message)) {
     SetKeep(keep->keep_ms);
+  } else if (const auto* prove = std::get_if<wire::Prove>(&message)) {
+    HandleProve(*prove);
+  } else if (const auto* open = std::get_if<wire::Open>(&message)) {
+    HandleOpen(*open);
   } else {
     Refuse(message, Error(Code::kWrongState, "Hello comes first, and once"));
   }
@@ -271,7 +284,9 @@ void WorkerLoop::HandleFiles(const wire::Files& message, std::vector<Descriptor>
 }
 
 void WorkerLoop::HandleRun(const wire::Run& run) {
-  if (job_) return Refuse(run, Error(Code::kWrongState, "a worker runs one job in its life"));
+  if (job_ || proof_) {
+    return Refuse(run, Error(Code::kWrongState, "a worker runs one job in its life"));
+  }
   if (run.fence < highest_fence_) {
     return Refuse(run,
                   Error(Code::kDenied, "fence " + std::to_string(run.fence) + " is older than " +
@@ -295,7 +310,44 @@ void WorkerLoop::HandleRun(const wire::Run& run) {
   }
 }
 
+void WorkerLoop::HandleProve(const wire::Prove& prove) {
+  if (job_ || proof_) {
+    return Refuse(prove, Error(Code::kWrongState, "a worker runs one job in its life"));
+  }
+  if (prove.fence < highest_fence_) {
+    return Refuse(prove,
+                  Error(Code::kDenied, "fence " + std::to_string(prove.fence) + " is older than " +
+                                           std::to_string(highest_fence_)));
+  }
+  highest_fence_ = prove.fence;
+  proof_ = std::make_unique<ProofRun>(prove, device_);
+  job_thread_ = std::thread([this] {
+    proof_->Compute();
+    const uint64_t one = 1;
+    if (::write(wake_.get(), &one, sizeof(one)) < 0) return;
+  });
+}
+
+// Some reads of the device and a small file: short enough for this thread.
+void WorkerLoop::HandleOpen(const wire::Open& open) {
+  const std::vector<JobFile> files = std::move(files_);
+  files_.clear();
+  if (!proof_ || !proof_->done() || proof_->challenge() != open.challenge || files.size() != 1 ||
+      files[0].entry.role != FileRole::kOutput) {
+    return Refuse(open, Error(Code::kWrongState,
+                              "rows are opened of what was committed to, into one output file"));
+  }
+  const Result<wire::Opened> opened = proof_->Open(open, files[0]);
+  if (opened) return Say(*opened);
+  wire::ProofFailed failed;
+  failed.challenge = open.challenge;
+  failed.code = opened.error().code;
+  failed.message = opened.error().message;
+  Say(failed);
+}
+
 void WorkerLoop::HandleCancel() {
+  if (proof_) return proof_->Cancel();
   if (state() != WorkerState::kRunning) {
     return Refuse(wire::Cancel(), Error(Code::kWrongState, "no job runs"));
   }

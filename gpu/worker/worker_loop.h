@@ -12,6 +12,7 @@
 #include "gpu/worker/device_challenge.h"
 #include "gpu/worker/job_run.h"
 #include "gpu/worker/packet_socket.h"
+#include "gpu/worker/proof_run.h"
 #include "gpu/worker/wire.h"
 #include "gpu/worker/worker_folder.h"
 
@@ -19,7 +20,7 @@ namespace souk::gpu {
 
 // Invariants: (1) a connection says Hello with a fence no lower than any before, or it changes
 // nothing; (2) the newest such connection is the client, the one before is closed; (3) at most one
-// job in the process's life; (4) no later than `keep until` the process ends.
+// job or proof in the process's life; (4) no later than `keep until` the process ends.
 // The control thread owns everything but what JobRun shares.
 class WorkerLoop {
  public:
@@ -41,6 +42,7 @@ class WorkerLoop {
   void Turn(uint64_t now);
   void CheckDeadlines(uint64_t now);
   void CheckJob(uint64_t now);
+  void CheckProof();
   void Accept();
   void ReadPending();
   void ReadClient();
@@ -50,6 +52,8 @@ class WorkerLoop {
   void HandleFiles(const wire::Files& message, std::vector<Descriptor> files);
   void HandleRun(const wire::Run& run);
   void HandleCancel();
+  void HandleProve(const wire::Prove& prove);
+  void HandleOpen(const wire::Open& open);
   void SetKeep(uint64_t keep_ms);
   void Say(const FromWorker& message);
   void Refuse(const ToWorker& message, const Error& error);
@@ -75,6 +79,8 @@ class WorkerLoop {
   std::unique_ptr<JobRun> job_;
   std::thread job_thread_;
   std::atomic<bool> job_failed_to_finish_ = false;
+  std::unique_ptr<ProofRun> proof_;  // on the job's thread, which there is no job for then
+  bool told_proof_ = false;
   Descriptor wake_;  // an eventfd: the job's thread has something to say
 };
 

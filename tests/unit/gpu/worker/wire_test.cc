@@ -25,10 +25,17 @@ std::vector<Bytes> AllToWorker() {
   run.job = Sha256(AsBytes("job"));
   wire::KeepFor keep;
   keep.keep_ms = 1;
+  wire::Prove prove;
+  prove.challenge = Sha256(AsBytes("challenge"));
+  prove.size = 256;
+  wire::Open open;
+  open.challenge = prove.challenge;
+  open.rows = {1, 5, 200};
   return {EncodeToWorker(hello),          EncodeToWorker(challenge),
           EncodeToWorker(files),          EncodeToWorker(run),
           EncodeToWorker(wire::Status()), EncodeToWorker(wire::Cancel()),
-          EncodeToWorker(wire::Quit()),   EncodeToWorker(keep)};
+          EncodeToWorker(wire::Quit()),   EncodeToWorker(keep),
+          EncodeToWorker(prove),          EncodeToWorker(open)};
 }
 
 std::vector<Bytes> AllFromWorker() {
@@ -46,8 +53,16 @@ std::vector<Bytes> AllFromWorker() {
   refused.of = 4;
   refused.code = Code::kDenied;
   refused.message = "no";
-  return {EncodeFromWorker(ready), EncodeFromWorker(answer), EncodeFromWorker(progress),
-          EncodeFromWorker(finished), EncodeFromWorker(refused)};
+  wire::Committed committed;
+  committed.root = Sha256(AsBytes("root"));
+  wire::Opened opened;
+  opened.bytes = 1 << 20;
+  wire::ProofFailed failed;
+  failed.code = Code::kExhausted;
+  failed.message = "no memory";
+  return {EncodeFromWorker(ready),    EncodeFromWorker(answer),  EncodeFromWorker(progress),
+          EncodeFromWorker(finished), EncodeFromWorker(refused), EncodeFromWorker(committed),
+          EncodeFromWorker(opened),   EncodeFromWorker(failed)};
 }
 
 TEST(Wire, DecodesWhatItEncodes) {
@@ -82,9 +97,9 @@ TEST(Wire, RefusesAPacketCutAnywhereOrWithMoreAfterIt) {
 
 TEST(Wire, RefusesUnknownKindsRolesStatesAndCodes) {
   EXPECT_FALSE(DecodeToWorker(Bytes{0}));
-  EXPECT_FALSE(DecodeToWorker(Bytes{9}));
+  EXPECT_FALSE(DecodeToWorker(Bytes{11}));
   EXPECT_FALSE(DecodeFromWorker(Bytes{64}));
-  EXPECT_FALSE(DecodeFromWorker(Bytes{70}));
+  EXPECT_FALSE(DecodeFromWorker(Bytes{73}));
   Bytes files = AllToWorker()[2];
   files[3] = 5;  // the first entry's role
   EXPECT_FALSE(DecodeToWorker(files));
@@ -107,15 +122,24 @@ TEST(Wire, BelievesNoCountOfFiles) {
   }
 }
 
+TEST(Wire, BelievesNoCountOfRows) {
+  Bytes open = AllToWorker()[9];
+  for (const int count : {0, 2, 4, 257, 65535}) {
+    open[33] = static_cast<uint8_t>(count);
+    open[34] = static_cast<uint8_t>(count >> 8);
+    EXPECT_FALSE(DecodeToWorker(open)) << count;
+  }
+}
+
 TEST(Wire, SurvivesAnyBytes) {
   std::mt19937_64 random(1);
   for (int i = 0; i < 20000; ++i) {
     Bytes packet(random() % 200);
     for (uint8_t& byte : packet) byte = static_cast<uint8_t>(random());
-    if (!packet.empty() && i % 2 == 0) packet[0] = static_cast<uint8_t>(1 + random() % 8);
+    if (!packet.empty() && i % 2 == 0) packet[0] = static_cast<uint8_t>(1 + random() % 10);
     const Result<ToWorker> to = DecodeToWorker(packet);
     EXPECT_TRUE(!to || EncodeToWorker(*to) == packet);
-    if (!packet.empty() && i % 2 == 0) packet[0] = static_cast<uint8_t>(65 + random() % 5);
+    if (!packet.empty() && i % 2 == 0) packet[0] = static_cast<uint8_t>(65 + random() % 8);
     const Result<FromWorker> from = DecodeFromWorker(packet);
     EXPECT_TRUE(!from || EncodeFromWorker(*from) == packet);
   }

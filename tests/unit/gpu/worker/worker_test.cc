@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "gpu/challenge/verify.h"
 #include "unit/gpu/worker/as_nobody.h"
 #include "unit/gpu/worker/worker_harness.h"
 
@@ -397,6 +398,61 @@ TEST(Worker, IsNeverStartedInAWeakerJailThanAskedFor) {
   ASSERT_FALSE(worker);
   EXPECT_EQ(worker.error().code, Code::kDenied);
   EXPECT_FALSE(std::filesystem::exists(spec.folder / kStartFile));
+}
+
+WorkerProof ProofIn(const std::filesystem::path& folder) {
+  WorkerProof proof;
+  proof.challenge = Sha256(AsBytes("challenge"));
+  proof.fence = 5;
+  proof.folder = folder;
+  proof.seed = Sha256(AsBytes("seed"));
+  proof.size = 128;
+  return proof;
+}
+
+TEST_P(WorkerTest, RunsAChallengeAndOpensTheRowsThatAreAskedFor) {
+  auto worker = StartReady();
+  ASSERT_TRUE(worker);
+  const WorkerProof proof = ProofIn(folder_);
+  ASSERT_TRUE(worker->Prove(proof));
+  const auto committed = Await<WorkerCommitted>(*worker);
+  ASSERT_TRUE(committed);
+  EXPECT_EQ(committed->committed.challenge, proof.challenge);
+  const Digest secret = Sha256(AsBytes("secret"));
+  const ProductClaim claim = {proof.challenge, proof.seed, proof.size, committed->committed.root,
+                              ChosenRows(secret, proof.challenge, proof.size, 16)};
+  ASSERT_TRUE(worker->Open(claim.rows));
+  const auto opened = Await<WorkerOpened>(*worker);
+  ASSERT_TRUE(opened);
+  const Result<Bytes> bytes = ReadFile(folder_ / kOpeningFile, 1 << 20);
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(opened->opened.digest, Sha256(*bytes));
+  EXPECT_EQ(opened->opened.bytes, bytes->size());
+  const souk::Status checked = CheckOpening(claim, secret, *bytes);
+  EXPECT_TRUE(checked) << checked.error().message;
+}
+
+TEST_P(WorkerTest, RefusesAChallengeUnderAnOldFenceOrBesideAJob) {
+  auto worker = StartReady();
+  ASSERT_TRUE(worker);
+  WorkerProof proof = ProofIn(folder_);
+  proof.fence = 4;
+  ASSERT_TRUE(worker->Prove(proof));
+  const auto refused = Await<WorkerRefused>(*worker, Others::kSkip);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->error.code, Code::kDenied);
+  EXPECT_EQ(worker->Run(MakeRun(Task())).error().code, Code::kWrongState);
+}
+
+TEST_P(WorkerTest, SaysThatAProductDoesNotFitItsDevice) {
+  auto worker = StartReady();
+  ASSERT_TRUE(worker);
+  WorkerProof proof = ProofIn(folder_);
+  proof.size = 8192;
+  ASSERT_TRUE(worker->Prove(proof));
+  const auto failed = Await<WorkerProofFailed>(*worker);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->failed.code, Code::kExhausted);
 }
 
 TEST(Worker, ServesAnOrdinaryUserToo) {
