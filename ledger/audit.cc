@@ -216,6 +216,10 @@ void Fold::OnOutcome(EntryCheck& check) {
   if (const auto* step = std::get_if<JobStep>(&outcome)) {
     return renter_.Knows(step->lease) ? renter_.OnJob(check, *step) : provider_.OnJob(check, *step);
   }
+  if (const auto* step = std::get_if<ChallengeStep>(&outcome)) {
+    return renter_.Knows(step->lease) ? renter_.OnChallenge(check, *step)
+                                      : provider_.OnChallenge(check, *step);
+  }
   if (const auto* settled = std::get_if<Settled>(&outcome)) {
     return renter_.Knows(settled->lease) ? renter_.OnSettled(check, *settled)
                                          : provider_.OnSettled(check, *settled);

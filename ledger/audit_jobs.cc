@@ -147,6 +147,18 @@ void ProviderAudit::OnJob(EntryCheck& check, const JobStep& step) {
   job.entry = check.index();
 }
 
+void ProviderAudit::OnChallenge(EntryCheck& check, const ChallengeStep& step) {
+  Lease* lease = Find(check, step.lease);
+  if (lease == nullptr) return;
+  challenges_.OnStep(check, step,
+                     {.renter = lease->renter,
+                      .provider = self_,
+                      .device = lease->acceptance.device,
+                      .state = lease->state,
+                      .renter_number = lease->renter_number,
+                      .provider_number = lease->own_number});
+}
+
 // ---- The end ---------------------------------------------------------------------------------
 
 void ProviderAudit::Finish(AuditReport& report) const {

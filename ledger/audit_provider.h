@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ledger/audit_challenge.h"
 #include "ledger/audit_rules.h"
 #include "ledger/audit_voucher.h"
 #include "ledger/node_book.h"
@@ -22,6 +23,7 @@ class ProviderAudit {
   void OnStep(EntryCheck& check, const LeaseStep& step);
   void OnVoucher(EntryCheck& check, const VoucherTaken& taken);
   void OnJob(EntryCheck& check, const JobStep& step);
+  void OnChallenge(EntryCheck& check, const ChallengeStep& step);
   void OnSettled(EntryCheck& check, const Settled& settled);
   void OnResumed(EntryCheck& check, Time down_since);
   void Finish(AuditReport& report) const;
@@ -110,6 +112,7 @@ class ProviderAudit {
   std::set<std::pair<Time, Digest>> due_ = {};  // when a lease changes of itself
   std::map<Digest, Digest> reservations_ = {};  // account, reserved lease
   std::unordered_map<Digest, JobState, DigestHash> jobs_ = {};
+  ChallengeAudit challenges_{ChallengeAudit::Side::kProver};
   std::map<Digest, std::string> devices_ = {};  // account, uuid
   std::vector<Digest> order_ = {};              // leases as they began
   uint64_t transfers_ = 0;

@@ -109,6 +109,7 @@ void RenterAudit::OnAccepted(EntryCheck& check, Lease& lease, const LeaseStep& s
              rules::kEscrow, {lease.first_entry}, "the escrow may end before the lease is settled");
   lease.acceptance_id = check.DocumentAt(0)->id();
   lease.fence = acceptance->fence;
+  lease.device = acceptance->device;
 }
 
 void RenterAudit::OnCommitted(EntryCheck& check, Lease& lease, const LeaseStep& step) {
@@ -249,6 +250,18 @@ void RenterAudit::CheckReceipt(EntryCheck& check, const Lease& lease, const JobS
                  receipt->fence == lease.fence && receipt->status == step.status &&
                  receipt->workload == job.workload,
              rules::kJobs, {job.entry}, "the receipt answers another job, lease or fence");
+}
+
+void RenterAudit::OnChallenge(EntryCheck& check, const ChallengeStep& step) {
+  Lease* lease = Find(check, step.lease);
+  if (lease == nullptr) return;
+  challenges_.OnStep(check, step,
+                     {.renter = self_,
+                      .provider = lease->order.provider,
+                      .device = lease->device,
+                      .state = lease->state,
+                      .renter_number = lease->own_number,
+                      .provider_number = lease->provider_number});
 }
 
 void RenterAudit::OnSettled(EntryCheck& check, const Settled& settled) {

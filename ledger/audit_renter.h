@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "ledger/audit_challenge.h"
 #include "ledger/audit_rules.h"
 #include "ledger/audit_voucher.h"
 #include "protocol/lease_terms.h"
@@ -20,6 +21,7 @@ class RenterAudit {
   void OnStep(EntryCheck& check, const LeaseStep& step);
   void OnVoucher(EntryCheck& check, const VoucherTaken& taken);
   void OnJob(EntryCheck& check, const JobStep& step);
+  void OnChallenge(EntryCheck& check, const ChallengeStep& step);
   void OnSettled(EntryCheck& check, const Settled& settled);
   void Finish(AuditReport& report) const;
 
@@ -31,6 +33,7 @@ class RenterAudit {
     Time escrow_timeout = {};
     Digest acceptance_id = {};
     uint64_t fence = 0;
+    std::string device = {};
     LeaseState state = LeaseState::kNone;
     CloseReason reason = CloseReason::kNone;
     uint64_t first_entry = 0;
@@ -72,6 +75,7 @@ class RenterAudit {
   std::unordered_map<Digest, Lease, DigestHash> leases_ = {};
   std::unordered_map<Digest, uint64_t, DigestHash> escrows_ = {};  // escrow, entry
   std::unordered_map<Digest, JobState, DigestHash> jobs_ = {};
+  ChallengeAudit challenges_{ChallengeAudit::Side::kVerifier};
   std::vector<Digest> order_ = {};  // leases as they began
 };
 

@@ -47,6 +47,8 @@ inline constexpr Rule kConserved{"R6", "debits equal credits"};
 inline constexpr Rule kEscrow{"R6", "one escrow backs one lease and outlives it"};
 inline constexpr Rule kSettlement{"R6", "a settlement stays within the voucher"};
 inline constexpr Rule kJobs{"R7", "a receipt answers its job"};
+inline constexpr Rule kChallenges{"R7",
+                                  "rows are asked for after the root, and judged as they were"};
 }  // namespace rules
 
 class Findings {

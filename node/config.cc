@@ -317,6 +317,7 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
   RETURN_IF_ERROR(clearing.Read("enabled", "true or false", out.clearing));
   RETURN_IF_ERROR(clearing.Done());
   RETURN_IF_ERROR(renter.Read("enabled", "true or false", out.renter));
+  RETURN_IF_ERROR(renter.ReadList("trust", PeerId::Parse, out.trusted_verifiers));
   RETURN_IF_ERROR(renter.Done());
   RETURN_IF_ERROR(CheckProvider(provider, out));
   const std::vector<PeerId>& books = out.provider.clearing_peers;
@@ -390,6 +391,10 @@ std::string WriteConfig(const Config& config) {
       "[renter]\n"
       "enabled = " +
       on(config.renter) +
+      "\n"
+      "# Whose challenges of others' devices are believed, beside one's own: souk1…\n"
+      "trust = " +
+      List(config.trusted_verifiers, [](const PeerId& peer) { return peer.ToString(); }) +
       "\n\n"
       "[clearing]\n"
       "# Keeps a book in which others' leases are settled.\n"

@@ -38,6 +38,7 @@ struct Config {
   ProviderConfig provider = {};
   bool clearing = false;
   bool renter = false;
+  std::vector<PeerId> trusted_verifiers = {};
 };
 
 // kMalformed or kInvalidArgument: "config.toml:12: …, did you mean …?". `self` may stand

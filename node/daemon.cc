@@ -119,6 +119,7 @@ Settings MakeSettings(const Config& config, const Digest& successor) {
   settings.bootstrap = config.bootstrap;
   settings.clearing.enabled = config.clearing;
   settings.renter.enabled = config.renter;
+  settings.trusted_verifiers = config.trusted_verifiers;
   const ProviderConfig& from = config.provider;
   ProviderSettings& to = settings.provider;
   to.enabled = from.enabled;
@@ -269,9 +270,10 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   RETURN_IF_ERROR(RestoreAgent(*ledger, log, agent));
   VerifyPool pool(PoolThreads(), kPoolCapacity);
   NoWorkshop no_jobs;
+  FileOpeningChecker checker(options.dir.path);
   Loop* loop = nullptr;
   Workshop& shop = workshop ? static_cast<Workshop&>(*workshop) : no_jobs;
-  Runner runner({agent, log, ledger->store(), *transport, shop, *blobs},
+  Runner runner({agent, log, ledger->store(), *transport, shop, *blobs, checker},
                 [&](const CommandAnswer& answer) { loop->OnAnswer(answer); });
   const control::Facts facts = {.agent = agent,
                                 .log = log,
@@ -285,7 +287,8 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   ASSIGN_OR_RETURN(const auto control, control::Server::Open(facts));
   const bool only_asked_to_rent =
       options.roles && !options.roles->provider && !options.roles->clearing;
-  Loop turns({agent, runner, *transport, pool, workshop.get(), *control}, only_asked_to_rent);
+  Loop turns({agent, runner, *transport, pool, workshop.get(), *control, checker},
+             only_asked_to_rent);
   loop = &turns;
   running(Describe(agent));
   return turns.Run(agent.Begin(ReadClocks(), log.confirmed()));

@@ -44,7 +44,7 @@ Loop::Loop(Parts parts, bool end_when_idle) : parts_(parts), end_when_idle_(end_
   signals_ = ::signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
   CHECK(epoll_ >= 0 && signals_ >= 0);
   std::vector<int> watched = {signals_, parts_.transport.fd(), parts_.pool.fd(),
-                              parts_.control.fd()};
+                              parts_.control.fd(), parts_.checker.fd()};
   if (parts_.workshop != nullptr) watched.push_back(parts_.workshop->fd());
   for (const int fd : watched) {
     epoll_event event = {};
@@ -102,6 +102,7 @@ void Loop::GatherFromNetwork() {
 void Loop::Gather() {
   std::vector<Event> events;
   if (parts_.workshop != nullptr) parts_.workshop->Receive(events);
+  parts_.checker.Receive(events);
   parts_.control.Receive(now_, events);
   parts_.pool.Collect(events);
   for (Event& event : events) waiting_.Add(std::move(event));

@@ -4,6 +4,7 @@
 
 #include "node/control/server.h"
 #include "node/event_queue.h"
+#include "node/opening_checker.h"
 #include "node/transport/transport.h"
 #include "node/verify_pool.h"
 #include "node/workshop.h"
@@ -22,6 +23,7 @@ class Loop {
     VerifyPool& pool;
     JailedWorkshop* workshop = nullptr;  // none where this node runs no jobs
     control::Server& control;
+    FileOpeningChecker& checker;
   };
   // Nothing more is read from the network while so many events wait.
   static constexpr size_t kWaiting = 4096;

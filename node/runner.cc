@@ -175,6 +175,14 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
     parts_.workshop.Run(*job);
   } else if (const auto* cancelled = std::get_if<StopJob>(&work)) {
     parts_.workshop.Cancel(*cancelled);
+  } else if (const auto* challenge = std::get_if<StartChallenge>(&work)) {
+    parts_.workshop.Challenge(*challenge);
+  } else if (const auto* open = std::get_if<OpenRows>(&work)) {
+    parts_.workshop.Open(*open);
+  } else if (const auto* stopped = std::get_if<StopChallenge>(&work)) {
+    parts_.workshop.GiveUp(*stopped);
+  } else if (const auto* check = std::get_if<CheckOpening>(&work)) {
+    parts_.checker.Check(*check);
   } else if (const auto* chunk = std::get_if<WriteChunk>(&work)) {
     const auto whole = parts_.blobs.Write(*chunk);
     if (whole && *whole) follow.push_back(BlobLanded{chunk->blob, chunk->from, true});

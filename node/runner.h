@@ -31,6 +31,16 @@ class Workshop {
   virtual void Run(const StartJob& job) = 0;
   virtual void Cancel(const StopJob& job) = 0;
   virtual void Drop(const DropJob& job) = 0;
+  virtual void Challenge(const StartChallenge& start) = 0;
+  virtual void Open(const OpenRows& open) = 0;
+  virtual void GiveUp(const StopChallenge& stop) = 0;
+};
+
+// Where the renter's side checks what its challenges were answered with.
+class OpeningChecker {
+ public:
+  virtual ~OpeningChecker() = default;
+  virtual void Check(const CheckOpening& check) = 0;
 };
 
 // Content-addressed files. Whole blobs are checked and durable.
@@ -56,6 +66,7 @@ class Runner {
     Network& network;
     Workshop& workshop;
     BlobStore& blobs;
+    OpeningChecker& checker;
   };
   using Answered = std::function<void(const CommandAnswer&)>;
 

@@ -2,6 +2,8 @@
 // job. All of it is found again after a restart of the daemon, through
 //   DIR/jobs/spare-<lease>/   the spare (gpu/worker/worker_client.h says what lies there)
 //   DIR/jobs/<job>/           the job's worker, `lease`, `result`, `log`, outputs on their way
+//   DIR/jobs/<challenge>/     a challenge's worker and its opened rows; not found again, since the
+//                             agent has it computed anew
 #pragma once
 
 #include <deque>
@@ -31,8 +33,8 @@ struct FoundDevice {
 };
 
 // Loop thread only; what takes long (hashing outputs) runs on a thread of its own.
-// Invariants: (1) at most one job of a lease runs at a time, the others wait in order; (2) a worker
-// runs one job in its life; (3) after WorkerGone no process of the lease lives.
+// Invariants: (1) at most one job or challenge of a lease runs at a time, the others wait in order;
+// (2) a worker runs one job in its life; (3) after WorkerGone no process of the lease lives.
 class JailedWorkshop : public Workshop {
  public:
   // Finds out what jail this machine allows (about 20 ms). kNotFound where souk-worker is not
@@ -55,6 +57,9 @@ class JailedWorkshop : public Workshop {
   void Run(const StartJob& job) override;
   void Cancel(const StopJob& cancelled) override;
   void Drop(const DropJob& job) override;
+  void Challenge(const StartChallenge& start) override;
+  void Open(const OpenRows& open) override;
+  void GiveUp(const StopChallenge& stop) override;
 
   // Readable when Receive has something. Receive is also to be called every few dozen milliseconds.
   int fd() const { return epoll_; }
@@ -70,6 +75,11 @@ class JailedWorkshop : public Workshop {
     std::unique_ptr<gpu::Worker> worker = {};
     bool finished = false;
   };
+  struct Proof {  // a challenge with its worker, once a spare was there for it
+    StartChallenge start = {};
+    std::unique_ptr<gpu::Worker> worker = {};
+    std::optional<ChallengeCommitted> committed = {};
+  };
   struct Bench {  // a lease
     StartWorker start = {};
     std::unique_ptr<gpu::Worker> spare = {};
@@ -78,6 +88,7 @@ class JailedWorkshop : public Workshop {
     int failures = 0;  // spares in a row that died before they were of use
     std::deque<StartJob> waiting = {};
     std::optional<Work> running = {};
+    std::optional<Proof> proof = {};    // no job runs meanwhile: the agent sees to it
     std::map<Digest, int> deaths = {};  // of workers of one job
     std::set<Digest> finishing = {};    // their outputs are being kept
     std::vector<std::unique_ptr<gpu::Worker>> leaving = {};
@@ -104,6 +115,11 @@ class JailedWorkshop : public Workshop {
   void ReadSpare(Bench& bench);
   void ReadRunning(Bench& bench);
   void ReadLeaving(Bench& bench);
+  Status Begin(Bench& bench);
+  void ReadProof(Bench& bench);
+  void EndProof(Bench& bench);
+  void ProofFailed(Bench& bench, const std::string& why);
+  void KeepOpening(const Proof& proof, const gpu::wire::Opened& opened);
   void RunnerDied(Bench& bench, const Error& why);
   void Finish(Bench& bench, const StartJob& job, const gpu::WorkerResult& result);
   void Fail(const StartJob& job, JobStatus status, const std::string& sentence);
@@ -130,6 +146,9 @@ class NoWorkshop : public Workshop {
   void Run(const StartJob&) override {}
   void Cancel(const StopJob&) override {}
   void Drop(const DropJob&) override {}
+  void Challenge(const StartChallenge&) override {}
+  void Open(const OpenRows&) override {}
+  void GiveUp(const StopChallenge&) override {}
 };
 
 }  // namespace souk::node

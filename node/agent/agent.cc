@@ -19,7 +19,13 @@ Agent::Agent(const Identity& identity, Settings settings, const View& view)
       settings_(std::move(settings)),
       view_(view),
       holds_(settings_.keep_results),
-      clearing_(identity.id()) {}
+      clearing_(identity.id()) {
+  std::set<PeerId> believed(settings_.trusted_verifiers.begin(), settings_.trusted_verifiers.end());
+  believed.insert(settings_.provider.clearing_peers.begin(),
+                  settings_.provider.clearing_peers.end());
+  believed.insert(identity.id());
+  directory_.Trust(std::move(believed));
+}
 
 Status Agent::Restore(uint64_t index, ByteView leaf) {
   CHECK(index == log_size_ && !opened_);
@@ -201,6 +207,18 @@ void Agent::On(Turn& turn, const Event& event) {
     return provider_.OnJobProgressed(turn, *progress);
   }
   if (const auto* ended = std::get_if<JobEnded>(&event)) return provider_.OnJobEnded(turn, *ended);
+  if (const auto* committed = std::get_if<ChallengeCommitted>(&event)) {
+    return provider_.OnChallengeCommitted(turn, *committed);
+  }
+  if (const auto* opened = std::get_if<ChallengeOpened>(&event)) {
+    return provider_.OnChallengeOpened(turn, *opened);
+  }
+  if (const auto* failed = std::get_if<ChallengeFailed>(&event)) {
+    return provider_.OnChallengeFailed(turn, *failed);
+  }
+  if (const auto* checked = std::get_if<OpeningChecked>(&event)) {
+    return renter_.OnOpeningChecked(*checked);
+  }
 }
 
 void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
@@ -339,6 +357,8 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
     case Kind::kJobReceipt:
     case Kind::kProgress:
     case Kind::kClose:
+    case Kind::kChallengeRoot:
+    case Kind::kChallengeOpening:
       if (settings_.renter.enabled) renter_.OnLeaseDocument(turn, from, event.document);
       return;
     case Kind::kOrder:
@@ -346,6 +366,9 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
     case Kind::kJob:
     case Kind::kRelease:
     case Kind::kLeaseQuery:
+    case Kind::kChallenge:
+    case Kind::kChallengeRows:
+    case Kind::kChallengeVerdict:
       if (!settings_.provider.enabled) return RefuseRole(turn, from, "provider");
       break;
     case Kind::kEscrowFetch:
@@ -369,6 +392,12 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
       return provider_.OnRelease(turn, from);
     case Kind::kLeaseQuery:
       return provider_.OnLeaseQuery(turn, from);
+    case Kind::kChallenge:
+      return provider_.OnChallenge(turn, from);
+    case Kind::kChallengeRows:
+      return provider_.OnChallengeRows(turn, from);
+    case Kind::kChallengeVerdict:
+      return provider_.OnChallengeVerdict(turn, from);
     case Kind::kEscrowFetch:
       return clearing_.OnEscrowFetch(turn, from);
     case Kind::kShow:
@@ -408,6 +437,8 @@ void Agent::OnCommand(Turn& turn, const CommandArrived& event) {
     renter_.OnReleaseCommand(turn, event.command, *release);
   } else if (const auto* job = std::get_if<JobCommand>(&event.what)) {
     renter_.OnJobCommand(turn, event.command, *job);
+  } else if (const auto* challenge = std::get_if<ChallengeCommand>(&event.what)) {
+    renter_.OnChallengeCommand(turn, event.command, *challenge);
   } else if (const auto* balance = std::get_if<BalanceCommand>(&event.what)) {
     renter_.OnBalanceCommand(turn, event.command, *balance);
   }

@@ -102,8 +102,32 @@ Result<bool> Directory::AcceptOffer(const DocumentRef& document, Time now) {
     Forget(it->second.document);
   }
   Index(document);
-  peer.offers[key] = {document->signer(), std::move(offer), document};
+  const CapabilityClaim claim = ClaimOf(offer);
+  offer.verdict = {};
+  peer.offers[key] = {document->signer(), std::move(offer), document, claim};
   return true;
+}
+
+// Signatures are checked where somebody believes them: so an offer costs no stranger's time.
+CapabilityClaim Directory::ClaimOf(const Offer& offer) const {
+  CapabilityClaim claim{.grade = offer.grade};
+  if (offer.verdict.empty()) return claim;
+  auto document = Document::OpenTrusted(offer.verdict);
+  const auto verdict =
+      document ? Decode<ChallengeVerdict>(**document) : Result<ChallengeVerdict>(document.error());
+  if (!verdict) return claim;
+  claim.verifier = (*document)->signer();
+  claim.verdict = (*document)->id();
+  claim.until = verdict->expires;
+  if (!trusted_.contains(claim.verifier)) return claim;
+  // "All claimed devices at once": as many as the offer says, each once.
+  std::set<std::string> devices;
+  for (const ChallengeResult& result : verdict->results) devices.insert(result.device);
+  claim.believed = offer.grade == Grade::kChallenged && Passed(*verdict) &&
+                   verdict->provider == offer.peer && verdict->model == offer.model &&
+                   verdict->device_kind == offer.device_kind && devices.size() >= offer.count &&
+                   Document::Open(offer.verdict).has_value();
+  return claim;
 }
 
 Result<bool> Directory::AcceptWithdrawal(const DocumentRef& document, Time now) {
@@ -185,7 +209,10 @@ std::vector<OfferView> Directory::AllOffers(Time now) const {
   for (const auto& [peer, offers] : offers_) {
     for (const auto& [key, known] : offers.offers) {
       if (known.offer.expires <= now) continue;
-      out.push_back({known.document->id(), peer, NameOf(peer), known.offer});
+      OfferView view{known.document->id(), peer, NameOf(peer), known.offer, known.claim};
+      view.claim.believed = known.claim.believed && known.claim.until > now;
+      view.offer.grade = view.claim.believed ? Grade::kChallenged : Grade::kDeclared;
+      out.push_back(std::move(view));
     }
   }
   return out;

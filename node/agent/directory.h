@@ -24,10 +24,13 @@ class Directory {
   };
   struct KnownOffer {
     PeerId provider = {};
-    Offer offer = {};
+    Offer offer = {};  // without its verdict, which stands in the document
     DocumentRef document = {};
+    CapabilityClaim claim = {};
   };
 
+  // Whose verdicts on others' devices are believed (R7); to be told before anything is accepted.
+  void Trust(std::set<PeerId> verifiers) { trusted_ = std::move(verifiers); }
   void SetOwnCard(DocumentRef document, Card card);
   const DocumentRef& own_card() const { return own_card_; }
 
@@ -90,6 +93,7 @@ class Directory {
   Result<bool> AcceptCard(const DocumentRef& document, Time now);
   Result<bool> AcceptOffer(const DocumentRef& document, Time now);
   Result<bool> AcceptWithdrawal(const DocumentRef& document, Time now);
+  CapabilityClaim ClaimOf(const Offer& offer) const;
   std::vector<Digest> NextPage(Announcing& announcing) const;
   // Forgets what was to be announced where all of it has been.
   void AnnounceMore(Turn& turn, ConnectionId connection);
@@ -100,6 +104,7 @@ class Directory {
 
   DocumentRef own_card_ = {};
   PeerId self_ = {};
+  std::set<PeerId> trusted_ = {};
   std::map<PeerId, KnownCard> cards_ = {};
   std::map<PeerId, PeerOffers> offers_ = {};
   std::map<Digest, DocumentRef> by_id_ = {};

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "gpu/challenge/verify.h"
 #include "node/agent/event.h"
 
 namespace souk::node {
@@ -78,6 +79,32 @@ struct StopJob {
   Digest lease = {};
   Digest job = {};
 };
+// The lease's device computes a challenge's product (R7): ChallengeCommitted or ChallengeFailed.
+// Asked again after a restart, it is computed again, to the same root.
+struct StartChallenge {
+  Digest lease = {};
+  uint64_t fence = 0;
+  Digest challenge = {};
+  Digest seed = {};  // gpu/challenge/matrix.h
+  uint32_t size = 0;
+};
+// Rows of the product that was committed to: ChallengeOpened or ChallengeFailed.
+struct OpenRows {
+  Digest lease = {};
+  Digest challenge = {};
+  std::vector<uint32_t> rows = {};
+};
+// The challenge is over without having been opened.
+struct StopChallenge {
+  Digest lease = {};
+  Digest challenge = {};
+};
+// The verifier's side: checks opened rows, which takes seconds: OpeningChecked.
+struct CheckOpening {
+  gpu::ProductClaim claim = {};
+  Digest secret = {};
+  BlobRef blob = {};  // whole, here
+};
 // Bytes of a blob in the order of their offsets; after the last one the runner checks the digest,
 // makes the blob durable and says BlobLanded.
 struct WriteChunk {
@@ -119,12 +146,13 @@ struct Halt {
   std::string sentence = {};
 };
 using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, StopJob,
-                          WriteChunk, DropPartial, RemoveBlob, DropJob, ConfirmLog, Halt>;
+                          StartChallenge, OpenRows, StopChallenge, CheckOpening, WriteChunk,
+                          DropPartial, RemoveBlob, DropJob, ConfirmLog, Halt>;
 
 struct CommandAnswer {
   uint64_t command = 0;
   Status status = {};
-  Digest id = {};  // of the lease or job that the command began
+  Digest id = {};  // of the lease, job or round of challenges that the command began
   std::optional<Statement> statement = {};
 };
 

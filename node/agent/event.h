@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -66,6 +67,27 @@ struct JobEnded {
   std::string result_class = {};
 };
 
+// From the prover's device (R7).
+struct ChallengeCommitted {
+  Digest challenge = {};
+  Digest root = {};
+  Duration took = {};
+};
+struct ChallengeOpened {
+  Digest challenge = {};
+  BlobRef blob = {};  // kept in the blob store
+};
+struct ChallengeFailed {
+  Digest challenge = {};
+  std::string sentence = {};
+};
+// What the verifier's check of an opening found.
+struct OpeningChecked {
+  Digest challenge = {};
+  bool passed = false;
+  std::string sentence = {};  // why not
+};
+
 // A blob is whole, checked and durable; or the bytes of this peer did not have its digest and were
 // thrown away.
 struct BlobLanded {
@@ -91,6 +113,12 @@ struct JobCommand {
   std::vector<BlobRef> blobs = {};
   std::string title = {};
 };
+// Challenges the devices of these leases at once.
+struct ChallengeCommand {
+  std::vector<Digest> leases = {};
+  uint32_t rows = 64;
+  std::optional<uint32_t> size = {};  // none: as the device's model asks for (gpu/challenge/plan.h)
+};
 struct IssueCommand {
   PublicKey account = {};
   Credits amount = {};
@@ -104,7 +132,8 @@ struct DrainCommand {
 };
 struct CommandArrived {
   uint64_t command = 0;
-  std::variant<RentCommand, ReleaseCommand, JobCommand, IssueCommand, BalanceCommand, DrainCommand>
+  std::variant<RentCommand, ReleaseCommand, JobCommand, ChallengeCommand, IssueCommand,
+               BalanceCommand, DrainCommand>
       what = {};
 };
 
@@ -117,6 +146,7 @@ struct Tick {};
 
 using Event =
     std::variant<Tick, LogConfirmed, DocumentArrived, MessageRefused, ConnectionLost, WorkerReady,
-                 WorkerGone, JobProgressed, JobEnded, BlobLanded, CommandArrived>;
+                 WorkerGone, JobProgressed, JobEnded, BlobLanded, CommandArrived,
+                 ChallengeCommitted, ChallengeOpened, ChallengeFailed, OpeningChecked>;
 
 }  // namespace souk::node

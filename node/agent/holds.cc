@@ -7,6 +7,9 @@
 namespace souk::node {
 void Holds::Fold(const Entry& entry) {
   if (const auto* job = std::get_if<JobStep>(&entry.outcome)) return FoldJob(entry, *job);
+  if (const auto* step = std::get_if<ChallengeStep>(&entry.outcome)) {
+    return FoldChallenge(entry, *step);
+  }
   if (const auto* resumed = std::get_if<Resumed>(&entry.outcome)) {
     return FoldResumed(entry, *resumed);
   }
@@ -52,6 +55,36 @@ void Holds::FoldJob(const Entry& entry, const JobStep& step) {
       return TrySchedule(step.job);
     }
   }
+}
+
+// To the holds a challenge is a job whose one blob, the opened rows, both sides keep.
+void Holds::FoldChallenge(const Entry& entry, const ChallengeStep& step) {
+  switch (step.event) {
+    case ChallengeStep::Event::kAsked:
+    case ChallengeStep::Event::kTaken: {
+      jobs_[step.challenge].lease = step.lease;
+      Lease& lease = leases_[step.lease];
+      lease.rented = step.event == ChallengeStep::Event::kAsked;
+      lease.jobs.insert(step.challenge);
+      return;
+    }
+    case ChallengeStep::Event::kCommitted:
+    case ChallengeStep::Event::kRowsAsked:
+      return;
+    case ChallengeStep::Event::kOpened:
+    case ChallengeStep::Event::kJudged:
+    case ChallengeStep::Event::kLapsed:
+      break;
+  }
+  const auto it = jobs_.find(step.challenge);
+  if (it == jobs_.end()) return;
+  if (step.event == ChallengeStep::Event::kOpened) {
+    const auto opening = Content<ChallengeOpening>(Trusted(entry.documents.at(0)));
+    Hold(step.challenge, opening.blob.digest);
+  }
+  if (it->second.over) return;
+  it->second.over = entry.time;
+  TrySchedule(step.challenge);
 }
 
 // R4: what fell due while this node was down, nobody could fetch here: it is kept for as long

@@ -12,8 +12,9 @@ namespace souk::node {
 
 // Loop thread only.
 // Invariants: (1) the state is the fold of this log, less what was let go in this run, which a
-// restart lets go again; (2) a job holds its blobs for as long as it or its lease is open, and
-// `keep` longer; (3) a blob goes with the last job that holds it, whichever role's that was.
+// restart lets go again; (2) a job, or a challenge, holds its blobs for as long as it or its lease
+// is open, and `keep` longer; (3) a blob goes with the last job that holds it, whichever role's
+// that was.
 class Holds {
  public:
   // Jobs that are let go in one turn: each may be some hundred files.
@@ -37,6 +38,7 @@ class Holds {
     std::optional<Time> over = {};
   };
   void FoldJob(const Entry& entry, const JobStep& step);
+  void FoldChallenge(const Entry& entry, const ChallengeStep& step);
   void FoldResumed(const Entry& entry, const Resumed& resumed);
   void Hold(const Digest& job, const Digest& blob);
   void EndLease(const Digest& lease, Time at);

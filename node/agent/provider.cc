@@ -1,5 +1,5 @@
 // Offers, leases and their money. Orders are in provider_orders.cc, jobs in provider_jobs.cc,
-// folding in provider_fold.cc.
+// challenges in provider_challenges.cc, folding in provider_fold.cc.
 #include "node/agent/provider.h"
 
 #include <algorithm>
@@ -10,10 +10,12 @@
 namespace souk::node {
 namespace {
 
-// Everything an offer says but when it was said, and how much was free then.
+// Everything an offer says but when it was said, how much was free then, and what was shown of it.
 Bytes Terms(Offer offer) {
   offer.sequence = 1;
   offer.slices = 1;
+  offer.grade = Grade::kDeclared;
+  offer.verdict.clear();
   offer.issued = offer.expires = limits::kEarliest;
   return EncodePayload(offer);
 }
@@ -58,7 +60,8 @@ Credits Provider::DueAt(const Lease& lease, Time now) {
   return std::min(*due, lease.order.max_cost);
 }
 
-std::vector<Offer> Provider::CurrentOffers(const Settings& settings, const PeerId& self) const {
+std::vector<Offer> Provider::CurrentOffers(const Settings& settings, const PeerId& self,
+                                           Time now) const {
   const ProviderSettings& mine = settings.provider;
   std::map<std::pair<std::string, std::string>, Offer> models;
   for (const DeviceForRent& device : mine.devices) {
@@ -87,7 +90,13 @@ std::vector<Offer> Provider::CurrentOffers(const Settings& settings, const PeerI
   }
   std::vector<Offer> out;
   out.reserve(models.size());
-  for (auto& [key, offer] : models) out.push_back(std::move(offer));
+  for (auto& [key, offer] : models) {
+    if (const DocumentRef verdict = VerdictFor(mine, offer, now)) {
+      offer.grade = Grade::kChallenged;
+      offer.verdict = verdict->envelope();
+    }
+    out.push_back(std::move(offer));
+  }
   return out;
 }
 
@@ -129,6 +138,7 @@ const Offer* Provider::NewestLike(const Offer& offer) const {
 
 void Provider::ForgetOldOffers(Time now) {
   std::erase_if(own_offers_, [&](const auto& item) { return item.second.offer.expires <= now; });
+  std::erase_if(verdicts_, [&](const auto& item) { return item.second.verdict.expires <= now; });
   if (own_offers_.size() <= kOwnOffers) return;
   std::vector<uint64_t> sequences;
   for (const auto& [id, own] : own_offers_) sequences.push_back(own.offer.sequence);
@@ -150,7 +160,7 @@ void Provider::PublishOffer(Turn& turn, Offer offer) {
 void Provider::PublishOffers(Turn& turn) {
   ForgetOldOffers(turn.now());
   const std::vector<Offer> current =
-      draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings(), turn.self());
+      draining_ ? std::vector<Offer>{} : CurrentOffers(turn.settings(), turn.self(), turn.now());
   std::set<Bytes> wanted;
   for (const Offer& offer : current) wanted.insert(Terms(offer));
   const bool altered = std::any_of(own_offers_.begin(), own_offers_.end(), [&](const auto& item) {
@@ -160,18 +170,20 @@ void Provider::PublishOffers(Turn& turn) {
   for (const Offer& offer : current) PublishOffer(turn, offer);
   republish_at_ = turn.now() + Millis(turn.settings().provider.offer_life.ms / 2);
   next_news_ = turn.monotonic() + kNewsEvery;
-  slices_moved_ = false;
+  slices_moved_ = verdicts_moved_ = false;
 }
 
 void Provider::OfferWhatIsFree(Turn& turn) {
-  if (!slices_moved_) return;
-  slices_moved_ = false;
+  if (!slices_moved_ && !verdicts_moved_) return;
+  slices_moved_ = verdicts_moved_ = false;
   if (draining_) return;
   ForgetOldOffers(turn.now());
   const bool due = turn.monotonic() >= next_news_;
-  for (const Offer& offer : CurrentOffers(turn.settings(), turn.self())) {
+  for (const Offer& offer : CurrentOffers(turn.settings(), turn.self(), turn.now())) {
     const Offer* newest = NewestLike(offer);
-    if (newest == nullptr || newest->slices == offer.slices) continue;
+    if (newest == nullptr || (newest->slices == offer.slices && newest->verdict == offer.verdict)) {
+      continue;
+    }
     // Nobody comes for what is said to be leased: that it is free again is said at once.
     if (!due && newest->slices != 0) {
       slices_moved_ = true;
@@ -210,6 +222,10 @@ void Provider::Start(Turn& turn) {
     if (job.at != JobStep::Event::kStarted) continue;
     turn.Do(StartJob{job.lease, leases_.at(job.lease).acceptance.fence, id, job.job.workload,
                      job.job.blobs});
+  }
+  for (const Digest& id : open) {
+    const Lease& lease = leases_.at(id);
+    if (lease.open_challenge) BeginChallenge(turn, challenges_.at(*lease.open_challenge));
   }
 }
 
@@ -250,6 +266,7 @@ void Provider::StartClosing(Turn& turn, const Digest& id, LeaseEvent event, Clos
                             std::vector<DocumentRef> documents) {
   const Lease& lease = leases_.at(id);
   const bool had_worker = lease.state != LeaseState::kReserved;
+  LapseChallenge(turn, id, std::string("the lease ended: ") + CloseReasonName(reason));
   CancelJobs(turn, id,
              reason == CloseReason::kDeviceLost ? JobStatus::kLost : JobStatus::kCancelled,
              std::string("the lease ended: ") + CloseReasonName(reason));
@@ -599,6 +616,7 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
       const Duration over = MeteredAt(lease, now) - covered;
       if (over >= lease.grace && now >= lease.not_late_before) {
         // A paused lease is not metered, so it computes nothing.
+        LapseChallenge(turn, id, "the lease paused: its voucher is late");
         StopJobs(turn, id);
         CancelJobs(turn, id, JobStatus::kCancelled, "the lease paused: its voucher is late");
         Step(turn, id, LeaseEvent::kVoucherLate, CloseReason::kNone);
@@ -625,7 +643,10 @@ void Provider::RunLeaseTimers(Turn& turn, const Digest& id) {
 
 void Provider::RunTimers(Turn& turn) {
   const std::set<Digest> open = open_leases_;
-  for (const Digest& id : open) RunLeaseTimers(turn, id);
+  for (const Digest& id : open) {
+    RunLeaseTimers(turn, id);
+    RunChallengeTimers(turn, id);
+  }
   for (auto it = orders_.begin(); it != orders_.end();) {
     if (it->second.until > turn.now()) {
       ++it;

@@ -59,6 +59,8 @@ class Provider {
     std::map<Digest, uint64_t> stored = {};  // until it is closed
     uint64_t stored_bytes = 0;
     Credits paid = {};
+    std::optional<Digest> open_challenge = {};  // its device computes, or waits to be asked
+    size_t challenges = 0;                      // that were taken
   };
   struct JobState {
     Digest id = {};
@@ -68,6 +70,16 @@ class Provider {
     Time started = {};
     DocumentRef document = {}, receipt = {};
     uint32_t launch = 0, launches = 0;  // not in the ledger
+  };
+
+  struct ChallengeState {
+    Digest id = {};
+    Digest lease = {};
+    Challenge challenge = {};
+    ChallengeStep::Event at = ChallengeStep::Event::kTaken;
+    Time since = {};  // of the newest step
+    DocumentRef document = {}, root = {}, rows = {}, opening = {}, verdict = {};
+    std::string sentence = {};  // why it lapsed
   };
 
   void Fold(const Entry& entry);
@@ -84,6 +96,9 @@ class Provider {
   void OnVoucher(Turn& turn, const From& from, const DocumentRef& voucher);
   void OnJob(Turn& turn, const From& from);
   void OnRelease(Turn& turn, const From& from);
+  void OnChallenge(Turn& turn, const From& from);
+  void OnChallengeRows(Turn& turn, const From& from);
+  void OnChallengeVerdict(Turn& turn, const From& from);
   void OnLeaseQuery(Turn& turn, const From& from);
   // An answer of a clearing peer to something this role asked; false where it was not ours.
   bool OnReply(Turn& turn, const From& from, const Reply& reply);
@@ -93,18 +108,22 @@ class Provider {
   void OnWorkerGone(Turn& turn, const WorkerGone& event);
   void OnJobProgressed(Turn& turn, const JobProgressed& event);
   void OnJobEnded(Turn& turn, const JobEnded& event);
+  void OnChallengeCommitted(Turn& turn, const ChallengeCommitted& event);
+  void OnChallengeOpened(Turn& turn, const ChallengeOpened& event);
+  void OnChallengeFailed(Turn& turn, const ChallengeFailed& event);
   void OnBlobLanded(const BlobLanded& event);
   void OnDrain(Turn& turn, bool drain);
-  // Slices were leased or came back: says so in a new version of the offer. Earlier versions stay
-  // good, so that no order on its way fails by this. Called every turn.
+  // Slices were leased or came back, or a verdict did: says so in a new version of the offer.
+  // Earlier versions stay good, so that no order on its way fails by this. Called every turn.
   void OfferWhatIsFree(Turn& turn);
   // Fetches what jobs wait for; called every turn.
   void FetchBlobs(Turn& turn, Blobs& blobs);
-  // Whether the peer may read the blob as part of this job.
+  // Whether the peer may read the blob as part of this job, or of this challenge.
   bool MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const;
 
   const std::map<Digest, Lease>& leases() const { return leases_; }
   const std::map<Digest, JobState>& jobs() const { return jobs_; }
+  const std::map<Digest, ChallengeState>& challenges() const { return challenges_; }
   const ledger::NodeBook& book() const { return book_; }
   bool draining() const { return draining_; }
   // What the lease costs up to `now`, as the provider meters it.
@@ -124,7 +143,7 @@ class Provider {
   static void Store(Lease& lease, const BlobRef& blob);
   // Whether the lease may have these stored as well.
   static bool HasRoom(const Lease& lease, const std::vector<BlobRef>& blobs, uint64_t most);
-  std::vector<Offer> CurrentOffers(const Settings& settings, const PeerId& self) const;
+  std::vector<Offer> CurrentOffers(const Settings& settings, const PeerId& self, Time now) const;
   void PublishOffers(Turn& turn);
   void PublishOffer(Turn& turn, Offer offer);
   uint32_t SlicesLeft(const DeviceForRent& device) const;
@@ -158,12 +177,33 @@ class Provider {
   static void DropMade(Turn& turn, const JobEnded& event);
   void CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const std::string& why);
   void StopJobs(Turn& turn, const Digest& lease) const;
+  bool HasOpenJob(const Digest& lease) const;
+  // Challenges: provider_challenges.cc.
+  void FoldChallenge(const Entry& entry, const ChallengeStep& step);
+  bool CheckChallenge(Turn& turn, const From& from, const Lease& lease,
+                      const Challenge& challenge) const;
+  void BeginChallenge(Turn& turn, const ChallengeState& one) const;
+  // What a renter that asks again has not heard.
+  void TellChallenge(Turn& turn, const From& from, const ChallengeState& one) const;
+  void LapseChallenge(Turn& turn, const Digest& lease, const std::string& why);
+  void RunChallengeTimers(Turn& turn, const Digest& lease);
+  bool FitsChallenge(const ChallengeVerdict& verdict, const ChallengeResult& result,
+                     const PeerId& self) const;
+  DocumentRef VerdictFor(const ProviderSettings& mine, const Offer& offer, Time now) const;
+  bool MayReadOpening(const PeerId& peer, const Digest& challenge, const Digest& blob) const;
 
   ledger::NodeBook book_;
   std::map<Digest, Lease> leases_ = {};
   std::set<Digest> open_leases_ = {};  // not closed, or not settled with the book
   std::map<Digest, JobState> jobs_ = {};
   std::set<Digest> open_jobs_ = {};  // not finished
+  std::map<Digest, ChallengeState> challenges_ = {};
+  struct KnownVerdict {
+    ChallengeVerdict verdict = {};
+    DocumentRef document = {};
+  };
+  std::map<Digest, KnownVerdict> verdicts_ = {};  // passed ones; expired ones are dropped
+  bool verdicts_moved_ = false;                   // since the offers were published
   // By renter: what its own jobs brought or made. A digest proves nothing: what another renter's
   // job put here is fetched again from who names it.
   std::map<PeerId, std::set<Digest>> brought_ = {};

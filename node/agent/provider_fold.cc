@@ -12,6 +12,9 @@ void Provider::Fold(const Entry& entry) {
     return FoldResumed(entry, *resumed);
   if (const auto* step = std::get_if<LeaseStep>(&entry.outcome)) return FoldLease(entry, *step);
   if (const auto* job = std::get_if<JobStep>(&entry.outcome)) return FoldJob(entry, *job);
+  if (const auto* step = std::get_if<ChallengeStep>(&entry.outcome)) {
+    return FoldChallenge(entry, *step);
+  }
   if (const auto* taken = std::get_if<VoucherTaken>(&entry.outcome)) {
     const auto it = leases_.find(taken->lease);
     if (it == leases_.end()) return;

@@ -39,6 +39,9 @@ void Provider::OnJob(Turn& turn, const From& from) {
         std::string("the lease is ") + LeaseStateName(lease->state),
         "a job while the lease is metering");
   }
+  if (lease->open_challenge) {
+    return turn.Refuse(from, RefusalCode::kBusy, "the device is being challenged under this lease");
+  }
   const auto open = std::count_if(open_jobs_.begin(), open_jobs_.end(), [&](const Digest& one) {
     return jobs_.at(one).lease == lease->id;
   });
@@ -226,7 +229,13 @@ void Provider::StopJobs(Turn& turn, const Digest& lease) const {
   }
 }
 
+bool Provider::HasOpenJob(const Digest& lease) const {
+  return std::any_of(open_jobs_.begin(), open_jobs_.end(),
+                     [&](const Digest& id) { return jobs_.at(id).lease == lease; });
+}
+
 bool Provider::MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const {
+  if (MayReadOpening(peer, job, blob)) return true;
   const auto it = jobs_.find(job);
   if (it == jobs_.end() || leases_.at(it->second.lease).renter != peer || !it->second.receipt)
     return false;

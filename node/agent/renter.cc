@@ -1,4 +1,5 @@
-// Leases and their money; commands and jobs are in renter_jobs.cc, folding in renter_fold.cc.
+// Leases and their money; commands and jobs are in renter_jobs.cc, challenges in
+// renter_challenges.cc, folding in renter_fold.cc.
 #include "node/agent/renter.h"
 
 #include <algorithm>
@@ -139,6 +140,7 @@ void Renter::Start(Turn& turn) {
     if (lease.best.micro > 0 && lease.phase != Phase::kLost) SendVoucher(turn, lease);
     Pursue(turn, id);
   }
+  StartChallenges(turn);
 }
 
 // Does what the lease's phase asks for next. Idempotent; called every turn.
@@ -471,6 +473,8 @@ void Renter::Withdraw(Turn& turn, Lease& lease) {
 
 void Renter::OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document) {
   if (document->kind() == Kind::kJobReceipt) return OnJobReceipt(turn, from, document);
+  if (document->kind() == Kind::kChallengeRoot) return OnChallengeRoot(turn, from, document);
+  if (document->kind() == Kind::kChallengeOpening) return OnChallengeOpening(turn, from, document);
   if (document->kind() == Kind::kProgress) {
     const auto progress = Decode<Progress>(*document);
     const auto it = progress ? jobs_.find(progress->job) : jobs_.end();
@@ -515,6 +519,7 @@ bool Renter::OnReply(Turn& turn, const From& from, const Reply& reply) {
     return true;
   }
   if (job_asks_.contains(reply.re)) return OnJobReply(turn, from, reply.re);
+  if (OnChallengeReply(turn, from, reply.re)) return true;
   const auto ask = asks_.find(reply.re);
   if (ask == asks_.end()) return false;
   const Ask what = ask->second.what;
@@ -541,6 +546,7 @@ bool Renter::OnRefusal(Turn& turn, const From& from, const Refusal& refusal) {
     const bool paused = refusal.code == RefusalCode::kNotPaid;
     return OnJobRefusal(turn, from, refusal, passing || paused);
   }
+  if (OnChallengeRefusal(turn, from, refusal, passing)) return true;
   const auto ask = asks_.find(refusal.re);
   if (ask == asks_.end()) return false;
   const Ask what = ask->second.what;
@@ -583,6 +589,7 @@ void Renter::RunTimers(Turn& turn, Blobs& blobs) {
   const std::set<Digest> open = open_leases_;
   for (const Digest& id : open) Pursue(turn, id);
   PursueJobs(turn, blobs);
+  PursueChallenges(turn, blobs);
   EndBalanceAsks(turn);
 }
 

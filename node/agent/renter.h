@@ -11,12 +11,20 @@
 
 namespace souk::node {
 
+// What an offer says of its devices, as a challenge's plan asks for it.
+struct ClaimedModel {
+  std::string kind = {}, model = {};
+  uint64_t memory_bytes = 0;
+  uint64_t fp32_mflops = 0;
+};
+
 // Loop thread only.
 // Invariants: (1) the state is the fold of this log; (2) a voucher is in this log before it is
 // sent, never above what the renter's own clock says, one interval ahead, and follows the last one
 // only once the provider has acknowledged that; (3) no job is sent before the lease is metering,
 // nor before the provider has the lease's former ones; (4) of a provider's silence no more is paid
-// than one interval.
+// than one interval; (5) which rows a challenge asks for is said only after the root over them is
+// in this log, and nothing more of its secret before the verdict is.
 class Renter {
  public:
   enum class Phase : uint8_t {
@@ -74,6 +82,7 @@ class Renter {
     // After a restart, what was vouched for counts as such.
     Duration served = {};
     Time heard = {};
+    std::optional<Digest> open_challenge = {};  // not judged yet
   };
   struct JobState {
     Digest id = {};
@@ -91,6 +100,29 @@ class Renter {
     Credits due = {};
   };
 
+  struct ChallengeState {
+    Digest id = {};
+    Digest lease = {};
+    Challenge challenge = {};
+    ChallengeRoot root = {};
+    ChallengeRows rows = {};
+    ChallengeOpening opening = {};
+    DocumentRef document = {}, root_document = {}, rows_document = {}, opening_document = {},
+                verdict_document = {};
+    ChallengeStep::Event at = ChallengeStep::Event::kAsked;
+    Time asked = {};
+    Time since = {};     // of the newest step
+    Duration took = {};  // from asked to the root, by this log
+    // In the ledger once every device of the round is decided.
+    std::optional<ChallengeStatus> decided = {};
+    std::string sentence = {};  // why it did not pass
+    // Not in the ledger: the newest question that the provider has; monotonic: when it is asked for
+    // the answer again; the opening is being checked.
+    Digest acknowledged = {};
+    Duration next_ask = {};
+    bool checking = false;
+  };
+
   void Fold(const Entry& entry);
   void Start(Turn& turn);
   void RunTimers(Turn& turn, Blobs& blobs);
@@ -98,18 +130,26 @@ class Renter {
   void OnRent(Turn& turn, uint64_t command, const RentCommand& rent);
   void OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand& release);
   void OnJobCommand(Turn& turn, uint64_t command, const JobCommand& job);
+  void OnChallengeCommand(Turn& turn, uint64_t command, const ChallengeCommand& what);
   void OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& balance);
 
   bool OnReply(Turn& turn, const From& from, const Reply& reply);
   bool OnRefusal(Turn& turn, const From& from, const Refusal& refusal);
-  // Ready, VoucherAck, JobReceipt, Close, Progress: pushed, or within an answer.
+  // Ready, VoucherAck, JobReceipt, Close, Progress, ChallengeRoot, ChallengeOpening: pushed, or
+  // within an answer.
   void OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document);
+  void OnOpeningChecked(const OpeningChecked& event);
   bool MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const;
 
   const std::map<Digest, Lease>& leases() const { return leases_; }
   const std::map<Digest, JobState>& jobs() const { return jobs_; }
-  // Neither lease nor job lives: a node that only rents may end.
-  bool Idle() const { return open_leases_.empty() && open_jobs_.empty(); }
+  const std::map<Digest, ChallengeState>& challenges() const { return challenges_; }
+  // Challenges of one nonce: asked at once, judged together.
+  const std::map<Digest, std::vector<Digest>>& rounds() const { return rounds_; }
+  // Neither lease, job nor challenge lives: a node that only rents may end.
+  bool Idle() const {
+    return open_leases_.empty() && open_jobs_.empty() && open_challenges_.empty();
+  }
 
  private:
   // What was asked decides who may answer and what the answer means: provider and book may be one
@@ -161,8 +201,33 @@ class Renter {
   bool OnJobReply(Turn& turn, const From& from, const Digest& re);
   bool OnJobRefusal(Turn& turn, const From& from, const Refusal& refusal, bool passing);
 
+  // Challenges: renter_challenges.cc.
+  static Digest ChallengeSecret(const Turn& turn, const Digest& nonce);
+  void FoldChallenge(const Entry& entry, const ChallengeStep& step);
+  void FoldResumedChallenges(const Entry& entry);
+  // The first decision counts.
+  static void Decide(ChallengeState& one, ChallengeStatus status, std::string sentence);
+  static Result<ClaimedModel> ModelOf(const Turn& turn, const Lease& lease);
+  Result<std::vector<Lease*>> ToBeChallenged(const ChallengeCommand& what);
+  void StartChallenges(Turn& turn);
+  void PursueChallenges(Turn& turn, Blobs& blobs);
+  void PursueChallenge(Turn& turn, ChallengeState& one, Blobs& blobs);
+  void PursueOpening(Turn& turn, ChallengeState& one, Blobs& blobs);
+  void AskForStep(Turn& turn, ChallengeState& one, const DocumentRef& document, Time until);
+  static ChallengeStatus EndedBy(const Lease& lease);
+  void Judge(Turn& turn, const std::vector<Digest>& members);
+  void OnChallengeRoot(Turn& turn, const From& from, const DocumentRef& document);
+  void OnChallengeOpening(Turn& turn, const From& from, const DocumentRef& document);
+  bool OnChallengeReply(Turn& turn, const From& from, const Digest& re);
+  bool OnChallengeRefusal(Turn& turn, const From& from, const Refusal& refusal, bool passing);
+
   std::map<Digest, Lease> leases_ = {};
   std::set<Digest> open_leases_ = {};
+  std::map<Digest, ChallengeState> challenges_ = {};
+  std::map<Digest, std::vector<Digest>> rounds_ = {};  // by nonce, as they were asked
+  std::set<Digest> open_challenges_ = {};              // not judged
+  uint64_t challenges_made_ = 0;
+  std::map<Digest, Digest> challenge_asks_ = {};  // document, challenge; not in the ledger
   std::map<Digest, JobState> jobs_ = {};
   std::set<Digest> open_jobs_ = {};  // not fetched
   uint64_t orders_made_ = 0;

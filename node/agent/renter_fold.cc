@@ -72,6 +72,10 @@ void Renter::Fold(const Entry& entry) {
   }
   if (const auto* step = std::get_if<LeaseStep>(&entry.outcome)) return FoldLease(entry, *step);
   if (const auto* job = std::get_if<JobStep>(&entry.outcome)) return FoldJob(entry, *job);
+  if (const auto* challenge = std::get_if<ChallengeStep>(&entry.outcome)) {
+    return FoldChallenge(entry, *challenge);
+  }
+  if (std::holds_alternative<Resumed>(entry.outcome)) FoldResumedChallenges(entry);
 }
 
 void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {

@@ -133,6 +133,12 @@ void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) 
                                                       PhaseName(it->second.phase) +
                                                       "; a job needs one that is metering")});
   }
+  if (it->second.open_challenge) {
+    return turn.Answer({.command = command,
+                        .status = Error(Code::kWrongState,
+                                        "the device is being challenged under this lease; try "
+                                        "again once that is judged: souk challenges")});
+  }
   // Here rather than by the provider's refusal: a job that is asked for again later would meet the
   // number of a younger one.
   const auto waiting = std::count_if(open_jobs_.begin(), open_jobs_.end(), [&](const Digest& id) {

@@ -61,6 +61,8 @@ struct Settings {
   std::vector<std::string> endpoints = {};  // as others reach it
   Digest successor = {};
   std::vector<PeerAddress> bootstrap = {};
+  // Whose verdicts on others' devices are believed, beside this node's own and its clearing peers'.
+  std::vector<PeerId> trusted_verifiers = {};
   Duration keep_results = limits::kKeepResults;  // less only where a simulator's week is short
   ProviderSettings provider = {};
   ClearingSettings clearing = {};

@@ -46,6 +46,7 @@ Answer AnswerWhy(const Asked& asked, Fields& fields);
 Answer AnswerLeases(const Asked& asked, Fields& fields);
 Answer AnswerLease(const Asked& asked, const Digest& id);
 Answer AnswerJobs(const Asked& asked, Fields& fields);
+Answer AnswerChallenges(const Asked& asked, Fields& fields);
 Answer AnswerLogs(const Asked& asked, Fields& fields);
 // Of a clearing peer's own book.
 Answer AnswerOwnBalance(const Asked& asked);

@@ -50,6 +50,23 @@ std::optional<Digest> Fields::Id(const char* name) {
   return std::nullopt;
 }
 
+std::optional<std::vector<Digest>> Fields::Ids(const char* name, size_t most) {
+  const json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  std::vector<Digest> out;
+  bool good = value->is_array() && value->size() <= most;
+  for (size_t i = 0; good && i < value->size(); ++i) {
+    const json& item = (*value)[i];
+    const auto id = item.is_string() ? Digest::Parse(item.get<std::string>())
+                                     : Result<Digest>(Error(Code::kMalformed, ""));
+    good = id.has_value();
+    if (good) out.push_back(*id);
+  }
+  if (good) return out;
+  Fail(name, "must be a list of at most " + std::to_string(most) + " ids of 64 hex digits");
+  return std::nullopt;
+}
+
 std::optional<PublicKey> Fields::Key(const char* name) {
   const auto text = Text(name);
   if (!text) return std::nullopt;

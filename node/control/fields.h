@@ -19,6 +19,7 @@ class Fields {
   std::optional<int64_t> Integer(const char* name);  // not negative
   std::optional<bool> Flag(const char* name);
   std::optional<Digest> Id(const char* name);
+  std::optional<std::vector<Digest>> Ids(const char* name, size_t most);
   std::optional<PublicKey> Key(const char* name);
   std::optional<BlobRef> Blob(const char* name);
   std::optional<std::vector<BlobRef>> Blobs(const char* name);

@@ -67,6 +67,17 @@ json OfferRow(const Asked& asked, const OfferView& view) {
               {"bandwidth_kbps", offer.bandwidth_kbps},
               {"expires_ms", offer.expires.ms},
               {"kept", Kept(asked, view.provider)}};
+  const CapabilityClaim& claim = view.claim;
+  if (claim.grade != Grade::kDeclared) {
+    json said = {{"grade", GradeName(claim.grade)}, {"believed", claim.believed}};
+    if (!claim.verifier.IsZero()) {
+      said["verifier"] = claim.verifier.ToString();
+      said["verifier_name"] = asked.NameOf(claim.verifier);
+      said["verdict"] = claim.verdict.Hex();
+      said["until_ms"] = claim.until.ms;
+    }
+    row["claim"] = std::move(said);
+  }
   if (offer.interruptible_price) {
     row["interruptible_price_micro"] = offer.interruptible_price->micro_per_hour;
   }

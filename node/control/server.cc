@@ -23,10 +23,16 @@ std::string Dump(const json& value) {
 
 using Question = Answer (*)(const Asked&, Fields&);
 const std::map<std::string, Question>& Questions() {
-  static const std::map<std::string, Question> kQuestions = {
-      {"id", AnswerId},         {"status", AnswerStatus}, {"peers", AnswerPeers},
-      {"offers", AnswerOffers}, {"why", AnswerWhy},       {"leases", AnswerLeases},
-      {"jobs", AnswerJobs},     {"logs", AnswerLogs},     {"accounts", AnswerAccounts}};
+  static const std::map<std::string, Question> kQuestions = {{"id", AnswerId},
+                                                             {"status", AnswerStatus},
+                                                             {"peers", AnswerPeers},
+                                                             {"offers", AnswerOffers},
+                                                             {"why", AnswerWhy},
+                                                             {"leases", AnswerLeases},
+                                                             {"jobs", AnswerJobs},
+                                                             {"logs", AnswerLogs},
+                                                             {"accounts", AnswerAccounts},
+                                                             {"challenges", AnswerChallenges}};
   return kQuestions;
 }
 
@@ -229,6 +235,19 @@ Result<JobCommand> Server::ReadJob(Fields& fields) const {
   return job;
 }
 
+Result<ChallengeCommand> Server::ReadChallenge(Fields& fields) {
+  ChallengeCommand challenge;
+  challenge.leases = fields.Need("leases", fields.Ids("leases", limits::kChallengeDevices));
+  const auto rows = fields.Integer("rows"), size = fields.Integer("size");
+  RETURN_IF_ERROR(fields.Done());
+  if (rows.value_or(0) > UINT32_MAX || size.value_or(0) > UINT32_MAX) {
+    return Error(Code::kTooLarge, "there are not so many rows");
+  }
+  if (rows) challenge.rows = static_cast<uint32_t>(*rows);
+  if (size) challenge.size = static_cast<uint32_t>(*size);
+  return challenge;
+}
+
 std::optional<Answer> Server::Command(Client& client, const std::string& what, Fields& fields,
                                       Now now, std::vector<Event>& out) {
   CommandArrived arrived;
@@ -252,6 +271,11 @@ std::optional<Answer> Server::Command(Client& client, const std::string& what, F
     if (!job) return job.error();
     arrived.what = std::move(*job);
     pending.response = id_named("job");
+  } else if (what == "challenge") {
+    auto challenge = ReadChallenge(fields);
+    if (!challenge) return challenge.error();
+    arrived.what = std::move(*challenge);
+    pending.response = id_named("round");
   } else if (what == "issue") {
     IssueCommand issue{.account = fields.Need("account", fields.Key("account")),
                        .amount = {fields.Need("amount_micro", fields.Integer("amount_micro"))},

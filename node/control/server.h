@@ -66,6 +66,7 @@ class Server {
   std::optional<Answer> Command(Client& client, const std::string& what, Fields& fields, Now now,
                                 std::vector<Event>& out);
   Result<RentCommand> ReadRent(Fields& fields, const Asked& asked) const;
+  static Result<ChallengeCommand> ReadChallenge(Fields& fields);
   Result<JobCommand> ReadJob(Fields& fields) const;
   void Respond(Client& client, Answer answer);
   void Write(Client& client);

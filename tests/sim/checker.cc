@@ -23,6 +23,11 @@ bool MustBeLogged(Kind kind) {
     case Kind::kJobReceipt:
     case Kind::kRelease:
     case Kind::kClose:
+    case Kind::kChallenge:
+    case Kind::kChallengeRoot:
+    case Kind::kChallengeRows:
+    case Kind::kChallengeOpening:
+    case Kind::kChallengeVerdict:
       return true;
     default:
       return false;
@@ -63,6 +68,10 @@ void Checker::OnSent(const std::string& node, const node::Frames& frames,
   if ((*first)->kind() == Kind::kVoucherAck) {
     const auto ack = Decode<VoucherAck>(**first);
     told.vouchers[ack->lease] = std::max(told.vouchers[ack->lease], ack->best);
+  }
+  if ((*first)->kind() == Kind::kChallengeRows) {
+    const auto root = log.FindById(Decode<ChallengeRows>(**first)->root);
+    if (!root || !*root) Fail(node, "asked for rows before the root was in its log");
   }
   // Own documents only: gossip passes on others'.
   const PublicKey self = (*first)->signer();

@@ -173,12 +173,13 @@ void World::Start(Peer& peer) {
     peer.agent->RestoreFact(AsText(key.subspan(1)), value);
     return true;
   });
-  peer.runner = std::make_unique<node::Runner>(
-      node::Runner::Parts{*peer.agent, *peer.log, peer.store, peer, peer.workshop, peer.blobs},
-      [this](const node::CommandAnswer& answer) {
-        --open_commands_;
-        answered_ = answer.status ? answer.id : Digest{};
-      });
+  peer.runner =
+      std::make_unique<node::Runner>(node::Runner::Parts{*peer.agent, *peer.log, peer.store, peer,
+                                                         peer.workshop, peer.blobs, peer.checker},
+                                     [this](const node::CommandAnswer& answer) {
+                                       --open_commands_;
+                                       answered_ = answer.status ? answer.id : Digest{};
+                                     });
   peer.started_at = now_;
   if (options_.verbose) {
     fmt::print("{:>8} {} starts, {} entries{}\n", now_, peer.name(), peer.log->size(),
@@ -440,6 +441,9 @@ void World::Errand(Peer& renter) {
   if (!metering.empty() && rng_.Chance(600)) {
     const Digest lease = metering[static_cast<size_t>(rng_.Next() % metering.size())];
     if (rng_.Chance(250)) return command(node::ReleaseCommand{lease});
+    if (rng_.Chance(300)) {
+      return command(node::ChallengeCommand{.leases = {lease}, .rows = 8, .size = 64});
+    }
     Bytes input(static_cast<size_t>(rng_.Between(1, 2'500'000)));
     for (size_t i = 0; i < input.size(); i += 4096) input[i] = static_cast<uint8_t>(rng_.Next());
     const BlobRef workload = renter.blobs.Put(Bytes{1, static_cast<uint8_t>(rng_.Next())});
@@ -488,6 +492,24 @@ bool World::Quiet() const {
   return true;
 }
 
+// Who cheats in SimWorkshop::Challenge never passes, and who does not is never called wrong.
+void World::CheckChallenges() {
+  for (const auto& peer : peers_) {
+    if (!peer->up()) continue;
+    for (const auto& [id, one] : peer->agent->renter().challenges()) {
+      const node::Renter::Lease& lease = peer->agent->renter().leases().at(one.lease);
+      const bool cheats = SimWorkshop::Cheats(gpu::MatrixSeed(
+          one.challenge.nonce, lease.order.provider.bytes, one.lease, lease.acceptance.device));
+      const bool passed = one.decided == ChallengeStatus::kPassed;
+      const bool wrong = one.decided == ChallengeStatus::kWrong;
+      if (cheats && passed) checker_.Fail(peer->name(), "passed a device that cheats");
+      if (!cheats && wrong) checker_.Fail(peer->name(), "called an honest device's rows wrong");
+      outcome_.passed += passed ? 1 : 0;
+      outcome_.caught += wrong ? 1 : 0;
+    }
+  }
+}
+
 Outcome World::Run() {
   Boot();
   // Every renter gets some credits, some too few.
@@ -513,6 +535,7 @@ Outcome World::Run() {
     }
     if (Quiet() || now_ - *healing_since > kHealAtMost) break;
   }
+  CheckChallenges();
   if (outcome_.violations.empty()) {
     std::map<std::string, const node::Agent*> agents;
     for (const auto& peer : peers_) {

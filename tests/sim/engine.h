@@ -77,6 +77,7 @@ class World {
   void Trace(const Peer& peer, const node::Event& event);
   bool Faulty() const { return faults_ && outcome_.steps < options_.steps; }
   bool Quiet() const;
+  void CheckChallenges();
   Now NowFor(const Peer& peer) const;
 
   std::map<node::ConnectionId, CurveKey> strangers_ = {};

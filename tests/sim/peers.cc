@@ -71,6 +71,7 @@ void SimWorkshop::Stop(const node::StopWorker& stop) {
   world_.At(world_.rng().Between(1, 300), [this, lease = stop.lease] {
     workers_.erase(lease);
     std::erase_if(running_, [&](const auto& item) { return item.second == lease; });
+    std::erase_if(products_, [&](const auto& item) { return item.second.lease == lease; });
     world_.Tell(peer_, node::WorkerGone{.lease = lease});
   });
 }
@@ -109,6 +110,53 @@ void SimWorkshop::Run(const node::StartJob& job) {
   });
 }
 
+void SimWorkshop::Challenge(const node::StartChallenge& start) {
+  if (!workers_.contains(start.lease)) {
+    return world_.At(1, [this, id = start.challenge] {
+      world_.Tell(peer_, node::ChallengeFailed{id, "its lease has no worker"});
+    });
+  }
+  Rng& rng = world_.rng();
+  Product& product = products_[start.challenge];
+  product = {.lease = start.lease, .rows = gpu::HostProduct(start.seed, start.size)};
+  // By the seed: computed again after a restart it must come to the same.
+  if (cheats.value_or(Cheats(start.seed)) ||
+      cheating_devices.contains(workers_.at(start.lease).device)) {
+    for (auto& row : product.rows) row[0] ^= 1;
+  }
+  const node::ChallengeCommitted committed{
+      .challenge = start.challenge,
+      .root = gpu::TreeOf(product.rows).root(),
+      .took = product_takes.value_or(Millis(rng.Between(10, 2500)))};
+  world_.At(committed.took.ms, [this, committed] {
+    const auto it = products_.find(committed.challenge);
+    if (it == products_.end()) return;
+    it->second.committed = true;
+    world_.Tell(peer_, committed);
+  });
+}
+
+void SimWorkshop::Open(const node::OpenRows& open) {
+  const auto it = products_.find(open.challenge);
+  if (it == products_.end() || !it->second.committed) return;
+  Bytes bytes = gpu::OpeningOf(it->second.rows, gpu::TreeOf(it->second.rows), open.rows);
+  const node::ChallengeOpened opened{open.challenge,
+                                     world_.peer(peer_).blobs.Put(std::move(bytes))};
+  products_.erase(it);
+  world_.At(5, [this, opened] { world_.Tell(peer_, opened); });
+}
+
+void SimChecker::Check(const node::CheckOpening& check) {
+  node::OpeningChecked out{.challenge = check.claim.challenge};
+  const auto bytes =
+      world_.peer(peer_).blobs.Read(check.blob.digest, 0, static_cast<uint32_t>(check.blob.size));
+  const Status checked =
+      bytes ? gpu::CheckOpening(check.claim, check.secret, *bytes) : Status(bytes.error());
+  out.passed = checked.has_value();
+  if (!checked) out.sentence = checked.error().message;
+  world_.At(10, [this, out] { world_.Tell(peer_, out); });
+}
+
 void SimWorkshop::KillOne(uint64_t which) {
   if (workers_.empty()) return;
   auto it = workers_.begin();
@@ -116,6 +164,7 @@ void SimWorkshop::KillOne(uint64_t which) {
   const Digest lease = it->first;
   workers_.erase(it);
   std::erase_if(running_, [&](const auto& item) { return item.second == lease; });
+  std::erase_if(products_, [&](const auto& item) { return item.second.lease == lease; });
   world_.Tell(peer_, node::WorkerGone{.lease = lease, .lost = true, .sentence = "killed"});
 }
 
@@ -133,7 +182,8 @@ Peer::Peer(World& w, int i, Identity id, node::Settings s)
       identity(std::move(id)),
       settings(std::move(s)),
       curve(identity.Curve().public_key()),
-      workshop(w, i) {}
+      workshop(w, i),
+      checker(w, i) {}
 
 void Peer::Open(const node::Connect& connect) {
   const int other = world.FindEndpoint(connect.endpoint);

@@ -6,12 +6,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "ledger/memory_store.h"
 #include "node/event_queue.h"
 #include "node/runner.h"
 #include "sim/rng.h"
+#include "unit/gpu/challenge/honest.h"
 
 namespace souk::sim {
 
@@ -55,6 +57,16 @@ class SimWorkshop : public node::Workshop {
   void Run(const node::StartJob& job) override;
   void Cancel(const node::StopJob& job) override { running_.erase(job.job); }
   void Drop(const node::DropJob& job) override { ended_.erase(job.job); }
+  void Challenge(const node::StartChallenge& start) override;
+  void Open(const node::OpenRows& open) override;
+  void GiveUp(const node::StopChallenge& stop) override { products_.erase(stop.challenge); }
+
+  // One challenge in five is answered with wrong rows.
+  static bool Cheats(const Digest& seed) { return seed.bytes[0] % 5 == 0; }
+  // For tests: otherwise by the seed, and by chance.
+  std::optional<bool> cheats = {};
+  std::set<std::string> cheating_devices = {};
+  std::optional<Duration> product_takes = {};
 
   // Dies of itself: an Xid, the OOM killer.
   void KillOne(uint64_t which);
@@ -67,11 +79,28 @@ class SimWorkshop : public node::Workshop {
     uint64_t fence = 0;
     bool stopping = false;
   };
+  struct Product {
+    Digest lease = {};
+    gpu::Rows rows = {};
+    bool committed = false;
+  };
   World& world_;
   int peer_;
+  std::map<Digest, Product> products_ = {};  // by challenge
   std::map<Digest, Worker> workers_ = {};
   std::map<Digest, node::JobEnded> ended_ = {};
   std::map<Digest, Digest> running_ = {};  // job, lease
+};
+
+// Checks openings at once, and says so a moment later.
+class SimChecker : public node::OpeningChecker {
+ public:
+  SimChecker(World& world, int peer) : world_(world), peer_(peer) {}
+  void Check(const node::CheckOpening& check) override;
+
+ private:
+  World& world_;
+  int peer_;
 };
 
 struct Peer : public node::Network {
@@ -101,6 +130,7 @@ struct Peer : public node::Network {
   ledger::MemorySlotFile slots{faults};
   SimBlobs blobs = {};
   SimWorkshop workshop;
+  SimChecker checker;
 
   // What does not.
   std::unique_ptr<ledger::Log> log = {};

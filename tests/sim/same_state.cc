@@ -64,6 +64,8 @@ Fields FieldsOf(const node::Provider::Lease& lease) {
           {"due", Text(lease.due)},
           {"escrow ends", Text(lease.escrow_ends)},
           {"stored", Text(lease.stored_bytes)},
+          {"open challenge", Text(lease.open_challenge.value_or(Digest{}))},
+          {"challenges", Text(uint64_t{lease.challenges})},
           {"settled", Text(lease.settled)},
           {"paid", Text(lease.paid)}};
 }
@@ -74,6 +76,27 @@ Fields FieldsOf(const node::Provider::JobState& job) {
           {"started", Text(job.started)},
           {"document", Text(job.document)},
           {"receipt", Text(job.receipt)}};
+}
+
+Fields FieldsOf(const node::Provider::ChallengeState& one) {
+  return {{"lease", Text(one.lease)},     {"step", fmt::format("{}", static_cast<int>(one.at))},
+          {"since", Text(one.since)},     {"document", Text(one.document)},
+          {"root", Text(one.root)},       {"rows", Text(one.rows)},
+          {"opening", Text(one.opening)}, {"verdict", Text(one.verdict)}};
+}
+
+// What was decided and not judged yet is decided again.
+Fields FieldsOf(const node::Renter::ChallengeState& one) {
+  return {{"lease", Text(one.lease)},
+          {"step", fmt::format("{}", static_cast<int>(one.at))},
+          {"asked", Text(one.asked)},
+          {"since", Text(one.since)},
+          {"took", Text(one.took)},
+          {"document", Text(one.document)},
+          {"root", Text(one.root_document)},
+          {"rows", Text(one.rows_document)},
+          {"opening", Text(one.opening_document)},
+          {"verdict", Text(one.verdict_document)}};
 }
 
 Fields FieldsOf(const node::Renter::Lease& lease) {
@@ -95,6 +118,7 @@ Fields FieldsOf(const node::Renter::Lease& lease) {
           {"reason", fmt::format("{}", static_cast<int>(lease.reason))},
           {"settled", Text(lease.settled)},
           {"paid", Text(lease.paid)},
+          {"open challenge", Text(lease.open_challenge.value_or(Digest{}))},
           {"story", story}};
 }
 
@@ -162,6 +186,8 @@ std::optional<std::string> Difference(const node::Agent& live, const node::Agent
                      Compare("device", accounts(provider.book()), accounts(provider2.book())),
                      Compare("rented lease", renter.leases(), renter2.leases()),
                      Compare("own job", renter.jobs(), renter2.jobs()),
+                     Compare("challenge", provider.challenges(), provider2.challenges()),
+                     Compare("own challenge", renter.challenges(), renter2.challenges()),
                      Compare("escrow", clearing.escrows(), clearing2.escrows()),
                      Compare("account", accounts(clearing.book()), accounts(clearing2.book()))}) {
     if (found) return found;

@@ -19,16 +19,20 @@ TEST_P(Seeds, NothingForbiddenHappensAndEverySeedRepeatsItself) {
 INSTANTIATE_TEST_SUITE_P(Simulator, Seeds, testing::Range<uint64_t>(1, 13));
 
 TEST(Simulator, SeedsAreBusy) {
-  uint64_t leases = 0, jobs = 0, crashes = 0;
+  uint64_t leases = 0, jobs = 0, crashes = 0, passed = 0, caught = 0;
   for (uint64_t seed = 100; seed < 106; ++seed) {
     const Outcome outcome = sim::Run({.seed = seed});
     leases += outcome.leases;
     jobs += outcome.jobs;
     crashes += outcome.crashes;
+    passed += outcome.passed;
+    caught += outcome.caught;
   }
   EXPECT_GT(leases, 12u);
   EXPECT_GT(jobs, 3u);
   EXPECT_GT(crashes, 12u);
+  EXPECT_GT(passed, 0u);
+  EXPECT_GT(caught, 0u);
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
     }
   }
   uint64_t steps = 0, crashes = 0, faults = 0, messages = 0, lost = 0, leases = 0, jobs = 0,
-           bad = 0;
+           passed = 0, caught = 0, bad = 0;
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
     options.seed = seed;
     const souk::sim::Outcome outcome = souk::sim::Run(options);
@@ -55,6 +55,8 @@ int main(int argc, char** argv) {
     lost += outcome.lost;
     leases += outcome.leases;
     jobs += outcome.jobs;
+    passed += outcome.passed;
+    caught += outcome.caught;
     if (options.verbose) {
       std::printf(
           "seed %llu: %llu steps, %llu leases, %llu jobs, trace %s\n",
@@ -76,11 +78,13 @@ int main(int argc, char** argv) {
   }
   std::printf(
       "%llu seeds, %llu steps, %llu crashes, %llu disk faults, %llu messages (%llu lost), "
-      "%llu leases, %llu jobs done, %llu seeds violated\n",
+      "%llu leases, %llu jobs done, %llu challenges passed, %llu cheats caught, %llu seeds "
+      "violated\n",
       static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
       static_cast<unsigned long long>(crashes), static_cast<unsigned long long>(faults),
       static_cast<unsigned long long>(messages), static_cast<unsigned long long>(lost),
       static_cast<unsigned long long>(leases), static_cast<unsigned long long>(jobs),
+      static_cast<unsigned long long>(passed), static_cast<unsigned long long>(caught),
       static_cast<unsigned long long>(bad));
   return bad == 0 ? 0 : 1;
 }

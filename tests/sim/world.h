@@ -39,6 +39,8 @@ struct Outcome {
   uint64_t lost = 0;
   uint64_t leases = 0;  // accepted by a provider
   uint64_t jobs = 0;    // done
+  uint64_t passed = 0;  // challenges
+  uint64_t caught = 0;  // devices that cheated in one
   std::vector<std::string> violations = {};
 };
 

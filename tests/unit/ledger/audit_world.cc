@@ -120,9 +120,9 @@ void AuditWorld::SignAll() {
   receipt.lease = lease;
   receipt.workload = job.workload.digest;
   receipt_document = SignMessage(receipt, provider.key());
-  release_document = SignMessage(Release{.lease = lease, .number = 3}, renter.key());
+  release_document = SignMessage(Release{.lease = lease, .number = 30}, renter.key());
   close_document = SignMessage(Close{.lease = lease,
-                                     .number = 2,
+                                     .number = 20,
                                      .reason = CloseReason::kReleased,
                                      .metered = metered,
                                      .due = due,

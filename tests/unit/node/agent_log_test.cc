@@ -10,12 +10,12 @@ TEST_F(Market, MoreEntriesThanACommitTakesAreCommittedBeforeAnythingIsSent) {
   for (uint64_t i = 0; i < 10'000; ++i) effects.appends.push_back({LeafAt(first + i), {}});
   bool answered = false;
   std::vector<node::Event> follow;
-  node::Runner runner(
-      {*book().agent, *book().log, book().store, book(), book().workshop, book().blobs},
-      [&](const node::CommandAnswer&) {
-        answered = true;
-        EXPECT_EQ(book().log->size(), first + 10'000);
-      });
+  node::Runner runner({*book().agent, *book().log, book().store, book(), book().workshop,
+                       book().blobs, book().checker},
+                      [&](const node::CommandAnswer&) {
+                        answered = true;
+                        EXPECT_EQ(book().log->size(), first + 10'000);
+                      });
   effects.answers.push_back({});
   EXPECT_TRUE(runner.Run(std::move(effects), follow));
   EXPECT_TRUE(answered);

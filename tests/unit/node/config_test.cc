@@ -44,6 +44,7 @@ TEST(Config, ReadsWhatItWrites) {
   config.advertise = {"tcp://example.org:7100"};
   config.bootstrap = {BookAddress()};
   config.renter = true;
+  config.trusted_verifiers = {kBook};
   config.provider.enabled = true;
   config.provider.devices = {"cuda:0", "cuda:1"};
   config.provider.price = Rate{420'000};
@@ -63,6 +64,7 @@ TEST(Config, ReadsWhatItWrites) {
   EXPECT_EQ(read->bootstrap[0].endpoint, "tcp://127.0.0.1:7100");
   EXPECT_EQ(read->bootstrap[0].curve, BookAddress().curve);
   EXPECT_TRUE(read->renter);
+  EXPECT_EQ(read->trusted_verifiers, config.trusted_verifiers);
   EXPECT_FALSE(read->clearing);
   EXPECT_EQ(read->provider.devices, config.provider.devices);
   EXPECT_EQ(read->provider.price, config.provider.price);

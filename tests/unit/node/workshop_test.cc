@@ -12,6 +12,7 @@
 #include "gpu/worker/worker_folder.h"
 #include "integration/nodes.h"
 #include "node/blob_store.h"
+#include "node/opening_checker.h"
 #include "protocol/base/file.h"
 
 namespace souk::node {
@@ -342,6 +343,86 @@ TEST_F(WorkshopTest, BelievesNoResultWithOtherOutputsThanTheWorkloads) {
     EXPECT_EQ(ended->status, JobStatus::kLost);
     EXPECT_TRUE(ended->outputs.empty());
   }
+}
+
+StartChallenge ChallengeOf(const Digest& lease, uint32_t size = 128) {
+  return {.lease = lease,
+          .fence = 7,
+          .challenge = IdOf("challenge"),
+          .seed = IdOf("seed"),
+          .size = size};
+}
+
+TEST_F(WorkshopTest, RunsAChallengeAndKeepsTheRowsThatAreAskedFor) {
+  Start(lease_);
+  const StartChallenge start = ChallengeOf(lease_);
+  shop_->Challenge(start);
+  shop_->Challenge(start);  // said twice, computed once
+  const auto committed = Wait<ChallengeCommitted>();
+  ASSERT_TRUE(committed);
+  CheckOpening check;
+  check.claim = {start.challenge, start.seed, start.size, committed->root,
+                 gpu::ChosenRows(IdOf("secret"), start.challenge, start.size, 8)};
+  check.secret = IdOf("secret");
+  shop_->Open({lease_, start.challenge, check.claim.rows});
+  const auto opened = Wait<ChallengeOpened>();
+  ASSERT_TRUE(opened);
+  check.blob = opened->blob;
+  const OpeningChecked passed = CheckOpeningIn(folder_.path(), check);
+  EXPECT_TRUE(passed.passed) << passed.sentence;
+  // Other rows than those that were asked for.
+  check.claim.rows = gpu::ChosenRows(IdOf("another"), start.challenge, start.size, 8);
+  EXPECT_FALSE(CheckOpeningIn(folder_.path(), check).passed);
+  // The lease goes on.
+  shop_->Run(JobOf(lease_, "job", integration::CongruenceWork(10)));
+  const auto ended = Wait<JobEnded>();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->status, JobStatus::kDone) << ended->sentence;
+}
+
+TEST_F(WorkshopTest, SaysWhyAChallengeCannotBeComputed) {
+  shop_->Challenge(ChallengeOf(IdOf("no lease")));
+  const auto homeless = Wait<ChallengeFailed>();
+  ASSERT_TRUE(homeless);
+  EXPECT_EQ(homeless->sentence, "its lease has no worker");
+  Start(lease_);
+  shop_->Challenge(ChallengeOf(lease_, 8192));
+  const auto failed = Wait<ChallengeFailed>();
+  ASSERT_TRUE(failed);
+  EXPECT_NE(failed->sentence.find("allocating"), std::string::npos) << failed->sentence;
+}
+
+TEST_F(WorkshopTest, SaysSoWhereAChallengesWorkerIsKilled) {
+  Start(lease_);
+  shop_->Challenge(ChallengeOf(lease_));
+  ASSERT_TRUE(Wait<ChallengeCommitted>());
+  KillWorkerIn(JobFolder("challenge"));
+  EXPECT_TRUE(Wait<ChallengeFailed>());
+}
+
+TEST_F(WorkshopTest, StopsAChallengeThatIsNotWantedAnyMore) {
+  Start(lease_);
+  shop_->Challenge(ChallengeOf(lease_));
+  ASSERT_TRUE(Wait<ChallengeCommitted>());
+  shop_->GiveUp(StopChallenge{lease_, IdOf("challenge")});
+  shop_->Open({lease_, IdOf("challenge"), {1}});
+  EXPECT_FALSE(Wait<ChallengeOpened>([](const ChallengeOpened&) { return true; }, 500));
+  shop_->Run(JobOf(lease_, "job", integration::CongruenceWork(10)));
+  EXPECT_TRUE(Wait<JobEnded>());
+}
+
+// A daemon that was killed has it computed anew, to the same root.
+TEST_F(WorkshopTest, ComputesAChallengeAgainAfterARestart) {
+  Start(lease_);
+  shop_->Challenge(ChallengeOf(lease_));
+  const auto before = Wait<ChallengeCommitted>();
+  ASSERT_TRUE(before);
+  Reopen();
+  Start(lease_);
+  shop_->Challenge(ChallengeOf(lease_));
+  const auto after = Wait<ChallengeCommitted>();
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->root, before->root);
 }
 
 TEST_F(WorkshopTest, StopsWhatAFormerDaemonLeft) {
