@@ -19,11 +19,11 @@ class MarketTest : public testing::Test {
     coop_.Init({"--roles", "clearing", "--listen", "127.0.0.1:0"});
     coop_.Start();
     // A node that comes back must be found where it was.
-    Fix(coop_);
+    coop_.KeepPort();
     kite_.Init({"--roles", "provider", "--listen", "127.0.0.1:0", "--device", "cpu", "--price",
                 kPrice, "--bootstrap", coop_.address()});
     kite_.Start();
-    Fix(kite_);
+    kite_.KeepPort();
     ann_.Init({"--roles", "renter", "--bootstrap", coop_.address()});
     ann_.Start();
     const json id = ann_.AskUntil(
@@ -33,17 +33,6 @@ class MarketTest : public testing::Test {
                {"account", account_},
                {"amount_micro", kIssued},
                {"reference", "invoice 1"}});
-  }
-
-  // Writes the port that was taken into config.toml, for the next start.
-  static void Fix(Node& node) {
-    const std::string& address = node.address();
-    const size_t at = address.find('@'), slash = address.rfind('/');
-    const std::string host_port = address.substr(at + 1, slash - at - 1);
-    const std::filesystem::path path = node.dir() / "config.toml";
-    std::string text = std::string(AsText(*ReadFile(path, 1 << 20)));
-    text.replace(text.find("127.0.0.1:0"), 11, host_port);
-    ASSERT_TRUE(WriteFileAtomic(path, AsBytes(text), 0600));
   }
 
   json WaitForOffer() {

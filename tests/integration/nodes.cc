@@ -134,6 +134,15 @@ void Node::Start(const std::vector<std::string>& arguments) {
   FAIL() << name_ << " does not listen: " << Errors();
 }
 
+void Node::KeepPort() const {
+  const size_t at = address_.find('@'), slash = address_.rfind('/');
+  const std::string host_port = address_.substr(at + 1, slash - at - 1);
+  const std::filesystem::path path = dir_ / "config.toml";
+  std::string text = std::string(AsText(*ReadFile(path, 1 << 20)));
+  text.replace(text.find("127.0.0.1:0"), 11, host_port);
+  ASSERT_TRUE(WriteFileAtomic(path, AsBytes(text), 0600));
+}
+
 int Node::Stop() {
   process_.Signal(SIGTERM);
   return process_.Wait(20'000);

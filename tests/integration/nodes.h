@@ -49,6 +49,8 @@ class Node {
   void Init(const std::vector<std::string>& arguments);
   // soukd run; returns once it listens. What it printed is in `address`.
   void Start(const std::vector<std::string>& arguments = {});
+  // Writes the port that was taken into config.toml, for the next start.
+  void KeepPort() const;
   // SIGTERM; the exit code.
   int Stop();
   // SIGKILL.

@@ -44,6 +44,9 @@ struct ReplayCommand {
 int RunReplay(const AuditTarget& target, const ReplayCommand& command);
 int RunCheckFault(const std::filesystem::path& file, bool json);
 
+// Computes the log's challenges again; `lease`: only those of leases whose ids begin so.
+int RunChallengeAudit(const AuditTarget& target, const std::string& lease);
+
 int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out);
 int RunCheckProof(const std::string& vkey, const std::filesystem::path& entry,
                   const std::filesystem::path& proof, bool json);

@@ -85,6 +85,15 @@ int Main(int argc, char** argv) {
              target)
       ->callback([&] { action = [&] { return RunKey(target); }; });
 
+  std::string challenge_lease;
+  CLI::App* challenge =
+      AddCommand(app, "challenge",
+                 "Checks the capability challenges again, from the log and its blobs", target);
+  challenge->add_option("--lease", challenge_lease, "Only this lease's")->type_name("ID");
+  challenge->footer(
+      "Exits 0 where every verdict holds, 1 where one differs or its rows are not here any more.");
+  challenge->callback([&] { action = [&] { return RunChallengeAudit(target, challenge_lease); }; });
+
   uint64_t prove_entry = 0;
   std::filesystem::path prove_out;
   CLI::App* prove =

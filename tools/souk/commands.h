@@ -64,10 +64,19 @@ struct RentOptions {
   std::string book = {};
   uint32_t slices = 1;
   bool yes = false;
+  bool challenge = false;  // the device, as soon as the lease is metering
 };
 int RunRent(const Common& common, const RentOptions& options);
 int RunLeaseList(const Common& common, const std::string& id, bool open);
 int RunRelease(const Common& common, const std::string& id);
+
+struct ChallengeOptions {
+  std::vector<std::string> leases = {};
+  uint32_t rows = 64;
+  uint32_t size = 0;  // 0: by the device's model
+};
+int RunChallenge(const Common& common, const ChallengeOptions& options);
+int RunChallengeList(const Common& common, const std::string& lease);
 int RunBalance(const Common& common, const std::string& book);
 
 int RunRemotely(const Common& common, const RunOptions& options);

@@ -70,6 +70,18 @@ void PrintAll(const Json& leases) {
   Print(table.rows() > 0 ? table.ToText() : "no leases\n");
 }
 
+// A device that does not pass is not what was rented.
+Status ChallengeOrRelease(DaemonLink& link, const std::string& lease) {
+  const auto challenges = ChallengeDevices(link, {lease}, /*rows=*/64, /*size=*/0);
+  if (challenges) fmt::print(stderr, "{}", ChallengesTable(*challenges));
+  if (challenges && AllPassed(*challenges)) return Ok();
+  const Error why = challenges ? Error(Code::kFault, "the device did not pass its challenge")
+                               : challenges.error().Within("the challenge");
+  const auto released = Release(link, lease);
+  if (!released) return Error(why.code, why.message + "; and " + released.error().message);
+  return Error(why.code, why.message + "; released, " + SettledText(*released));
+}
+
 }  // namespace
 
 int RunRent(const Common& common, const RentOptions& options) {
@@ -112,6 +124,10 @@ int RunRent(const Common& common, const RentOptions& options) {
   });
   if (any) fmt::print(stderr, "\n");
   if (!lease) return Fail(lease.error());
+  if (options.challenge) {
+    const Status passed = ChallengeOrRelease(*link, TextAt(*lease, "id"));
+    if (!passed) return Fail(passed.error());
+  }
   if (common.json) {
     PrintJson(*lease);
     return kDone;

@@ -50,6 +50,7 @@ class CommandLine {
   void AddRun();
   void AddMarket();
   void AddLeases();
+  void AddChallenges();
   void AddJobs();
   void AddDemo();
 
@@ -61,6 +62,7 @@ class CommandLine {
   std::filesystem::path inspect_ = {};
   RunOptions run_ = {};
   RentOptions rent_ = {};
+  ChallengeOptions challenge_ = {};
   FetchOptions fetch_ = {};
   DemoOptions demo_ = {};
   std::string query_ = {};
@@ -172,6 +174,8 @@ void CommandLine::AddLeases() {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   rent->add_flag("-y,--yes", rent_.yes, "Rent without asking");
+  rent->add_flag("--challenge", rent_.challenge,
+                 "Challenge the device at once, and release it where it does not pass");
   rent->footer(
       "Examples:\n  souk rent b071 --for 10m\n  souk rent 'order by price' --for 1h --yes");
   rent->callback([this] { action_ = [this] { return RunRent(common_, rent_); }; });
@@ -184,6 +188,30 @@ void CommandLine::AddLeases() {
   CLI::App* release = Add("release", "Ends a lease and waits until it is settled");
   release->add_option("ID", id_, "The lease")->required()->check(kId);
   release->callback([this] { action_ = [this] { return RunRelease(common_, id_); }; });
+}
+
+void CommandLine::AddChallenges() {
+  CLI::App* challenge =
+      Add("challenge", "Has a lease's device prove that it is as fast as its model (R7)");
+  challenge
+      ->add_option("LEASE", challenge_.leases,
+                   "Leases with one provider: their devices are challenged at once")
+      ->required()
+      ->check(kId);
+  challenge->add_option("--rows", challenge_.rows, "How many rows of the product are checked")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  challenge->add_option("--size", challenge_.size, "Rows of the matrices; by the model otherwise")
+      ->check(CLI::Range(64, 65'536));
+  challenge->footer(
+      "Example:\n  souk challenge 9d24\n"
+      "It takes the whole device for a few seconds of the lease. 64 rows leave a device that skips "
+      "a tenth\nof the work a chance of 1 in 850.");
+  challenge->callback([this] { action_ = [this] { return RunChallenge(common_, challenge_); }; });
+
+  CLI::App* challenges = Add("challenges", "Lists challenges, and what they came to");
+  challenges->add_option("LEASE", id_, "Only this lease's")->check(kId);
+  challenges->callback([this] { action_ = [this] { return RunChallengeList(common_, id_); }; });
 }
 
 void CommandLine::AddJobs() {
@@ -220,6 +248,7 @@ int CommandLine::Run(int argc, char** argv) {
   AddLocal();
   AddMarket();
   AddLeases();
+  AddChallenges();
   AddRun();
   AddJobs();
   return RunCommandLine(app_, argc, argv, action_);

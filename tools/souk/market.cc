@@ -57,6 +57,17 @@ std::string CountedModel(const Json& offer) {
   return fmt::format("{}×{}", NumberAt(offer, "count"), TextAt(offer, "model"));
 }
 
+// What this node believes, by whom; what it does not prints as the offer's own claim.
+std::string GradeText(const Json& offer) {
+  const auto claim = offer.find("claim");
+  if (claim == offer.end()) return TextAt(offer, "grade");
+  const bool named = claim->contains("verifier_name");
+  const std::string by =
+      named ? " by " + Shorten(TextAt(*claim, "verifier_name"), kNameColumns) : "";
+  if (FlagAt(*claim, "believed")) return TextAt(offer, "grade") + by;
+  return TextAt(offer, "grade") + ", claims " + TextAt(*claim, "grade") + by;
+}
+
 std::string OffersTable(const Json& offers) {
   Table table({{"OFFER"},
                {"PROVIDER"},
@@ -75,7 +86,7 @@ std::string OffersTable(const Json& offers) {
     const Json& kept = offer["kept"];
     table.Add({ids[i], Shorten(TextAt(offer, "name"), kNameColumns), CountedModel(offer),
                FormatSize(static_cast<uint64_t>(NumberAt(offer, "memory_bytes"))),
-               FormatRate({NumberAt(offer, "price_micro")}), TextAt(offer, "grade"),
+               FormatRate({NumberAt(offer, "price_micro")}), GradeText(offer),
                MaxDuration(NumberAt(offer, "max_duration_in_ms")),
                RegionText(TextAt(offer, "region")),
                NumberAt(kept, "of") == 0

@@ -51,6 +51,15 @@ Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
 Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits> max_cost,
                   const std::function<void(const std::string& phase, Duration took)>& step);
 
+// Challenges the devices of these leases at once (ids, whole), and waits for the verdict. `size` 0:
+// by the model.
+Result<Json> ChallengeDevices(DaemonLink& link, const std::vector<std::string>& leases,
+                              uint32_t rows, uint32_t size);
+// A table, a line for each challenge; every line ends in a newline.
+std::string ChallengesTable(const Json& challenges);
+// Whether all of them passed.
+bool AllPassed(const Json& challenges);
+
 // Asks for the release and waits until the book has settled it. Where the daemon went away it is
 // started again and asked anew; an error names the lease that may still run and be paid for.
 Result<Json> Release(DaemonLink& link, const std::string& lease);
