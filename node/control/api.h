@@ -30,13 +30,14 @@
 // offers {query?: "", limit?: 1000}
 //   offers [OFFER] (the matching ones, in the query's order), matches, total (live offers known)
 //   OFFER: id, provider, name (of the provider), own (this node's; it cannot rent it), kind, model,
-//   architecture, memory_bytes, count, slices, driver, cuda_version, newest_ptx, grade
-//   (the one that this node believes), claim? {grade, verifier?, verifier_name?, verdict?, until_ms?,
-//   believed} (where the offer claims more than "declared"), fp32_mflops, jail, price_micro, interruptible_price_micro?, hold_price_micro, hold_fee_micro,
-//   grace_in_ms, notice_in_ms, longest_interval_in_ms, min_duration_in_ms, max_duration_in_ms,
-//   region, clearing_peers
-//   [{id, name}], bond_share_micro, bandwidth_kbps, expires_ms, kept {good, of} (this node's own
-//   ended leases with that provider, and how many of them ended without the provider's fault)
+//   architecture, memory_bytes, count, slices, driver, cuda_version, newest_ptx, grade (the one that
+//   this node believes), claim? {grade, verifier?, verifier_name?, verdict?, until_ms?, believed}
+//   (where the offer claims more than "declared"), fp32_mflops, jail, price_micro,
+//   interruptible_price_micro?, hold_price_micro, hold_fee_micro, grace_in_ms, notice_in_ms,
+//   longest_interval_in_ms, min_duration_in_ms, max_duration_in_ms, region,
+//   clearing_peers [{id, name}], bond_share_micro, bandwidth_kbps, expires_ms, kept {good, of} (this
+//   node's own ended leases with that provider, and how many of them ended without the provider's
+//   fault)
 // why {query, limit?: 20}
 //   matches, total, nearest [{id, provider, name, field, has, wanted, off_by}] (offers that fail
 //   one predicate only come first, then by off_by, which is relative), fails [{field, offers}]
