@@ -30,14 +30,14 @@
 // offers {query?: "", limit?: 1000}
 //   offers [OFFER] (the matching ones, in the query's order), matches, total (live offers known)
 //   OFFER: id, provider, name (of the provider), own (this node's; it cannot rent it), kind, model,
-//   architecture, memory_bytes, count, slices, driver, cuda_version, newest_ptx, grade (the one that
-//   this node believes), claim? {grade, verifier?, verifier_name?, verdict?, until_ms?, believed}
-//   (where the offer claims more than "declared"), fp32_mflops, jail, price_micro,
+//   architecture, memory_bytes, count, slices, driver, cuda_version, newest_ptx, grade (the one
+//   that this node believes), claim? {grade, verifier?, verifier_name?, verdict?, until_ms?,
+//   believed} (where the offer claims more than "declared"), fp32_mflops, jail, price_micro,
 //   interruptible_price_micro?, hold_price_micro, hold_fee_micro, grace_in_ms, notice_in_ms,
 //   longest_interval_in_ms, min_duration_in_ms, max_duration_in_ms, region,
-//   clearing_peers [{id, name}], bond_share_micro, bandwidth_kbps, expires_ms, kept {good, of} (this
-//   node's own ended leases with that provider, and how many of them ended without the provider's
-//   fault)
+//   clearing_peers [{id, name}], bond_share_micro, bandwidth_kbps, expires_ms, kept {good, of}
+//   (this node's own ended leases with that provider, and how many of them ended without the
+//   provider's fault)
 // why {query, limit?: 20}
 //   matches, total, nearest [{id, provider, name, field, has, wanted, off_by}] (offers that fail
 //   one predicate only come first, then by off_by, which is relative), fails [{field, offers}]
@@ -60,14 +60,16 @@
 //   when the time is over; at most kLongestWatch.
 // release {lease}
 //   lease. Answered once asked for; see `leases`.
-// challenge {leases [ids of leases with one provider, of one model], rows?: 64, size?: by the model}
-//   round. The devices of all of them are asked at once; what becomes of it is told by `challenges`.
+// challenge {leases [ids of leases with one provider, of one model], rows?: 64, size?: by the
+// model}
+//   round. The devices of all of them are asked at once; what becomes of it is told by
+//   `challenges`.
 // challenges {round?, lease?}
 //   challenges [CHALLENGE], newest first
 //   CHALLENGE: id, round, lease, side ("verifier", "prover"), peer, peer_name, device, model, size,
-//   rows, deadline_in_ms, asked_ms, state ("computing", "committed", "opening", "checking", "passed",
-//   "late", "wrong", "refused", "silent", "interrupted", "lapsed"), over, took_in_ms, sentence,
-//   verdict?, expires_ms?
+//   rows, deadline_in_ms, asked_ms, state ("computing", "committed", "opening", "checking",
+//   "passed", "late", "wrong", "refused", "silent", "interrupted", "lapsed"), over, took_in_ms,
+//   sentence, verdict?, expires_ms?
 // job {lease, workload {digest, size}, blobs [{digest, size}], title?: ""}
 //   job. The client has put workload and blobs into DIR/blobs/sha256/<hex> itself before (written
 //   beside, fsynced, renamed); what is missing there, or has another size, is refused.

@@ -150,5 +150,14 @@ TEST_F(ChallengeTest, TheCommandSaysWhatCameOfIt) {
   EXPECT_NE(large.code, 0);
 }
 
+TEST_F(ChallengeTest, ARentedDeviceCanBeChallengedAtOnce) {
+  Offer();
+  const ProgramResult rented = RunTool(
+      "souk", "rent 'order by price' --for 1m --yes --challenge --dir " + ann_.dir().string());
+  EXPECT_EQ(rented.code, 0) << rented.out;
+  EXPECT_NE(rented.out.find("passed"), std::string::npos) << rented.out;
+  EXPECT_NE(rented.out.find("Lease "), std::string::npos) << rented.out;
+}
+
 }  // namespace
 }  // namespace souk::integration
