@@ -36,17 +36,18 @@ uint64_t Picks::Encode() const {
 }
 
 uint64_t FloatBits(const Operand& constant, Type type) {
+  const bool wide = TypeBits(type) == 64;
   double value = 0;
   if (constant.kind == OperandKind::kFloat32) {
-    if (type != Type::kF64) return constant.value;
+    if (!wide) return constant.value;
     value = std::bit_cast<float>(static_cast<uint32_t>(constant.value));
   } else if (constant.kind == OperandKind::kFloat64) {
-    if (type == Type::kF64) return constant.value;
+    if (wide) return constant.value;
     value = std::bit_cast<double>(constant.value);
   } else {
     value = static_cast<double>(static_cast<int64_t>(constant.value));
   }
-  if (type == Type::kF64) return std::bit_cast<uint64_t>(value);
+  if (wide) return std::bit_cast<uint64_t>(value);
   return std::bit_cast<uint32_t>(static_cast<float>(value));
 }
 

@@ -109,8 +109,9 @@ struct Operand {
   int64_t offset() const { return static_cast<int64_t>(value); }
 };
 
-// The bits of a kFloat32, kFloat64 or kInteger operand read as a constant of `type` (kF64, else
-// kF32): PTX ISA "Constants": literals are doubles, rounded to nearest even where single is needed.
+// The bits of a kFloat32, kFloat64 or kInteger operand read as a constant of `type`, which is
+// double precision where it has 64 bits (kF64, kB64), else single: PTX ISA "Constants": literals
+// are doubles, rounded to nearest even where single is needed.
 uint64_t FloatBits(const Operand& constant, Type type);
 
 struct Instruction {

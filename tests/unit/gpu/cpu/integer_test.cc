@@ -482,5 +482,20 @@ TEST(Bits, MovesPackAndUnpack) {
              Samples({"b64"}, 100), [](const Row& r) { return r[0] << 32 | r[0] >> 32; });
 }
 
+// ISA 4.5.2: a 0d constant is 64 bits, which an untyped operand takes as they are.
+TEST(Bits, DoubleConstantsKeepTheirBitsInUntypedOperands) {
+  ExpectRows({"xor.b64 %d, %a, 0dDC8F587D4014ED30;", "b64", {"b64"}}, Samples({"b64"}, 50),
+             [](const Row& r) { return r[0] ^ 0xdc8f587d4014ed30; });
+  ExpectRows({"{ .local .b64 m; st.local.b64 [m], 0d36FAE5D3102B186E; ld.local.b64 %d, [m]; }",
+              "b64",
+              {"b64"}},
+             Samples({"b64"}, 50), [](const Row&) { return uint64_t{0x36fae5d3102b186e}; });
+  ExpectRows({"{ .reg .pred %q; setp.eq.b64 %q, %a, 0d3FF0000000000000; selp.b64 %d, 1, 0, %q; }",
+              "b64",
+              {"b64"}},
+             {{0x3ff0000000000000, 0x3f800000}},
+             [](const Row& r) { return uint64_t{r[0] == 0x3ff0000000000000}; });
+}
+
 }  // namespace
 }  // namespace souk::gpu::cpu_test
