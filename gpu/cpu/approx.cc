@@ -159,10 +159,11 @@ struct Div : LaneF32 {
     const double a = In(x, imm);
     const double b = In(y, imm);
     const double r = a / b;
-    // ISA div.approx: a divisor beyond 2^126 gives 0, or NaN for an infinite dividend.
+    // ISA div.approx: a divisor beyond 2^126 gives 0, or NaN for an infinite dividend: a times the
+    // reciprocal, which is a zero.
     const double size = b < 0 ? -b : b;
     const bool huge = !(imm & kFull) && size > 0x1p126 && size < 0x1p128;
-    return Out(static_cast<float>(huge ? a * 0.0 : r), imm);
+    return Out(static_cast<float>(huge ? a * (b < 0 ? -0.0 : 0.0) : r), imm);
   }
 };
 
