@@ -624,7 +624,10 @@ Choice Choose(const Operation& o) {
     case Opcode::kCvta:
       return Special(Form::kCvta);
     case Opcode::kIsspacep:
-      return o.space == ptx::Space::kConst ? No("state space") : Special(Form::kIsspacep);
+      if (o.space == ptx::Space::kConst || o.space == ptx::Space::kSharedCluster) {
+        return No("state space");
+      }
+      return Special(Form::kIsspacep);
     case Opcode::kLd:
     case Opcode::kLdu:
     case Opcode::kSt:

@@ -232,7 +232,7 @@ Status Lowering::Set(Operands operands) {
 Status Lowering::HalfPairSet(Operands operands) {
   const Type pair = operation_->type2;
   const bool is_mask = operation_->type == Type::kU32 || operation_->type == Type::kS32;
-  if (operands.size() != 3 || (operation_->type != pair && !is_mask)) return Refuse("type");
+  if (operands.size() < 3 || (operation_->type != pair && !is_mask)) return Refuse("type");
   const Type half = pair == Type::kF16x2 ? Type::kF16 : Type::kBf16;
   uint64_t one = half == Type::kF16 ? 0x3c00 : 0x3f80;
   if (is_mask) one = 0xffff;
@@ -253,6 +253,7 @@ Status Lowering::HalfPairSet(Operands operands) {
   for (size_t i = 0; i < 2; ++i) {
     const uint32_t holds = NewReg(1);
     RETURN_IF_ERROR(CompareInto(holds, operation_->compare, half, parts[0][i], parts[1][i]));
+    RETURN_IF_ERROR(Combined(holds, operands, 3));
     Emit(Fn::kSelp, Ty::kU16, results[i], Constant(2, one), Constant(2, 0), holds);
   }
   Inst& pack = Emit(Fn::kPack, Ty::kU16);

@@ -557,5 +557,27 @@ TEST(Approximation, SpecialValuesFollowTheIsaTables) {
             BitsOf(1.0 / 3.0) & 0xffffffff00000000);
 }
 
+// ISA div.approx: for 2^126 < |b| < 2^128 the result is 0, as of a times the flushed 1 / b.
+TEST(Approximation, DivisionByTheLargestNumbersIsAZeroOfTheQuotientsSign) {
+  const auto divide = [](uint64_t a, uint64_t b) {
+    return Apply({"div.approx.f32 %d, %a, %b;", "f32", {"f32", "f32"}}, {{a}, {b}})[0];
+  };
+  EXPECT_EQ(divide(0x3f800000, 0x7f7fffff), 0u);
+  EXPECT_EQ(divide(0x3f800000, 0xff7fffff), 0x80000000u);
+  EXPECT_EQ(divide(0xbf800000, 0xff7fffff), 0u);
+  EXPECT_EQ(divide(0x7f800000, 0xff7fffff), 0x7fffffffu);
+}
+
+TEST(Half, SetOfPairsCombinesEachHalfWithThePredicate) {
+  // 1.0, 2.0 against 1.0, 1.0: the low halves are equal.
+  const auto set = [](const std::string& code, uint64_t p) {
+    return Apply({code, "b32", {"f16x2", "f16x2", "pred"}}, {{0x40003c00}, {0x3c003c00}, {p}})[0];
+  };
+  EXPECT_EQ(set("set.eq.and.u32.f16x2 %d, %a, %b, %c;", 1), 0x0000ffffu);
+  EXPECT_EQ(set("set.eq.and.u32.f16x2 %d, %a, %b, %c;", 0), 0u);
+  EXPECT_EQ(set("set.eq.xor.f16x2.f16x2 %d, %a, %b, %c;", 1), 0x3c000000u);
+  EXPECT_EQ(set("set.eq.or.f16x2.f16x2 %d, %a, %b, !%c;", 0), 0x3c003c00u);
+}
+
 }  // namespace
 }  // namespace souk::gpu::cpu_test
