@@ -173,9 +173,6 @@ template <Round kRound>
 SOUK_INLINE float DivFlushed(float x, float y) {
   const float a = Flush(x);
   const float b = Flush(y);
-  // To nearest, no quotient below the least normal number rounds up to it: mantissas a < b give at
-  // most 1 - 1/b, and 1/b > 2^-24 is more than half a last place.
-  if constexpr (kRound == Round::kNearest) return Flush(a / b);
   return FlushTiny(DivRounded<kRound>(a, b), DivRounded<kRound>(a * kRaise, b));
 }
 template <Round kRound>

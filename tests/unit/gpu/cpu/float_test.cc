@@ -579,5 +579,16 @@ TEST(Half, SetOfPairsCombinesEachHalfWithThePredicate) {
   EXPECT_EQ(set("set.eq.or.f16x2.f16x2 %d, %a, %b, !%c;", 0), 0x3c003c00u);
 }
 
+// 2^-126 - 2^-150 has 24 bits, so it is subnormal however it is rounded; only as a subnormal number
+// would it round up to the least normal one.
+TEST(Float, AQuotientThatOnlySubnormalRoundingWouldMakeNormalIsFlushed) {
+  for (const char* rounding : {"rn", "rz", "rm", "rp"}) {
+    const std::string code = std::string("div.") + rounding + ".ftz.f32 %d, %a, %b;";
+    EXPECT_EQ(Apply({code, "f32", {"f32", "f32"}}, {{0x3f7fffff}, {0x7e800000}})[0], 0u) << code;
+    EXPECT_EQ(Apply({code, "f32", {"f32", "f32"}}, {{0xbf7fffff}, {0x7e800000}})[0], 0x80000000u)
+        << code;
+  }
+}
+
 }  // namespace
 }  // namespace souk::gpu::cpu_test
