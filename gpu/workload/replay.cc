@@ -153,17 +153,14 @@ class WholeReplay {
         differences_(report) {}
 
   Status Go(BlobSource& blobs) {
-    CheckingOptions checking;
-    std::unique_ptr<CheckingDevice> checker;
-    std::unique_ptr<Device> plain;
     if (options_.check) {
-      checker = MakeCheckingDevice(checking);
+      checker_ = MakeCheckingDevice();
     } else {
       CpuDeviceOptions cpu;
       cpu.threads = options_.threads;
-      plain = MakeCpuDevice(cpu);
+      plain_ = MakeCpuDevice(cpu);
     }
-    Device& device = options_.check ? static_cast<Device&>(*checker) : *plain;
+    Device& device = options_.check ? static_cast<Device&>(*checker_) : *plain_;
     ASSIGN_OR_RETURN(session_, WorkloadSession::Open(workload_, blobs, device));
     report_.result_class = session_->result_class();
     report_.launches = session_->launches();
@@ -176,7 +173,7 @@ class WholeReplay {
       differences_.Add(std::move(at));
     }
     report_.blocks_checked = report_.blocks;
-    if (checker) report_.check = checker->TakeReport();
+    if (checker_) report_.check = checker_->TakeReport();
     return Ok();
   }
 
@@ -256,6 +253,8 @@ class WholeReplay {
   const ReplayOptions& options_;
   ReplayReport& report_;
   Differences differences_;
+  std::unique_ptr<CheckingDevice> checker_ = nullptr;  // one of the two; the session is on it
+  std::unique_ptr<Device> plain_ = nullptr;
   std::unique_ptr<WorkloadSession> session_ = nullptr;
   std::vector<Commitment> commitments_ = {};
   std::string kernel_ = {};

@@ -2,12 +2,15 @@
 // samples say it should be. SOUK_ADVERSARY_JOBS: jobs of each.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
 
+#include "gpu/ptx/module.h"
 #include "gpu/workload/fault.h"
+#include "gpu/workload/npy.h"
 #include "unit/gpu/workload/forged_run.h"
 
 namespace souk::gpu {
@@ -123,7 +126,7 @@ void ComputesInHalfPrecision(States& states, const Task&, std::mt19937&) {
 }
 
 void ReplaysAnOldResult(States& states, const Task&, std::mt19937& random) {
-  Task old = MakeTask(random());
+  Task old = MakeTask(static_cast<uint32_t>(random()));
   const auto before = HonestStates(old.workload, old.blobs);
   for (size_t i = 1; i < states.size(); ++i) states[i] = (*before)[i];
 }
@@ -157,7 +160,9 @@ TEST(Adversary, IsCaughtAsOftenAsTheSamplesSay) {
       {"computes in lower precision", &ComputesInHalfPrecision, 1},
       {"replays an old result", &ReplaysAnOldResult, 1},
       {"swaps the kernel", &SwapsTheKernel, 1},
-      {"tampers with one word", &TampersWithOneWord, 1 - (1 - OfBlocks(1)) * (1 - OfWords(1))},
+      // Its block is run where it is drawn, or a word of it.
+      {"tampers with one word", &TampersWithOneWord,
+       1 - (1 - OfBlocks(1)) * (1 - OfWords(kThreads))},
   };
   std::printf("%-28s %8s %8s %8s\n", "adversary", "jobs", "caught", "computed");
   for (const Adversary& adversary : adversaries) {
