@@ -65,6 +65,7 @@ class CudaDevice : public Device {
   struct Kernel {
     CUfunction function = nullptr;
     uint64_t param_bytes = 0;
+    std::vector<uint64_t> param_offsets = {};
   };
   struct Global {
     std::string name = {};
@@ -96,6 +97,7 @@ class CudaDevice : public Device {
     broken_ = true;
     why_broken_ = why;
   }
+  CUresult Queue(const Kernel& kernel, const LaunchRequest& request);
   Status CheckRange(DeviceAddress address, uint64_t bytes) const;
   Status CheckFresh(DeviceAddress address, uint64_t bytes);
   Status FindKernels(const ptx::Module& module, const std::set<std::string>* wanted,
@@ -209,6 +211,7 @@ Status CudaDevice::FindKernels(const ptx::Module& module, const std::set<std::st
     if (!function.is_entry || !function.defined) continue;
     if (wanted != nullptr && !wanted->contains(function.name)) continue;
     Kernel kernel{.param_bytes = function.param_bytes};
+    for (const auto& param : function.params) kernel.param_offsets.push_back(param.offset);
     RETURN_IF_ERROR(
         Check(driver_.cuModuleGetFunction(&kernel.function, loaded.module, function.name.c_str()),
               "finding kernel \"" + function.name + "\""));
@@ -323,10 +326,32 @@ Result<LaunchStats> CudaDevice::Launch(ModuleHandle module, const LaunchRequest&
   return FinishLaunch();
 }
 
+// The driver takes parameters from where they are and only reads; its interface does not say const.
+CUresult CudaDevice::Queue(const Kernel& kernel, const LaunchRequest& request) {
+  const Dim3& g = request.grid;
+  const Dim3& b = request.block;
+  auto* const params = const_cast<uint8_t*>(request.params.data());
+  if (request.cooperative) {
+    // This one takes an address for each parameter.
+    std::vector<void*> each;
+    for (const uint64_t offset : kernel.param_offsets) each.push_back(params + offset);
+    return driver_.cuLaunchCooperativeKernel(kernel.function, g.x, g.y, g.z, b.x, b.y, b.z,
+                                             request.dynamic_shared_bytes, compute_, each.data());
+  }
+  size_t size = request.params.size();
+  void* extra[] = {cuda::kLaunchParamBufferPointer, params, cuda::kLaunchParamBufferSize, &size,
+                   cuda::kLaunchParamEnd};
+  return driver_.cuLaunchKernel(kernel.function, g.x, g.y, g.z, b.x, b.y, b.z,
+                                request.dynamic_shared_bytes, compute_, nullptr, extra);
+}
+
 Status CudaDevice::StartLaunch(ModuleHandle module, const LaunchRequest& request,
                                const LaunchBudget& budget) {
   RETURN_IF_ERROR(EnterAlone());
   ASSIGN_OR_RETURN(const Kernel* const kernel, FindKernel(module, request));
+  if (!request.only.empty()) {
+    return Error(Code::kUnsupported, "a GPU runs all blocks of a grid");
+  }
   if (budget.milliseconds == 0) return Error(Code::kExhausted, "the time limit is used up");
   if (request.dynamic_shared_bytes > kDefaultDynamicShared) {
     if (request.dynamic_shared_bytes > INT32_MAX) {
@@ -341,17 +366,9 @@ Status CudaDevice::StartLaunch(ModuleHandle module, const LaunchRequest& request
     RETURN_IF_ERROR(Check(staging_.Precede(compute_), "writing to the device"));
     written_ = false;
   }
-  // The driver takes them from where they are and only reads; its interface does not say const.
-  size_t size = request.params.size();
-  void* extra[] = {cuda::kLaunchParamBufferPointer, const_cast<uint8_t*>(request.params.data()),
-                   cuda::kLaunchParamBufferSize, &size, cuda::kLaunchParamEnd};
   const std::string doing = "kernel \"" + request.kernel + "\"";
   const Clock::time_point now = Clock::now();
-  RETURN_IF_ERROR(
-      Check(driver_.cuLaunchKernel(kernel->function, request.grid.x, request.grid.y, request.grid.z,
-                                   request.block.x, request.block.y, request.block.z,
-                                   request.dynamic_shared_bytes, compute_, nullptr, extra),
-            doing));
+  RETURN_IF_ERROR(Check(Queue(*kernel, request), doing));
   under_way_ = UnderWay{doing, budget.milliseconds, now};
   return Ok();
 }

@@ -79,7 +79,7 @@ constexpr ResultRow kResults[] = {
     {717, Code::kFault, Failure::kKernel, true, nullptr},           // INVALID_ADDRESS_SPACE
     {718, Code::kFault, Failure::kKernel, true, nullptr},           // INVALID_PC
     {719, Code::kFault, Failure::kKernel, true, nullptr},           // LAUNCH_FAILED
-    {720, Code::kInvalidArgument, Failure::kCall, false, nullptr},  // COOPERATIVE_LAUNCH_TOO_LARGE
+    {720, Code::kTooLarge, Failure::kCall, false, nullptr},         // COOPERATIVE_LAUNCH_TOO_LARGE
     {721, Code::kFault, Failure::kKernel, true, nullptr},           // TENSOR_MEMORY_LEAK
     {800, Code::kDenied, Failure::kCall, false, nullptr},           // NOT_PERMITTED
     {801, Code::kUnsupported, Failure::kCall, false, nullptr},      // NOT_SUPPORTED

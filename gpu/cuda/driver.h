@@ -68,6 +68,7 @@ inline void* const kLaunchParamBufferSize = reinterpret_cast<void*>(uintptr_t{2}
   X(cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void* from, size_t bytes, CUstream stream))  \
   X(cuMemcpyDtoHAsync_v2, (void* to, CUdeviceptr from, size_t bytes, CUstream stream))        \
   X(cuLaunchKernel, (CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream, void** params, void** extra)) \
+  X(cuLaunchCooperativeKernel, (CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream, void** params)) \
   X(cuStreamCreate, (CUstream* stream, unsigned flags))                                       \
   X(cuStreamDestroy_v2, (CUstream stream))                                                    \
   X(cuStreamQuery, (CUstream stream))                                                         \

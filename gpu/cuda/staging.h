@@ -2,6 +2,7 @@
 // bus's speed, and beside a kernel that runs.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <thread>
@@ -55,13 +56,14 @@ class Staging {
   size_t next_ = 0;
 };
 
-// Spins while the wait is young, as most are over by then, and naps afterwards. kNotReady where
-// `query` still says so after `milliseconds`.
+// Spins while the wait is young, as most are over by then, and naps afterwards, but never for so
+// long that it would lengthen what it waits for by a hundredth. kNotReady where `query` still says
+// so after `milliseconds`.
 template <typename Query>
 CUresult AwaitReady(uint64_t milliseconds, const Query& query) {
   using Clock = std::chrono::steady_clock;
-  constexpr auto kSpin = std::chrono::milliseconds(2);
-  constexpr auto kNap = std::chrono::microseconds(50);
+  constexpr auto kSpin = std::chrono::milliseconds(20);
+  constexpr auto kLongestNap = std::chrono::milliseconds(1);
   const Clock::time_point start = Clock::now();
   while (true) {
     const CUresult result = query();
@@ -69,7 +71,8 @@ CUresult AwaitReady(uint64_t milliseconds, const Query& query) {
     const auto passed = Clock::now() - start;
     const auto passed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
     if (static_cast<uint64_t>(passed_ms) >= milliseconds) return kNotReady;
-    if (passed > kSpin) std::this_thread::sleep_for(kNap);
+    if (passed > kSpin)
+      std::this_thread::sleep_for(std::min<Clock::duration>(passed / 400, kLongestNap));
   }
 }
 

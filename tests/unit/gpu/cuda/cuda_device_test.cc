@@ -234,6 +234,26 @@ TEST_F(CudaDeviceTest, AsksForSharedMemoryBeyondTheDefault) {
   EXPECT_EQ(State().launches.back().shared, 100u * 1024);
 }
 
+TEST_F(CudaDeviceTest, LaunchesCooperativeGridsAsSuch) {
+  const std::unique_ptr<Device> device = Open();
+  const ModuleHandle module = *device->Load(Kernels());
+  const DeviceAddress address = *device->Allocate(8);
+  LaunchRequest request = Store(address);
+  request.cooperative = true;
+  ASSERT_TRUE(device->Launch(module, request, {}));
+  EXPECT_TRUE(State().launches.at(0).cooperative);
+  EXPECT_EQ(State().launches.at(0).params, request.params);
+  Bytes read(4);
+  ASSERT_TRUE(device->Read(address, read));
+  EXPECT_EQ(read, (Bytes{42, 0, 0, 0}));
+  State().fail["cuLaunchCooperativeKernel"] = 720;
+  EXPECT_EQ(device->Launch(module, request, {}).error().code, Code::kTooLarge);
+  // Some blocks of a grid are for the reference alone.
+  request.cooperative = false;
+  request.only = {0};
+  EXPECT_EQ(device->Launch(module, request, {}).error().code, Code::kUnsupported);
+}
+
 TEST_F(CudaDeviceTest, PutsTheCompilersLogIntoTheError) {
   const std::unique_ptr<Device> device = Open();
   State().fail["cuModuleLoadDataEx"] = 218;

@@ -26,6 +26,7 @@ struct CUctx_st {
 struct CUmod_st {
   CUctx_st* context;
   ModuleHandle handle;
+  ptx::Module module;
 };
 struct CUfunc_st {
   CUmod_st* module;
@@ -135,6 +136,26 @@ CUresult RunKernel(CUctx_st& context, souk::gpu::ModuleHandle module,
   if (ran) return 0;
   const bool misaligned = ran.error().message.find("aligned") != std::string::npos;
   return ran.error().code != souk::Code::kFault ? kInvalidValue : misaligned ? 716 : 700;
+}
+
+void QueueKernel(const CUfunc_st& function, CUstream_st& stream, souk::gpu::LaunchRequest request) {
+  request.kernel = function.name;
+  const auto& g = request.grid;
+  const auto& b = request.block;
+  StandinState()->launches.push_back({function.name,
+                                      {g.x, g.y, g.z},
+                                      {b.x, b.y, b.z},
+                                      request.dynamic_shared_bytes,
+                                      request.params,
+                                      function.module->context->number,
+                                      request.cooperative});
+  ++stream.kernels;
+  const auto handle = function.module->handle;
+  Queue(stream, [&stream, handle, request = std::move(request)] {
+    --stream.kernels;
+    return RunKernel(*stream.context, handle, request);
+  });
+  if (function.name == "endless") stream.kernels = -1;
 }
 
 std::string WithWrongInstruction(std::string text) {
@@ -269,16 +290,17 @@ STANDIN_API CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, uns
   int failed = Enter("cuModuleLoadDataEx", true);
   std::string log = "ptxas fatal : line 7: no such thing\n";
   if (failed == 0) {
+    souk::ptx::Module canonical;
     const auto load = [&]() -> souk::Result<souk::gpu::ModuleHandle> {
       ASSIGN_OR_RETURN(souk::ptx::Module parsed,
                        souk::ptx::Parse(WithWrongInstruction(state.image)));
-      ASSIGN_OR_RETURN(const souk::ptx::Module canonical,
-                       souk::ptx::Canonicalize(std::move(parsed)));
+      ASSIGN_OR_RETURN(canonical, souk::ptx::Canonicalize(std::move(parsed)));
       return current->device->Load(canonical);
     };
     const auto loaded = load();
     if (loaded) {
-      modules.push_back(std::make_unique<CUmod_st>(CUmod_st{current, *loaded}));
+      modules.push_back(
+          std::make_unique<CUmod_st>(CUmod_st{current, *loaded, std::move(canonical)}));
       *module = modules.back().get();
       ++state.modules;
       return 0;
@@ -395,28 +417,35 @@ STANDIN_API CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned g
                                     unsigned bx, unsigned by, unsigned bz, unsigned shared,
                                     CUstream stream, void**, void** extra) {
   if (const int failed = Enter("cuLaunchKernel", true)) return failed;
-  CUctx_st* const context = function->module->context;
-  Launch launch{function->name, {gx, gy, gz}, {bx, by, bz}, shared, {}, context->number};
   const uint8_t* params = nullptr;
   size_t size = 0;
   for (int i = 0; extra[i] != kLaunchParamEnd; i += 2) {
     if (extra[i] == kLaunchParamBufferPointer) params = static_cast<const uint8_t*>(extra[i + 1]);
     if (extra[i] == kLaunchParamBufferSize) size = *static_cast<const size_t*>(extra[i + 1]);
   }
-  launch.params.assign(params, params + size);
-  StandinState()->launches.push_back(launch);
-  souk::gpu::LaunchRequest request{.kernel = launch.kernel,
-                                   .grid = {gx, gy, gz},
+  souk::gpu::LaunchRequest request{.grid = {gx, gy, gz},
                                    .block = {bx, by, bz},
                                    .dynamic_shared_bytes = shared,
-                                   .params = launch.params};
-  ++stream->kernels;
-  const auto handle = function->module->handle;
-  Queue(*stream, [stream, handle, request = std::move(request)] {
-    --stream->kernels;
-    return RunKernel(*stream->context, handle, request);
-  });
-  if (launch.kernel == "endless") stream->kernels = -1;
+                                   .params = {params, params + size}};
+  QueueKernel(*function, *stream, std::move(request));
+  return 0;
+}
+STANDIN_API CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned gx, unsigned gy,
+                                               unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                                               unsigned shared, CUstream stream, void** params) {
+  if (const int failed = Enter("cuLaunchCooperativeKernel", true)) return failed;
+  const souk::ptx::Function* const kernel = function->module->module.FindKernel(function->name);
+  souk::gpu::LaunchRequest request{.grid = {gx, gy, gz},
+                                   .block = {bx, by, bz},
+                                   .dynamic_shared_bytes = shared,
+                                   .params = souk::Bytes(kernel->param_bytes),
+                                   .cooperative = true};
+  for (size_t i = 0; i < kernel->params.size(); ++i) {
+    const souk::ptx::Param& param = kernel->params[i];
+    std::memcpy(request.params.data() + param.offset, params[i],
+                kernel->variables[param.index].size);
+  }
+  QueueKernel(*function, *stream, std::move(request));
   return 0;
 }
 

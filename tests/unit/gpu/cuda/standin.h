@@ -28,6 +28,7 @@ struct Launch {
   unsigned shared = 0;
   std::vector<uint8_t> params = {};
   int context = 0;
+  bool cooperative = false;
 };
 
 struct State {
