@@ -275,15 +275,17 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   Workshop& shop = workshop ? static_cast<Workshop&>(*workshop) : no_jobs;
   Runner runner({agent, log, ledger->store(), *transport, shop, *blobs, checker},
                 [&](const CommandAnswer& answer) { loop->OnAnswer(answer); });
-  const control::Facts facts = {.agent = agent,
-                                .log = log,
-                                .runner = runner,
-                                .blobs = *blobs,
-                                .dir = options.dir.path,
-                                .listening = transport->listening(),
-                                .started = ReadClocks().wall,
-                                .jail = workshop ? gpu::JailGradeName(workshop->jail().grade) : "",
-                                .jail_why = workshop ? workshop->jail().why_not_stronger : ""};
+  const control::Facts facts = {
+      .agent = agent,
+      .log = log,
+      .runner = runner,
+      .blobs = *blobs,
+      .dir = options.dir.path,
+      .listening = transport->listening(),
+      .started = ReadClocks().wall,
+      .jail = workshop ? gpu::JailGradeName(workshop->jail().grade) : "",
+      .jail_why = workshop ? workshop->jail().why_not_stronger : "",
+      .device_notes = workshop ? workshop->device_notes() : std::vector<std::string>()};
   ASSIGN_OR_RETURN(const auto control, control::Server::Open(facts));
   const bool only_asked_to_rent =
       options.roles && !options.roles->provider && !options.roles->clearing;

@@ -257,6 +257,9 @@ std::string StatusText(const json& status) {
     out += "jail " + jail["grade"].get<std::string>();
     out += jail.contains("why") ? " (" + jail["why"].get<std::string>() + ")\n" : "\n";
   }
+  for (const json& note : status.value("device_notes", json::array())) {
+    out += "! " + note.get<std::string>() + "\n";
+  }
   if (!status["devices"].empty()) out += Columns(DeviceRows(status["devices"]));
   out += fmt::format("earned {} cr, owed {} cr, spent {} cr\n",
                      FormatCredits({status["earned_micro"].get<int64_t>()}),

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "ledger/log.h"
 #include "node/config.h"
@@ -22,6 +24,7 @@ struct Facts {
   Time started = {};
   std::string jail = {};  // grade; empty where this node runs no jobs
   std::string jail_why = {};
+  std::vector<std::string> device_notes = {};  // GPUs passed over or degraded, when it started
 };
 
 // A question and when it is asked.

@@ -21,10 +21,11 @@
 //   name, id, version, pid, uptime_in_ms, listening, roles, draining, may_sign, may_sign_why? (what
 //   the log waits for), log_entries, peers_connected, peers_known, offers_known, bootstrap
 //   [{peer, endpoint, connected}], devices [DEVICE], leases_open, jobs_open,
-//   jail {grade, why?} (provider only; why: who refused a stronger one), earned_micro, owed_micro,
-//   spent_micro (settled, over the log's whole life)
-//   DEVICE: uuid, kind, model, architecture, memory_bytes, driver, slices, free_slices,
-//   price_micro, state ("idle", "leased", "draining"), leases [{id, state, ends_ms?}]
+//   jail {grade, why?} (provider only; why: who refused a stronger one), device_notes? [TEXT] (GPUs
+//   that were passed over or are degraded, and what to do; as of the start), earned_micro,
+//   owed_micro, spent_micro (settled, over the log's whole life) DEVICE: uuid, kind, model,
+//   architecture, memory_bytes, driver, slices, free_slices, price_micro, state ("idle", "leased",
+//   "draining"), leases [{id, state, ends_ms?}]
 // peers {}
 //   peers [{id, name, endpoints, provider, renter, clearing, connected, expires_ms, bootstrap}]
 // offers {query?: "", limit?: 1000}

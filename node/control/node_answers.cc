@@ -190,6 +190,7 @@ Answer AnswerStatus(const Asked& asked, Fields& fields) {
   if (!asked.facts.jail.empty()) {
     out["jail"] = {{"grade", asked.facts.jail}};
     if (!asked.facts.jail_why.empty()) out["jail"]["why"] = asked.facts.jail_why;
+    if (!asked.facts.device_notes.empty()) out["device_notes"] = asked.facts.device_notes;
   }
   return out;
 }
