@@ -543,6 +543,26 @@ TEST(Doctor, SaysHowEachGpuIsAndWhatToDoAboutIt) {
   EXPECT_NE(DoctorWithGpu("mig").out.find(", 2 MIG instances: fit"), std::string::npos);
 }
 
+TEST(RunLocal, GivesTheSameStatesAndOutputsThroughTheDriver) {
+  for (const std::string name : {"mandelbrot", "reduction", "histogram", "matmul"}) {
+    const std::string run = "souk run " + kWorkloads + name + "/workload.toml --local --json ";
+    const Ran cpu = RunProgram(run + "--device cpu");
+    ASSERT_EQ(cpu.code, 0) << cpu.err;
+    const Ran cuda =
+        RunProgram("env LD_LIBRARY_PATH='" SOUK_STANDIN_FOLDER "' " + run + "--device cuda:0");
+    ASSERT_EQ(cuda.code, 0) << name << ": " << cuda.err;
+    const json by_cpu = json::parse(cpu.out);
+    const json by_cuda = json::parse(cuda.out);
+    EXPECT_EQ(by_cuda["device"], "Stand-in A");
+    EXPECT_EQ(by_cuda["states_root"], by_cpu["states_root"]) << name;
+    EXPECT_TRUE(by_cpu["states_root"].is_string());
+    ASSERT_EQ(by_cuda["files"].size(), by_cpu["files"].size()) << name;
+    for (size_t i = 0; i < by_cpu["files"].size(); ++i) {
+      EXPECT_EQ(by_cuda["files"][i]["digest"], by_cpu["files"][i]["digest"]) << name;
+    }
+  }
+}
+
 TEST(Worker, ListsGpusAndMigInstancesForTheDaemon) {
   const auto list = [](const std::string& state) {
     return RunProgram("env LD_LIBRARY_PATH='" SOUK_STANDIN_FOLDER "' SOUK_STANDIN_NVML=" + state +
