@@ -3,6 +3,8 @@
 #include "gpu/cpu/choose.h"
 #include "gpu/cpu/supported.h"
 #include "gpu/ptx/forms.h"
+#include "gpu/ptx/module.h"
+#include "gpu/ptx/operands.h"
 
 namespace souk::gpu::conformance {
 namespace {
@@ -21,15 +23,11 @@ const char* FloatFamily(Type t) {
   return "f32 arithmetic";
 }
 
-bool IsVideo(Opcode opcode) {
-  return ptx::OpcodeName(opcode)[0] == 'v' && opcode != Opcode::kVote;
-}
-
 // The line of the report that an operation counts for.
 std::string FamilyOf(const Operation& o) {
   if (o.approx || o.full) return "approximate";
   if (o.cc) return "carry chains";
-  if (IsVideo(o.opcode)) return "video";
+  if (ptx::IsVideo(o.opcode)) return "video";
   switch (o.opcode) {
     case Opcode::kAddc:
     case Opcode::kSubc:
@@ -301,6 +299,41 @@ std::vector<FormCase> Moves(const Operation& o) {
   return cases;
 }
 
+// Whether the syntax has such an instruction: which selectors, signs and merges go together is
+// written there and nowhere else.
+bool Parses(const std::string& code) {
+  return static_cast<bool>(
+      ptx::Parse(".version 9.0\n.target sm_90\n.address_size 64\n.visible .entry k() {\n"
+                 ".reg .b32 %d, %a, %b, %c;\n" +
+                 code + "\nret;\n}\n"));
+}
+
+// Whole registers, and parts of them; into a whole register, and into a part of %c.
+std::vector<FormCase> Videos(const Operation& o) {
+  std::vector<const char*> operands;
+  switch (ptx::VideoWays(o.opcode)) {
+    case 2:
+      operands = {"%d, %a, %b, %c", "%d.h1, %a.h21, %b.h03, %c"};
+      break;
+    case 4:
+      operands = {"%d, %a, %b, %c", "%d.b20, %a.b7531, %b.b0246, %c"};
+      break;
+    default:
+      operands = {"%d, %a, %b", "%d, %a.b2, %b.h1", "%d, %a, %b, %c", "%d, %a.b3, %b.h0, %c",
+                  "%d.h1, %a.b1, %b.b0, %c"};
+      break;
+  }
+  std::vector<FormCase> cases;
+  for (const char* const one : operands) {
+    FormCase c = Outline(o, Type::kB32);
+    c.form += std::string(" ") + one;
+    c.code = o.spelling + " " + one + ";";
+    for (size_t i = 0; i < 3; ++i) AddSource(c, o, Type::kB32);
+    if (Parses(c.code)) cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
 // Float additions without a rounding are those with .rn in canonical form.
 bool IsRewritten(const Operation& o) {
   const bool fusible =
@@ -366,6 +399,8 @@ std::vector<FormCase> CasesOf(const Operation& o) {
       return Compares(o, choice);
     case Form::kTestp:
       return Tests(o);
+    case Form::kVideo:
+      return Videos(o);
     case Form::kMov:
       return Moves(o);
     default:

@@ -74,7 +74,7 @@ TEST(Conformance, PartOfAWarpGivesWhatAWholeOneDoes) {
 TEST(Conformance, CoversEverySpellingThatTheReferenceRuns) {
   std::set<std::string> covered;
   for (const FormCase& one : RegisterForms())
-    covered.insert(one.form.substr(0, one.form.find(',')));
+    covered.insert(one.form.substr(0, one.form.find_first_of(", ")));
   size_t supported = 0;
 #define X(name, text) ptx::Opcode::name,
   for (const ptx::Opcode opcode : {SOUK_PTX_OPCODES(X)}) {
