@@ -365,6 +365,9 @@ bool HasNoRegisterForm(Opcode opcode) {
     case Opcode::kBra:
     case Opcode::kBrx:
     case Opcode::kCall:
+    case Opcode::kAlloca:
+    case Opcode::kStacksave:
+    case Opcode::kStackrestore:
     case Opcode::kRet:
     case Opcode::kExit:
     case Opcode::kTrap:
