@@ -457,9 +457,7 @@ Choice Compare(const Operation& o) {
     if (ty == Ty::kF16x2 || ty == Ty::kBf16x2) return No("type");
     return Special(Form::kSetp);
   }
-  if (ty == Ty::kF16x2 || ty == Ty::kBf16x2) {
-    return o.combine == ptx::Combine::kNone ? Special(Form::kHalfPairSet) : No("boolean operator");
-  }
+  if (ty == Ty::kF16x2 || ty == Ty::kBf16x2) return Special(Form::kHalfPairSet);
   if (TyOf(o.type) == Ty::kNone) return No("type");
   return Special(Form::kSet);
 }
