@@ -118,6 +118,7 @@ TEST(AuditChallenge, FindsASoundTranscriptValidOnBothSides) {
   const AuditReport verifier = Story().Verifiers(), prover = Story().Provers();
   EXPECT_EQ(verifier.verdict, Verdict::kValid) << Describe(verifier);
   EXPECT_EQ(prover.verdict, Verdict::kValid) << Describe(prover);
+  EXPECT_NE(verifier.unchecked.at(0).find("souk-audit challenge"), std::string::npos);
 }
 
 // What both sides' logs must hold.
