@@ -194,7 +194,9 @@ void AddCalls(std::vector<Case>& out) {
 void AddShapes(std::vector<Case>& out) {
   // Some shapes no workload can say: those are among the workload cases.
   const auto shape = [&](const std::string& name, Code code, const std::string& sentence,
-                         Kernel kernel) { out.push_back(Ends(name, code, sentence, kernel)); };
+                         const Kernel& kernel) {
+    out.push_back(Ends(name, code, sentence, kernel));
+  };
   shape(
       "dynamic-and-static-shared-beyond", Code::kTooLarge, "shared memory over 227 KiB",
       {.body = ".shared .b8 s[200000]; ld.shared.u8 %h1, [s];", .dynamic_shared_bytes = 64 * 1024});

@@ -52,12 +52,11 @@ class HostileMarketTest : public testing::Test {
       refs.push_back({{"digest", ref.digest.Hex()}, {"size", ref.size}});
     }
     const BlobRef workload = ann_.PutBlob(encoding);
-    const json job =
-        ann_.Ask({{"do", "job"},
-                  {"lease", lease_},
-                  {"workload", {{"digest", workload.digest.Hex()}, {"size", workload.size}}},
-                  {"blobs", refs},
-                  {"title", title}});
+    json job = ann_.Ask({{"do", "job"},
+                         {"lease", lease_},
+                         {"workload", {{"digest", workload.digest.Hex()}, {"size", workload.size}}},
+                         {"blobs", refs},
+                         {"title", title}});
     if (job.is_null()) return job;
     return ann_.AskUntil(
         {{"do", "jobs"}, {"id", job["job"]}},

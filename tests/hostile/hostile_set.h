@@ -34,7 +34,7 @@ struct Case {
   uint32_t mebibytes = 32;
   // Its own size makes it take seconds: left to the long form.
   bool is_long = false;
-  // One of those that the short form sends through a market of real nodes.
+  // One of those that the short form sends through a market, and through the weaker jails (kWorst).
   bool is_worst = false;
 };
 

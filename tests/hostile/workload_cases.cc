@@ -54,7 +54,7 @@ Step Repeat(uint64_t count, Step body) {
 }
 
 void AddShapes(std::vector<Case>& out) {
-  const auto shape = [](std::vector<uint64_t> dimensions) {
+  const auto shape = [](const std::vector<uint64_t>& dimensions) {
     return [=](Workload& work) {
       work.buffers[1].shape = dimensions;
       work.limits.memory_bytes = uint64_t{1} << 40;
