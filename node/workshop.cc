@@ -61,6 +61,10 @@ Result<gpu::Workload> ReadWorkload(const std::filesystem::path& dir, const Start
   const auto bytes =
       ReadFile(FileBlobStore::PathOf(dir, job.workload.digest), gpu::kMaxWorkloadBytes);
   if (!bytes) return bytes.error().Within("the workload");
+  // What does not decode would say less.
+  if (Sha256(*bytes) != job.workload.digest) {
+    return Error(Code::kMismatch, "the workload is not " + job.workload.digest.ToString());
+  }
   auto workload = gpu::DecodeWorkload(*bytes);
   if (!workload) return workload.error().Within("the workload");
   RETURN_IF_ERROR(gpu::CheckWorkload(*workload));
@@ -481,7 +485,12 @@ void JailedWorkshop::Pump(Bench& bench) {
     const StartJob job = bench.waiting.front();
     bench.waiting.pop_front();
     const Status handed = Hand(bench, job);
-    if (!handed) Fail(job, JobStatus::kFailed, handed.error().message);
+    if (handed) continue;
+    if (handed.error().code == Code::kMismatch) {
+      LookForDamage(bench, job, handed.error().message);
+    } else {
+      Fail(job, JobStatus::kFailed, handed.error().message);
+    }
   }
 }
 
@@ -589,12 +598,16 @@ void JailedWorkshop::RunnerDied(Bench& bench, const Error& why) {
   Pump(bench);
 }
 
+void JailedWorkshop::LookForDamage(Bench& bench, const StartJob& job, const std::string& why) {
+  bench.finishing.insert(job.job);
+  errands_.Run(
+      [dir = options_.dir, job, why]() -> Event { return DropDamagedBlobs(dir, job, why); });
+}
+
 void JailedWorkshop::Finish(Bench& bench, const StartJob& job, const gpu::WorkerResult& result) {
   const std::filesystem::path dir = options_.dir;
   if (result.failure && result.failure->code == Code::kMismatch) {
-    bench.finishing.insert(job.job);
-    const std::string why = result.failure->message;
-    return errands_.Run([dir, job, why]() -> Event { return DropDamagedBlobs(dir, job, why); });
+    return LookForDamage(bench, job, result.failure->message);
   }
   if (result.failure && result.outputs.empty()) {
     return Fail(job, JobStatus::kFailed, result.failure->message);

@@ -122,6 +122,8 @@ class JailedWorkshop : public Workshop {
   void KeepOpening(const Proof& proof, const gpu::wire::Opened& opened);
   void RunnerDied(Bench& bench, const Error& why);
   void Finish(Bench& bench, const StartJob& job, const gpu::WorkerResult& result);
+  // A digest did not fit: the job fails, and the blob that was damaged is removed.
+  void LookForDamage(Bench& bench, const StartJob& job, const std::string& why);
   void Fail(const StartJob& job, JobStatus status, const std::string& sentence);
   void Dismiss(Bench& bench, std::unique_ptr<gpu::Worker> worker);
   void Note(const Digest& job, const std::string& line) const;

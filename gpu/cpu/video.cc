@@ -131,7 +131,10 @@ uint32_t ScalarVideo(const VideoSpec& spec, uint32_t a, uint32_t b, uint32_t c) 
     const uint32_t mask = ((uint32_t{1} << spec.d.bits) - 1) << spec.d.shift;
     return (static_cast<uint32_t>(value) << spec.d.shift & mask) | (c & ~mask);
   }
-  return static_cast<uint32_t>(Second(spec.second, value, Extend(c, 32, spec.signed_d)));
+  // ISA optSecondaryOp: on 33 bits, signed.
+  const Wide narrow =
+      static_cast<Wide>(static_cast<int64_t>(static_cast<uint64_t>(value) << 31) >> 31);
+  return static_cast<uint32_t>(Second(spec.second, narrow, Extend(c, 32, spec.signed_d)));
 }
 
 uint32_t SimdVideo(const VideoSpec& spec, uint32_t a, uint32_t b, uint32_t c) {

@@ -248,7 +248,9 @@ Status CheckModules(const Workload& workload) {
 Status CheckLimits(const Workload& workload, uint64_t launches) {
   if (workload.limits.milliseconds == 0) return Invalid("limits.time is zero");
   if (workload.limits.thread_instructions == 0) return Invalid("limits.instructions is zero");
-  if (workload.commit_interval > kMaxLaunches) return Large("the commitment interval");
+  if (workload.commit_interval > kMaxLaunches) {
+    return Large("the commitment interval is over " + std::to_string(kMaxLaunches) + " launches");
+  }
   if (workload.commit_interval != 0 && launches / workload.commit_interval > kMaxCommitments) {
     return Large("the commitment interval asks for more than " + std::to_string(kMaxCommitments) +
                  " state roots");

@@ -174,16 +174,16 @@ void AddCalls(std::vector<Case>& out) {
                            const std::string& before, const std::string& body) {
     out.push_back(Ends(name, code, sentence, Kernel{.before = before, .body = body}));
   };
-  refused("recursion", Code::kUnsupported, "recursion", ".func f() { call f; ret; }\n", "call f;");
-  refused("recursion-of-two", Code::kUnsupported, "recursion",
+  refused("recursion", Code::kFault, "stack overflow", ".func f() { call f; ret; }\n", "call f;");
+  refused("recursion-of-two", Code::kFault, "stack overflow",
           ".func g();\n.func f() { call g; ret; }\n.func g() { call f; ret; }\n", "call f;");
   refused("calls-a-thousand-deep", Code::kUnsupported, "too deep", Chain(1000, "", "call NEXT;"),
           "call f0;");
   refused("calls-that-double-forty-times", Code::kTooLarge, "4,194,304 instructions",
           Chain(40, "", "call NEXT; call NEXT;"), "call f0;");
-  refused("call-of-a-null-pointer", Code::kUnsupported, "indirect calls", "",
+  refused("call-of-a-null-pointer", Code::kFault, "no function of this type", "",
           "mov.u64 %rd1, 0;\nP: .callprototype ()_ ();\ncall %rd1, P;");
-  refused("call-of-data", Code::kUnsupported, "indirect calls", "",
+  refused("call-of-data", Code::kFault, "no function of this type", "",
           "P: .callprototype ()_ ();\ncall %rd0, P;");
   refused("call-of-what-is-only-declared", Code::kUnsupported, "is not in the module",
           ".extern .func nowhere();\n", "call nowhere;");

@@ -103,10 +103,10 @@ bool IsSet(Opcode opcode) {
   return opcode == Opcode::kVset || opcode == Opcode::kVset2 || opcode == Opcode::kVset4;
 }
 
-// ISA optSecondaryOp, optMerge. c has the destination's sign.
+// ISA optSecondaryOp, optMerge: on 33 bits, signed. c has the destination's sign.
 uint64_t Second(const Operation& op, const VideoOperands& v, Int128 t, bool is_signed) {
   const Int128 c = Signed(static_cast<Int128>(v.s[2]), 32, is_signed);
-  const Int128 word = Signed(t, 32, is_signed);
+  const Int128 word = Signed(t, 33, /*is_signed=*/true);
   switch (op.combine) {
     case Combine::kAdd:
       return TruncateTo(32, word + c);

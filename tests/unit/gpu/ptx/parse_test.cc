@@ -260,7 +260,7 @@ TEST(PtxParse, RefusesOperandsOfTheWrongKindOrSize) {
        {"ld.global.u16 %r0, [%l0]", "st.global.u8 [%l0], %r1", "cvt.u64.u8 %l0, %r0",
         "mov.f32 %f0, %v1.y", "ld.global.v4.f32 %v0, [%l0]", "mov.b32 {%h0, _}, %r0",
         "mov.u32 %r0, %tid.x", "setp.eq.s32 %p0|%p1, %r1, %r2", "mov.b32 %r0, %f0",
-        "vadd.s32.u32.s32.sat %r0, %r1.b0, -%r2.h1", "mov.pred %p0, 1", "bar.sync 0, 32",
+        "vmad.s32.u32.s32.sat %r0, %r1.b0, -%r2.h1, %r1", "mov.pred %p0, 1", "bar.sync 0, 32",
         "atom.global.add.u32 _, [%l0], %r0", "and.b32 %r0, %f0, 7", "abs.s32 %r0, %r1"}) {
     EXPECT_EQ(Refusal(Kernel(registers + good + "; ret;")), "accepted") << good;
   }

@@ -183,7 +183,7 @@ TEST_F(ManifestTest, NamesFileLineAndKeyOfWhatIsWrong) {
             "workload.toml:17: launch[1].args[2]: no buffer \"z\"");
   EXPECT_EQ(Failure("x = 1\n"),
             "workload.toml:1: unknown key \"x\"; known are name, module, buffer, launch, limits, "
-            "market, commit_every");
+            "market, commit_every, keep_states");
   EXPECT_EQ(Failure("[[buffer]]\nname = \"b\"\ndtype = \"f32\"\nshape = [2, -1]\n"),
             "workload.toml:4: buffer[1].shape: is negative");
   EXPECT_EQ(Failure("[[module]]\npath = \"none.ptx\"\n")
