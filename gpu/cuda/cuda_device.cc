@@ -121,7 +121,7 @@ class CudaDevice : public Device {
 };
 
 CudaDevice::~CudaDevice() {
-  if (under_way_) (void)FinishLaunch();
+  if (under_way_) (void)CudaDevice::FinishLaunch();
   // Destroying the context would wait for the kernel: the process, which is a jailed worker, ends
   // instead, and the driver cleans up after it.
   if (runaway_) return;
@@ -261,11 +261,11 @@ Status CudaDevice::Free(DeviceAddress address) {
   RETURN_IF_ERROR(EnterAlone());
   const auto found = allocations_.find(address);
   if (found == allocations_.end()) return Error(Code::kInvalidArgument, "no such allocation");
-  const Status cleared = Check(staging_.Clear(address, found->second), "clearing memory");
+  Status cleared = Check(staging_.Clear(address, found->second), "clearing memory");
   if (broken_) return cleared;
   used_ -= found->second;
   allocations_.erase(found);
-  const Status freed = Check(driver_.cuMemFree_v2(address), "freeing memory");
+  Status freed = Check(driver_.cuMemFree_v2(address), "freeing memory");
   return cleared ? freed : cleared;
 }
 
