@@ -53,6 +53,9 @@ struct WatchedOp {
   uint32_t use_count = 0;
   uint32_t defs = 0;
   uint32_t def_count = 0;
+  // Of the address in device memory: which of CheckPlan::sources it is computed from, as bits; 0
+  // where that is not known.
+  uint64_t sources = 0;
   // Loads and stores: of each element; shuffles: of the value and the predicate. kUntracked where
   // it is none.
   uint32_t elements = 0;
@@ -68,6 +71,8 @@ struct CheckPlan {
     ptx::Special special = ptx::Special::kWarpid;
   };
   std::vector<Chosen> chosen = {};  // by the device
+  // Where parameters stand that addresses are computed from: eight bytes each.
+  std::vector<uint32_t> sources = {};
   // Bytes of each slot (Ir).
   std::vector<uint64_t> shared_slots = {};
   std::vector<uint64_t> local_slots = {};

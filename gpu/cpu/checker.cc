@@ -171,6 +171,7 @@ void Checker::EndLaunch() {
   budget_.Give(fixed_bytes_);
   fixed_bytes_ = 0;
   regions_.clear();
+  sources_.clear();
   shared_ = RecordRegion{};
   copies_.clear();
   undefined_loads_.clear();
@@ -180,6 +181,15 @@ void Checker::EndLaunch() {
 
 void Checker::BeginBlock(uint64_t block, const Memory& memory, const std::vector<Warp>& warps) {
   block_ = static_cast<uint32_t>(block) + 1;
+  if (sources_.empty()) {
+    for (const uint32_t at : plan_->sources) {
+      uint64_t address = 0;
+      if (at + sizeof(address) <= memory.param_bytes) {
+        std::memcpy(&address, memory.params + at, sizeof(address));
+      }
+      sources_.push_back(FindRegion(address, 0));
+    }
+  }
   clocks_.BeginBlock();
   if (shared_.end != memory.shared_bytes) {
     shared_.end = memory.shared_bytes;

@@ -123,6 +123,8 @@ class Checker {
   // Whether the place lies in the variable of its slot; reported where not.
   bool InVariable(const Warp& w, const Op* op, uint32_t lane, Space space, uint64_t address,
                   uint32_t bytes);
+  // Whether the region is one that the op's address was computed from; reported where not.
+  bool IsOwn(const Warp& w, const Op* op, const WatchedOp& p, uint32_t lane, const Spot& spot);
   RecordRegion* FindRegion(uint64_t address, uint64_t bytes);
   template <typename F>
   void ForRecords(const Spot& spot, uint32_t bytes, F act);
@@ -171,6 +173,7 @@ class Checker {
   Clocks clocks_ = {};
   std::vector<RecordRegion> regions_ = {};  // global, sorted
   RecordRegion* last_region_ = nullptr;
+  std::vector<const RecordRegion*> sources_ = {};  // where each of the plan's points, or nullptr
   RecordRegion shared_ = {};
   Pages shared_defined_ = {};
   Pages local_defined_ = {};

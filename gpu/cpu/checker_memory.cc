@@ -72,6 +72,22 @@ bool Checker::Locate(const Warp& w, const Op* op, uint32_t lane, Window window, 
   RecordRegion* const region = FindRegion(address, bytes);
   if (region == nullptr) return false;
   *spot = {Space::kGlobal, region, address - region->begin, nullptr};
+  return IsOwn(w, op, PlanOf(w, op), lane, *spot);
+}
+
+// Where buffers lie is the device's affair: none may be reached from another.
+bool Checker::IsOwn(const Warp& w, const Op* op, const WatchedOp& p, uint32_t lane,
+                    const Spot& spot) {
+  bool known = false;
+  for (uint64_t left = p.sources; left != 0; left &= left - 1) {
+    const RecordRegion* const region = sources_[static_cast<size_t>(__builtin_ctzll(left))];
+    if (region == spot.region) return true;
+    known = known || region != nullptr;
+  }
+  if (!known) return true;
+  const Actor a = ActorOf(w, op, lane);
+  Report(FindingKind::kStrayAddress, PcOf(a.who), block_ - uint64_t{1}, a.thread, PcOf(a.who),
+         a.thread, spot);
   return true;
 }
 

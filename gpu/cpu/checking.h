@@ -44,8 +44,9 @@ enum class FindingKind : uint8_t {
   kUnspecified,
   // ld.global.nc of bytes that the same launch wrote before.
   kStaleRead,
-  // An access to .shared or .local memory that lies in none of its variables: how a device packs
-  // them is its own affair.
+  // An access to .shared or .local memory that lies in none of its variables, or to another buffer
+  // than those that its address is computed from: where a device puts them is its own affair.
+  // (Buffers are not told apart where the address comes out of .shared or .local memory.)
   kStrayAddress,
 };
 const char* FindingKindName(FindingKind kind);  // "block-conflict", as JSON has it

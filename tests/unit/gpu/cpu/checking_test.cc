@@ -627,6 +627,37 @@ TEST(Checking, FaultsWhereAnAddressLeavesItsBufferEvenForAnother) {
   EXPECT_EQ(checked.error->code, Code::kFault);
 }
 
+// The distance between two buffers is known here, and another one elsewhere.
+TEST(Checking, FindsABufferThatIsReachedFromAnother) {
+  const std::string body = R"(.visible .entry k(.param .u64 a, .param .u64 b, .param .u64 to) {
+.reg .b64 %l<9>; .reg .b32 %r<4>; .reg .pred %p;
+ld.param.u64 %l0, [a]; ld.param.u64 %l1, [b]; ld.param.u64 %l2, [to];
+ld.global.u64 %l3, [%l2]; add.s64 %l4, %l0, %l3; ld.global.u32 %r1, [%l4]; st.global.u32 [%l2+8], %r1;
+mov.u32 %r2, %tid.x; setp.eq.u32 %p, %r2, 0; selp.b64 %l5, %l0, %l1, %p; ld.global.u32 %r1, [%l5];
+ret; })";
+  const std::unique_ptr<CheckingDevice> device = MakeCheckingDevice();
+  const Result<ModuleHandle> module = LoadText(*device, body);
+  ASSERT_TRUE(module) << module.error().message;
+  const DeviceAddress a = *device->Allocate(64);
+  const DeviceAddress b = *device->Allocate(64);
+  const DeviceAddress to = *device->Allocate(64);
+  LaunchRequest request;
+  request.kernel = "k";
+  request.params = Params().U64(a).U64(b).U64(to).bytes();
+  for (const uint64_t distance : {uint64_t{16}, b - a}) {
+    ASSERT_TRUE(device->Write(to, ToBuffer(std::vector<uint64_t>{distance})));
+    ASSERT_TRUE(device->Launch(*module, request, {}));
+    const CheckReport report = device->TakeReport();
+    if (distance == 16) {
+      EXPECT_TRUE(report.clean()) << Describe(report);
+      continue;
+    }
+    ASSERT_EQ(report.findings.size(), 1u) << Describe(report);
+    EXPECT_EQ(report.findings[0].kind, FindingKind::kStrayAddress);
+    EXPECT_EQ(report.findings[0].allocation, 1u);
+  }
+}
+
 TEST(Checking, KeepsWhatItFoundBeforeAFault) {
   const Checked checked = CheckedRun{
       .text = Ptx("st.global.u32 [%l0], 1; trap;"),
