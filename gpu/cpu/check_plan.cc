@@ -134,6 +134,21 @@ bool IsChosenByDevice(ptx::Special special) {
     case ptx::Special::kNsmid:
     case ptx::Special::kGridid:
     case ptx::Special::kTotalSmemSize:
+    case ptx::Special::kAggrSmemSize:
+    case ptx::Special::kReservedSmemOffsetBegin:
+    case ptx::Special::kReservedSmemOffsetEnd:
+    case ptx::Special::kReservedSmemOffsetCap:
+    case ptx::Special::kReservedSmemOffset0:
+    case ptx::Special::kReservedSmemOffset1:
+    case ptx::Special::kClock:
+    case ptx::Special::kClockHi:
+    case ptx::Special::kClock64:
+    case ptx::Special::kGlobaltimer:
+    case ptx::Special::kGlobaltimerLo:
+    case ptx::Special::kGlobaltimerHi:
+    case ptx::Special::kCurrentGraphExec:
+    case ptx::Special::kEnvreg:
+    case ptx::Special::kPm:
       return true;
     default:
       return false;
