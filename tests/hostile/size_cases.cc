@@ -67,7 +67,7 @@ void AddMillions(std::vector<Case>& out) {
                      Before([=] { return Each(300'000, number(".func f", "(){ret;}\n")); }), 1024));
   out.push_back(Ends("600000-variables", Code::kExhausted, "more than 65536 allocations",
                      Before([=] { return Each(600'000, number(".global .b32 g", ";\n")); }), 1024));
-  out.push_back(Ends("66000-variables", Code::kExhausted, "more than 65,536 allocations",
+  out.push_back(Ends("66000-variables", Code::kExhausted, "more than 65536 allocations",
                      Before([=] { return Each(66'000, number(".global .b32 g", ";\n")); }), 64));
   out.push_back(Ends("400000-registers", std::nullopt, "", Body([=] {
                        return Each(400'000, number(".reg .b32 a", ";")) +

@@ -145,7 +145,8 @@ uint64_t IntegerResult(const Operation& op, const Sources& s) {
 }
 
 // ISA 9.7.2: add.cc, addc, sub.cc, subc, mad.cc, madc. Sums are of the operands' bits; the flag is
-// what does not fit, for differences the borrow. .hi is the upper half of the signed or unsigned
+// what does not fit. The ISA has differences borrow, which within chains of sub.cc and subc is the
+// same as what ptxas makes of them. .hi is the upper half of the signed or unsigned
 // product.
 WithCarry CarryResult(const Operation& op, const Sources& s, bool carry) {
   const uint32_t width = ptx::TypeBits(op.type);
@@ -163,7 +164,9 @@ WithCarry CarryResult(const Operation& op, const Sources& s, bool carry) {
       break;
     case Opcode::kSub:
     case Opcode::kSubc:
-      exact = a - b - in;
+      // An adder's: a + ~b + 1, so that the flag is set where nothing was borrowed.
+      exact = a + static_cast<Int128>(Truncate(op.type, ~s[1])) +
+              (op.opcode == Opcode::kSub ? Int128{1} : in);
       break;
     default: {
       const Int128 half = ProductHalf(op, ValueOf(op.type, s[0]), ValueOf(op.type, s[1]));

@@ -121,8 +121,11 @@ TEST(Rules, IntegersAsTheIsaSays) {
   EXPECT_EQ(Of("mul24.hi.u32", {0xff800000, 2}), 0x100u);
   EXPECT_EQ(Of("dp4a.s32.u32", {0xff, 2, 10}), 8u);
   EXPECT_EQ(Of("dp2a.hi.u32.s32", {0x00030002, 0xff050000, 0}), 7u);
-  EXPECT_TRUE(CarryResult(ptx::DecodeOperation("sub.cc.u32"), {1, 2}, false).carry);
-  EXPECT_EQ(CarryResult(ptx::DecodeOperation("subc.u32"), {5, 2}, true).bits, 2u);
+  // The adder's carry: set where nothing is borrowed.
+  EXPECT_FALSE(CarryResult(ptx::DecodeOperation("sub.cc.u32"), {1, 2}, false).carry);
+  EXPECT_TRUE(CarryResult(ptx::DecodeOperation("sub.cc.u32"), {2, 2}, false).carry);
+  EXPECT_EQ(CarryResult(ptx::DecodeOperation("subc.u32"), {5, 2}, true).bits, 3u);
+  EXPECT_EQ(CarryResult(ptx::DecodeOperation("subc.u32"), {5, 2}, false).bits, 2u);
   EXPECT_TRUE(CarryResult(ptx::DecodeOperation("addc.cc.u64"), {~uint64_t{0}, 0}, true).carry);
 }
 
