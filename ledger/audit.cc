@@ -222,6 +222,9 @@ void Fold::OnOutcome(EntryCheck& check) {
     return renter_.Knows(step->lease) ? renter_.OnChallenge(check, *step)
                                       : provider_.OnChallenge(check, *step);
   }
+  if (const auto* replicated = std::get_if<Replicated>(&outcome)) {
+    return renter_.OnReplicated(check, *replicated);
+  }
   if (const auto* settled = std::get_if<Settled>(&outcome)) {
     return renter_.Knows(settled->lease) ? renter_.OnSettled(check, *settled)
                                          : provider_.OnSettled(check, *settled);

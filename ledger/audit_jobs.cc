@@ -115,9 +115,12 @@ void ProviderAudit::OnJob(EntryCheck& check, const JobStep& step) {
     check.That(lease->state == LeaseState::kMetering, rules::kJobs,
                "a job was taken while the lease is {}", LeaseStateName(lease->state));
     CheckRenterNumber(check, *lease, job->number);
-    const auto [known, fresh] = jobs_.try_emplace(
-        step.job,
-        JobState{step.lease, job->workload.digest, JobStep::Event::kAccepted, check.index()});
+    const auto [known, fresh] =
+        jobs_.try_emplace(step.job, JobState{.lease = step.lease,
+                                             .workload = job->workload.digest,
+                                             .at = JobStep::Event::kAccepted,
+                                             .entry = check.index(),
+                                             .sealed = job->sealed});
     check.That(fresh, rules::kJobs, {known->second.entry}, "the job was taken before");
     ++lease->jobs;
     return;
@@ -128,6 +131,7 @@ void ProviderAudit::OnJob(EntryCheck& check, const JobStep& step) {
     return;
   }
   JobState& job = it->second;
+  if (step.event == JobStep::Event::kRevealed) return OnRevealed(check, *lease, job, step);
   if (step.event == JobStep::Event::kStarted) {
     check.That(job.at == JobStep::Event::kAccepted, rules::kJobs, {job.entry},
                "the job was started before");
@@ -145,6 +149,19 @@ void ProviderAudit::OnJob(EntryCheck& check, const JobStep& step) {
   }
   job.at = step.event;
   job.entry = check.index();
+}
+
+void ProviderAudit::OnRevealed(EntryCheck& check, const Lease& lease, JobState& job,
+                               const JobStep& step) {
+  const auto reveal = check.Take<JobReveal>(0);
+  if (!check.ExpectDocuments(1) || !reveal) return;
+  check.That(check.DocumentAt(0)->signer() == lease.renter, rules::kSigner,
+             "the reveal is not signed by the lease's renter");
+  check.That(reveal->job == step.job && reveal->lease == step.lease, rules::kEvidence, {job.entry},
+             "the reveal is of another job or lease");
+  check.That(job.sealed && job.at == JobStep::Event::kFinished && !job.revealed, rules::kReplicas,
+             {job.entry}, "a sealed job's result is revealed once, when there is one");
+  job.revealed = true;
 }
 
 void ProviderAudit::OnChallenge(EntryCheck& check, const ChallengeStep& step) {

@@ -73,6 +73,8 @@ class ProviderAudit {
     Digest workload = {};
     JobStep::Event at = JobStep::Event::kAccepted;
     uint64_t entry = 0;
+    bool sealed = false;
+    bool revealed = false;
   };
 
   void OnOfferPublished(EntryCheck& check, size_t place);
@@ -80,6 +82,7 @@ class ProviderAudit {
   void OnFunding(EntryCheck& check, const souk::TransferRecord& record);
   void OnFreed(EntryCheck& check, const souk::TransferRecord& record);
   void Decide(EntryCheck& check, const souk::TransferRecord& record);
+  static void OnRevealed(EntryCheck& check, const Lease& lease, JobState& job, const JobStep& step);
   void OnAccepted(EntryCheck& check, const LeaseStep& step);
   void CheckOffer(EntryCheck& check, const Order& order, Lease& lease);
   void CheckEscrow(EntryCheck& check, const LeaseStep& step, const Lease& lease);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "protocol/limits.h"
+#include "protocol/replication.h"
 #include "protocol/text.h"
 
 namespace souk::ledger {
@@ -211,9 +212,11 @@ void RenterAudit::OnJob(EntryCheck& check, const JobStep& step) {
     check.That(job->number > lease->own_number, rules::kNumbers, "number {} follows {}",
                job->number, lease->own_number);
     lease->own_number = std::max(lease->own_number, job->number);
-    const auto [known, fresh] = jobs_.try_emplace(
-        step.job,
-        JobState{step.lease, job->workload.digest, JobStep::Event::kSubmitted, check.index()});
+    const auto [known, fresh] =
+        jobs_.try_emplace(step.job, JobState{.lease = step.lease,
+                                             .workload = job->workload.digest,
+                                             .entry = check.index(),
+                                             .sealed = job->sealed});
     check.That(fresh, rules::kJobs, {known->second.entry}, "the job was sent before");
     ++lease->jobs;
     return;
@@ -224,6 +227,8 @@ void RenterAudit::OnJob(EntryCheck& check, const JobStep& step) {
     return;
   }
   JobState& job = it->second;
+  if (step.event == JobStep::Event::kSealed) return OnSealed(check, *lease, job, step);
+  if (step.event == JobStep::Event::kRevealed) return OnRevealed(check, job, step);
   if (step.event == JobStep::Event::kFinished) {
     check.That(job.at == JobStep::Event::kSubmitted, rules::kJobs, {job.entry},
                "the job was finished before");
@@ -250,6 +255,83 @@ void RenterAudit::CheckReceipt(EntryCheck& check, const Lease& lease, const JobS
                  receipt->fence == lease.fence && receipt->status == step.status &&
                  receipt->workload == job.workload,
              rules::kJobs, {job.entry}, "the receipt answers another job, lease or fence");
+  check.That(!job.sealed || (job.revealed && check.DocumentAt(0)->id() == job.committed),
+             rules::kReplicas, {job.entry},
+             "the receipt is not the one that was sealed, or was taken before it was revealed");
+}
+
+void RenterAudit::OnSealed(EntryCheck& check, const Lease& lease, JobState& job,
+                           const JobStep& step) {
+  const auto seal = check.Take<JobSeal>(0);
+  if (!check.ExpectDocuments(1) || !seal) return;
+  check.That(check.DocumentAt(0)->signer() == lease.order.provider, rules::kSigner,
+             "the seal is not signed by the lease's provider");
+  check.That(seal->job == step.job && seal->lease == step.lease && seal->fence == lease.fence,
+             rules::kEvidence, {job.entry}, "the seal is of another job, lease or fence");
+  check.That(job.sealed && job.at == JobStep::Event::kSubmitted && job.committed.IsZero(),
+             rules::kReplicas, {job.entry},
+             "a job is sealed once, before it is over, where it asks");
+  job.seal = check.DocumentAt(0)->id();
+  job.committed = seal->receipt;
+  if (!job.round) return;
+  Round& round = rounds_.at(*job.round);
+  if (round.first.ms == 0) round.first = check.time();
+}
+
+void RenterAudit::OnRevealed(EntryCheck& check, JobState& job, const JobStep& step) {
+  const auto reveal = check.Take<JobReveal>(0);
+  if (!check.ExpectDocuments(1) || !reveal) return;
+  check.That(check.DocumentAt(0)->signer() == self_, rules::kSigner,
+             "the reveal is not signed by this renter");
+  check.That(reveal->job == step.job && reveal->lease == step.lease, rules::kEvidence, {job.entry},
+             "the reveal is of another job or lease");
+  check.That(!job.committed.IsZero() && reveal->seal == job.seal && !job.revealed &&
+                 job.at == JobStep::Event::kSubmitted,
+             rules::kReplicas, {job.entry}, "what is revealed was sealed before, and once");
+  job.revealed = true;
+  if (!job.round) return;
+  Round& round = rounds_.at(*job.round);
+  if (round.revealed) return;
+  round.revealed = true;
+  const bool all = std::all_of(round.jobs.begin(), round.jobs.end(), [&](const Digest& id) {
+    const JobState& other = jobs_.at(id);
+    return !other.committed.IsZero() || other.at != JobStep::Event::kSubmitted;
+  });
+  check.That(all || check.time() >= RevealBy(round.asked, round.first), rules::kReplicas,
+             {round.entry}, "revealed while other replicas were neither sealed nor over");
+}
+
+void RenterAudit::OnReplicated(EntryCheck& check, const Replicated& replicated) {
+  check.ExpectDocuments(0);
+  const size_t of = replicated.jobs.size();
+  check.That(of >= 2 && replicated.agree <= of && replicated.agree * size_t{2} > of,
+             rules::kReplicas, "{} of {} replicas are to agree", replicated.agree, of);
+  if (!check.That(!rounds_.contains(replicated.round), rules::kReplicas,
+                  "the round was begun before")) {
+    return;
+  }
+  Round round{.jobs = {}, .entry = check.index(), .asked = check.time()};
+  std::vector<PeerId> providers;
+  for (const Digest& id : replicated.jobs) {
+    const auto it = jobs_.find(id);
+    if (!check.That(it != jobs_.end(), rules::kReplicas, "replica {} was never sent", id.Short())) {
+      continue;
+    }
+    JobState& job = it->second;
+    check.That(
+        job.sealed && job.committed.IsZero() && job.at == JobStep::Event::kSubmitted && !job.round,
+        rules::kReplicas, {job.entry},
+        "a replica is a sealed job that has no result and is in no other round");
+    check.That(job.workload == jobs_.at(replicated.jobs.front()).workload, rules::kReplicas,
+               {job.entry}, "the replicas are of different workloads");
+    const PeerId& provider = leases_.at(job.lease).order.provider;
+    check.That(std::find(providers.begin(), providers.end(), provider) == providers.end(),
+               rules::kReplicas, {job.entry}, "two replicas are one provider's");
+    providers.push_back(provider);
+    job.round = replicated.round;
+    round.jobs.push_back(id);
+  }
+  rounds_.emplace(replicated.round, std::move(round));
 }
 
 void RenterAudit::OnChallenge(EntryCheck& check, const ChallengeStep& step) {

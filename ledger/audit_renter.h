@@ -21,6 +21,7 @@ class RenterAudit {
   void OnStep(EntryCheck& check, const LeaseStep& step);
   void OnVoucher(EntryCheck& check, const VoucherTaken& taken);
   void OnJob(EntryCheck& check, const JobStep& step);
+  void OnReplicated(EntryCheck& check, const Replicated& replicated);
   void OnChallenge(EntryCheck& check, const ChallengeStep& step);
   void OnSettled(EntryCheck& check, const Settled& settled);
   void Finish(AuditReport& report) const;
@@ -57,6 +58,18 @@ class RenterAudit {
     Digest workload = {};
     JobStep::Event at = JobStep::Event::kSubmitted;
     uint64_t entry = 0;
+    bool sealed = false;    // it is to be committed to first
+    Digest seal = {};       // id of the JobSeal
+    Digest committed = {};  // id of the receipt that it commits to; zero: not yet
+    bool revealed = false;
+    std::optional<Digest> round = {};
+  };
+  struct Round {
+    std::vector<Digest> jobs = {};
+    uint64_t entry = 0;
+    Time asked = {};
+    Time first = {};  // when the first seal came; zero: none yet
+    bool revealed = false;
   };
 
   Lease* Find(EntryCheck& check, const Digest& id);
@@ -68,6 +81,8 @@ class RenterAudit {
   static void CheckFits(EntryCheck& check, std::optional<Misfit> misfit);
   void CheckReceipt(EntryCheck& check, const Lease& lease, const JobState& job,
                     const JobStep& step);
+  void OnSealed(EntryCheck& check, const Lease& lease, JobState& job, const JobStep& step);
+  void OnRevealed(EntryCheck& check, JobState& job, const JobStep& step);
 
   PeerId self_;
   bool details_;
@@ -75,6 +90,7 @@ class RenterAudit {
   std::unordered_map<Digest, Lease, DigestHash> leases_ = {};
   std::unordered_map<Digest, uint64_t, DigestHash> escrows_ = {};  // escrow, entry
   std::unordered_map<Digest, JobState, DigestHash> jobs_ = {};
+  std::unordered_map<Digest, Round, DigestHash> rounds_ = {};
   ChallengeAudit challenges_{ChallengeAudit::Side::kVerifier};
   std::vector<Digest> order_ = {};  // leases as they began
 };

@@ -47,6 +47,7 @@ inline constexpr Rule kConserved{"R6", "debits equal credits"};
 inline constexpr Rule kEscrow{"R6", "one escrow backs one lease and outlives it"};
 inline constexpr Rule kSettlement{"R6", "a settlement stays within the voucher"};
 inline constexpr Rule kJobs{"R7", "a receipt answers its job"};
+inline constexpr Rule kReplicas{"R7", "replicas are committed to before any is revealed"};
 inline constexpr Rule kChallenges{"R7",
                                   "rows are asked for after the root, and judged as they were"};
 }  // namespace rules

@@ -41,7 +41,8 @@ Result<LogReceipt> DecodeReceipt(ByteView bytes);
   X(Reply) X(BlobGet) X(BlobChunk) X(Issue) X(Escrow) X(EscrowFetch) X(Voucher) X(Post)           \
   X(Void) X(Show) X(AccountQuery) X(Statement) X(Order) X(Acceptance) X(Commit) X(Ready)          \
   X(VoucherAck) X(Job) X(Progress) X(JobReceipt) X(Release) X(Close) X(LeaseQuery)                \
-  X(Challenge) X(ChallengeRoot) X(ChallengeRows) X(ChallengeOpening) X(ChallengeVerdict)
+  X(Challenge) X(ChallengeRoot) X(ChallengeRows) X(ChallengeOpening) X(ChallengeVerdict) \
+  X(JobSeal) X(JobReveal)
 // clang-format on
 
 #define SOUK_DECLARE_CODEC(Type)                  \

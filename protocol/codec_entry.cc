@@ -25,7 +25,7 @@ using TransferChoice =
     Choice<schema::TransferKind, TransferRecord::Kind, TransferRecord::Kind::kExpire>;
 using EventChoice = Choice<schema::LeaseEvent, LeaseEvent, LeaseEvent::kSettleExpired>;
 using StateChoice = Choice<schema::LeaseState, LeaseState, LeaseState::kClosed>;
-using JobEventChoice = Choice<schema::JobEvent, JobStep::Event, JobStep::Event::kFetched>;
+using JobEventChoice = Choice<schema::JobEvent, JobStep::Event, JobStep::Event::kRevealed>;
 using StatusChoice = Choice<schema::JobStatus, JobStatus, JobStatus::kLost>;
 
 // µcredits or slices: a transfer's book decides.
@@ -101,6 +101,12 @@ using ChallengeStatusChoice =
   VALUE(ChallengeStatusChoice, status, Status)       \
   VALUE(Sentence, sentence, Sentence)
 
+using Agreeing = Within<1, limits::kReplicas>;
+#define REPLICATED(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, round, Round)                   \
+  LIST(Fixed32, limits::kReplicas, jobs, Jobs)   \
+  VALUE(Agreeing, agree, Agree)
+
 SOUK_STRUCT_CODEC(Transfer, TransferRecord, TRANSFER)
 SOUK_STRUCT_LISTS
 SOUK_STRUCT_CODEC(Opened, Opened, OPENED)
@@ -115,21 +121,23 @@ SOUK_STRUCT_CODEC(Booked, Booked, TRANSFERS)
 SOUK_STRUCT_CODEC(Shown, Shown, SHOWN)
 SOUK_STRUCT_CODEC(Settled, Settled, SETTLED)
 SOUK_STRUCT_CODEC(ChallengeStep, ChallengeStep, CHALLENGE_STEP)
+SOUK_STRUCT_CODEC(Replicated, Replicated, REPLICATED)
 
 // One row per outcome, in the order of the variant: (type, name in the schema).
-#define OUTCOMES(X)              \
-  X(Opened, OPENED)              \
-  X(Resumed, RESUMED)            \
-  X(Published, PUBLISHED)        \
-  X(LeaseStep, LEASE_STEP)       \
-  X(Ordered, ORDERED)            \
-  X(EscrowSeen, ESCROW_SEEN)     \
-  X(VoucherTaken, VOUCHER_TAKEN) \
-  X(JobStep, JOB_STEP)           \
-  X(Booked, BOOKED)              \
-  X(Shown, SHOWN)                \
-  X(Settled, SETTLED)            \
-  X(ChallengeStep, CHALLENGE_STEP)
+#define OUTCOMES(X)                \
+  X(Opened, OPENED)                \
+  X(Resumed, RESUMED)              \
+  X(Published, PUBLISHED)          \
+  X(LeaseStep, LEASE_STEP)         \
+  X(Ordered, ORDERED)              \
+  X(EscrowSeen, ESCROW_SEEN)       \
+  X(VoucherTaken, VOUCHER_TAKEN)   \
+  X(JobStep, JOB_STEP)             \
+  X(Booked, BOOKED)                \
+  X(Shown, SHOWN)                  \
+  X(Settled, SETTLED)              \
+  X(ChallengeStep, CHALLENGE_STEP) \
+  X(Replicated, REPLICATED)
 
 struct PutOutcome {
   schema::Entry::Outcome::Builder to;

@@ -112,7 +112,8 @@ using StatusChoice = Choice<schema::JobStatus, JobStatus, JobStatus::kLost>;
   VALUE(Plain, number, Number)                \
   STRUCT(workload, Workload)                  \
   STRUCTS(limits::kBlobsPerJob, blobs, Blobs) \
-  VALUE(Name, title, Title)
+  VALUE(Name, title, Title)                   \
+  VALUE(Plain, sealed, Sealed)
 
 #define PROGRESS(VALUE, LIST, STRUCT, STRUCTS) \
   VALUE(Fixed32, job, Job)                     \
@@ -222,6 +223,17 @@ struct ChallengeSpan : Span {
   VALUE(Moment, judged, Judged)                         \
   VALUE(Moment, expires, Expires)
 
+#define JOB_SEAL(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, job, Job)                     \
+  VALUE(Fixed32, lease, Lease)                 \
+  VALUE(Plain, fence, Fence)                   \
+  VALUE(Fixed32, receipt, Receipt)
+
+#define JOB_REVEAL(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(Fixed32, job, Job)                       \
+  VALUE(Fixed32, lease, Lease)                   \
+  VALUE(Fixed32, seal, Seal)
+
 SOUK_STRUCT_CODEC(BlobRef, BlobRef, BLOB_REF)
 SOUK_STRUCT_CODEC(JobOutput, JobOutput, JOB_OUTPUT)
 SOUK_STRUCT_CODEC(ChallengeResult, ChallengeResult, CHALLENGE_RESULT)
@@ -242,6 +254,8 @@ SOUK_STRUCT_CODEC(ChallengeRoot, ChallengeRoot, CHALLENGE_ROOT)
 SOUK_STRUCT_CODEC(ChallengeRows, ChallengeRows, CHALLENGE_ROWS)
 SOUK_STRUCT_CODEC(ChallengeOpening, ChallengeOpening, CHALLENGE_OPENING)
 SOUK_STRUCT_CODEC(ChallengeVerdict, ChallengeVerdict, CHALLENGE_VERDICT)
+SOUK_STRUCT_CODEC(JobSeal, JobSeal, JOB_SEAL)
+SOUK_STRUCT_CODEC(JobReveal, JobReveal, JOB_REVEAL)
 
 }  // namespace
 
@@ -261,5 +275,7 @@ SOUK_MESSAGE_CODEC(ChallengeRoot, limits::kNestedBytes)
 SOUK_MESSAGE_CODEC(ChallengeRows, limits::kNestedBytes)
 SOUK_MESSAGE_CODEC(ChallengeOpening, limits::kNestedBytes)
 SOUK_MESSAGE_CODEC(ChallengeVerdict, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(JobSeal, limits::kNestedBytes)
+SOUK_MESSAGE_CODEC(JobReveal, limits::kNestedBytes)
 
 }  // namespace souk

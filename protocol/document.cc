@@ -52,6 +52,8 @@ constexpr std::string_view kKindNames[] = {
     "challenge-rows",
     "challenge-opening",
     "challenge-verdict",
+    "job-seal",
+    "job-reveal",
 };
 static_assert(std::size(kKindNames) == static_cast<size_t>(kLastKind) + 1);
 

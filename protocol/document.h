@@ -58,8 +58,11 @@ enum class Kind : uint8_t {
   kChallengeRows,
   kChallengeOpening,
   kChallengeVerdict,
+  // Commit and reveal of a job's result, under a lease.
+  kJobSeal,
+  kJobReveal,
 };
-inline constexpr Kind kLastKind = Kind::kChallengeVerdict;
+inline constexpr Kind kLastKind = Kind::kJobReveal;
 // "card", "offer", "job-receipt"…; the name that is signed.
 std::string_view KindName(Kind kind);
 Result<Kind> ParseKind(std::string_view name);

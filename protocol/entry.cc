@@ -5,8 +5,9 @@ namespace {
 
 // In the order of Outcome.
 constexpr const char* kOutcomeNames[] = {
-    "opened",        "resumed",  "published", "lease-step", "ordered", "escrow-seen",
-    "voucher-taken", "job-step", "booked",    "shown",      "settled", "challenge-step",
+    "opened",      "resumed",        "published",  "lease-step", "ordered",
+    "escrow-seen", "voucher-taken",  "job-step",   "booked",     "shown",
+    "settled",     "challenge-step", "replicated",
 };
 static_assert(std::size(kOutcomeNames) == std::variant_size_v<Outcome>);
 

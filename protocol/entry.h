@@ -73,7 +73,15 @@ struct VoucherTaken {  // renter: given; provider: accepted
   bool operator==(const VoucherTaken&) const = default;
 };
 struct JobStep {
-  enum class Event : uint8_t { kSubmitted, kAccepted, kStarted, kFinished, kFetched };
+  enum class Event : uint8_t {
+    kSubmitted,  // renter
+    kAccepted,   // provider
+    kStarted,    // provider
+    kFinished,   // both
+    kFetched,    // renter
+    kSealed,     // renter, of sealed jobs: the commitment is here
+    kRevealed,   // both, of sealed jobs: renter before, provider after it finished
+  };
   Digest job = {};
   Digest lease = {};
   Event event = Event::kSubmitted;
@@ -119,9 +127,20 @@ struct ChallengeStep {
   bool operator==(const ChallengeStep&) const = default;
 };
 
+// The renter's: these jobs, submitted just before, are one computation on several providers (R7).
+// Their results are revealed together, and hold where `agree` of them are the same
+// (protocol/replication.h).
+struct Replicated {
+  Digest round = {};
+  std::vector<Digest> jobs = {};
+  uint32_t agree = 0;
+  bool operator==(const Replicated&) const = default;
+};
+
 // A variant's index is the wire kind: append only.
-using Outcome = std::variant<Opened, Resumed, Published, LeaseStep, Ordered, EscrowSeen,
-                             VoucherTaken, JobStep, Booked, Shown, Settled, ChallengeStep>;
+using Outcome =
+    std::variant<Opened, Resumed, Published, LeaseStep, Ordered, EscrowSeen, VoucherTaken, JobStep,
+                 Booked, Shown, Settled, ChallengeStep, Replicated>;
 // "opened", "lease-step"…
 const char* OutcomeName(const Outcome& outcome);
 

@@ -45,6 +45,8 @@ inline constexpr size_t kClearingPeersPerOffer = 16;
 inline constexpr size_t kOutputsPerJob = 64;
 // A lease's jobs run one after the other, and each that waits has its blobs looked for every turn.
 inline constexpr size_t kOpenJobsPerLease = 16;
+// Of one job, on as many providers.
+inline constexpr uint32_t kReplicas = 16;
 inline constexpr uint32_t kSlices = 1024;
 // Amounts: 10^9 credits, so that sums of a million of them stay within 63 bits.
 inline constexpr Credits kAmount{1'000'000'000'000'000};

@@ -354,6 +354,9 @@ struct Job {
   BlobRef workload = {};            // the encoded workload (gpu/workload/workload.h)
   std::vector<BlobRef> blobs = {};  // modules and inputs it names
   std::string title = {};
+  // The provider gives a JobSeal in place of the receipt, and the receipt once it is told to
+  // reveal. Jobs that are replicated and those that are not look alike.
+  bool sealed = false;
   bool operator==(const Job&) const = default;
 };
 
@@ -398,6 +401,25 @@ struct JobReceipt {
   Time started = {};              // zero where it never started
   Time finished = {};
   bool operator==(const JobReceipt&) const = default;
+};
+
+// Provider → renter: the commitment to a sealed job's result. The receipt's id covers its
+// signature, which nobody else can make, so it binds, and says nothing of the result.
+struct JobSeal {
+  Digest job = {};
+  Digest lease = {};
+  uint64_t fence = 0;
+  Digest receipt = {};  // id of the signed JobReceipt
+  bool operator==(const JobSeal&) const = default;
+};
+
+// Renter → provider, once every replica's seal is in the renter's log, or its time is over.
+// Answered with the receipt.
+struct JobReveal {
+  Digest job = {};
+  Digest lease = {};
+  Digest seal = {};  // id of the JobSeal
+  bool operator==(const JobReveal&) const = default;
 };
 
 struct Release {

@@ -245,6 +245,7 @@ struct Job {
   workload @2 :BlobRef;
   blobs @3 :List(BlobRef);
   title @4 :Text;
+  sealed @5 :Bool;
 }
 
 struct Progress {
@@ -279,6 +280,19 @@ struct JobReceipt {
   resultClass @14 :Text;
   started @15 :Int64;  # zero where it never started
   finished @16 :Int64;
+}
+
+struct JobSeal {
+  job @0 :Data;
+  lease @1 :Data;
+  fence @2 :UInt64;
+  receipt @3 :Data;
+}
+
+struct JobReveal {
+  job @0 :Data;
+  lease @1 :Data;
+  seal @2 :Data;
 }
 
 struct Release {
@@ -387,7 +401,9 @@ enum LeaseEvent {
   noticeOver @12; released @13; endReached @14; deviceLost @15; settled @16; settleExpired @17;
 }
 
-enum JobEvent { submitted @0; accepted @1; started @2; finished @3; fetched @4; }
+enum JobEvent {
+  submitted @0; accepted @1; started @2; finished @3; fetched @4; sealed @5; revealed @6;
+}
 
 struct Opened {
   name @0 :Text;
@@ -453,6 +469,12 @@ struct ChallengeStep {
   sentence @4 :Text;
 }
 
+struct Replicated {
+  round @0 :Data;
+  jobs @1 :List(Data);
+  agree @2 :UInt32;
+}
+
 # One leaf of a node's log.
 struct Entry {
   sequence @0 :UInt64;
@@ -472,6 +494,7 @@ struct Entry {
     shown @12 :Shown;
     settled @13 :Settled;
     challengeStep @15 :ChallengeStep;
+    replicated @16 :Replicated;
   }
   documents @14 :List(Data);
 }

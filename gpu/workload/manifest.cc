@@ -672,12 +672,14 @@ class Reader {
     const Place at = Child(root, "market");
     if (at.node == nullptr) return Ok();
     if (!at.node->is_table()) return Wrong(at, "write it as [market]");
-    RETURN_IF_ERROR(OnlyKeys(at, {"query", "duration", "max_cost", "cpu", "allow_weak_jail"}));
+    RETURN_IF_ERROR(
+        OnlyKeys(at, {"query", "duration", "max_cost", "cpu", "allow_weak_jail", "replicate"}));
     MarketWish& market = manifest_.market;
     ASSIGN_OR_RETURN(market.query, Text(at, "query", market.query));
     ASSIGN_OR_RETURN(market.duration_ms, Duration(at, "duration", market.duration_ms));
     ASSIGN_OR_RETURN(market.allow_cpu, Flag(at, "cpu", market.allow_cpu));
     ASSIGN_OR_RETURN(market.allow_weak_jail, Flag(at, "allow_weak_jail", market.allow_weak_jail));
+    ASSIGN_OR_RETURN(market.replicate, Text(at, "replicate", market.replicate));
     const Place cost = Child(at, "max_cost");
     if (cost.node == nullptr) return Ok();
     // A TOML float is binary: only text says 0.05 exactly.

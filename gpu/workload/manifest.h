@@ -18,6 +18,7 @@ struct MarketWish {
   uint64_t max_cost_ucredits = 0;  // 0: ask
   bool allow_cpu = true;           // the CPU reference device will do
   bool allow_weak_jail = false;
+  std::string replicate = {};  // a policy (protocol/replication.h), not parsed here; empty: none
 };
 
 struct Manifest {

@@ -355,6 +355,7 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
     case Kind::kReady:
     case Kind::kVoucherAck:
     case Kind::kJobReceipt:
+    case Kind::kJobSeal:
     case Kind::kProgress:
     case Kind::kClose:
     case Kind::kChallengeRoot:
@@ -364,6 +365,7 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
     case Kind::kOrder:
     case Kind::kCommit:
     case Kind::kJob:
+    case Kind::kJobReveal:
     case Kind::kRelease:
     case Kind::kLeaseQuery:
     case Kind::kChallenge:
@@ -388,6 +390,8 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
       return provider_.OnCommit(turn, from);
     case Kind::kJob:
       return provider_.OnJob(turn, from);
+    case Kind::kJobReveal:
+      return provider_.OnJobReveal(turn, from);
     case Kind::kRelease:
       return provider_.OnRelease(turn, from);
     case Kind::kLeaseQuery:
@@ -437,6 +441,8 @@ void Agent::OnCommand(Turn& turn, const CommandArrived& event) {
     renter_.OnReleaseCommand(turn, event.command, *release);
   } else if (const auto* job = std::get_if<JobCommand>(&event.what)) {
     renter_.OnJobCommand(turn, event.command, *job);
+  } else if (const auto* replicate = std::get_if<ReplicateCommand>(&event.what)) {
+    renter_.OnReplicateCommand(turn, event.command, *replicate);
   } else if (const auto* challenge = std::get_if<ChallengeCommand>(&event.what)) {
     renter_.OnChallengeCommand(turn, event.command, *challenge);
   } else if (const auto* balance = std::get_if<BalanceCommand>(&event.what)) {

@@ -112,6 +112,13 @@ struct JobCommand {
   BlobRef workload = {};
   std::vector<BlobRef> blobs = {};
   std::string title = {};
+  bool sealed = false;  // commit, then reveal
+};
+// The same job under each of these leases, all of different providers.
+struct ReplicateCommand {
+  std::vector<Digest> leases = {};
+  JobCommand job = {};  // its lease and whether it is sealed do not matter
+  uint32_t agree = 0;
 };
 // Challenges the devices of these leases at once.
 struct ChallengeCommand {
@@ -132,8 +139,8 @@ struct DrainCommand {
 };
 struct CommandArrived {
   uint64_t command = 0;
-  std::variant<RentCommand, ReleaseCommand, JobCommand, ChallengeCommand, IssueCommand,
-               BalanceCommand, DrainCommand>
+  std::variant<RentCommand, ReleaseCommand, JobCommand, ReplicateCommand, ChallengeCommand,
+               IssueCommand, BalanceCommand, DrainCommand>
       what = {};
 };
 

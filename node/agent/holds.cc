@@ -35,6 +35,8 @@ void Holds::FoldJob(const Entry& entry, const JobStep& step) {
       return;
     }
     case JobStep::Event::kStarted:
+    case JobStep::Event::kSealed:
+    case JobStep::Event::kRevealed:
       return;
     case JobStep::Event::kFinished: {
       const auto it = jobs_.find(step.job);

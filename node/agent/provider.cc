@@ -578,7 +578,9 @@ void Provider::OnLeaseQuery(Turn& turn, const From& from) {
   // The newest: earlier ones were heard, or are asked for by their jobs.
   for (auto id = lease->jobs.rbegin(); id != lease->jobs.rend(); ++id) {
     if (documents.size() + 1 >= limits::kGossipIds) break;
-    if (const JobState& job = jobs_.at(*id); job.receipt) documents.push_back(job.receipt);
+    if (const JobState& job = jobs_.at(*id); job.receipt) {
+      documents.push_back(ResultOf(turn, job));
+    }
   }
   if (lease->close_document) documents.push_back(lease->close_document);
   turn.Reply(from, std::move(documents), lease->accepted_entry);

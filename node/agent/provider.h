@@ -69,6 +69,7 @@ class Provider {
     JobStep::Event at = JobStep::Event::kAccepted;
     Time started = {};
     DocumentRef document = {}, receipt = {};
+    bool revealed = false;              // of a sealed job: its renter may have the receipt
     uint32_t launch = 0, launches = 0;  // not in the ledger
   };
 
@@ -95,6 +96,7 @@ class Provider {
   void OnCommit(Turn& turn, const From& from);
   void OnVoucher(Turn& turn, const From& from, const DocumentRef& voucher);
   void OnJob(Turn& turn, const From& from);
+  void OnJobReveal(Turn& turn, const From& from);
   void OnRelease(Turn& turn, const From& from);
   void OnChallenge(Turn& turn, const From& from);
   void OnChallengeRows(Turn& turn, const From& from);
@@ -175,6 +177,8 @@ class Provider {
   static bool HasResults(const JobState& job);
   // What a job made that no receipt names: no lease's store counts it.
   static void DropMade(Turn& turn, const JobEnded& event);
+  // What the renter may have of a finished job: its receipt, or the commitment to it.
+  DocumentRef ResultOf(const Turn& turn, const JobState& job) const;
   void CancelJobs(Turn& turn, const Digest& lease, JobStatus status, const std::string& why);
   void StopJobs(Turn& turn, const Digest& lease) const;
   bool HasOpenJob(const Digest& lease) const;

@@ -181,6 +181,10 @@ void Provider::FoldJob(const Entry& entry, const JobStep& step) {
   }
   const auto it = jobs_.find(step.job);
   if (it == jobs_.end()) return;
+  if (step.event == JobStep::Event::kRevealed) {
+    it->second.revealed = true;
+    return;
+  }
   it->second.at = step.event;
   std::set<Digest>& brought = brought_[leases_.at(it->second.lease).renter];
   if (step.event == JobStep::Event::kStarted) {

@@ -29,7 +29,9 @@ void Provider::OnJob(Turn& turn, const From& from) {
   if (lease == nullptr) return;
   const auto known = jobs_.find(id);
   if (known != jobs_.end()) {
-    if (known->second.receipt) turn.TellConnection(from.connection, known->second.receipt);
+    if (known->second.receipt) {
+      turn.TellConnection(from.connection, ResultOf(turn, known->second));
+    }
     return turn.Reply(from, {});
   }
   if (lease->state != LeaseState::kMetering) {
@@ -209,7 +211,39 @@ void Provider::FinishJob(Turn& turn, const JobState& job, const JobEnded& event)
                       .event = JobStep::Event::kFinished,
                       .status = receipt.status},
               {document});
-  turn.Tell(renter, document);
+  turn.Tell(renter, ResultOf(turn, job));
+}
+
+DocumentRef Provider::ResultOf(const Turn& turn, const JobState& job) const {
+  if (!job.job.sealed || job.revealed) return job.receipt;
+  return turn.Sign(JobSeal{.job = job.id,
+                           .lease = job.lease,
+                           .fence = leases_.at(job.lease).acceptance.fence,
+                           .receipt = job.receipt->id()});
+}
+
+// The renter is told nothing of a sealed job's result before; what it asks in vain it asks again.
+void Provider::OnJobReveal(Turn& turn, const From& from) {
+  const auto reveal = Decode<JobReveal>(*from.document());
+  if (!reveal) return turn.Refuse(from, RefusalCode::kMalformed, reveal.error().message);
+  const Lease* lease = FindFor(turn, from, reveal->lease);
+  if (lease == nullptr) return;
+  const auto it = jobs_.find(reveal->job);
+  if (it == jobs_.end() || it->second.lease != lease->id) {
+    return turn.Refuse(from, RefusalCode::kNotFound, "no such job under this lease");
+  }
+  const JobState& job = it->second;
+  if (!job.job.sealed || !job.receipt ||
+      (!job.revealed && ResultOf(turn, job)->id() != reveal->seal)) {
+    return turn.Refuse(from, RefusalCode::kLeaseWrongState,
+                       "nothing was sealed for this job, or something else");
+  }
+  if (!job.revealed) {
+    turn.Append(JobStep{.job = job.id, .lease = job.lease, .event = JobStep::Event::kRevealed},
+                {from.document()});
+  }
+  turn.TellConnection(from.connection, job.receipt);
+  turn.Reply(from, {});
 }
 
 void Provider::CancelJobs(Turn& turn, const Digest& lease, JobStatus status,
@@ -239,6 +273,7 @@ bool Provider::MayRead(const PeerId& peer, const Digest& job, const Digest& blob
   const auto it = jobs_.find(job);
   if (it == jobs_.end() || leases_.at(it->second.lease).renter != peer || !it->second.receipt)
     return false;
+  if (it->second.job.sealed && !it->second.revealed) return false;
   const auto receipt = Decode<JobReceipt>(*it->second.receipt);
   return receipt &&
          std::any_of(receipt->outputs.begin(), receipt->outputs.end(),

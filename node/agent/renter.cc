@@ -473,6 +473,7 @@ void Renter::Withdraw(Turn& turn, Lease& lease) {
 
 void Renter::OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document) {
   if (document->kind() == Kind::kJobReceipt) return OnJobReceipt(turn, from, document);
+  if (document->kind() == Kind::kJobSeal) return OnJobSeal(turn, from, document);
   if (document->kind() == Kind::kChallengeRoot) return OnChallengeRoot(turn, from, document);
   if (document->kind() == Kind::kChallengeOpening) return OnChallengeOpening(turn, from, document);
   if (document->kind() == Kind::kProgress) {

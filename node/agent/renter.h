@@ -8,6 +8,7 @@
 
 #include "node/agent/blobs.h"
 #include "node/agent/turn.h"
+#include "protocol/replication.h"
 
 namespace souk::node {
 
@@ -24,7 +25,8 @@ struct ClaimedModel {
 // only once the provider has acknowledged that; (3) no job is sent before the lease is metering,
 // nor before the provider has the lease's former ones; (4) of a provider's silence no more is paid
 // than one interval; (5) which rows a challenge asks for is said only after the root over them is
-// in this log, and nothing more of its secret before the verdict is.
+// in this log, and nothing more of its secret before the verdict is; (6) no sealed job is revealed
+// before every job of its round is sealed or over, or the round's time is (protocol/replication.h).
 class Renter {
  public:
   enum class Phase : uint8_t {
@@ -98,6 +100,23 @@ class Renter {
     bool acknowledged = false;
     Duration next_ask = {};
     Credits due = {};
+    // Of sealed jobs.
+    std::optional<JobSeal> seal = {};
+    DocumentRef seal_document = {}, reveal_document = {};
+    Time revealed = {};
+    std::optional<Digest> round = {};  // where it is replicated
+    bool late = false;                 // it had not sealed when its round was revealed
+  };
+
+  // One job on several providers.
+  struct Replication {
+    Digest round = {};
+    std::vector<Digest> jobs = {};
+    uint32_t agree = 0;
+    Time asked = {};
+    Time first_sealed = {};  // zero: none yet
+    Time reveal_by = {};     // seals that are missing then are not waited for
+    bool revealed = false;
   };
 
   struct ChallengeState {
@@ -130,13 +149,14 @@ class Renter {
   void OnRent(Turn& turn, uint64_t command, const RentCommand& rent);
   void OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand& release);
   void OnJobCommand(Turn& turn, uint64_t command, const JobCommand& job);
+  void OnReplicateCommand(Turn& turn, uint64_t command, const ReplicateCommand& what);
   void OnChallengeCommand(Turn& turn, uint64_t command, const ChallengeCommand& what);
   void OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& balance);
 
   bool OnReply(Turn& turn, const From& from, const Reply& reply);
   bool OnRefusal(Turn& turn, const From& from, const Refusal& refusal);
-  // Ready, VoucherAck, JobReceipt, Close, Progress, ChallengeRoot, ChallengeOpening: pushed, or
-  // within an answer.
+  // Ready, VoucherAck, JobReceipt, JobSeal, Close, Progress, ChallengeRoot, ChallengeOpening:
+  // pushed, or within an answer.
   void OnLeaseDocument(Turn& turn, const From& from, const DocumentRef& document);
   void OnOpeningChecked(const OpeningChecked& event);
   bool MayRead(const PeerId& peer, const Digest& job, const Digest& blob) const;
@@ -144,6 +164,9 @@ class Renter {
   const std::map<Digest, Lease>& leases() const { return leases_; }
   const std::map<Digest, JobState>& jobs() const { return jobs_; }
   const std::map<Digest, ChallengeState>& challenges() const { return challenges_; }
+  const std::map<Digest, Replication>& replications() const { return replications_; }
+  // As protocol/replication.h judges it; the round is known.
+  ReplicationVerdict VerdictOn(const Replication& replication) const;
   // Challenges of one nonce: asked at once, judged together.
   const std::map<Digest, std::vector<Digest>>& rounds() const { return rounds_; }
   // Neither lease, job nor challenge lives: a node that only rents may end.
@@ -167,6 +190,9 @@ class Renter {
   void Pursue(Turn& turn, const Digest& lease);
   void PursueJobs(Turn& turn, Blobs& blobs);
   void AskForJobs(Turn& turn);
+  // What the provider is asked with next: the job, or its reveal; null while its round waits.
+  static DocumentRef QuestionOf(const JobState& job);
+  void StopAsking(Turn& turn, const JobState& job);
   // True where this phase's question is out, or was answered a moment ago.
   bool Asked(Turn& turn, const Lease& lease) const;
   void AskNow(Turn& turn, Lease& lease, Ask what, DocumentRef document);
@@ -201,6 +227,21 @@ class Renter {
   bool OnJobReply(Turn& turn, const From& from, const Digest& re);
   bool OnJobRefusal(Turn& turn, const From& from, const Refusal& refusal, bool passing);
 
+  Result<Lease*> ReadyForJob(const Digest& lease);
+  // Signs and records it; its id.
+  Digest SubmitJob(Turn& turn, const Lease& lease, const JobCommand& what);
+  // What cannot be taken as the job's result, whatever its provider says of it later.
+  void RefuseResult(Turn& turn, JobState& job, std::string why);
+
+  // Commit and reveal: renter_replicas.cc.
+  void FoldReplicated(const Entry& entry, const Replicated& replicated);
+  void FoldSealed(const Entry& entry, JobState& job);
+  void FoldRevealed(const Entry& entry, JobState& job);
+  void FoldResumedReplicas(const Entry& entry);
+  void OnJobSeal(Turn& turn, const From& from, const DocumentRef& document);
+  bool MayReveal(const Turn& turn, const JobState& job) const;
+  void RevealJobs(Turn& turn);
+
   // Challenges: renter_challenges.cc.
   static Digest ChallengeSecret(const Turn& turn, const Digest& nonce);
   void FoldChallenge(const Entry& entry, const ChallengeStep& step);
@@ -230,6 +271,7 @@ class Renter {
   std::map<Digest, Digest> challenge_asks_ = {};  // document, challenge; not in the ledger
   std::map<Digest, JobState> jobs_ = {};
   std::set<Digest> open_jobs_ = {};  // not fetched
+  std::map<Digest, Replication> replications_ = {};
   uint64_t orders_made_ = 0;
   // Not in the ledger: what is being asked for, and what the answer is for.
   std::map<Digest, OpenAsk> asks_ = {};     // document

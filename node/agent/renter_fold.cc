@@ -75,7 +75,13 @@ void Renter::Fold(const Entry& entry) {
   if (const auto* challenge = std::get_if<ChallengeStep>(&entry.outcome)) {
     return FoldChallenge(entry, *challenge);
   }
-  if (std::holds_alternative<Resumed>(entry.outcome)) FoldResumedChallenges(entry);
+  if (const auto* replicated = std::get_if<Replicated>(&entry.outcome)) {
+    return FoldReplicated(entry, *replicated);
+  }
+  if (std::holds_alternative<Resumed>(entry.outcome)) {
+    FoldResumedChallenges(entry);
+    FoldResumedReplicas(entry);
+  }
 }
 
 void Renter::FoldLease(const Entry& entry, const LeaseStep& step) {
@@ -179,6 +185,10 @@ void Renter::FoldJob(const Entry& entry, const JobStep& step) {
     }
     const bool outputs = it->second.receipt && !it->second.receipt->outputs.empty();
     if (!outputs) open_jobs_.erase(step.job);
+  } else if (step.event == JobStep::Event::kSealed) {
+    FoldSealed(entry, it->second);
+  } else if (step.event == JobStep::Event::kRevealed) {
+    FoldRevealed(entry, it->second);
   } else if (step.event == JobStep::Event::kFetched) {
     it->second.at = step.event;
     open_jobs_.erase(step.job);

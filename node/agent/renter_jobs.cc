@@ -122,43 +122,48 @@ void Renter::OnReleaseCommand(Turn& turn, uint64_t command, const ReleaseCommand
   }
 }
 
-void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) {
-  const auto it = leases_.find(what.lease);
-  if (it == leases_.end() || it->second.phase != Phase::kMetering) {
-    return turn.Answer(
-        {.command = command,
-         .status = it == leases_.end()
-                       ? Error(Code::kNotFound, "no such lease; see: souk leases")
-                       : Error(Code::kWrongState, std::string("the lease is ") +
-                                                      PhaseName(it->second.phase) +
-                                                      "; a job needs one that is metering")});
+Result<Renter::Lease*> Renter::ReadyForJob(const Digest& id) {
+  const auto it = leases_.find(id);
+  if (it == leases_.end()) return Error(Code::kNotFound, "no such lease; see: souk leases");
+  Lease& lease = it->second;
+  if (lease.phase != Phase::kMetering) {
+    return Error(Code::kWrongState, std::string("the lease is ") + PhaseName(lease.phase) +
+                                        "; a job needs one that is metering");
   }
-  if (it->second.open_challenge) {
-    return turn.Answer({.command = command,
-                        .status = Error(Code::kWrongState,
-                                        "the device is being challenged under this lease; try "
-                                        "again once that is judged: souk challenges")});
+  if (lease.open_challenge) {
+    return Error(Code::kWrongState,
+                 "the device is being challenged under this lease; try again once that is judged: "
+                 "souk challenges");
   }
   // Here rather than by the provider's refusal: a job that is asked for again later would meet the
   // number of a younger one.
-  const auto waiting = std::count_if(open_jobs_.begin(), open_jobs_.end(), [&](const Digest& id) {
-    const JobState& open = jobs_.at(id);
-    return open.lease == what.lease && open.at == JobStep::Event::kSubmitted;
+  const auto waiting = std::count_if(open_jobs_.begin(), open_jobs_.end(), [&](const Digest& one) {
+    const JobState& open = jobs_.at(one);
+    return open.lease == id && open.at == JobStep::Event::kSubmitted;
   });
   if (static_cast<size_t>(waiting) >= limits::kOpenJobsPerLease) {
-    return turn.Answer(
-        {.command = command,
-         .status = Error(Code::kExhausted, "the lease has as many open jobs as a provider takes: " +
-                                               std::to_string(limits::kOpenJobsPerLease))});
+    return Error(Code::kExhausted, "the lease has as many open jobs as a provider takes: " +
+                                       std::to_string(limits::kOpenJobsPerLease));
   }
-  const DocumentRef job = turn.Sign(Job{.lease = what.lease,
-                                        .number = it->second.number + 1,
+  return &lease;
+}
+
+Digest Renter::SubmitJob(Turn& turn, const Lease& lease, const JobCommand& what) {
+  const DocumentRef job = turn.Sign(Job{.lease = lease.id,
+                                        .number = lease.number + 1,
                                         .workload = what.workload,
                                         .blobs = what.blobs,
-                                        .title = what.title});
-  turn.Append(JobStep{.job = job->id(), .lease = what.lease, .event = JobStep::Event::kSubmitted},
+                                        .title = what.title,
+                                        .sealed = what.sealed});
+  turn.Append(JobStep{.job = job->id(), .lease = lease.id, .event = JobStep::Event::kSubmitted},
               {job});
-  turn.Answer({.command = command, .id = job->id()});
+  return job->id();
+}
+
+void Renter::OnJobCommand(Turn& turn, uint64_t command, const JobCommand& what) {
+  const auto lease = ReadyForJob(what.lease);
+  if (!lease) return turn.Answer({.command = command, .status = lease.error()});
+  turn.Answer({.command = command, .id = SubmitJob(turn, **lease, what)});
 }
 
 void Renter::OnBalanceCommand(Turn& turn, uint64_t command, const BalanceCommand& what) {
@@ -202,12 +207,7 @@ bool Renter::OnJobRefusal(Turn& turn, const From& from, const Refusal& refusal, 
   turn.Settle(refusal.re);
   job_asks_.erase(ask);
   if (job.at != JobStep::Event::kSubmitted) return true;
-  job.refused = refusal.sentence;
-  turn.Append(JobStep{.job = job.id,
-                      .lease = job.lease,
-                      .event = JobStep::Event::kFinished,
-                      .status = JobStatus::kFailed},
-              {});
+  RefuseResult(turn, job, refusal.sentence);
   return true;
 }
 
@@ -222,13 +222,43 @@ void Renter::OnJobReceipt(Turn& turn, const From& from, const DocumentRef& docum
     return;
   }
   Hear(lease, turn.now());
-  turn.Settle(it->first);
-  job_asks_.erase(it->first);
+  StopAsking(turn, it->second);
+  const JobState& job = it->second;
+  if (job.job.sealed && !job.reveal_document) {
+    return RefuseResult(turn, it->second,
+                        "its provider gave the result before it was to reveal it");
+  }
+  if (job.job.sealed && document->id() != job.seal->receipt) {
+    return RefuseResult(turn, it->second,
+                        "its provider revealed another result than it had sealed");
+  }
   turn.Append(JobStep{.job = it->first,
                       .lease = lease.id,
                       .event = JobStep::Event::kFinished,
                       .status = receipt->status},
               {document});
+}
+
+void Renter::RefuseResult(Turn& turn, JobState& job, std::string why) {
+  job.refused = std::move(why);
+  turn.Append(JobStep{.job = job.id,
+                      .lease = job.lease,
+                      .event = JobStep::Event::kFinished,
+                      .status = JobStatus::kFailed},
+              {});
+}
+
+DocumentRef Renter::QuestionOf(const JobState& job) {
+  if (job.reveal_document) return job.reveal_document;
+  return job.seal ? nullptr : job.document;
+}
+
+void Renter::StopAsking(Turn& turn, const JobState& job) {
+  for (const DocumentRef& document : {job.document, job.reveal_document}) {
+    if (!document) continue;
+    turn.Settle(document->id());
+    job_asks_.erase(document->id());
+  }
 }
 
 // A provider takes no number below one that it has taken (R1), so a lease's jobs are asked for one
@@ -237,15 +267,16 @@ void Renter::AskForJobs(Turn& turn) {
   std::map<Digest, JobState*> next;  // by lease
   for (const Digest& id : open_jobs_) {
     JobState& job = jobs_.at(id);
-    if (job.at != JobStep::Event::kSubmitted) continue;
+    const DocumentRef question = QuestionOf(job);
+    if (job.at != JobStep::Event::kSubmitted || !question) continue;
     const Lease& lease = leases_.at(job.lease);
     const bool over = lease.phase == Phase::kClosed;
     if (job.acknowledged || over) {
-      // It answers a job that it knows with the receipt.
+      // It answers a job that it knows with the receipt, or its seal.
       if (turn.monotonic() < job.next_ask) continue;
       job.next_ask = turn.monotonic() + kAskForReceiptEvery;
-      job_asks_[id] = id;
-      turn.Tell(lease.order.provider, job.document);
+      job_asks_[question->id()] = id;
+      turn.Tell(lease.order.provider, question);
       continue;
     }
     if (turn.now() >= lease.acceptance.settle_by) continue;
@@ -253,26 +284,28 @@ void Renter::AskForJobs(Turn& turn) {
     if (first == nullptr || job.job.number < first->job.number) first = &job;
   }
   for (const auto& [lease, job] : next) {
-    if (turn.Asking(job->id)) continue;
-    job_asks_[job->id] = job->id;
-    turn.Ask(leases_.at(lease).order.provider, job->document,
+    const DocumentRef question = QuestionOf(*job);
+    if (turn.Asking(question->id())) continue;
+    job_asks_[question->id()] = job->id;
+    turn.Ask(leases_.at(lease).order.provider, question,
              {.until = leases_.at(lease).acceptance.settle_by});
   }
 }
 
 void Renter::PursueJobs(Turn& turn, Blobs& blobs) {
+  RevealJobs(turn);
   AskForJobs(turn);
   const std::set<Digest> open = open_jobs_;
   for (const Digest& id : open) {
     JobState& job = jobs_.at(id);
     Lease& lease = leases_.at(job.lease);
     if (job.at == JobStep::Event::kSubmitted) {
-      if (lease.phase != Phase::kClosed) continue;
+      // Where its round waits, the round decides when to go on.
+      if (lease.phase != Phase::kClosed || !QuestionOf(job)) continue;
       Query(turn, lease, Seconds(1));
       const Time closed = lease.story.empty() ? turn.now() : lease.story.back().first;
-      if (turn.now() >= closed + kAskForReceipt) {
-        turn.Settle(id);
-        job_asks_.erase(id);
+      if (turn.now() >= std::max(closed, job.revealed) + kAskForReceipt) {
+        StopAsking(turn, job);
         turn.Append(JobStep{.job = id,
                             .lease = job.lease,
                             .event = JobStep::Event::kFinished,

@@ -49,6 +49,9 @@ Answer AnswerWhy(const Asked& asked, Fields& fields);
 Answer AnswerLeases(const Asked& asked, Fields& fields);
 Answer AnswerLease(const Asked& asked, const Digest& id);
 Answer AnswerJobs(const Asked& asked, Fields& fields);
+// A row of `jobs`.
+nlohmann::json RenterJobRow(const Asked& asked, const Renter::JobState& job);
+Answer AnswerReplications(const Asked& asked, Fields& fields);
 Answer AnswerChallenges(const Asked& asked, Fields& fields);
 Answer AnswerLogs(const Asked& asked, Fields& fields);
 // Of a clearing peer's own book.

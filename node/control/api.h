@@ -71,18 +71,28 @@
 //   rows, deadline_in_ms, asked_ms, state ("computing", "committed", "opening", "checking",
 //   "passed", "late", "wrong", "refused", "silent", "interrupted", "lapsed"), over, took_in_ms,
 //   sentence, verdict?, expires_ms?
-// job {lease, workload {digest, size}, blobs [{digest, size}], title?: ""}
+// job {lease, workload {digest, size}, blobs [{digest, size}], title?: "", sealed?: false}
 //   job. The client has put workload and blobs into DIR/blobs/sha256/<hex> itself before (written
 //   beside, fsynced, renamed); what is missing there, or has another size, is refused.
+// replicate {leases [ids of leases with different providers], agree, workload, blobs, title?: ""}
+//   round. The same job under each lease, sealed; see `replications`.
+// replications {round?}
+//   replications [REPLICATION], newest first
+//   REPLICATION: round, title, agree, of, asked_ms, state ("open", "agreed", "disagreed",
+//   "incomplete"), over (nothing more comes of it), revealed, reveal_by_ms? (once the first is
+//   sealed: when the others are not waited for any more), result? (the job whose result holds),
+//   jobs [{job, lease, peer, peer_name, model, state (as in `jobs`), standing ("open", "agrees",
+//   "differs", "unlike device", "late", "no result"), difference ("" or what differs from the
+//   result, or from the first one's), sentence, receipt?}]
 // jobs {id?, lease?}
 //   jobs [JOB], newest first
-//   JOB: id, lease, side, title, state ("sending", "queued", "running", "fetching", "done",
-//   "failed", "cancelled", "lost"), over, workload, blobs, launch, launches, sent {bytes, total}
-//   (towards the provider; as the provider's side: received), fetched {bytes, total} (outputs,
-//   renter's side), due_micro (of the lease, as last told), sentence, refused ("" or why the
-//   provider refused it), outputs [{name, digest, size, here}], receipt? {status, sentence, device,
-//   device_name, architecture, driver, class, launches, thread_instructions, states_root,
-//   started_ms, finished_ms, fence, id}
+//   JOB: id, lease, side, title, sealed, round? (where it is a replica), state ("sending",
+//   "queued", "running", "sealed", "revealing", "fetching", "done", "failed", "cancelled", "lost"),
+//   over, workload, blobs, launch, launches, sent {bytes, total} (towards the provider; as the
+//   provider's side: received), fetched {bytes, total} (outputs, renter's side), due_micro (of the
+//   lease, as last told), sentence, refused ("" or why the provider refused it), outputs [{name,
+//   digest, size, here}], receipt? {status, sentence, device, device_name, architecture, driver,
+//   class, launches, thread_instructions, states_root, started_ms, finished_ms, fence, id}
 // logs {job, from?: 0 (byte offset)}
 //   text, next (offset to go on from), over. The provider's side: what the worker printed; the
 //   renter's side: what is known of the job's life, a line each.

@@ -263,6 +263,7 @@ json JobFields(const Digest& id, const Job& job) {
   return {{"id", id.Hex()},
           {"lease", job.lease.Hex()},
           {"title", job.title},
+          {"sealed", job.sealed},
           {"workload", {{"digest", job.workload.digest.Hex()}, {"size", job.workload.size}}},
           {"blobs", std::move(blobs)}};
 }
@@ -308,6 +309,8 @@ void AddLaunches(const std::optional<JobReceipt>& receipt, uint64_t launch, uint
 
 std::string RenterJobState(const Renter::JobState& job, const Transfer& sent) {
   if (job.at == JobStep::Event::kSubmitted) {
+    if (job.reveal_document) return "revealing";
+    if (job.seal) return "sealed";
     if (job.launch > 0 || job.launches > 0) return "running";
     return sent.complete() ? "queued" : "sending";
   }
@@ -323,6 +326,8 @@ bool IsJobOver(const Renter::JobState& job) {
   return job.at == JobStep::Event::kFetched || !job.receipt || job.receipt->outputs.empty();
 }
 
+}  // namespace
+
 json RenterJobRow(const Asked& asked, const Renter::JobState& job) {
   json row = JobFields(job.id, job.job);
   row["side"] = "renter";
@@ -332,6 +337,7 @@ json RenterJobRow(const Asked& asked, const Renter::JobState& job) {
   if (job.at != JobStep::Event::kSubmitted || job.launches > 0) sent.bytes = sent.total;
   sent.bytes = std::min(sent.bytes, sent.total);
   row["state"] = RenterJobState(job, sent);
+  if (job.round) row["round"] = job.round->Hex();
   row["over"] = IsJobOver(job);
   AddLaunches(job.receipt, job.launch, job.launches, row);
   row["sent"] = sent.ToJson();
@@ -343,6 +349,8 @@ json RenterJobRow(const Asked& asked, const Renter::JobState& job) {
   AddReceipt(asked, job.receipt, job.receipt_document, row);
   return row;
 }
+
+namespace {
 
 json ProviderJobRow(const Asked& asked, const Provider::JobState& job) {
   json row = JobFields(job.id, job.job);

@@ -32,7 +32,8 @@ const std::map<std::string, Question>& Questions() {
                                                              {"jobs", AnswerJobs},
                                                              {"logs", AnswerLogs},
                                                              {"accounts", AnswerAccounts},
-                                                             {"challenges", AnswerChallenges}};
+                                                             {"challenges", AnswerChallenges},
+                                                             {"replications", AnswerReplications}};
   return kQuestions;
 }
 
@@ -215,9 +216,31 @@ Result<RentCommand> Server::ReadRent(Fields& fields, const Asked& asked) const {
                "add it to [node] bootstrap");
 }
 
+Result<ReplicateCommand> Server::ReadReplicate(Fields& fields) const {
+  ReplicateCommand out;
+  out.leases = fields.Need("leases", fields.Ids("leases", limits::kReplicas));
+  const int64_t agree = fields.Need("agree", fields.Integer("agree"));
+  auto job = ReadJobFields(fields);
+  if (!job) return job.error();
+  out.job = std::move(*job);
+  if (agree > limits::kReplicas) return Error(Code::kTooLarge, "there are not so many replicas");
+  out.agree = static_cast<uint32_t>(agree);
+  return out;
+}
+
 Result<JobCommand> Server::ReadJob(Fields& fields) const {
+  const Digest lease = fields.Need("lease", fields.Id("lease"));
+  const bool sealed = fields.Flag("sealed").value_or(false);
+  auto job = ReadJobFields(fields);
+  if (!job) return job.error();
+  job->lease = lease;
+  job->sealed = sealed;
+  return job;
+}
+
+// What is to be run; the fields that say where were read before.
+Result<JobCommand> Server::ReadJobFields(Fields& fields) const {
   JobCommand job;
-  job.lease = fields.Need("lease", fields.Id("lease"));
   job.workload = fields.Need("workload", fields.Blob("workload"));
   job.blobs = fields.Need("blobs", fields.Blobs("blobs"));
   job.title = fields.Text("title").value_or("");
@@ -271,6 +294,11 @@ std::optional<Answer> Server::Command(Client& client, const std::string& what, F
     if (!job) return job.error();
     arrived.what = std::move(*job);
     pending.response = id_named("job");
+  } else if (what == "replicate") {
+    auto replicate = ReadReplicate(fields);
+    if (!replicate) return replicate.error();
+    arrived.what = std::move(*replicate);
+    pending.response = id_named("round");
   } else if (what == "challenge") {
     auto challenge = ReadChallenge(fields);
     if (!challenge) return challenge.error();

@@ -68,6 +68,8 @@ class Server {
   Result<RentCommand> ReadRent(Fields& fields, const Asked& asked) const;
   static Result<ChallengeCommand> ReadChallenge(Fields& fields);
   Result<JobCommand> ReadJob(Fields& fields) const;
+  Result<JobCommand> ReadJobFields(Fields& fields) const;
+  Result<ReplicateCommand> ReadReplicate(Fields& fields) const;
   void Respond(Client& client, Answer answer);
   void Write(Client& client);
   void Expire(Now now);

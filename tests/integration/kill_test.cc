@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <thread>
 
@@ -142,9 +141,9 @@ class KillTest : public testing::Test {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       const std::string pid = entry.path().filename();
       if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-      std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-      std::string line((std::istreambuf_iterator<char>(file)), {});
-      if (line.find("souk-worker") == std::string::npos) continue;
+      // One that ended meanwhile cannot be read, and needs no killing.
+      const auto line = ReadFile(entry.path() / "cmdline", 1 << 16);
+      if (!line || AsText(*line).find("souk-worker") == std::string::npos) continue;
       // Only ours: its output goes into the node's own folder.
       std::error_code ignored;
       const auto log = std::filesystem::read_symlink(entry.path() / "fd/2", ignored);

@@ -46,7 +46,9 @@ void CompareWithHost(const Format& format) {
     volatile T z = std::bit_cast<T>(c);
     const Number m = Unpack(format, a);
     const Number n = Unpack(format, b);
-    for (const auto& [mode, host] : kModes) {
+    for (const HostMode& each : kModes) {
+      const Mode mode = each.mode;
+      const int host = each.host;
       const auto check = [&](const char* what, const Number& exact, T want) {
         if (exact.IsNan()) {
           ASSERT_TRUE(std::isnan(want)) << what;

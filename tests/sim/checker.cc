@@ -21,6 +21,7 @@ bool MustBeLogged(Kind kind) {
     case Kind::kVoucher:
     case Kind::kJob:
     case Kind::kJobReceipt:
+    case Kind::kJobReveal:
     case Kind::kRelease:
     case Kind::kClose:
     case Kind::kChallenge:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "protocol/base/check.h"
 #include "protocol/limits.h"
@@ -428,6 +429,21 @@ void World::Arrive(int to, node::ConnectionId connection, const CurveKey& curve,
 
 // ---- What people and fate do -----------------------------------------------------------------
 
+namespace {
+
+// The first of these leases with each provider.
+std::vector<Digest> OfDifferentProviders(const Peer& renter, const std::vector<Digest>& leases) {
+  std::vector<Digest> out;
+  std::set<PeerId> providers;
+  for (const Digest& id : leases) {
+    const auto& lease = renter.agent->renter().leases().at(id);
+    if (providers.insert(lease.order.provider).second) out.push_back(id);
+  }
+  return out;
+}
+
+}  // namespace
+
 void World::Errand(Peer& renter) {
   if (!renter.up() || !renter.agent->may_sign()) return;
   const auto command = [&](auto what) {
@@ -448,7 +464,16 @@ void World::Errand(Peer& renter) {
     for (size_t i = 0; i < input.size(); i += 4096) input[i] = static_cast<uint8_t>(rng_.Next());
     const BlobRef workload = renter.blobs.Put(Bytes{1, static_cast<uint8_t>(rng_.Next())});
     const BlobRef blob = renter.blobs.Put(std::move(input));
-    return command(node::JobCommand{lease, workload, {blob}, "sim"});
+    const node::JobCommand job{.lease = lease,
+                               .workload = workload,
+                               .blobs = {blob},
+                               .title = "sim",
+                               .sealed = rng_.Chance(300)};
+    const auto several = OfDifferentProviders(renter, metering);
+    if (several.size() < 2 || rng_.Chance(300)) return command(job);
+    const auto of = static_cast<uint32_t>(several.size());
+    const auto agree = static_cast<uint32_t>(rng_.Between(of / 2 + 1, of));
+    return command(node::ReplicateCommand{.leases = several, .job = job, .agree = agree});
   }
   const auto offers = renter.agent->directory().LiveOffers(Time{kEpoch + now_});
   if (offers.empty()) return;
@@ -510,6 +535,36 @@ void World::CheckChallenges() {
   }
 }
 
+// A lie never agrees with what honest devices computed, and where enough of them did, theirs holds.
+void World::CheckReplications() {
+  for (const auto& peer : peers_) {
+    if (!peer->up()) continue;
+    const node::Renter& renter = peer->agent->renter();
+    for (const auto& [id, round] : renter.replications()) {
+      const ReplicationVerdict verdict = renter.VerdictOn(round);
+      uint32_t honest = 0;
+      bool lied = false;
+      for (size_t i = 0; i < round.jobs.size(); ++i) {
+        const node::Renter::JobState& job = renter.jobs().at(round.jobs[i]);
+        const bool counts = job.receipt && !job.late && job.receipt->status == JobStatus::kDone;
+        if (!counts) continue;
+        const bool lies = SimWorkshop::Lies(job.id);
+        lied |= lies;
+        if (!lies) ++honest;
+        if (verdict.result && lies != SimWorkshop::Lies(round.jobs[*verdict.result]) &&
+            verdict.standings[i] == ReplicaStanding::kAgrees) {
+          checker_.Fail(peer->name(), "a lie agrees with an honest result");
+        }
+      }
+      if (honest >= round.agree && verdict.outcome != ReplicationOutcome::kAgreed) {
+        checker_.Fail(peer->name(), "enough honest results did not agree");
+      }
+      ++outcome_.rounds;
+      outcome_.differing += lied && honest > 0 ? 1 : 0;
+    }
+  }
+}
+
 Outcome World::Run() {
   Boot();
   // Every renter gets some credits, some too few.
@@ -536,6 +591,7 @@ Outcome World::Run() {
     if (Quiet() || now_ - *healing_since > kHealAtMost) break;
   }
   CheckChallenges();
+  CheckReplications();
   if (outcome_.violations.empty()) {
     std::map<std::string, const node::Agent*> agents;
     for (const auto& peer : peers_) {

@@ -78,6 +78,7 @@ class World {
   bool Faulty() const { return faults_ && outcome_.steps < options_.steps; }
   bool Quiet() const;
   void CheckChallenges();
+  void CheckReplications();
   Now NowFor(const Peer& peer) const;
 
   std::map<node::ConnectionId, CurveKey> strangers_ = {};

@@ -91,17 +91,21 @@ void SimWorkshop::Run(const node::StartJob& job) {
       if (running_.contains(id)) world_.Tell(peer_, node::JobProgressed{id, launch, 4});
     });
   }
-  const bool fails = rng.Chance(100);
-  const auto size = static_cast<size_t>(rng.Between(0, 3) * rng.Between(1, 700'000));
-  world_.At(length, [this, id = job.job, fails, size] {
+  // The same workload comes to the same on every honest device.
+  const Digest& work = job.workload.digest;
+  const bool fails = work.bytes[0] < 25;
+  const size_t size =
+      work.bytes[1] % 4 * size_t{64} * (1 + GetLe<uint16_t>(&work.bytes[2]) % 11'000);
+  const uint8_t wrong = Lies(job.job) ? 1 : 0;
+  world_.At(length, [this, id = job.job, work, fails, size, wrong] {
     if (running_.erase(id) == 0) return;
     node::JobEnded ended{.job = id, .status = fails ? JobStatus::kFailed : JobStatus::kDone};
     if (fails) {
       ended.sentence = "a wild access";
     } else {
-      // The same job gives the same bytes, as deterministic work does.
-      Bytes bytes(size);
-      for (size_t i = 0; i < size; ++i) bytes[i] = id.bytes[i % 32];
+      Bytes bytes(1 + size);
+      for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = work.bytes[i % 32];
+      bytes[0] ^= wrong;
       ended.outputs = {{"out.npy", world_.peer(peer_).blobs.Put(std::move(bytes))}};
       ended.result_class = "exact";
     }

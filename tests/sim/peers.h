@@ -63,6 +63,8 @@ class SimWorkshop : public node::Workshop {
 
   // One challenge in three is answered with wrong rows.
   static bool Cheats(const Digest& seed) { return seed.bytes[0] % 3 == 0; }
+  // One job in four comes back with a wrong result, the same after every restart.
+  static bool Lies(const Digest& job) { return job.bytes[0] % 4 == 0; }
   // For tests: otherwise by the seed, and by chance.
   std::optional<bool> cheats = {};
   std::set<std::string> cheating_devices = {};

@@ -71,11 +71,9 @@ Fields FieldsOf(const node::Provider::Lease& lease) {
 }
 
 Fields FieldsOf(const node::Provider::JobState& job) {
-  return {{"lease", Text(job.lease)},
-          {"step", fmt::format("{}", static_cast<int>(job.at))},
-          {"started", Text(job.started)},
-          {"document", Text(job.document)},
-          {"receipt", Text(job.receipt)}};
+  return {{"lease", Text(job.lease)},     {"step", fmt::format("{}", static_cast<int>(job.at))},
+          {"started", Text(job.started)}, {"document", Text(job.document)},
+          {"receipt", Text(job.receipt)}, {"revealed", Text(job.revealed)}};
 }
 
 Fields FieldsOf(const node::Provider::ChallengeState& one) {
@@ -123,10 +121,20 @@ Fields FieldsOf(const node::Renter::Lease& lease) {
 }
 
 Fields FieldsOf(const node::Renter::JobState& job) {
-  return {{"lease", Text(job.lease)},
-          {"step", fmt::format("{}", static_cast<int>(job.at))},
-          {"document", Text(job.document)},
-          {"receipt", Text(job.receipt_document)}};
+  return {{"lease", Text(job.lease)},        {"step", fmt::format("{}", static_cast<int>(job.at))},
+          {"document", Text(job.document)},  {"receipt", Text(job.receipt_document)},
+          {"seal", Text(job.seal_document)}, {"reveal", Text(job.reveal_document)},
+          {"revealed", Text(job.revealed)},  {"round", Text(job.round.value_or(Digest{}))},
+          {"late", Text(job.late)}};
+}
+
+Fields FieldsOf(const node::Renter::Replication& round) {
+  return {{"jobs", Text(uint64_t{round.jobs.size()})},
+          {"agree", Text(uint64_t{round.agree})},
+          {"asked", Text(round.asked)},
+          {"first sealed", Text(round.first_sealed)},
+          {"reveal by", Text(round.reveal_by)},
+          {"is revealed", Text(round.revealed)}};
 }
 
 Fields FieldsOf(const node::Clearing::EscrowState& escrow) {
@@ -186,6 +194,7 @@ std::optional<std::string> Difference(const node::Agent& live, const node::Agent
                      Compare("device", accounts(provider.book()), accounts(provider2.book())),
                      Compare("rented lease", renter.leases(), renter2.leases()),
                      Compare("own job", renter.jobs(), renter2.jobs()),
+                     Compare("round", renter.replications(), renter2.replications()),
                      Compare("challenge", provider.challenges(), provider2.challenges()),
                      Compare("own challenge", renter.challenges(), renter2.challenges()),
                      Compare("escrow", clearing.escrows(), clearing2.escrows()),

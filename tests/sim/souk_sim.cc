@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
     }
   }
   uint64_t steps = 0, crashes = 0, faults = 0, messages = 0, lost = 0, leases = 0, jobs = 0,
-           passed = 0, caught = 0, bad = 0;
+           passed = 0, caught = 0, rounds = 0, differing = 0, bad = 0;
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
     options.seed = seed;
     const souk::sim::Outcome outcome = souk::sim::Run(options);
@@ -57,6 +57,8 @@ int main(int argc, char** argv) {
     jobs += outcome.jobs;
     passed += outcome.passed;
     caught += outcome.caught;
+    rounds += outcome.rounds;
+    differing += outcome.differing;
     if (options.verbose) {
       std::printf(
           "seed %llu: %llu steps, %llu leases, %llu jobs, trace %s\n",
@@ -78,13 +80,15 @@ int main(int argc, char** argv) {
   }
   std::printf(
       "%llu seeds, %llu steps, %llu crashes, %llu disk faults, %llu messages (%llu lost), "
-      "%llu leases, %llu jobs done, %llu challenges passed, %llu cheats caught, %llu seeds "
+      "%llu leases, %llu jobs done, %llu challenges passed, %llu cheats caught, "
+      "%llu rounds of replicas, %llu with a lie, %llu seeds "
       "violated\n",
       static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
       static_cast<unsigned long long>(crashes), static_cast<unsigned long long>(faults),
       static_cast<unsigned long long>(messages), static_cast<unsigned long long>(lost),
       static_cast<unsigned long long>(leases), static_cast<unsigned long long>(jobs),
       static_cast<unsigned long long>(passed), static_cast<unsigned long long>(caught),
+      static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(differing),
       static_cast<unsigned long long>(bad));
   return bad == 0 ? 0 : 1;
 }

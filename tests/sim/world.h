@@ -37,10 +37,12 @@ struct Outcome {
   uint64_t disk_faults = 0;
   uint64_t messages = 0;
   uint64_t lost = 0;
-  uint64_t leases = 0;  // accepted by a provider
-  uint64_t jobs = 0;    // done
-  uint64_t passed = 0;  // challenges
-  uint64_t caught = 0;  // devices that cheated in one
+  uint64_t leases = 0;     // accepted by a provider
+  uint64_t jobs = 0;       // done
+  uint64_t passed = 0;     // challenges
+  uint64_t caught = 0;     // devices that cheated in one
+  uint64_t rounds = 0;     // of replicas
+  uint64_t differing = 0;  // with a lie beside an honest result
   std::vector<std::string> violations = {};
 };
 

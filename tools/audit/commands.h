@@ -42,6 +42,12 @@ struct ReplayCommand {
   std::optional<uint64_t> seed = {};  // none: a random one
 };
 int RunReplay(const AuditTarget& target, const ReplayCommand& command);
+struct ReplicasCommand {
+  std::string round = {};          // a prefix; empty: all
+  bool settle = false;             // replays what differs, whole and in checking mode
+  std::filesystem::path out = {};  // folder of the fault documents; empty: this one
+};
+int RunReplicas(const AuditTarget& target, const ReplicasCommand& command);
 int RunCheckFault(const std::filesystem::path& file, bool json);
 
 // Computes the log's challenges again; `lease`: only those of leases whose ids begin so.

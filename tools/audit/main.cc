@@ -133,6 +133,21 @@ int Main(int argc, char** argv) {
     action = [&] { return RunReplay(target, replay_command); };
   });
 
+  ReplicasCommand replicas_command;
+  CLI::App* replicas = AddCommand(
+      app, "replicas", "Jobs that ran on several providers: who agrees, who differs", target);
+  replicas->add_option("--round", replicas_command.round, "Only this one; a prefix will do")
+      ->type_name("ID");
+  replicas->add_flag("--settle", replicas_command.settle,
+                     "Where results differ, runs the whole job here in checking mode and says who "
+                     "was wrong");
+  replicas->add_option("--out", replicas_command.out, "Folder for fault documents; this one else")
+      ->type_name("DIR");
+  replicas->footer(
+      "Exits 0 where every round agreed and nobody differs. With --settle also where the CPU "
+      "reference agrees\nwith a result; fault documents are for souk-audit check-fault.");
+  replicas->callback([&] { action = [&] { return RunReplicas(target, replicas_command); }; });
+
   std::filesystem::path fault_file;
   bool fault_json = false;
   CLI::App* fault = app.add_subcommand(

@@ -1,4 +1,6 @@
 // souk-audit replay and check-fault: a job's result looked at on this machine's CPU.
+#include "tools/audit/replay.h"
+
 #include <fmt/format.h>
 
 #include <random>
@@ -7,7 +9,6 @@
 #include "gpu/workload/fault.h"
 #include "protocol/base/file.h"
 #include "protocol/text.h"
-#include "tools/audit/commands.h"
 #include "tools/audit/fault_document.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
@@ -64,13 +65,6 @@ Json DifferenceJson(const gpu::ReplayDifference& one) {
   }
   return json;
 }
-
-struct Replayed {
-  JobCase job = {};
-  gpu::ReplayReport report = {};
-  std::string fault_file = {};
-  std::string why_no_fault = {};
-};
 
 Json ReplayJson(const Replayed& replayed) {
   const gpu::ReplayReport& report = replayed.report;
@@ -193,9 +187,11 @@ Status WriteFault(Replayed& replayed, gpu::BlobSource& blobs, const gpu::Claimed
   return Ok();
 }
 
-Result<Replayed> ReplayJob(const AuditTarget& target, const ReplayCommand& command) {
-  ASSIGN_OR_RETURN(const OpenedLedger ledger, OpenLedger(target.dir, target.vkey));
-  FolderBlobs blobs(BlobFolder(target.dir));
+}  // namespace
+
+Result<Replayed> ReplayJob(const OpenedLedger& ledger, const fs::path& dir,
+                           const ReplayCommand& command) {
+  FolderBlobs blobs(BlobFolder(dir));
   Replayed replayed;
   ASSIGN_OR_RETURN(replayed.job, FindJobCase(ledger, command.job, blobs));
   const gpu::ClaimedResult claim = replayed.job.Claim(blobs);
@@ -226,10 +222,10 @@ Result<Replayed> ReplayJob(const AuditTarget& target, const ReplayCommand& comma
   return replayed;
 }
 
-}  // namespace
-
 int RunReplay(const AuditTarget& target, const ReplayCommand& command) {
-  const auto replayed = ReplayJob(target, command);
+  const auto ledger = OpenLedger(target.dir, target.vkey);
+  if (!ledger) return Fail(ledger.error());
+  const auto replayed = ReplayJob(*ledger, target.dir, command);
   if (!replayed) return Fail(replayed.error());
   if (target.json) {
     PrintJson(ReplayJson(*replayed));

@@ -35,6 +35,10 @@ const char* JobEventName(JobStep::Event event) {
       return "started";
     case JobStep::Event::kFinished:
       return "finished";
+    case JobStep::Event::kSealed:
+      return "sealed";
+    case JobStep::Event::kRevealed:
+      return "revealed";
     case JobStep::Event::kFetched:
       return "fetched";
   }
@@ -178,6 +182,13 @@ struct DescribeOutcome {
     if (!o.sentence.empty()) out.fields.push_back({"sentence", o.sentence});
     return out;
   }
+  OutcomeText operator()(const Replicated& o) const {
+    OutcomeText out{fmt::format("round {}: {} jobs are one computation, {} are to agree",
+                                o.round.Short(), o.jobs.size(), o.agree),
+                    {{"round", o.round}, {"to agree", uint64_t{o.agree}}}};
+    for (const Digest& job : o.jobs) out.fields.push_back({"job", job});
+    return out;
+  }
 };
 
 // ---- Documents -------------------------------------------------------------------------------
@@ -274,7 +285,14 @@ Fields Describe(const Job& m) {
           {"number", m.number},
           {"title", m.title},
           {"workload", m.workload.digest},
-          {"blobs", static_cast<uint64_t>(m.blobs.size())}};
+          {"blobs", static_cast<uint64_t>(m.blobs.size())},
+          {"sealed", std::string(m.sealed ? "yes" : "no")}};
+}
+Fields Describe(const JobSeal& m) {
+  return {{"job", m.job}, {"lease", m.lease}, {"fence", m.fence}, {"receipt", m.receipt}};
+}
+Fields Describe(const JobReveal& m) {
+  return {{"job", m.job}, {"lease", m.lease}, {"seal", m.seal}};
 }
 Fields Describe(const JobReceipt& m) {
   Fields out = {{"job", m.job},
@@ -420,6 +438,8 @@ std::vector<Field> DocumentFields(const Document& document) {
     SOUK_DESCRIBE(Ready)
     SOUK_DESCRIBE(Job)
     SOUK_DESCRIBE(JobReceipt)
+    SOUK_DESCRIBE(JobSeal)
+    SOUK_DESCRIBE(JobReveal)
     SOUK_DESCRIBE(Release)
     SOUK_DESCRIBE(Close)
     SOUK_DESCRIBE(Challenge)

@@ -43,8 +43,10 @@ struct RunOptions {
   bool check = false;
   bool profile = false;
   // On the market.
-  std::string lease = {};     // empty: rent one, and release it afterwards
-  std::string duration = {};  // empty: the manifest's
+  // Empty: rent what is needed, and release it afterwards; else one, or one for each replica.
+  std::vector<std::string> leases = {};
+  std::string replicate = {};  // a policy (protocol/replication.h); empty: the manifest's
+  std::string duration = {};   // empty: the manifest's
   std::string max_cost = {};
   std::string book = {};
   bool yes = false;
@@ -80,6 +82,7 @@ int RunChallengeList(const Common& common, const std::string& lease);
 int RunBalance(const Common& common, const std::string& book);
 
 int RunRemotely(const Common& common, const RunOptions& options);
+int RunReplicaList(const Common& common, const std::string& round);
 int RunJobs(const Common& common, const std::string& id);
 int RunLogs(const Common& common, const std::string& id, bool follow);
 struct FetchOptions {

@@ -159,8 +159,10 @@ std::string WithLineHint(const std::string& sentence) {
   return sentence + " (a line of the canonical PTX: souk compile FILE -o -)";
 }
 
-Result<std::string> SubmitJob(DaemonLink& link, const gpu::Manifest& manifest,
-                              const std::string& lease) {
+namespace {
+
+// Puts everything into the daemon's store; the fields of a request that say what is to be run.
+Result<Json> PutWorkload(DaemonLink& link, const gpu::Manifest& manifest) {
   ASSIGN_OR_RETURN(const Bytes encoded, gpu::EncodeWorkload(manifest.workload));
   const Digest workload = Sha256(encoded);
   RETURN_IF_ERROR(PutBlob(link.dir(), encoded, workload));
@@ -171,12 +173,27 @@ Result<std::string> SubmitJob(DaemonLink& link, const gpu::Manifest& manifest,
     RETURN_IF_ERROR(PutBlob(link.dir(), bytes, ref.digest));
     blobs.push_back(RefOf(ref.digest, ref.bytes));
   }
-  ASSIGN_OR_RETURN(const Json answer, link.Ask({{"do", "job"},
-                                                {"lease", lease},
-                                                {"workload", RefOf(workload, encoded.size())},
-                                                {"blobs", std::move(blobs)},
-                                                {"title", manifest.workload.name}}));
+  return Json{{"workload", RefOf(workload, encoded.size())},
+              {"blobs", std::move(blobs)},
+              {"title", manifest.workload.name}};
+}
+
+}  // namespace
+
+Result<std::string> SubmitJob(DaemonLink& link, const gpu::Manifest& manifest,
+                              const std::string& lease, bool sealed) {
+  ASSIGN_OR_RETURN(Json request, PutWorkload(link, manifest));
+  request.update({{"do", "job"}, {"lease", lease}, {"sealed", sealed}});
+  ASSIGN_OR_RETURN(const Json answer, link.Ask(request));
   return TextAt(answer, "job");
+}
+
+Result<std::string> SubmitReplicas(DaemonLink& link, const gpu::Manifest& manifest,
+                                   const std::vector<std::string>& leases, uint32_t agree) {
+  ASSIGN_OR_RETURN(Json request, PutWorkload(link, manifest));
+  request.update({{"do", "replicate"}, {"leases", leases}, {"agree", agree}});
+  ASSIGN_OR_RETURN(const Json answer, link.Ask(request));
+  return TextAt(answer, "round");
 }
 
 Result<Json> WatchJob(DaemonLink& link, const std::string& id) {

@@ -17,9 +17,19 @@ std::string WithLineHint(const std::string& sentence);
 // The newest .version over the workload's modules, × 10.
 Result<uint32_t> NewestPtx(const gpu::Manifest& manifest);
 
-// Puts workload and blobs into the daemon's store and submits the job; its id.
+// Puts workload and blobs into the daemon's store and submits the job; its id. `sealed`: its
+// provider is to commit to the result before it gives it.
 Result<std::string> SubmitJob(DaemonLink& link, const gpu::Manifest& manifest,
-                              const std::string& lease);
+                              const std::string& lease, bool sealed = false);
+// The same under each of these leases; the round's id.
+Result<std::string> SubmitReplicas(DaemonLink& link, const gpu::Manifest& manifest,
+                                   const std::vector<std::string>& leases, uint32_t agree);
+// Waits until the round is over, as WatchJob does. Its last row.
+Result<Json> WatchRound(DaemonLink& link, const std::string& round);
+// The providers of a round, what each did, and what came of it; every line ends in a newline.
+std::string ReplicasTable(const Json& round);
+// What to do about those who differ, a line; "" where nobody does. `dir`: the node's.
+std::string SettleHint(const Json& round, const std::string& dir);
 
 // Waits until the job is over, drawing its progress on stderr. The job's last row. An error where
 // the daemon goes away, and kExhausted where an InterruptGuard heard so; a failed job is none.

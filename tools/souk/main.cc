@@ -126,7 +126,8 @@ void CommandLine::AddRun() {
       "where there are some");
   run->add_flag("--profile", run_.profile,
                 "With --local: where the kernels' work goes, by kernel and source line");
-  run->add_option("--lease", run_.lease, "On this lease; else one is rented and released")
+  run->add_option("--lease", run_.leases,
+                  "On this lease; else one is rented and released. Once for each replica")
       ->type_name("ID")
       ->check(kId);
   run->add_option("--for", run_.duration, "Rent for so long; else the manifest's")
@@ -134,12 +135,17 @@ void CommandLine::AddRun() {
   run->add_option("--max-cost", run_.max_cost, "Refuse where it could cost more")
       ->type_name("CREDITS");
   run->add_option("--book", run_.book, "The clearing peer to pay through")->type_name("NAME");
+  run->add_option("--replicate", run_.replicate,
+                  "none; sample P, twice for a share P of jobs; N of M, on M providers of whom N "
+                  "must agree. Else the manifest's")
+      ->type_name("POLICY");
   run->add_flag("-y,--yes", run_.yes, "Rent without asking");
   run->add_option("-o,--out", run_.out, "Where results go; results/<id> by default")
       ->type_name("DIR");
   run->footer(
       "Examples:\n  souk run workloads/digits/workload.toml --local\n"
-      "  souk run workload.toml --lease 9d24\n  souk run workload.toml --yes --max-cost 0.10");
+      "  souk run workload.toml --lease 9d24\n  souk run workload.toml --yes --max-cost 0.10\n"
+      "  souk run workload.toml --yes --replicate '2 of 3'");
   run->callback([this] { action_ = [this] { return RunRun(common_, run_); }; });
 }
 
@@ -218,6 +224,14 @@ void CommandLine::AddJobs() {
   CLI::App* jobs = Add("jobs", "Lists jobs, or shows one with its receipt");
   jobs->add_option("ID", id_, "A job")->check(kId);
   jobs->callback([this] { action_ = [this] { return RunJobs(common_, id_); }; });
+
+  CLI::App* replicas =
+      Add("replicas", "Jobs that ran on several providers, and whether these agree");
+  replicas->add_option("ROUND", id_, "Only this round")->check(kId);
+  replicas->footer(
+      "Each provider commits to its result before any is revealed. Who was right where they differ "
+      "says\nsouk-audit replicas DIR --settle.");
+  replicas->callback([this] { action_ = [this] { return RunReplicaList(common_, id_); }; });
 
   CLI::App* logs = Add("logs", "What is known of a job's life, or what its worker printed");
   logs->add_option("ID", id_, "The job")->required()->check(kId);

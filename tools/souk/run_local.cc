@@ -156,11 +156,13 @@ int RunLocally(const Common& common, const RunOptions& options) {
 }
 
 int RunRun(const Common& common, const RunOptions& options) {
-  const bool market = !options.lease.empty() || !options.duration.empty() ||
-                      !options.max_cost.empty() || !options.book.empty() || options.yes;
+  const bool market = !options.leases.empty() || !options.duration.empty() ||
+                      !options.max_cost.empty() || !options.book.empty() ||
+                      !options.replicate.empty() || options.yes;
   if (options.local && market) {
     return Misuse(
-        "--local rents nothing: leave it out, or --lease, --for, --max-cost, --book, --yes");
+        "--local rents nothing: leave it out, or --lease, --for, --max-cost, --book, --replicate, "
+        "--yes");
   }
   if (!options.local && !options.device.empty()) {
     return Misuse("--device is for --local: on the market the offer says what runs");

@@ -1,7 +1,12 @@
 // souk run on the market: rents where no lease is named, runs, fetches, releases.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <random>
+
+#include "gpu/workload/workload_class.h"
 #include "protocol/query.h"
+#include "protocol/replication.h"
 #include "protocol/text.h"
 #include "tools/souk/job.h"
 
@@ -33,66 +38,210 @@ Result<Terms> TermsOf(const gpu::Manifest& manifest, const RunOptions& options) 
   return terms;
 }
 
-// Says what it may cost and asks; the lease once it is metering.
-// kInvalidArgument only where nobody can be asked.
-Result<Json> RentFor(DaemonLink& link, const gpu::Manifest& manifest, const Terms& terms,
-                     const RunOptions& options) {
-  ASSIGN_OR_RETURN(const Json offer, ChooseOffer(link, manifest.market.query, [&](const Json& one) {
-                     return FitsOffer(manifest, one);
-                   }));
-  ASSIGN_OR_RETURN(const RentPlan plan,
-                   PlanRentWherePaid(link, offer, terms.duration, 1, options.book));
-  if (terms.max_cost && plan.at_most > *terms.max_cost) {
+// How the job is to be run: under a policy that samples, as it was drawn this once.
+struct Manner {
+  uint32_t agree = 1;
+  uint32_t of = 1;
+  bool sealed = false;
+};
+
+Result<Manner> MannerOf(const gpu::Manifest& manifest, const RunOptions& options) {
+  const std::string& text =
+      options.replicate.empty() ? manifest.market.replicate : options.replicate;
+  if (text.empty()) return Manner();
+  const auto policy = ParseReplicationPolicy(text);
+  if (!policy) {
+    return policy.error().Within(options.replicate.empty()
+                                     ? options.manifest.string() + ": market.replicate"
+                                     : "--replicate");
+  }
+  std::random_device random;
+  const bool drawn =
+      std::uniform_int_distribution<uint32_t>(0, 999'999)(random) < policy->per_million;
+  Manner manner{.sealed = policy->sealed()};
+  if (drawn) manner.agree = policy->agree;
+  if (drawn) manner.of = policy->of;
+  return manner;
+}
+
+// Another provider than those before; and where the kernels' class fixes no result across devices,
+// a device of the same make.
+Status FitsReplica(const Json& offer, const std::vector<RentPlan>& before, bool any_device) {
+  for (const RentPlan& plan : before) {
+    if (TextAt(plan.offer, "provider") == TextAt(offer, "provider")) {
+      return Error(Code::kUnsupported, "its provider runs another replica");
+    }
+    if (any_device) continue;
+    for (const char* field : {"kind", "model", "architecture", "driver"}) {
+      if (plan.offer[field] == offer[field]) continue;
+      return Error(Code::kUnsupported, fmt::format("its {} is another than the first replica's, "
+                                                   "and the kernels' results depend on it",
+                                                   field));
+    }
+  }
+  return Ok();
+}
+
+Result<std::vector<RentPlan>> PlanRents(DaemonLink& link, const gpu::Manifest& manifest,
+                                        const Terms& terms, const Manner& manner,
+                                        const RunOptions& options) {
+  const ptx::Class claimed = gpu::ClassOfWorkload(manifest.workload, manifest.modules);
+  const bool any_device = claimed == ptx::Class::kExact || claimed == ptx::Class::kExactOrdered;
+  std::vector<RentPlan> plans;
+  Credits at_most = {};
+  while (plans.size() < manner.of) {
+    const auto offer = ChooseOffer(link, manifest.market.query, [&](const Json& one) -> Status {
+      RETURN_IF_ERROR(FitsReplica(one, plans, any_device));
+      return FitsOffer(manifest, one);
+    });
+    if (!offer) {
+      if (plans.empty()) return offer.error();
+      return offer.error().Within(
+          fmt::format("replica {} of {}, for each of which another provider is needed",
+                      plans.size() + 1, manner.of));
+    }
+    ASSIGN_OR_RETURN(RentPlan plan,
+                     PlanRentWherePaid(link, *offer, terms.duration, 1, options.book));
+    at_most = at_most + plan.at_most;
+    plans.push_back(std::move(plan));
+  }
+  if (terms.max_cost && at_most > *terms.max_cost) {
+    const std::string what =
+        plans.size() == 1 ? TextAt(plans[0].offer, "name") : fmt::format("{} leases", plans.size());
     return Error(Code::kExhausted,
                  fmt::format("{} for {} may cost {} cr, more than the {} cr allowed: shorten it "
                              "with --for, or raise --max-cost",
-                             TextAt(offer, "name"), FormatDuration(terms.duration),
-                             FormatCredits(plan.at_most), FormatCredits(*terms.max_cost)));
+                             what, FormatDuration(terms.duration), FormatCredits(at_most),
+                             FormatCredits(*terms.max_cost)));
   }
+  return plans;
+}
+
+// Gives back what was rented for this run; the leases as they were settled. Goes on after an error,
+// and returns the first.
+Status ReleaseAll(DaemonLink& link, std::vector<Json>& leases) {
+  Status first = Ok();
+  for (Json& lease : leases) {
+    auto settled = Release(link, TextAt(lease, "id"));
+    if (settled) lease = *settled;
+    if (!settled && first) first = settled.error();
+  }
+  return first;
+}
+
+// Says what it may cost and asks; the leases once they are metering.
+// kInvalidArgument only where nobody can be asked.
+Result<std::vector<Json>> RentFor(DaemonLink& link, const gpu::Manifest& manifest,
+                                  const Terms& terms, const Manner& manner,
+                                  const RunOptions& options) {
+  ASSIGN_OR_RETURN(const auto plans, PlanRents(link, manifest, terms, manner, options));
   if (!options.yes) {
-    fmt::print(stderr, "{}", PlanText(plan));
+    for (const RentPlan& plan : plans) fmt::print(stderr, "{}", PlanText(plan));
     if (!IsTerminal(stdin)) {
       return Error(Code::kInvalidArgument, "nobody is here to be asked: say --yes to rent");
     }
     if (!Ask("Rent and run?")) return Error(Code::kDenied, "not rented");
   }
-  ASSIGN_OR_RETURN(const Json lease,
-                   Rent(link, plan, terms.max_cost, [](const std::string&, Duration) {}));
-  // Whatever fails from here on, the caller has a lease to give back.
-  const auto all = link.Ask({{"do", "leases"}});
-  const auto offers = link.Ask({{"do", "offers"}});
-  fmt::print(stderr, "rent  {} {}, lease {}, {} cr/h\n", TextAt(lease, "peer_name"),
-             offers ? ShortIdOf(offer, (*offers)["offers"]) : TextAt(offer, "id").substr(0, 8),
-             all ? ShortIdOf(lease, (*all)["leases"]) : TextAt(lease, "id").substr(0, 8),
-             FormatRate({NumberAt(lease, "price_micro")}));
-  return lease;
+  std::vector<Json> leases;
+  for (const RentPlan& plan : plans) {
+    const auto lease = Rent(link, plan, terms.max_cost, [](const std::string&, Duration) {});
+    if (!lease) {
+      InterruptGuard::Forget();
+      const Status released = ReleaseAll(link, leases);
+      return released ? lease.error()
+                      : Error(lease.error().code,
+                              lease.error().message + "; " + released.error().message);
+    }
+    leases.push_back(*lease);
+    // Whatever fails from here on, the caller has a lease to give back.
+    const auto all = link.Ask({{"do", "leases"}});
+    const auto offers = link.Ask({{"do", "offers"}});
+    fmt::print(
+        stderr, "rent  {} {}, lease {}, {} cr/h\n", TextAt(*lease, "peer_name"),
+        offers ? ShortIdOf(plan.offer, (*offers)["offers"]) : TextAt(plan.offer, "id").substr(0, 8),
+        all ? ShortIdOf(*lease, (*all)["leases"]) : TextAt(*lease, "id").substr(0, 8),
+        FormatRate({NumberAt(*lease, "price_micro")}));
+  }
+  return leases;
+}
+
+// One for each replica, each of another provider.
+Result<std::vector<Json>> FindLeases(DaemonLink& link, const Manner& manner,
+                                     const std::vector<std::string>& prefixes) {
+  std::vector<Json> leases;
+  for (const std::string& prefix : prefixes) {
+    ASSIGN_OR_RETURN(Json lease, link.FindLease(prefix));
+    leases.push_back(std::move(lease));
+  }
+  if (leases.size() < manner.of) {
+    return Error(Code::kInvalidArgument,
+                 fmt::format("{} replicas need {} leases, each with another provider: say --lease "
+                             "once for each",
+                             manner.of, manner.of));
+  }
+  // Under a policy that samples, most jobs need fewer than there are.
+  leases.resize(manner.of);
+  return leases;
 }
 
 struct Outcome {
-  Json lease = {};
-  Json job = {};
-  std::string job_id = {};  // short
+  std::vector<Json> leases = {};
+  Json round = {};          // null where it ran once
+  Json job = {};            // whose result holds; null where no result of a round does
+  std::string job_id = {};  // short; of the round where there is one
   fs::path dir = {};
   std::vector<ResultFile> files = {};
   Credits cost = {};
 };
 
-Result<Outcome> RunOnLease(DaemonLink& link, const gpu::Manifest& manifest, const Json& lease,
-                           const RunOptions& options) {
-  Outcome out{.lease = lease};
-  const auto start = std::chrono::steady_clock::now();
-  ASSIGN_OR_RETURN(const std::string id, SubmitJob(link, manifest, TextAt(lease, "id")));
+// The lease is paid ahead and by the interval, whoever uses it: a job's share is its time.
+Result<Credits> CostOf(const std::vector<Json>& leases, Duration taken) {
+  Credits cost = {};
+  for (const Json& lease : leases) {
+    ASSIGN_OR_RETURN(const Credits one,
+                     AmountDue({NumberAt(lease, "price_micro")},
+                               static_cast<uint32_t>(NumberAt(lease, "slices")), taken));
+    cost = cost + one;
+  }
+  return cost;
+}
+
+Status RunOnce(DaemonLink& link, const gpu::Manifest& manifest, bool sealed, Outcome& out) {
+  ASSIGN_OR_RETURN(const std::string id,
+                   SubmitJob(link, manifest, TextAt(out.leases[0], "id"), sealed));
   ASSIGN_OR_RETURN(out.job, WatchJob(link, id));
-  // The lease is paid ahead and by the interval, whoever uses it: a job's share is its time.
+  ASSIGN_OR_RETURN(const Json all, link.Ask({{"do", "jobs"}}));
+  out.job_id = ShortIdOf(out.job, all["jobs"]);
+  return Ok();
+}
+
+Status RunReplicated(DaemonLink& link, const gpu::Manifest& manifest, const Manner& manner,
+                     Outcome& out) {
+  std::vector<std::string> leases;
+  for (const Json& lease : out.leases) leases.push_back(TextAt(lease, "id"));
+  ASSIGN_OR_RETURN(const std::string id, SubmitReplicas(link, manifest, leases, manner.agree));
+  ASSIGN_OR_RETURN(out.round, WatchRound(link, id));
+  out.job_id = id.substr(0, 8);
+  if (!out.round.contains("result")) return Ok();
+  ASSIGN_OR_RETURN(out.job, link.JobById(TextAt(out.round, "result")));
+  return Ok();
+}
+
+Result<Outcome> RunOnLeases(DaemonLink& link, const gpu::Manifest& manifest, const Manner& manner,
+                            const std::vector<Json>& leases, const RunOptions& options) {
+  Outcome out{.leases = leases};
+  const auto start = std::chrono::steady_clock::now();
+  if (manner.of == 1) {
+    RETURN_IF_ERROR(RunOnce(link, manifest, manner.sealed, out));
+  } else {
+    RETURN_IF_ERROR(RunReplicated(link, manifest, manner, out));
+  }
   const Duration taken{std::chrono::duration_cast<std::chrono::milliseconds>(
                            std::chrono::steady_clock::now() - start)
                            .count()};
-  ASSIGN_OR_RETURN(out.cost, AmountDue({NumberAt(lease, "price_micro")},
-                                       static_cast<uint32_t>(NumberAt(lease, "slices")), taken));
-  ASSIGN_OR_RETURN(const Json all, link.Ask({{"do", "jobs"}}));
-  out.job_id = ShortIdOf(out.job, all["jobs"]);
+  ASSIGN_OR_RETURN(out.cost, CostOf(leases, taken));
   out.dir = options.out.empty() ? fs::path("results") / out.job_id : options.out;
-  if (TextAt(out.job, "state") == "done") {
+  if (!out.job.is_null() && TextAt(out.job, "state") == "done") {
     ASSIGN_OR_RETURN(out.files, FetchResults(link.dir(), out.job, out.dir));
   }
   return out;
@@ -109,42 +258,76 @@ Json FilesJson(const std::vector<ResultFile>& files) {
   return list;
 }
 
-int Report(const Common& common, const Outcome& out) {
-  const bool done = TextAt(out.job, "state") == "done";
-  const Credits cost =
-      FlagAt(out.lease, "settled") ? Credits{NumberAt(out.lease, "paid_micro")} : out.cost;
-  if (common.json) {
-    PrintJson({{"ok", done},
-               {"job", out.job},
-               {"lease", out.lease},
-               {"cost_micro", cost.micro},
-               {"dir", out.dir.string()},
-               {"files", FilesJson(out.files)}});
-    return done ? kDone : kFailed;
+Credits PaidFor(const Outcome& out) {
+  Credits paid = {};
+  for (const Json& lease : out.leases) {
+    if (!FlagAt(lease, "settled")) return out.cost;
+    paid = paid + Credits{NumberAt(lease, "paid_micro")};
   }
+  return paid;
+}
+
+int ReportJson(const Outcome& out, bool done) {
+  Json json = {{"ok", done},
+               {"job", out.job},
+               {"lease", out.leases[0]},
+               {"cost_micro", PaidFor(out).micro},
+               {"dir", out.dir.string()},
+               {"files", FilesJson(out.files)}};
+  if (!out.round.is_null()) {
+    json["replication"] = out.round;
+    json["leases"] = out.leases;
+  }
+  PrintJson(json);
+  return done ? kDone : kFailed;
+}
+
+std::string WhyNot(const Outcome& out) {
+  if (out.job.is_null()) {
+    return fmt::format("round {} {}: no {} of {} results are the same", out.job_id,
+                       TextAt(out.round, "state"), NumberAt(out.round, "agree"),
+                       NumberAt(out.round, "of"));
+  }
+  const std::string refused = TextAt(out.job, "refused");
+  return fmt::format("job {} {}: {}", TextAt(out.job, "id").substr(0, 8), TextAt(out.job, "state"),
+                     WithLineHint(refused.empty() ? TextAt(out.job, "sentence") : refused));
+}
+
+int Report(const Common& common, const Outcome& out, const std::string& dir) {
+  const bool done = !out.job.is_null() && TextAt(out.job, "state") == "done";
+  if (common.json) return ReportJson(out, done);
+  const bool replicated = !out.round.is_null();
   if (!done) {
-    const std::string refused = TextAt(out.job, "refused");
-    return Fail(fmt::format("job {} {}: {}", out.job_id, TextAt(out.job, "state"),
-                            WithLineHint(refused.empty() ? TextAt(out.job, "sentence") : refused)));
+    if (replicated) Print(ReplicasTable(out.round) + SettleHint(out.round, dir));
+    return Fail(WhyNot(out));
   }
   const Json& receipt = out.job["receipt"];
   const int64_t spent = NumberAt(receipt, "finished_ms") - NumberAt(receipt, "started_ms");
-  Print(fmt::format("done  job {}, {}, {}, {} cr → {}/ ({} file{}, digests match)\n", out.job_id,
-                    TextAt(receipt, "class"), FormatElapsed(static_cast<double>(spent) / 1000),
-                    FormatCredits(cost), out.dir.string(), out.files.size(),
-                    out.files.size() == 1 ? "" : "s"));
+  const int64_t agreeing =
+      replicated
+          ? std::count_if(out.round["jobs"].begin(), out.round["jobs"].end(),
+                          [](const Json& job) { return TextAt(job, "standing") == "agrees"; })
+          : 0;
+  Print(fmt::format(
+      "done  {} {}, {}{}, {}, {} cr → {}/ ({} file{}, digests match)\n",
+      replicated ? "round" : "job", out.job_id,
+      replicated ? fmt::format("{} of {} agree, ", agreeing, NumberAt(out.round, "of")) : "",
+      TextAt(receipt, "class"), FormatElapsed(static_cast<double>(spent) / 1000),
+      FormatCredits(PaidFor(out)), out.dir.string(), out.files.size(),
+      out.files.size() == 1 ? "" : "s"));
   for (const ResultFile& file : out.files) {
     if (!file.scalar.empty()) {
       Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));
     }
   }
+  if (replicated) Print(ReplicasTable(out.round) + SettleHint(out.round, dir));
   return kDone;
 }
 
 }  // namespace
 
 int RunRemotely(const Common& common, const RunOptions& options) {
-  const bool own = options.lease.empty();
+  const bool own = options.leases.empty();
   if (!own && !(options.duration.empty() && options.max_cost.empty() && options.book.empty())) {
     return Misuse("--for, --max-cost and --book are for a new lease; leave them or --lease out");
   }
@@ -152,6 +335,10 @@ int RunRemotely(const Common& common, const RunOptions& options) {
   if (!manifest) return Fail(manifest.error());
   const auto terms = TermsOf(*manifest, options);
   if (!terms) return Misuse(terms.error().message);
+  const auto manner = MannerOf(*manifest, options);
+  if (!manner) {
+    return options.replicate.empty() ? Fail(manner.error()) : Misuse(manner.error().message);
+  }
   if (const auto query = Query::Parse(manifest->market.query); !query) {
     return Fail(query.error().Within(options.manifest.string() + ": market.query"));
   }
@@ -161,24 +348,28 @@ int RunRemotely(const Common& common, const RunOptions& options) {
   auto link = DaemonLink::Reach(common, /*for_market=*/true);
   if (!link) return Fail(link.error());
   const InterruptGuard guard;
-  const auto lease =
-      own ? RentFor(*link, *manifest, *terms, options) : link->FindLease(options.lease);
-  if (!lease) {
-    return own && lease.error().code == Code::kInvalidArgument ? Misuse(lease.error().message)
-                                                               : Fail(lease.error());
+  auto leases = own ? RentFor(*link, *manifest, *terms, *manner, options)
+                    : FindLeases(*link, *manner, options.leases);
+  if (!leases) {
+    return leases.error().code == Code::kInvalidArgument ? Misuse(leases.error().message)
+                                                         : Fail(leases.error());
   }
-  auto outcome = RunOnLease(*link, *manifest, *lease, options);
+  auto outcome = RunOnLeases(*link, *manifest, *manner, *leases, options);
   // Rented for this: given back whatever became of the job.
   InterruptGuard::Forget();
-  const Result<Json> settled = own ? Release(*link, TextAt(*lease, "id")) : *lease;
+  const Status settled = own ? ReleaseAll(*link, *leases) : Ok();
   if (!outcome) {
     std::string sentence = outcome.error().message;
     if (!settled) sentence += "; " + settled.error().message;
-    if (settled && own) sentence += "; the lease was released: " + SettledText(*settled);
+    if (settled && own) {
+      for (const Json& lease : *leases) {
+        sentence += "; the lease was released: " + SettledText(lease);
+      }
+    }
     return Fail(Error(outcome.error().code, sentence));
   }
-  if (settled) outcome->lease = *settled;
-  const int code = Report(common, *outcome);
+  outcome->leases = *leases;
+  const int code = Report(common, *outcome, link->dir().string());
   return settled ? code : Fail(settled.error());
 }
 

@@ -539,7 +539,7 @@ TEST(Entry, RefusesWhatItsOutcomeMayNotHold) {
   refused(VoucherTaken{{}, Credits{-1}}, "best");
   refused(Settled{{}, {}, Credits{-1}}, "paid");
   JobStep job;
-  job.event = static_cast<JobStep::Event>(5);
+  job.event = static_cast<JobStep::Event>(7);
   refused(job, "event");
   ChallengeStep challenge;
   challenge.event = static_cast<ChallengeStep::Event>(7);
@@ -557,7 +557,7 @@ TEST(Entry, RefusesAnUnknownOutcome) {
   // The discriminant is the fourth 16-bit field after sequence, time and rules.
   const size_t at = 16 + 2 * 8 + 4;
   ASSERT_EQ(GetLe<uint16_t>(leaf.data() + at), entry.outcome.index());
-  for (const int kind : {12, 13, 255}) {
+  for (const int kind : {13, 14, 255}) {
     leaf[at] = static_cast<uint8_t>(kind);
     const auto read = DecodeEntry(leaf);
     ASSERT_FALSE(read) << kind;

@@ -31,7 +31,7 @@ using Messages =
                    BlobGet, BlobChunk, Issue, Escrow, EscrowFetch, Voucher, Post, Void, Show,
                    AccountQuery, Statement, Order, Acceptance, Commit, Ready, VoucherAck, Job,
                    Progress, JobReceipt, Release, Close, LeaseQuery, Challenge, ChallengeRoot,
-                   ChallengeRows, ChallengeOpening, ChallengeVerdict>;
+                   ChallengeRows, ChallengeOpening, ChallengeVerdict, JobSeal, JobReveal>;
 TYPED_TEST_SUITE(EveryMessage, Messages);
 
 TYPED_TEST(EveryMessage, ComesBackAsItWasSent) {

@@ -443,6 +443,7 @@ Job Any<Job>(Rng& rng) {
   m.workload = AnyBlob(rng);
   m.blobs = ListOf(rng, limits::kBlobsPerJob, AnyBlob);
   m.title = Name(rng);
+  m.sealed = rng.Below(2) == 1;
   return m;
 }
 
@@ -552,6 +553,25 @@ ChallengeRows Any<ChallengeRows>(Rng& rng) {
 }
 
 template <>
+JobSeal Any<JobSeal>(Rng& rng) {
+  JobSeal m;
+  m.job = AnyDigest(rng);
+  m.lease = AnyDigest(rng);
+  m.fence = rng.Any();
+  m.receipt = AnyDigest(rng);
+  return m;
+}
+
+template <>
+JobReveal Any<JobReveal>(Rng& rng) {
+  JobReveal m;
+  m.job = AnyDigest(rng);
+  m.lease = AnyDigest(rng);
+  m.seal = AnyDigest(rng);
+  return m;
+}
+
+template <>
 ChallengeOpening Any<ChallengeOpening>(Rng& rng) {
   ChallengeOpening m;
   m.lease = AnyDigest(rng);
@@ -644,7 +664,7 @@ Outcome Make(Rng& rng, VoucherTaken m) {
 Outcome Make(Rng& rng, JobStep m) {
   m.job = AnyDigest(rng);
   m.lease = AnyDigest(rng);
-  m.event = UpTo(rng, JobStep::Event::kFetched);
+  m.event = UpTo(rng, JobStep::Event::kRevealed);
   m.status = UpTo(rng, JobStatus::kLost);
   return m;
 }
@@ -670,6 +690,14 @@ Outcome Make(Rng& rng, ChallengeStep m) {
   m.event = UpTo(rng, ChallengeStep::Event::kLapsed);
   m.status = UpTo(rng, ChallengeStatus::kInterrupted);
   m.sentence = Sentence(rng);
+  return m;
+}
+
+Outcome Make(Rng& rng, Replicated m) {
+  m.round = AnyDigest(rng);
+  const size_t jobs = rng.Below(limits::kReplicas + 1);
+  for (size_t i = 0; i < jobs; ++i) m.jobs.push_back(AnyDigest(rng));
+  m.agree = 1 + static_cast<uint32_t>(rng.Below(limits::kReplicas));
   return m;
 }
 
