@@ -102,7 +102,7 @@ class CpuDevice : public Device {
   Status MakeHeap();
   Result<uint64_t> RunProgram(const Program& program, const LaunchRequest& request,
                               const LaunchBudget& budget);
-  Status PlaceVariables(const ptx::Module& module, const PlacedVariables& placed,
+  Status PlaceVariables(const ptx::Module& module, const std::set<PlacedVariables::Key>& placed,
                         std::map<PlacedVariables::Key, uint64_t>& addresses);
 
   cpu::Watching HowWatched() const {
@@ -126,9 +126,11 @@ class CpuDevice : public Device {
 };
 
 // .global and .const variables get memory of their own, so that running over one's end is seen.
-Status CpuDevice::PlaceVariables(const ptx::Module& module, const PlacedVariables& placed,
+// Only those that the kernels can reach: CUDA's headers declare thousands.
+Status CpuDevice::PlaceVariables(const ptx::Module& module,
+                                 const std::set<PlacedVariables::Key>& placed,
                                  std::map<PlacedVariables::Key, uint64_t>& addresses) {
-  for (const PlacedVariables::Key& key : placed.keys()) {
+  for (const PlacedVariables::Key& key : placed) {
     ASSIGN_OR_RETURN(addresses[key], arena_.Allocate(cpu::VariableOf(module, key).size));
   }
   std::vector<uint32_t> functions;
@@ -168,7 +170,8 @@ Result<ModuleHandle> CpuDevice::LoadFor(const ptx::Module& module,
       if (entry->second != 0) (void)arena_.Free(entry->second);
     }
   };
-  if (Status done = PlaceVariables(module, PlacedVariables(module), addresses); !done) {
+  if (Status done = PlaceVariables(module, PlacedVariables(module).NamedBy(kernels), addresses);
+      !done) {
     give_back();
     return done.error();
   }

@@ -64,16 +64,46 @@ PlacedVariables::PlacedVariables(const ptx::Module& module) : module_(module) {
   }
 }
 
+template <typename F>
+void PlacedVariables::ForEachNamed(const ptx::Function& function, F f) const {
+  const auto own = static_cast<uint32_t>(&function - module_.functions.data());
+  for (const ptx::Operand& o : function.operands) {
+    if (!IsVariable(o)) continue;
+    const Key key = {o.scope == ptx::VariableScope::kModule ? ptx::kNoIndex : own, o.index};
+    if (IsInMemory(VariableOf(module_, key))) f(key);
+  }
+}
+
 bool PlacedVariables::HasAllOf(const ptx::Function& kernel) const {
+  bool all = true;
   for (const ptx::Function* f : ptx::ReachableFunctions(module_, kernel)) {
-    const auto own = static_cast<uint32_t>(f - module_.functions.data());
-    for (const ptx::Operand& o : f->operands) {
-      if (!IsVariable(o)) continue;
-      const Key key = {o.scope == ptx::VariableScope::kModule ? ptx::kNoIndex : own, o.index};
-      if (IsInMemory(VariableOf(module_, key)) && !Has(key)) return false;
+    ForEachNamed(*f, [&](const Key& key) { all &= Has(key); });
+  }
+  return all;
+}
+
+std::set<PlacedVariables::Key> PlacedVariables::NamedBy(
+    const std::set<std::string>* kernels) const {
+  std::set<const ptx::Function*> functions;
+  for (const ptx::Function& kernel : module_.functions) {
+    if (!kernel.is_entry || !kernel.defined) continue;
+    if (kernels != nullptr && !kernels->contains(kernel.name)) continue;
+    for (const ptx::Function* f : ptx::ReachableFunctions(module_, kernel)) functions.insert(f);
+  }
+  std::set<Key> named;
+  std::vector<Key> open;
+  const auto take = [&](const Key& key) {
+    if (Has(key) && named.insert(key).second) open.push_back(key);
+  };
+  for (const ptx::Function* f : functions) ForEachNamed(*f, take);
+  while (!open.empty()) {
+    const Key key = open.back();
+    open.pop_back();
+    for (const ptx::Relocation& r : VariableOf(module_, key).relocations) {
+      if (!r.is_function) take({ptx::kNoIndex, r.target});
     }
   }
-  return true;
+  return named;
 }
 
 }  // namespace souk::gpu::cpu

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "gpu/ptx/module.h"
@@ -23,10 +24,16 @@ class PlacedVariables {
   // Also false for variables of other state spaces.
   bool Has(const Key& key) const { return placed_.contains(key); }
   const std::set<Key>& keys() const { return placed_; }
+  // Of keys(), those that a kernel of the module, or what it calls, names, and those that these
+  // hold the addresses of. kernels: nullptr for all.
+  std::set<Key> NamedBy(const std::set<std::string>* kernels) const;
   // Whether every .global and .const variable that the kernel, or what it calls, names is there.
   bool HasAllOf(const ptx::Function& kernel) const;
 
  private:
+  template <typename F>
+  void ForEachNamed(const ptx::Function& function, F f) const;
+
   const ptx::Module& module_;
   std::set<Key> placed_ = {};
 };

@@ -65,10 +65,16 @@ void AddMillions(std::vector<Case>& out) {
                            1024));
   out.push_back(Ends("300000-functions", std::nullopt, "",
                      Before([=] { return Each(300'000, number(".func f", "(){ret;}\n")); }), 1024));
-  out.push_back(Ends("600000-variables", Code::kExhausted, "more than 65536 allocations",
+  // Those that no kernel names take no memory.
+  out.push_back(Ends("600000-variables", std::nullopt, "",
                      Before([=] { return Each(600'000, number(".global .b32 g", ";\n")); }), 1024));
-  out.push_back(Ends("66000-variables", Code::kExhausted, "more than 65536 allocations",
-                     Before([=] { return Each(66'000, number(".global .b32 g", ";\n")); }), 64));
+  out.push_back(Ends(
+      "66000-variables", Code::kExhausted, "more than 65536 allocations",
+      [=] {
+        return TextOf(Kernel{.before = Each(66'000, number(".global .b32 g", ";\n")),
+                             .body = Each(66'000, number("mov.u64 %rd1, g", ";\n"))});
+      },
+      128));
   out.push_back(Ends("400000-registers", std::nullopt, "", Body([=] {
                        return Each(400'000, number(".reg .b32 a", ";")) +
                               Each(400'000, number("add.u32 a", ",%r0,1;"));
@@ -187,9 +193,13 @@ void AddData(std::vector<Case>& out) {
        ".global .b8 x[18446744073709551615];");
   data("array-whose-product-wraps", Code::kTooLarge, "too large",
        ".global .b64 x[8589934592][8589934592][16];");
-  data("array-of-16-tebibytes", Code::kExhausted, "allocating", ".global .b8 x[17592186044416];");
-  data("array-larger-than-the-device", Code::kExhausted, "allocating",
-       ".global .b8 x[2147483648];");
+  const auto named = [&](const std::string& name, const std::string& before) {
+    out.push_back(Ends(name, Code::kExhausted, "allocating", [=] {
+      return TextOf(Kernel{.before = before, .body = "mov.u64 %rd1, x;"});
+    }));
+  };
+  named("array-of-16-tebibytes", ".global .b8 x[17592186044416];\n");
+  named("array-larger-than-the-device", ".global .b8 x[2147483648];\n");
   data("array-of-no-elements", Code::kMalformed, "has no size", ".global .b8 x[0];");
   data("array-of-a-negative-size", Code::kTooLarge, "array size", ".global .b8 x[-1];");
   data("array-of-seventeen-dimensions", Code::kTooLarge, "too many array dimensions",

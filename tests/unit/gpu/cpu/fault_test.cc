@@ -122,6 +122,24 @@ TEST(Fault, OnlyKernelsThatNameAVariableWithAMissingFunctionsAddressAreRefused) 
   EXPECT_EQ(device->Launch(*loaded, {.kernel = "by_table"}, {}).error().code, Code::kNotFound);
 }
 
+TEST(Fault, VariablesThatNoKernelCanReachTakeNoMemory) {
+  std::string text =
+      ".global .b8 large[2000000];\n.global .align 4 .u32 number = 5;\n"
+      ".global .align 8 .u64 pointer = number;\n.global .align 8 .u64 far = pointer;\n";
+  const auto device = NewDevice(Levels().front(), 1, 1 << 20);
+  const auto module =
+      LoadText(*device, text + Kernel("ld.global.u64 %rd1, [far]; ld.global.u64 %rd1, [%rd1];\n"
+                                      "ld.global.u32 %r1, [%rd1]; st.global.u32 [%rd0], %r1;"));
+  ASSERT_TRUE(module) << module.error().message;
+  const auto memory = device->Allocate(4);
+  ASSERT_TRUE(memory);
+  ASSERT_TRUE(
+      device->Launch(*module, {.kernel = "k", .params = Params().U64(*memory).bytes()}, {}));
+  Bytes word(4, 0);
+  ASSERT_TRUE(device->Read(*memory, word));
+  EXPECT_EQ(FromBuffer<uint32_t>(word)[0], 5u);
+}
+
 TEST(Fault, AFunctionSharedByManyKernelsIsNotCompiledForEach) {
   std::string text = ".func f() {\n";
   for (int i = 0; i < 50'000; ++i) text += "membar.cta;\n";
@@ -372,7 +390,8 @@ TEST(Fault, ModulesThatAskForTooMuchOrWhatIsNotRunAreRefused) {
   EXPECT_THAT(load(".visible .entry k() { .shared .b8 s[300000]; .reg .b64 %rd<2>; "
                    "mov.u64 %rd1, s; ret; }"),
               HasSubstr("too_large"));
-  EXPECT_THAT(load(".global .b8 g[2000000];\n.visible .entry k() { ret; }"),
+  EXPECT_THAT(load(".global .b8 g[2000000];\n.visible .entry k() { .reg .b64 %rd<2>; "
+                   "mov.u64 %rd1, g; ret; }"),
               HasSubstr("exhausted"));
   EXPECT_THAT(load(".extern .func (.param .b32 r) cudaMalloc(.param .b64 a, .param .b64 b);\n"
                    ".visible .entry k() { .param .b64 a; .param .b64 b; .param .b32 r; "
