@@ -13,6 +13,7 @@
 #include "gpu/workload/manifest_values.h"
 #include "gpu/workload/npy.h"
 #include "gpu/workload/schedule.h"
+#include "gpu/workload/symbols.h"
 #include "protocol/base/file.h"
 
 namespace souk::gpu {
@@ -174,7 +175,7 @@ class Reader {
   // ---- modules ----
 
   Status ReadModule(const Place& at) {
-    RETURN_IF_ERROR(OnlyKeys(at, {"name", "path", "arch"}));
+    RETURN_IF_ERROR(OnlyKeys(at, {"name", "path", "arch", "variables"}));
     if (modules_.size() == kMaxModules) return Wrong(at, "too many modules", Code::kTooLarge);
     const Place path = Child(at, "path");
     if (path.node == nullptr) return Wrong(at, "path is missing");
@@ -190,7 +191,9 @@ class Reader {
     } else if (Child(at, "arch").node != nullptr) {
       return Wrong(Child(at, "arch"), "is for .cu; a .ptx says its .target itself");
     }
-    Result<ptx::Module> module = Canonical(text);
+    Result<ptx::Module> module = ptx::Parse(text);
+    if (module) RETURN_IF_ERROR(ReadVariables(Child(at, "variables"), *module));
+    if (module) module = ptx::Canonicalize(std::move(*module));
     if (!module)
       return Wrong(path, "\"" + name + "\": " + module.error().message, module.error().code);
     workload().modules.push_back(manifest_.blobs.Add(ToBytes(AsBytes(ptx::Write(*module)))));
@@ -199,9 +202,22 @@ class Reader {
     return Ok();
   }
 
-  static Result<ptx::Module> Canonical(const std::string& text) {
-    ASSIGN_OR_RETURN(ptx::Module module, ptx::Parse(text));
-    return ptx::Canonicalize(std::move(module));
+  // { name = "file.npy" }: what the variables hold at first.
+  Status ReadVariables(const Place& at, ptx::Module& module) const {
+    if (at.node == nullptr) return Ok();
+    const toml::table* table = at.node->as_table();
+    if (table == nullptr) return Wrong(at, "is not a table: write { name = \"file.npy\" }");
+    for (const auto& [key, value] : *table) {
+      const Place one{&value, at.name + "." + std::string(key.str())};
+      ASSIGN_OR_RETURN(const std::string name, TextOf(one));
+      ASSIGN_OR_RETURN(const Bytes file, ReadBeside(one, name, kMaxModuleBytes));
+      Result<NpyHeader> header = ParseNpy(file);
+      if (!header) return Wrong(one, header.error().Within("\"" + name + "\""));
+      const Status set =
+          SetVariable(module, std::string(key.str()), ByteView(file).subspan(header->data_offset));
+      if (!set) return Wrong(one, set.error());
+    }
+    return Ok();
   }
 
   // The files beside the manifest that a source includes, and those that they include; a quoted
@@ -465,6 +481,7 @@ class Reader {
     KernelLaunch launch;
     ASSIGN_OR_RETURN(launch.kernel, TextOf(Child(at, "kernel")));
     ASSIGN_OR_RETURN(launch.module, FindModule(at, launch.kernel));
+    launch.kernel = FindKernelNamed(modules_[launch.module], launch.kernel)->name;
     ASSIGN_OR_RETURN(launch.grid, ReadDim(at, "grid"));
     ASSIGN_OR_RETURN(launch.block, ReadDim(at, "block"));
     ASSIGN_OR_RETURN(const uint64_t shared, Whole(at, "shared", 0));
@@ -487,7 +504,7 @@ class Reader {
     for (uint32_t i = 0; i < modules_.size(); ++i) {
       if (!wanted.empty() && module_names_[i] != wanted) continue;
       known = true;
-      if (modules_[i].FindKernel(kernel) == nullptr) continue;
+      if (FindKernelNamed(modules_[i], kernel) == nullptr) continue;
       if (found)
         return Wrong(at, "two modules have a kernel \"" + kernel + "\": name one by module");
       found = i;
@@ -499,6 +516,12 @@ class Reader {
 
   std::string NoKernel(const std::string& kernel) const {
     std::string text = "no kernel \"" + kernel + "\"; there are";
+    for (const ptx::Module& module : modules_) {
+      for (const ptx::Function& function : module.functions) {
+        if (!function.is_entry || SourceName(function.name) != kernel) continue;
+        text = "several kernels are called \"" + kernel + "\"; name one as the PTX does: there are";
+      }
+    }
     size_t listed = 0;
     for (const ptx::Module& module : modules_) {
       for (const ptx::Function& function : module.functions) {

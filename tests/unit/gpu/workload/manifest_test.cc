@@ -1,5 +1,6 @@
 #include "gpu/workload/manifest.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "gpu/workload/manifest_values.h"
 #include "gpu/workload/npy.h"
 #include "gpu/workload/schedule.h"
+#include "gpu/workload/symbols.h"
 #include "gpu/workload/workload_codec.h"
 #include "protocol/base/file.h"
 
@@ -116,6 +118,76 @@ TEST_F(ManifestTest, SendsCanonicalPtxAndNotTheFile) {
   const Result<ptx::Module> module = ptx::Parse(AsText(text));
   ASSERT_TRUE(module);
   EXPECT_EQ(ptx::Write(*ptx::Canonicalize(*module)), AsText(text));
+}
+
+TEST_F(ManifestTest, PutsTheValuesOfVariablesIntoTheModule) {
+  Put("v.ptx", AsBytes(".version 6.0\n.target sm_50\n.address_size 64\n"
+                       ".const .align 4 .b8 taps[12];\n.global .align 8 .u64 seed = 7;\n"
+                       ".global .align 8 .u64 where = seed;\n"
+                       ".visible .entry k(.param .u64 p) {\n.reg .b64 %rd<3>; .reg .b32 %r<3>;\n"
+                       "ld.param.u64 %rd1, [p]; ld.const.u32 %r1, [taps+4]; "
+                       "ld.global.u32 %r2, [seed];\nst.global.u32 [%rd1], %r1; "
+                       "st.global.u32 [%rd1+4], %r2; ret; }\n"));
+  Put("taps.npy", WriteNpy(DType::kU8, {12}, Bytes{1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0}));
+  Put("seed.npy", WriteNpy(DType::kU64, {}, Bytes{9, 0, 0, 0, 0, 0, 0, 0}));
+  const auto with = [](const std::string& variables) {
+    return "[[module]]\npath = \"v.ptx\"\nvariables = " + variables +
+           "\n[[buffer]]\nname = \"b\"\ndtype = \"u32\"\nshape = [2]\noutput = \"b.npy\"\n"
+           "[[launch]]\nkernel = \"k\"\ngrid = 1\nblock = 1\nargs = [\"b\"]\n";
+  };
+  const Result<Manifest> manifest = Parse(with("{ taps = \"taps.npy\", seed = \"seed.npy\" }"));
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  MemoryBlobs blobs = manifest->blobs;
+  const std::string text(AsText(*blobs.Read(manifest->workload.modules[0])));
+  const Result<ptx::Module> module = ptx::Parse(text);
+  ASSERT_TRUE(module) << module.error().message;
+  EXPECT_EQ(module->FindVariable("taps")->bytes, (Bytes{1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(module->FindVariable("seed")->bytes[0], 9);
+  EXPECT_EQ(ptx::Write(*ptx::Canonicalize(*module)), text);
+
+  using testing::HasSubstr;
+  EXPECT_THAT(Failure(with("3")), HasSubstr("is not a table"));
+  EXPECT_THAT(Failure(with("{ taps = 3 }")),
+              HasSubstr("module[1].variables.taps: is not a string"));
+  EXPECT_THAT(Failure(with("{ taps = \"seed.npy\" }")), HasSubstr("has 12 bytes, given are 8"));
+  EXPECT_THAT(Failure(with("{ tap = \"taps.npy\" }")),
+              HasSubstr("no variable \"tap\" in the module; it has taps, seed, where"));
+  EXPECT_THAT(Failure(with("{ where = \"seed.npy\" }")), HasSubstr("holds addresses"));
+  EXPECT_THAT(Failure(with("{ taps = \"k.ptx\" }")), HasSubstr("not a .npy"));
+  EXPECT_THAT(Failure(with("{ taps = \"../taps.npy\" }")), HasSubstr("no file"));
+}
+
+TEST(SourceName, IsWhatTheSourceCallsIt) {
+  EXPECT_EQ(SourceName("step"), "step");
+  EXPECT_EQ(SourceName("_Z5scalePfi"), "scale");
+  EXPECT_EQ(SourceName("_Z4fillIiEvPT_S0_"), "fill");
+  EXPECT_EQ(SourceName("_ZN2ns5inner5scaleEPf"), "ns::inner::scale");
+  EXPECT_EQ(SourceName("_ZL4taps"), "taps");
+  EXPECT_EQ(SourceName("_ZN12_GLOBAL__N_14tapsE"), "taps");
+  EXPECT_EQ(SourceName("_ZN38_INTERNAL_8a7b6c5d_8_whole_cu_f00dcafe4tapsE"), "taps");
+  for (const char* odd :
+       {"_Z", "_ZN", "_Z9x", "_Z99999999999999999999x", "_ZL", "_ZNE", "_Zplus"}) {
+    EXPECT_EQ(SourceName(odd), odd);
+  }
+}
+
+TEST_F(ManifestTest, FindsKernelsByTheirNamesInTheSource) {
+  const std::string head = ".version 6.0\n.target sm_50\n.address_size 64\n";
+  Put("n.ptx", AsBytes(head + ".visible .entry _Z4fillIiEvPT_(.param .u64 p) { ret; }\n"
+                              ".visible .entry _Z4fillIfEvPT_(.param .u64 p) { ret; }\n"
+                              ".visible .entry _ZN2ns5scaleEPf(.param .u64 p) { ret; }\n"));
+  const auto launch = [](const std::string& kernel) {
+    return "[[module]]\npath = \"n.ptx\"\n[[buffer]]\nname = \"b\"\ndtype = \"u32\"\nshape = [2]\n"
+           "[[launch]]\nkernel = \"" +
+           kernel + "\"\ngrid = 1\nblock = 1\nargs = [\"b\"]\n";
+  };
+  const Result<Manifest> manifest = Parse(launch("ns::scale"));
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_EQ(manifest->workload.steps[0].launch->kernel, "_ZN2ns5scaleEPf");
+  EXPECT_TRUE(Parse(launch("_Z4fillIfEvPT_")));
+  EXPECT_THAT(Failure(launch("fill")),
+              testing::HasSubstr("several kernels are called \"fill\"; name one as the PTX does: "
+                                 "there are _Z4fillIiEvPT_, _Z4fillIfEvPT_"));
 }
 
 TEST_F(ManifestTest, GivesTheSameWorkloadWhateverItsComments) {
