@@ -217,8 +217,15 @@ Result<std::string> CompileCuda(std::string_view source, const CompileOptions& o
   for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
   const int failed = api->compile(program, static_cast<int>(pointers.size()), pointers.data());
   if (failed != 0) {
-    return Error(Code::kInvalidArgument, fmt::format("{} does not compile ({}):\n{}", options.name,
-                                                     api->error(failed), Log(*api, program)));
+    const bool has_host_code =
+        source.find("<<<") != source.npos || source.find("main(") != source.npos;
+    const char* const hint =
+        has_host_code
+            ? "\nNVRTC takes device code alone. Of a file with host code too, nvcc -ptx makes PTX."
+            : "";
+    return Error(Code::kInvalidArgument,
+                 fmt::format("{} does not compile ({}):\n{}{}", options.name, api->error(failed),
+                             Log(*api, program), hint));
   }
   return Ptx(*api, program);
 }

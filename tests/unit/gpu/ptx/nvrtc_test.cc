@@ -57,6 +57,13 @@ TEST(Nvrtc, GivesTheCompilersLogWhereTheSourceIsWrong) {
       << ptx.error().message;
 }
 
+TEST(Nvrtc, SaysWhatTakesHostCode) {
+  SKIP_WITHOUT_NVRTC();
+  const auto ptx = CompileCuda("#include <cstdio>\nint main() { return 0; }", {});
+  ASSERT_FALSE(ptx);
+  EXPECT_NE(ptx.error().message.find("nvcc -ptx"), std::string::npos) << ptx.error().message;
+}
+
 TEST(Nvrtc, BoundsTheLog) {
   SKIP_WITHOUT_NVRTC();
   std::string source;
