@@ -480,7 +480,7 @@ std::string Describe(const Fault& f) {
     case FaultKind::kBadBranchIndex:
       return "branch index beyond its table";
     case FaultKind::kAsyncSize:
-      return "cp.async reads more than it copies";
+      return "cp.async reads more than it copies, or a size that it cannot have";
     case FaultKind::kBadMbarrier:
       return "no mbarrier there, or a count that it cannot take";
     case FaultKind::kBadFree:

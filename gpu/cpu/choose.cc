@@ -110,6 +110,18 @@ Choice FloatArithmetic(const Operation& o, Fn plain, Fn ftz, Fn any, uint8_t sou
   return c;
 }
 
+bool IsIntegerPair(Type t) {
+  return t == Type::kU16x2 || t == Type::kS16x2;
+}
+
+Choice IntegerPair(Fn fn, Type pair) {
+  Choice c;
+  c.form = Form::kIntegerPair;
+  c.fn = fn;
+  c.ty = pair == Type::kS16x2 ? Ty::kS16 : Ty::kU16;
+  return c;
+}
+
 Choice Arithmetic(const Operation& o) {
   const Type t = o.type;
   const bool is_float = ptx::IsFloat(t);
@@ -118,6 +130,7 @@ Choice Arithmetic(const Operation& o) {
     case Opcode::kSub: {
       const bool add = o.opcode == Opcode::kAdd;
       if (o.cc) break;
+      if (add && IsIntegerPair(t)) return IntegerPair(Fn::kAdd, Type::kU16x2);
       if (is_float) {
         if (o.type2 != Type::kNone) return No("mixed precision");
         return add ? FloatArithmetic(o, Fn::kAdd, Fn::kAddFtz, Fn::kFAdd, 2)
@@ -210,6 +223,9 @@ Choice DivideLike(const Operation& o) {
 
 Choice MinMaxLike(const Operation& o) {
   const Type t = o.type;
+  if (IsIntegerPair(t) && (o.opcode == Opcode::kMin || o.opcode == Opcode::kMax)) {
+    return IntegerPair(o.opcode == Opcode::kMin ? Fn::kMin : Fn::kMax, t);
+  }
   const bool is_float = ptx::IsFloat(t);
   Fn fn = Fn::kNone;
   uint8_t sources = 2;
@@ -377,7 +393,7 @@ Choice MemoryAccess(const Operation& o) {
     if (rest.rfind("L1::", 0) != 0 && rest.rfind("L2::", 0) != 0 && rest != "unified") {
       return No("modifier");
     }
-    if (rest == "L2::cache_hint" || rest == "unified") return No("cache policy");
+    if (rest == "unified") return No("cache policy");
   }
   return Special(o.opcode == Opcode::kSt ? Form::kStore : Form::kLoad);
 }
@@ -387,7 +403,8 @@ Choice Atomic(const Operation& o) {
       o.space != ptx::Space::kShared) {
     return No("state space");
   }
-  if (o.vector != 1) return No("vector atomics");
+  // Vectors: element by element (ISA atom: "each individual operation is atomic").
+  if (o.vector != 1 && o.combine != ptx::Combine::kAdd) return No("vector atomics");
   if (!o.rest.empty()) return No("modifier");
   const Ty ty = TyOf(o.type);
   const bool integer = ty == Ty::kU32 || ty == Ty::kS32 || ty == Ty::kU64 || ty == Ty::kS64;
@@ -487,7 +504,17 @@ Choice BarrierOperation(const Operation& o) {
 
 Choice CopyAsync(const Operation& o) {
   // cp.async.{ca,cg} copies at once; groups then have nothing to wait for.
-  if (o.HasRest("bulk") || o.HasRest("reduce")) return No("bulk copies");
+  if (o.HasRest("reduce") || o.HasRest("tensor")) return No("bulk copies of this kind");
+  if (o.HasRest("bulk")) {
+    if (o.HasRest("prefetch") || o.HasRest("commit_group") || o.HasRest("wait_group")) {
+      return Special(Form::kNothing);
+    }
+    const bool to_shared =
+        o.space2 == ptx::Space::kGlobal && o.HasRest("mbarrier::complete_tx::bytes");
+    const bool to_global = o.space == ptx::Space::kGlobal && o.space2 == ptx::Space::kShared;
+    if (o.HasRest("multicast::cluster") || (!to_shared && !to_global)) return No("clusters");
+    return Special(Form::kCopyBulk);
+  }
   if (o.HasRest("mbarrier")) return Special(Form::kCopyArrive);
   if (o.HasRest("commit_group") || o.HasRest("wait_group") || o.HasRest("wait_all")) {
     return Special(Form::kAsyncGroup);
@@ -622,9 +649,7 @@ Choice Choose(const Operation& o) {
     case Opcode::kCvta:
       return Special(Form::kCvta);
     case Opcode::kIsspacep:
-      if (o.space == ptx::Space::kConst || o.space == ptx::Space::kSharedCluster) {
-        return No("state space");
-      }
+      if (o.space == ptx::Space::kConst) return No("state space");
       return Special(Form::kIsspacep);
     case Opcode::kLd:
     case Opcode::kLdu:
@@ -675,7 +700,10 @@ Choice Choose(const Operation& o) {
     case Opcode::kDiscard:
     case Opcode::kApplypriority:
     case Opcode::kPmevent:
+    case Opcode::kGriddepcontrol:  // a grid begins when the one before it has ended
       return Special(Form::kNothing);
+    case Opcode::kCreatepolicy:
+      return Special(Form::kCachePolicy);
     case Opcode::kUnknown:
       return No("not a known instruction");
     case Opcode::kMbarrier:

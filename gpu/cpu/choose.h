@@ -22,6 +22,7 @@ enum class Form : uint8_t {
   kSet,
   kTestp,
   kHalfPairSet,
+  kIntegerPair,  // add, min, max of .u16x2 and .s16x2: fn of ty on each half
   kVideo,
   kCarry,
   kShuffle,
@@ -33,6 +34,7 @@ enum class Form : uint8_t {
   kBarrier,
   kCopyAsync,
   kCopyArrive,
+  kCopyBulk,
   kMbarrier,
   kAsyncGroup,
   kBranch,
@@ -44,6 +46,7 @@ enum class Form : uint8_t {
   kAlloca,
   kStackSave,
   kStackRestore,
+  kCachePolicy,
 };
 
 struct Choice {

@@ -1,6 +1,7 @@
 #include "gpu/cpu/lower.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "gpu/cpu/lower_types.h"
 #include "gpu/ptx/reach.h"
@@ -20,17 +21,32 @@ const char* WhyUnsupportedSpecial(ptx::Special special, uint64_t number) {
     case Special::kPm:
       return "the register is the driver's own";
     case Special::kCurrentGraphExec:
-    case Special::kReservedSmemOffsetBegin:
-    case Special::kReservedSmemOffsetEnd:
-    case Special::kReservedSmemOffsetCap:
-    case Special::kReservedSmemOffset0:
-    case Special::kReservedSmemOffset1:
     case Special::kAggrSmemSize:
       return "special register";
     default:
       return nullptr;
   }
 }
+
+namespace {
+
+// Where the reserved part of .shared lies: at its beginning.
+std::optional<uint64_t> ReservedSharedOffset(ptx::Special special) {
+  switch (special) {
+    case ptx::Special::kReservedSmemOffsetBegin:
+    case ptx::Special::kReservedSmemOffset0:
+      return 0;
+    case ptx::Special::kReservedSmemOffset1:
+      return kReservedSharedBytes / 2;
+    case ptx::Special::kReservedSmemOffsetEnd:
+    case ptx::Special::kReservedSmemOffsetCap:
+      return kReservedSharedBytes;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
 
 Error Lowering::Refuse(const std::string& why) const {
   return Error(Code::kUnsupported, "line " + std::to_string(instruction_->line) + ": " +
@@ -134,6 +150,7 @@ Result<uint32_t> Lowering::SpecialRegister(const Operand& operand, Type type) {
   if (operand.component != ptx::Component::kAll) return Refuse("whole vector registers");
   if (special == ptx::Special::kIsExplicitCluster) return Constant(1, 0);
   const uint32_t bytes = RegisterBytes(type);
+  if (const auto offset = ReservedSharedOffset(special)) return Constant(bytes, *offset);
   if (ptx::IsClock(special)) return Clock(special, bytes);
   const auto key = std::make_pair(operand.index, operand.value);
   uint32_t reg = 0;
@@ -457,7 +474,20 @@ Status Lowering::Body(Instance& instance, uint32_t depth) {
 // dynamic part, whose start must be known before the first address is taken.
 Status Lowering::LayOutShared(const ptx::Function& kernel) {
   uint64_t dynamic_align = 16;
-  for (const ptx::Function* reached : ptx::ReachableFunctions(module_, kernel)) {
+  const std::vector<const ptx::Function*> functions = ptx::ReachableFunctions(module_, kernel);
+  const auto names_reserved = [](const Operand& operand) {
+    return operand.kind == OperandKind::kSpecial &&
+           ReservedSharedOffset(static_cast<ptx::Special>(operand.index));
+  };
+  for (const ptx::Function* reached : functions) {
+    if (std::any_of(reached->operands.begin(), reached->operands.end(), names_reserved)) {
+      ir_.shared_bytes = kReservedSharedBytes;
+    }
+  }
+  if (apart_ && ir_.shared_bytes != 0) {
+    RETURN_IF_ERROR(TakeSlot(ir_.shared_slots, kSharedSlot, ir_.shared_bytes));
+  }
+  for (const ptx::Function* reached : functions) {
     const ptx::Function& function = *reached;
     const auto number = static_cast<uint32_t>(&function - module_.functions.data());
     for (const Operand& operand : function.operands) {

@@ -25,6 +25,9 @@ inline constexpr uint64_t kMostLowered = 1u << 23;
 inline constexpr uint32_t kDeepestCall = 64;
 inline constexpr uint64_t kMostSharedBytes = 227 * 1024;  // the ISA's largest (sm_90)
 inline constexpr uint64_t kMostLocalBytes = 512 * 1024;   // of a thread
+// What the driver keeps for itself of .shared, from sm_80 on (ISA "%reserved_smem_offset_…"):
+// groups of several warps meet there. Where a kernel names none of it, it has none.
+inline constexpr uint64_t kReservedSharedBytes = 1024;
 // For frames and alloca, of a thread, where a kernel needs any. An odd number of cache lines:
 // threads at one depth must not all meet in one set of the cache.
 inline constexpr uint64_t kStackBytes = 64 * 1024 - 64;
@@ -165,6 +168,8 @@ class Lowering {
     uint32_t bytes;
   };
   Result<Moved> MovedElements(Operands operand);
+  bool HasCachePolicy() const { return operation_->HasRest("L2::cache_hint"); }
+  Status CachePolicy(Operands operands);
   Status Load(Operands operands);
   Status Store(Operands operands);
   Status Atom(Operands operands, bool has_result);
@@ -174,6 +179,9 @@ class Lowering {
   Status Setp(Operands operands);
   Status Set(Operands operands);
   Status HalfPairSet(Operands operands);
+  Status IntegerPair(const Choice& choice, Operands operands);
+  Status UnpackPairs(Operands operands, ptx::Type pair, uint32_t (&parts)[2][2]);
+  void PackPair(uint32_t dst, const uint32_t (&halves)[2]);
   Status VideoInstruction(Operands operands);
   Status Testp(Operands operands);
   Status Shuffle(Operands operands);
@@ -185,9 +193,12 @@ class Lowering {
   Status Barrier(Operands operands);
   Status CopyAsync(Operands operands);
   Status CopyArrive(Operands operands);
+  Status CopyBulk(Operands operands);
   Status MbarrierInstruction(Operands operands);
   Status MbarrierAccess(uint64_t bits, const ptx::Operand& address, uint32_t dst, uint32_t count,
                         uint32_t state);
+  Status MbarrierAccess(uint64_t bits, const ptx::Operand& address, uint32_t dst, uint32_t count,
+                        uint32_t state, ptx::Space space);
   Status AsyncGroup(Operands operands);
   Status Branch(Operands operands);
   Status BranchIndexed(Operands operands);
@@ -212,6 +223,8 @@ class Lowering {
     Window window = Window::kGeneric;
   };
   Result<Address> AddressOfOperand(const ptx::Operand& operand, ptx::Space space);
+  Inst& EmitAtom(const Address& address, uint64_t offset, uint32_t dst, uint32_t b, uint32_t c);
+  Status VectorAtom(const Address& address, const ptx::Operand* result, const ptx::Operand& value);
   bool IsKernelParam(const Address& address, size_t elements) const;
   uint32_t ParamValue(uint64_t offset, ptx::Type type, uint32_t bytes);
   // The address in a 64-bit register.

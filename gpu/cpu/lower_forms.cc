@@ -238,17 +238,7 @@ Status Lowering::HalfPairSet(Operands operands) {
   if (is_mask) one = 0xffff;
   ASSIGN_OR_RETURN(const uint32_t dst, Dest(operands[0], operation_->type));
   uint32_t parts[2][2] = {};
-  for (size_t i = 0; i < 2; ++i) {
-    ASSIGN_OR_RETURN(const uint32_t whole, Source(operands[i + 1], pair));
-    for (uint32_t& part : parts[i]) part = NewReg(2);
-    Inst& unpack = Emit(Fn::kUnpack, Ty::kU16);
-    unpack.guard = kNoReg;  // its results are this instruction's own
-    unpack.guard_flip = false;
-    unpack.a = whole;
-    unpack.count = 2;
-    AddExtra(unpack, parts[i][0], true);
-    AddExtra(unpack, parts[i][1], true);
-  }
+  RETURN_IF_ERROR(UnpackPairs(operands, pair, parts));
   uint32_t results[2] = {NewReg(2), NewReg(2)};
   for (size_t i = 0; i < 2; ++i) {
     const uint32_t holds = NewReg(1);
@@ -256,11 +246,50 @@ Status Lowering::HalfPairSet(Operands operands) {
     RETURN_IF_ERROR(Combined(holds, operands, 3));
     Emit(Fn::kSelp, Ty::kU16, results[i], Constant(2, one), Constant(2, 0), holds);
   }
+  PackPair(dst, results);
+  return Ok();
+}
+
+// The halves of operands 1 and 2, in registers of this instruction's own.
+Status Lowering::UnpackPairs(Operands operands, Type pair, uint32_t (&parts)[2][2]) {
+  for (size_t i = 0; i < 2; ++i) {
+    ASSIGN_OR_RETURN(const uint32_t whole, Source(operands[i + 1], pair));
+    for (uint32_t& part : parts[i]) part = NewReg(2);
+    Inst& unpack = Emit(Fn::kUnpack, Ty::kU16);
+    unpack.guard = kNoReg;
+    unpack.guard_flip = false;
+    unpack.a = whole;
+    unpack.count = 2;
+    AddExtra(unpack, parts[i][0], true);
+    AddExtra(unpack, parts[i][1], true);
+  }
+  return Ok();
+}
+
+void Lowering::PackPair(uint32_t dst, const uint32_t (&halves)[2]) {
   Inst& pack = Emit(Fn::kPack, Ty::kU16);
   pack.dst = dst;
   pack.count = 2;
-  AddExtra(pack, results[0], false);
-  AddExtra(pack, results[1], false);
+  AddExtra(pack, halves[0], false);
+  AddExtra(pack, halves[1], false);
+}
+
+// add, min, max of .u16x2 and .s16x2.
+Status Lowering::IntegerPair(const Choice& choice, Operands operands) {
+  if (operands.size() != 3) return Refuse("operands");
+  ASSIGN_OR_RETURN(const uint32_t dst, Dest(operands[0], Type::kB32));
+  uint32_t parts[2][2] = {};
+  RETURN_IF_ERROR(UnpackPairs(operands, Type::kB32, parts));
+  uint32_t results[2] = {};
+  for (size_t i = 0; i < 2; ++i) {
+    results[i] = NewReg(2);
+    Emit(choice.fn, choice.ty, results[i], parts[0][i], parts[1][i]);
+    if (!operation_->relu) continue;
+    const uint32_t positive = NewReg(2);
+    Emit(Fn::kMax, Ty::kS16, positive, results[i], Constant(2, 0));
+    results[i] = positive;
+  }
+  PackPair(dst, results);
   return Ok();
 }
 
@@ -460,6 +489,8 @@ Status Lowering::Dispatch(const Choice& choice, Operands operands, uint32_t dept
       return Testp(operands);
     case Form::kHalfPairSet:
       return HalfPairSet(operands);
+    case Form::kIntegerPair:
+      return IntegerPair(choice, operands);
     case Form::kVideo:
       return VideoInstruction(operands);
     case Form::kCarry:
@@ -482,6 +513,8 @@ Status Lowering::Dispatch(const Choice& choice, Operands operands, uint32_t dept
       return CopyAsync(operands);
     case Form::kCopyArrive:
       return CopyArrive(operands);
+    case Form::kCopyBulk:
+      return CopyBulk(operands);
     case Form::kMbarrier:
       return MbarrierInstruction(operands);
     case Form::kAsyncGroup:
@@ -511,6 +544,8 @@ Status Lowering::Dispatch(const Choice& choice, Operands operands, uint32_t dept
       return StackSave(operands);
     case Form::kStackRestore:
       return StackRestore(operands);
+    case Form::kCachePolicy:
+      return CachePolicy(operands);
   }
   std::abort();
 }

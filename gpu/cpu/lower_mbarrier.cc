@@ -1,4 +1,4 @@
-// Lowering of mbarrier (PTX ISA 9.7.13.15) and of cp.async.mbarrier.arrive.
+// Lowering of mbarrier (PTX ISA 9.7.13.15), of cp.async.mbarrier.arrive and of cp.async.bulk.
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/lower_types.h"
 #include "gpu/cpu/mbarrier.h"
@@ -32,14 +32,19 @@ uint64_t MbarrierBits(const Operation& o) {
 
 Status Lowering::MbarrierAccess(uint64_t bits, const Operand& address, uint32_t dst, uint32_t count,
                                 uint32_t state) {
-  ASSIGN_OR_RETURN(const uint32_t at, AddressValue(address, operation_->space));
+  return MbarrierAccess(bits, address, dst, count, state, operation_->space);
+}
+
+Status Lowering::MbarrierAccess(uint64_t bits, const Operand& address, uint32_t dst, uint32_t count,
+                                uint32_t state, ptx::Space space) {
+  ASSIGN_OR_RETURN(const uint32_t at, AddressValue(address, space));
   Inst& inst = Emit(Fn::kMbarrier, Ty::kNone);
   inst.dst = dst;
   inst.a = at;
   inst.b = count;
   inst.c = state;
   inst.imm = bits;
-  const bool shared = operation_->space == ptx::Space::kShared;
+  const bool shared = space == ptx::Space::kShared;
   inst.flags = AddressFlags(shared ? Window::kShared : Window::kGeneric, /*narrow=*/false);
   inst.memory = true;
   return Ok();
@@ -109,6 +114,29 @@ Status Lowering::CopyArrive(Operands operands) {
   if (!operation_->HasRest("noinc")) return Ok();
   return MbarrierAccess(static_cast<uint64_t>(MbarrierOp::kArrive), operands[0], NewReg(8),
                         Constant(4, 1), Constant(8, 0));
+}
+
+// cp.async.bulk (ISA 9.7.9.25.4): copied at once as well. Into .shared the barrier learns of it by
+// complete_tx; out of it a group that is waited for is always complete. Every block is a cluster of
+// its own, so that .shared::cluster is its own .shared.
+Status Lowering::CopyBulk(Operands operands) {
+  const bool to_shared = operation_->space2 == ptx::Space::kGlobal;
+  if (operands.size() < (to_shared ? 4 : 3)) return Refuse("operands");
+  const auto space = [&](bool shared) {
+    return shared ? ptx::Space::kShared : ptx::Space::kGlobal;
+  };
+  ASSIGN_OR_RETURN(const uint32_t to, AddressValue(operands[0], space(to_shared)));
+  ASSIGN_OR_RETURN(const uint32_t from, AddressValue(operands[1], space(!to_shared)));
+  ASSIGN_OR_RETURN(const uint32_t bytes, Source(operands[2], Type::kU32));
+  Inst& inst = Emit(Fn::kCopyBulk, Ty::kNone);
+  inst.a = to;
+  inst.b = from;
+  inst.c = bytes;
+  inst.imm = to_shared ? 1 : 0;
+  inst.memory = true;
+  if (!to_shared) return Ok();
+  return MbarrierAccess(static_cast<uint64_t>(MbarrierOp::kCompleteTx), operands[3], NewReg(8),
+                        bytes, Constant(8, 0), ptx::Space::kShared);
 }
 
 }  // namespace souk::gpu::cpu

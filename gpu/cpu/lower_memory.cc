@@ -47,8 +47,16 @@ Result<Lowering::Moved> Lowering::MovedElements(Operands operand) {
   return moved;
 }
 
+// There are no caches: any policy will do, and accesses leave theirs (their last operand) unread.
+Status Lowering::CachePolicy(Operands operands) {
+  if (operands.empty()) return Refuse("operands");
+  ASSIGN_OR_RETURN(const uint32_t dst, Dest(operands[0], Type::kB64));
+  Emit(Fn::kMov, Ty::kU64, dst, Constant(8, 0));
+  return Ok();
+}
+
 Status Lowering::Load(Operands operands) {
-  if (operands.size() != 2) return Refuse("operands");
+  if (operands.size() != (HasCachePolicy() ? 3 : 2)) return Refuse("operands");
   ASSIGN_OR_RETURN(const Address address, AddressOfOperand(operands[1], operation_->space));
   ASSIGN_OR_RETURN(const auto moved, MovedElements(operands.first(1)));
   const auto [parts, bytes] = moved;
@@ -84,7 +92,7 @@ Status Lowering::Load(Operands operands) {
 }
 
 Status Lowering::Store(Operands operands) {
-  if (operands.size() != 2) return Refuse("operands");
+  if (operands.size() != (HasCachePolicy() ? 3 : 2)) return Refuse("operands");
   ASSIGN_OR_RETURN(const Address address, AddressOfOperand(operands[0], operation_->space));
   if (address.window == Window::kParam) return Refuse("kernel parameters are read-only");
   ASSIGN_OR_RETURN(const auto moved, MovedElements(operands.subspan(1, 1)));
@@ -116,32 +124,66 @@ Status Lowering::Store(Operands operands) {
   return Ok();
 }
 
+Inst& Lowering::EmitAtom(const Address& address, uint64_t offset, uint32_t dst, uint32_t b,
+                         uint32_t c) {
+  Inst& inst = Emit(Fn::kAtom, TyOf(operation_->type));
+  inst.dst = dst;
+  inst.a = address.reg;
+  inst.b = b;
+  inst.c = c;
+  inst.imm = address.offset + offset;
+  inst.flags = AddressFlags(address.window, address.narrow);
+  inst.memory = true;
+  inst.count = static_cast<uint16_t>(operation_->combine);
+  return inst;
+}
+
 Status Lowering::Atom(Operands operands, bool has_result) {
   const bool cas = operation_->combine == ptx::Combine::kCas;
   const size_t first = has_result ? 1 : 0;
   if (operands.size() != first + (cas ? 3 : 2)) return Refuse("operands");
   const Type type = operation_->type;
+  ASSIGN_OR_RETURN(const Address address, AddressOfOperand(operands[first], operation_->space));
+  if (operation_->vector != 1) {
+    return VectorAtom(address, has_result ? &operands[0] : nullptr, operands[first + 1]);
+  }
   uint32_t dst = kNoReg;
   if (has_result) {
     ASSIGN_OR_RETURN(dst, Dest(operands[0], type));
   } else {
     dst = NewReg(ptx::TypeBytes(type));
   }
-  ASSIGN_OR_RETURN(const Address address, AddressOfOperand(operands[first], operation_->space));
   ASSIGN_OR_RETURN(const uint32_t b, Source(operands[first + 1], type));
   uint32_t c = kNoReg;
   if (cas) {
     ASSIGN_OR_RETURN(c, Source(operands[first + 2], type));
   }
-  Inst& inst = Emit(Fn::kAtom, TyOf(type));
-  inst.dst = dst;
-  inst.a = address.reg;
-  inst.b = b;
-  inst.c = c;
-  inst.imm = address.offset;
-  inst.flags = AddressFlags(address.window, address.narrow);
-  inst.memory = true;
-  inst.count = static_cast<uint16_t>(operation_->combine);
+  EmitAtom(address, 0, dst, b, c);
+  return Ok();
+}
+
+// result: null for red. Results are moved once all sources have been read.
+Status Lowering::VectorAtom(const Address& address, const Operand* result, const Operand& value) {
+  const Type type = operation_->type;
+  const uint32_t bytes = ptx::TypeBytes(type);
+  if (value.kind != OperandKind::kVector) return Refuse("operands");
+  const Operands values = at_->function->Elements(value);
+  if (values.size() != operation_->vector) return Refuse("elements");
+  std::vector<uint32_t> found;
+  for (size_t i = 0; i < values.size(); ++i) {
+    ASSIGN_OR_RETURN(const uint32_t b, Source(values[i], type));
+    found.push_back(NewReg(bytes));
+    EmitAtom(address, i * bytes, found.back(), b, kNoReg);
+  }
+  if (result == nullptr || result->kind == OperandKind::kSink) return Ok();
+  const Operands results = at_->function->Elements(*result);
+  if (result->kind != OperandKind::kVector || results.size() != values.size()) {
+    return Refuse("elements");
+  }
+  for (size_t i = 0; i < results.size(); ++i) {
+    ASSIGN_OR_RETURN(const uint32_t dst, Dest(results[i], type));
+    Emit(Fn::kMov, TyOf(UnsignedOfBytes(bytes)), dst, found[i]);
+  }
   return Ok();
 }
 
@@ -185,6 +227,7 @@ Status Lowering::Cvta(Operands operands) {
   uint64_t base = 0;
   switch (operation_->space) {
     case ptx::Space::kShared:
+    case ptx::Space::kSharedCluster:  // every block is a cluster of its own
       base = kSharedBase;
       break;
     case ptx::Space::kLocal:
@@ -216,6 +259,7 @@ Status Lowering::Isspacep(Operands operands) {
   ptx::Compare compare = ptx::Compare::kEq;
   switch (operation_->space) {
     case ptx::Space::kShared:
+    case ptx::Space::kSharedCluster:
       base = kSharedBase;
       break;
     case ptx::Space::kLocal:

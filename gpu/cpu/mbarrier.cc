@@ -2,6 +2,8 @@
 // other warps their turn at the next branch, and is asked again.
 #include "gpu/cpu/mbarrier.h"
 
+#include <cstring>
+
 #include "gpu/cpu/handlers.h"
 
 namespace souk::gpu::cpu {
@@ -96,6 +98,32 @@ const Op* Access(Warp& w, const Op* op) {
   return op + 1;
 }
 
+const Op* CopyBulk(Warp& w, const Op* op) {
+  constexpr uint32_t kPiece = 16;  // ISA: sizes and addresses are multiples of it
+  const uint64_t* to = w.Lanes<uint64_t>(op->a);
+  const uint64_t* from = w.Lanes<uint64_t>(op->b);
+  const uint32_t* bytes = w.Lanes<uint32_t>(op->c);
+  const bool into_shared = (op->imm & 1) != 0;
+  for (uint32_t left = w.Mask(op); left != 0; left &= left - 1) {
+    const auto lane = static_cast<uint32_t>(__builtin_ctz(left));
+    if (bytes[lane] % kPiece != 0 || bytes[lane] > kTwentyBits) {
+      return w.Fail(op, FaultKind::kAsyncSize, lane);
+    }
+    w.executed += bytes[lane] / kPiece;
+    for (uint32_t k = 0; k < bytes[lane]; k += kPiece) {
+      const auto window = [&](bool shared) { return shared ? Window::kShared : Window::kGlobal; };
+      const uint8_t* const source =
+          Resolve(w, op, lane, window(!into_shared), from[lane] + k, kPiece, /*write=*/false);
+      if (source == nullptr) return nullptr;
+      uint8_t* const place =
+          Resolve(w, op, lane, window(into_shared), to[lane] + k, kPiece, /*write=*/true);
+      if (place == nullptr) return nullptr;
+      std::memcpy(place, source, kPiece);
+    }
+  }
+  return op + 1;
+}
+
 // a: the state.
 const Op* PendingCount(Warp& w, const Op* op) {
   const uint64_t* a = w.Lanes<uint64_t>(op->a);
@@ -131,6 +159,7 @@ void Mbarrier::Settle() {
 
 void RegisterMbarriers(HandlerTable& t) {
   t.At(Fn::kMbarrier, Ty::kNone) = HandlerPair{&Access, &Access};
+  t.At(Fn::kCopyBulk, Ty::kNone) = HandlerPair{&CopyBulk, &CopyBulk};
   t.At(Fn::kMbarrierCount, Ty::kNone) = HandlerPair{&PendingCount, &PendingCount};
 }
 

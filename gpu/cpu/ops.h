@@ -194,6 +194,7 @@ enum class Fn : uint16_t {
   kTrap,           // imm: FaultKind, or 0
   kBarrier,        // imm: BarrierBits; a: id, b: count, c: predicate (red)
   kMbarrier,       // mbarrier.h
+  kCopyBulk,       // a: where to, b: from; c: bytes; imm & 1: into .shared
   kMbarrierCount,  // d: arrivals that the state a awaits
   kClock,          // imm: the bit of the counter that is the result's lowest
   // system_calls.h

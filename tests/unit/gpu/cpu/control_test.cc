@@ -392,6 +392,28 @@ TEST(Block, DynamicSharedMemoryFollowsTheStatic) {
   for (uint32_t t = 0; t < 64; ++t) EXPECT_EQ(out[t], (t ^ 1) * 10 + 5);
 }
 
+TEST(Block, IsAClusterOfItsOwn) {
+  ExpectThreads(
+      "mov.u64 %rd5, x; cvta.shared::cluster.u64 %rd6, %rd5; isspacep.shared::cluster %p1, %rd6;\n"
+      "isspacep.shared::cta %p2, %rd6; isspacep.shared::cluster %p3, %rd0; mov.u32 %r1, 0;\n"
+      "@%p1 add.u32 %r1, %r1, 1; @%p2 add.u32 %r1, %r1, 2; @%p3 add.u32 %r1, %r1, 4;\n"
+      "st.global.u32 [%rd0], %r1;",
+      32, [](uint32_t) { return 3u; }, ".shared .align 4 .b8 x[4];\n");
+}
+
+// ISA "%reserved_smem_offset_begin", …: a part of .shared that no variable lies in.
+TEST(Block, TheReservedSharedMemoryLiesApartFromVariables) {
+  ExpectThreads(
+      "mov.u32 %r1, %reserved_smem_offset_begin; mov.u32 %r2, %reserved_smem_offset_end;\n"
+      "mov.u32 %r3, %reserved_smem_offset_1; mov.u32 %r4, x; mov.u32 %r5, 0;\n"
+      "setp.ge.u32 %p1, %r4, %r2; @%p1 add.u32 %r5, %r5, 1;\n"
+      "setp.ge.u32 %p1, %r3, %r1; @%p1 add.u32 %r5, %r5, 2;\n"
+      "setp.lt.u32 %p1, %r3, %r2; @%p1 add.u32 %r5, %r5, 4;\n"
+      "st.shared.u32 [%r3], 70; st.shared.u32 [x], 100; ld.shared.u32 %r6, [%r3];\n"
+      "add.u32 %r5, %r5, %r6; st.global.u32 [%rd0], %r5;",
+      32, [](uint32_t) { return 77u; }, ".shared .align 4 .b8 x[4];\n");
+}
+
 TEST(Block, SharedAndLocalMemoryBeginAtZeroInEveryBlock) {
   const std::vector<uint32_t> out = Threads(
       ".shared .b32 s[64]; .local .b32 l[4]; shl.b32 %r1, %r0, 2; mov.u32 %r2, s; "
@@ -449,6 +471,15 @@ TEST(Memory, ModuleVariablesHoldTheirInitialisers) {
       "add.s64 %rd2, %rd2, %rd1; ld.const.u32 %r2, [%rd2]; ld.global.u64 %rd3, [pointer]; "
       "ld.global.u32 %r3, [%rd3]; add.u32 %r2, %r2, %r3; st.global.u32 [%rd0], %r2;",
       40, [](uint32_t t) { return (t % 4 + 1) * 10 + 5; }, variables);
+}
+
+TEST(Memory, CachePoliciesChangeNoResult) {
+  ExpectThreads(
+      "createpolicy.fractional.L2::evict_last.b64 %rd5, 1.0; add.u32 %r1, %r0, 40;\n"
+      "st.global.L2::cache_hint.u32 [%rd0], %r1, %rd5;\n"
+      "ld.global.L2::cache_hint.u32 %r2, [%rd0], %rd5; add.u32 %r2, %r2, 1;\n"
+      "st.global.u32 [%rd0], %r2;",
+      40, [](uint32_t t) { return t + 41; });
 }
 
 TEST(Memory, CopyAsyncFillsWhatItDoesNotRead) {
@@ -516,6 +547,19 @@ TEST(Atomics, FloatsAndWideIntegers) {
       "atom.shared.add.f32 %f3, [s], %f1; ld.global.u32 %r1, [%rd0]; ld.shared.u32 %r2, [s]; "
       "mad.lo.u32 %r1, %r1, 10, %r2; st.global.u32 [%rd0], %r1;",
       32, [](uint32_t t) { return t == 0 ? 2 : 0; });
+}
+
+TEST(Atomics, VectorsAreAddedElementByElement) {
+  // Results may stand where sources stood.
+  ExpectThreads(
+      "mov.f32 %f1, 0f3F800000; mov.f32 %f2, 0f40000000; mov.u64 %rd5, x;\n"
+      "setp.eq.u32 %p1, %r0, 0; @%p1 atom.global.add.v2.f32 {%f2, %f1}, [%rd5], {%f1, %f2};\n"
+      "@%p1 red.global.add.v2.f32 [%rd5], {%f2, %f1};\n"
+      "@%p1 ld.global.v2.f32 {%f3, %f4}, [%rd5];\n"
+      "fma.rn.f32 %f3, %f4, 0f42C80000, %f3; fma.rn.f32 %f3, %f1, 0f447A0000, %f3;\n"
+      "cvt.rzi.u32.f32 %r1, %f3; @!%p1 mov.u32 %r1, 5; st.global.u32 [%rd0], %r1;",
+      32, [](uint32_t t) { return t == 0 ? 5007u : 5u; },
+      ".global .align 8 .f32 x[2] = {3.0, 4.0};\n");
 }
 
 TEST(Atomics, ASpinLockAmongTheLanesOfOneWarpIsLetGo) {

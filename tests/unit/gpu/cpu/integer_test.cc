@@ -188,6 +188,33 @@ TEST(Integer, TheCarryOfASubtractionIsSetWhereNothingWasBorrowed) {
   }
 }
 
+TEST(Integer, PairsOfSixteenBitsAreTwoNumbers) {
+  using Half = int (*)(int, int);
+  const auto check = [](const std::string& code, bool is_signed, Half f) {
+    ExpectRows({code + " %d, %a, %b;", "b32", {"b32", "b32"}}, Samples({"b32", "b32"}, 400),
+               [&](const Row& r) {
+                 uint64_t both = 0;
+                 for (int shift = 0; shift < 32; shift += 16) {
+                   const auto part = [&](uint64_t v) {
+                     const auto bits = static_cast<uint16_t>(v >> shift);
+                     return is_signed ? int{static_cast<int16_t>(bits)} : int{bits};
+                   };
+                   const auto half = static_cast<uint16_t>(f(part(r[0]), part(r[1])));
+                   both |= uint64_t{half} << shift;
+                 }
+                 return both;
+               });
+  };
+  for (const char* type : {"u16x2", "s16x2"}) {
+    const bool is_signed = type[0] == 's';
+    check(std::string("add.") + type, is_signed, [](int a, int b) { return a + b; });
+    check(std::string("min.") + type, is_signed, [](int a, int b) { return std::min(a, b); });
+    check(std::string("max.") + type, is_signed, [](int a, int b) { return std::max(a, b); });
+  }
+  check("min.s16x2.relu", true, [](int a, int b) { return std::max(std::min(a, b), 0); });
+  check("max.s16x2.relu", true, [](int a, int b) { return std::max({a, b, 0}); });
+}
+
 TEST(Bits, LogicOnEveryWidth) {
   for (const std::string type : {"b16", "b32", "b64"}) {
     const int bits = BitsOfType(type);
