@@ -269,6 +269,14 @@ std::vector<FormCase> Tests(const Operation& o) {
   return {c};
 }
 
+std::vector<FormCase> Pairs(const Operation& o) {
+  FormCase c = Outline(o, Type::kB32);
+  AddSource(c, o, Type::kB32);
+  AddSource(c, o, Type::kB32);
+  Spell(c, o);
+  return {c};
+}
+
 std::vector<FormCase> Moves(const Operation& o) {
   FormCase c = Outline(o, o.type);
   AddSource(c, o, o.type);
@@ -380,6 +388,8 @@ bool HasNoRegisterForm(Opcode opcode) {
     case Opcode::kDiscard:
     case Opcode::kApplypriority:
     case Opcode::kPmevent:
+    case Opcode::kCreatepolicy:
+    case Opcode::kGriddepcontrol:
       return true;
     default:
       return false;
@@ -402,6 +412,8 @@ std::vector<FormCase> CasesOf(const Operation& o) {
       return Compares(o, choice);
     case Form::kTestp:
       return Tests(o);
+    case Form::kIntegerPair:
+      return Pairs(o);
     case Form::kVideo:
       return Videos(o);
     case Form::kMov:

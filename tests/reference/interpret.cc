@@ -73,11 +73,12 @@ Family MemoryFamily(const Operation& op, Family family) {
       break;
   }
   for (const std::string& rest : op.rest) {
+    // A policy says nothing about values.
+    if (rest == "L2::cache_hint" && family != Family::kAtom) continue;
     if (rest == "L2::cache_hint" || rest == "unified" || rest == "async" || rest == "bulk") {
       return Family::kNone;
     }
   }
-  if (family == Family::kAtom && op.vector != 1) return Family::kNone;
   return ptx::TypeBits(op.type) <= 64 ? family : Family::kNone;
 }
 
@@ -713,20 +714,32 @@ Status Thread::Store(const Operation& op, Operands o) {
   return Ok();
 }
 
+// Of a vector each element by itself; all sources are read before a result is written.
 Status Thread::Atom(const Operation& op, Operands o) {
   const size_t first = op.opcode == Opcode::kAtom ? 1 : 0;
   ASSIGN_OR_RETURN(const uint64_t address, AddressIn(o[first], op.space));
   const uint32_t size = ptx::TypeBytes(op.type);
-  RETURN_IF_ERROR(memory_.Aligned(address, size));
-  ASSIGN_OR_RETURN(const uint64_t b, Fetch(o[first + 1], op.type));
-  uint64_t c = 0;
-  if (op.combine == Combine::kCas) {
-    ASSIGN_OR_RETURN(c, Fetch(o[first + 2], op.type));
-  }
-  ASSIGN_OR_RETURN(const uint64_t old, memory_.Read(address, size));
+  RETURN_IF_ERROR(memory_.Aligned(address, size * op.vector));
+  const Operands parts = Parts(o[first + 1]);
+  if (parts.size() != op.vector) return Error(Code::kUnsupported, "elements");
   const bool shared = memory_.IsIn(ptx::Space::kShared, address);
-  RETURN_IF_ERROR(memory_.Write(address, size, AtomResult(op, shared, old, b, c)));
-  return first == 0 ? Ok() : Write(o[0], op.type, old);
+  std::array<uint64_t, 8> old = {};
+  for (size_t i = 0; i < parts.size(); ++i) {
+    ASSIGN_OR_RETURN(const uint64_t b, Fetch(parts[i], op.type));
+    uint64_t c = 0;
+    if (op.combine == Combine::kCas) {
+      ASSIGN_OR_RETURN(c, Fetch(o[first + 2], op.type));
+    }
+    ASSIGN_OR_RETURN(old.at(i), memory_.Read(address + i * size, size));
+    RETURN_IF_ERROR(
+        memory_.Write(address + i * size, size, AtomResult(op, shared, old.at(i), b, c)));
+  }
+  if (first == 0) return Ok();
+  const Operands results = Parts(o[0]);
+  if (results.size() != parts.size()) return Error(Code::kUnsupported, "elements");
+  for (size_t i = 0; i < results.size(); ++i)
+    RETURN_IF_ERROR(Write(results[i], op.type, old.at(i)));
+  return Ok();
 }
 
 // ISA 9.7.9.20: between a space's own addresses and generic ones.
@@ -738,7 +751,10 @@ Status Thread::Cvta(const Operation& op, Operands o) {
 
 Status Thread::Isspacep(const Operation& op, Operands o) {
   ASSIGN_OR_RETURN(const uint64_t a, Fetch(o[1], Type::kU64));
-  return Write(o[0], Type::kPred, memory_.IsIn(op.space, a) ? 1 : 0);
+  // A block that no launch put into a cluster is one by itself: the cluster's .shared is its own.
+  const bool cluster = op.space == ptx::Space::kSharedCluster;
+  const ptx::Space space = cluster ? ptx::Space::kShared : op.space;
+  return Write(o[0], Type::kPred, memory_.IsIn(space, a) ? 1 : 0);
 }
 
 Status Thread::One(const Operation& op, Operands o) {

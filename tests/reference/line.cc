@@ -333,7 +333,11 @@ bool LineMaker::Operands(const Operation& op, Line& line) {
     const std::string_view word = signature.substr(i, end - i);
     i = end + 1;
     if (word.empty() || word[0] == '?') continue;
-    const auto operand = One(op, word[0], word.size() > 1 ? word[1] : 'x', position, line);
+    // Of an atomic on a vector both are as wide as it.
+    const bool is_vector =
+        op.vector > 1 && (op.opcode == Opcode::kAtom || op.opcode == Opcode::kRed);
+    const char role = !is_vector || word[0] == 'A' ? word[0] : word[0] == 'S' ? 'W' : 'V';
+    const auto operand = One(op, role, word.size() > 1 ? word[1] : 'x', position, line);
     if (!operand) return false;
     line.text += (position > 0 ? ", " : " ") + *operand;
     ++position;
