@@ -167,7 +167,7 @@ inline constexpr FormRow kForms[] = {
     {"cvt rs relu? satfinite e4m3x4|e5m2x4|e2m3x4|e3m2x4|e2m1x4 f32", 87, 100},
     {"cvt pack sat u16|s16 s32", 65, 72}, {"cvt pack sat u8|s8 s32 b32", 65, 72},
     {"cvt pack sat u2|s2|u4|s4 s32 b32", 65, 75},
-    {"cvta to? const|global|local|$SHAREDS u32|u64", 60, 50}, {"cvta to? param|param::entry u64", 77, 70},
+    {"cvta to? const|global|local|$SHAREDS u64", 60, 50}, {"cvta to? param|param::entry u64", 77, 70},
     {"discard global? L2", 74, 80},
     {"div $INT", 60, 50}, {"div approx|full|$RND ftz? f32", 60, 50}, {"div $RND f64", 60, 50},
     {"dp2a lo|hi u32|s32 u32|s32", 60, 61}, {"dp4a u32|s32 u32|s32", 60, 61},

@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint64_t kBarriers = 16;     // of one block: ISA 9.7.13.1
 constexpr uint64_t kWarpThreads = 32;  // a barrier waits for whole warps
+constexpr uint64_t kFieldLimit = 255;  // bfe, bfi: position and length are 8 bits
 
 struct SignatureRow {
   Opcode opcode;
@@ -23,8 +24,8 @@ constexpr SignatureRow kSignatures[] = {
     {Opcode::kAddc, "Dt St St"},
     {Opcode::kAnd, "Dt St St"},
     {Opcode::kApplypriority, "A I"},
-    {Opcode::kBfe, "Dt St S4 S4"},
-    {Opcode::kBfi, "Dt St St S4 S4"},
+    {Opcode::kBfe, "Dt St S8 S8"},
+    {Opcode::kBfi, "Dt St St S8 S8"},
     {Opcode::kBfind, "D4 St"},
     {Opcode::kBmsk, "D4 S4 S4"},
     {Opcode::kBra, "L"},
@@ -38,9 +39,9 @@ constexpr SignatureRow kSignatures[] = {
     {Opcode::kCvta, "Dt St"},
     {Opcode::kDiscard, "A I"},
     {Opcode::kDiv, "Dt St St"},
-    {Opcode::kDp2a, "D4 S4 S4 S4"},
-    {Opcode::kDp4a, "D4 S4 S4 S4"},
-    {Opcode::kElect, "P3 S4"},
+    {Opcode::kDp2a, "D4 Sd Sd S4"},
+    {Opcode::kDp4a, "D4 Sd Sd S4"},
+    {Opcode::kElect, "P4 S4"},
     {Opcode::kEx2, "Dt St"},
     {Opcode::kExit, ""},
     {Opcode::kFma, "Dt St St St"},
@@ -81,27 +82,32 @@ constexpr SignatureRow kSignatures[] = {
     {Opcode::kTanh, "Dt St"},
     {Opcode::kTestp, "D1 St"},
     {Opcode::kTrap, ""},
-    {Opcode::kVmad, "Dx Sx Sx Sx"},
-    {Opcode::kVabsdiff2, "Dx Sx Sx Sx"},
-    {Opcode::kVabsdiff4, "Dx Sx Sx Sx"},
-    {Opcode::kVadd2, "Dx Sx Sx Sx"},
-    {Opcode::kVadd4, "Dx Sx Sx Sx"},
-    {Opcode::kVavrg2, "Dx Sx Sx Sx"},
-    {Opcode::kVavrg4, "Dx Sx Sx Sx"},
-    {Opcode::kVmax2, "Dx Sx Sx Sx"},
-    {Opcode::kVmax4, "Dx Sx Sx Sx"},
-    {Opcode::kVmin2, "Dx Sx Sx Sx"},
-    {Opcode::kVmin4, "Dx Sx Sx Sx"},
-    {Opcode::kVset2, "Dx Sx Sx Sx"},
-    {Opcode::kVset4, "Dx Sx Sx Sx"},
-    {Opcode::kVsub2, "Dx Sx Sx Sx"},
-    {Opcode::kVsub4, "Dx Sx Sx Sx"},
+    {Opcode::kVmad, "Dv Sv Sv Sv"},
+    {Opcode::kVabsdiff2, "Dv Sv Sv Sv"},
+    {Opcode::kVabsdiff4, "Dv Sv Sv Sv"},
+    {Opcode::kVadd2, "Dv Sv Sv Sv"},
+    {Opcode::kVadd4, "Dv Sv Sv Sv"},
+    {Opcode::kVavrg2, "Dv Sv Sv Sv"},
+    {Opcode::kVavrg4, "Dv Sv Sv Sv"},
+    {Opcode::kVmax2, "Dv Sv Sv Sv"},
+    {Opcode::kVmax4, "Dv Sv Sv Sv"},
+    {Opcode::kVmin2, "Dv Sv Sv Sv"},
+    {Opcode::kVmin4, "Dv Sv Sv Sv"},
+    {Opcode::kVset2, "Dv Sv Sv Sv"},
+    {Opcode::kVset4, "Dv Sv Sv Sv"},
+    {Opcode::kVsub2, "Dv Sv Sv Sv"},
+    {Opcode::kVsub4, "Dv Sv Sv Sv"},
     {Opcode::kXor, "Dt St St"},
 };
 
 bool IsPackedFloat(Type type) {
   return type == Type::kF16x2 || type == Type::kBf16x2 ||
          (type >= Type::kE4m3x2 && type <= Type::kE2m1x4);
+}
+
+bool HasBf16(const Operation& op) {
+  const auto is_bf16 = [](Type t) { return t == Type::kBf16 || t == Type::kBf16x2; };
+  return is_bf16(op.type) || is_bf16(op.type2);
 }
 
 const char* SignatureByModifiers(const Operation& op) {
@@ -117,10 +123,10 @@ const char* SignatureByModifiers(const Operation& op) {
     case Opcode::kMad:
       return op.mul_mode == MulMode::kWide ? "Dw St St Sw" : "Dt St St St";
     case Opcode::kLd:
-      return hint ? "Vt A S6" : "Vt A";
+      return hint ? "Vt A Sh" : "Vt A";
     case Opcode::kSt:
       if (op.HasRest("async") || op.HasRest("bulk")) return nullptr;
-      return hint ? "A Wt S6" : "A Wt";
+      return hint ? "A Wt Sh" : "A Wt";
     case Opcode::kMin:
     case Opcode::kMax:
       if (op.type != Type::kF32) return "Dt St St";
@@ -134,14 +140,14 @@ const char* SignatureByModifiers(const Operation& op) {
     case Opcode::kVshr:
     case Opcode::kVsub:
       // Without a second operation a fourth operand is for merging into part of the destination.
-      return op.combine == Combine::kNone ? "Dx Sx Sx ?Sx" : "Dx Sx Sx Sx";
+      return op.combine == Combine::kNone ? "Dv Sv Sv ?Sv" : "Dv Sv Sv Sv";
     case Opcode::kAtom:
       if (op.vector > 1) return nullptr;
-      if (op.combine == Combine::kCas) return hint ? "Gt A St St S6" : "Gt A St St";
-      return hint ? "Gt A St S6" : "Gt A St";
+      if (op.combine == Combine::kCas) return hint ? "Gt A St St Sh" : "Gt A St St";
+      return hint ? "Gt A St Sh" : "Gt A St";
     case Opcode::kRed:
       if (op.vector > 1 || op.HasRest("async")) return nullptr;
-      return hint ? "A St S6" : "A St";
+      return hint ? "A St Sh" : "A St";
     case Opcode::kBar:
     case Opcode::kBarrier:
       if (op.cluster) return "";
@@ -155,8 +161,8 @@ const char* SignatureByModifiers(const Operation& op) {
       if (op.HasRest("wait_group")) return "I";
       if (op.HasRest("arrive")) return "A";
       return op.HasRest("bulk") || op.HasRest("reduce") ? nullptr
-             : hint                                     ? "A A I ?Sx S6"
-                                                        : "A A I ?Sx";
+             : hint                                     ? "A A I ?Sz Sh"
+                                                        : "A A I ?Sz";
     case Opcode::kCvt:
       if (op.HasRest("pack")) return op.type3 == Type::kNone ? "D4 Su Su" : "D4 Su Su S3";
       if (op.rounding == Rounding::kRs) return nullptr;
@@ -168,9 +174,15 @@ const char* SignatureByModifiers(const Operation& op) {
     case Opcode::kRedux:
       return IsFloat(op.type) ? "Dt St S4" : "D4 S4 S4";
     case Opcode::kSet:
-      return op.combine == Combine::kNone ? "Dt Su Su" : "Dt Su Su S1";
+      if (op.combine == Combine::kNone) return "Dt Su Su";
+      return HasBf16(op) ? "Dt Su Su Sr" : "Dt Su Su S1";
     case Opcode::kSetp:
-      return op.combine == Combine::kNone ? "Et St St" : "Et St St S1";
+      if (op.type == Type::kF16 || op.type == Type::kBf16) {
+        if (op.combine == Combine::kNone) return "D1 St St";
+        return HasBf16(op) ? "D1 St St Sr" : "D1 St St S1";
+      }
+      if (op.combine == Combine::kNone) return "Et St St";
+      return HasBf16(op) ? "Et St St Sr" : "Et St St S1";
     case Opcode::kShfl:
       return op.sync ? "Q3 S3 S3 S3 S4" : "Q3 S3 S3 S3";
     case Opcode::kVote:
@@ -247,12 +259,28 @@ Type Widened(Type type) {
   }
 }
 
+// %pm0_64 … have 64 (SpecialName).
+uint32_t SpecialBits(Special special, uint64_t number) {
+  switch (special) {
+    case Special::kClock64:
+    case Special::kGlobaltimer:
+    case Special::kGridid:
+    case Special::kCurrentGraphExec:
+      return 64;
+    case Special::kIsExplicitCluster:
+      return 1;
+    case Special::kPm:
+      return number >= 32 ? 64 : 32;
+    default:
+      return 32;
+  }
+}
+
 class OperandChecker {
  public:
   OperandChecker(const Operation& op, const Module& m, const Function& f) : op_(op), m_(m), f_(f) {
     wider_ = op.opcode == Opcode::kLd || op.opcode == Opcode::kSt || op.opcode == Opcode::kLdu ||
              (op.opcode == Opcode::kCvt && IsClassic(op.type) && IsClassic(op.type2));
-    video_ = IsVideo(op.opcode);
   }
 
   std::string Check(std::string_view signature, std::span<const Operand> operands);
@@ -271,10 +299,17 @@ class OperandChecker {
       case '3':
         return Type::kB32;
       case '4':
+      case '8':
       case 'b':
       case 'c':
+      case 'd':
+      case 'v':
+      case 'z':
         return Type::kU32;
+      case 'r':
+        return Type::kPred;
       case '6':
+      case 'h':
         return Type::kU64;
       default:
         return Type::kNone;
@@ -285,7 +320,9 @@ class OperandChecker {
     if (o.kind != OperandKind::kRegister) return false;
     const Register& reg = f_.registers[o.index];
     const bool element = o.component >= Component::kX && o.component <= Component::kW;
-    if (o.component != Component::kAll && !element && !video_) return false;
+    if (o.component != Component::kAll && !element) return false;
+    // Ptxas's own routines for these take no element of a vector.
+    if (element && (op_.opcode == Opcode::kDiv || op_.opcode == Opcode::kRem)) return false;
     if (element != (reg.vector > 1)) return false;
     if (element && static_cast<int>(o.component) - static_cast<int>(Component::kX) >= reg.vector) {
       return false;
@@ -314,16 +351,29 @@ class OperandChecker {
                                              : f_.variables[o.index].space;
   }
 
+  // mov reads a special register whole; those that once had 16 bits may be read so.
+  bool MovesSpecial(const Operand& o) const {
+    const auto special = static_cast<Special>(o.index);
+    const uint32_t bits = TypeBits(op_.type);
+    if (bits == 16) return special <= Special::kNctaidW || special == Special::kGridid;
+    return bits == SpecialBits(special, o.value);
+  }
+
   // An address or a special register stands for a value in few instructions. A variable with an
   // offset is a constant to ptxas, which may stand wherever an integer may.
   bool MayBeNamed(const Operand& o) const {
     switch (o.kind) {
       case OperandKind::kSpecial:
-        return op_.opcode == Opcode::kMov ||
-               (op_.opcode == Opcode::kCvt && !IsFloat(op_.type) && !op_.HasRest("pack"));
+        if (op_.opcode == Opcode::kMov) return MovesSpecial(o);
+        return op_.opcode == Opcode::kCvt && !IsFloat(op_.type) && !op_.HasRest("pack") &&
+               TypeBits(op_.type2) <= SpecialBits(static_cast<Special>(o.index), o.value);
+      case OperandKind::kFunction:
+        return op_.opcode == Opcode::kMov;
       case OperandKind::kVariable:
         if (op_.opcode == Opcode::kCvta && !op_.to) return SpaceSuits(op_.space, SpaceOf(o));
-        return o.value != 0 || op_.opcode == Opcode::kMov;
+        if (o.value != 0) return true;
+        return op_.opcode == Opcode::kMov &&
+               (TypeBits(op_.type) == 64 || SpaceOf(o) != Space::kGlobal);
       default:
         return true;
     }
@@ -332,7 +382,7 @@ class OperandChecker {
   bool IsSource(const Operand& o, Type wanted) const {
     switch (o.kind) {
       case OperandKind::kRegister:
-        return IsRegister(o, wanted) && (!o.negated || wanted == Type::kPred || video_);
+        return IsRegister(o, wanted) && (!o.negated || wanted == Type::kPred);
       case OperandKind::kInteger:
         return !IsFloat(wanted) && wanted != Type::kU16x2 && wanted != Type::kS16x2;
       case OperandKind::kFloat32:
@@ -344,6 +394,7 @@ class OperandChecker {
       case OperandKind::kVariable:
       case OperandKind::kFunction:
         return MayBeNamed(o) && !IsFloat(wanted) && wanted != Type::kPred &&
+               wanted != Type::kU16x2 && wanted != Type::kS16x2 &&
                (wanted == Type::kNone || TypeBits(wanted) >= 16);
       default:
         return false;
@@ -410,6 +461,23 @@ class OperandChecker {
     return !AreSinks(parts) && (untyped || !floats || !integers);
   }
 
+  // What mov packs and unpacks: integers, or floats of one type; untyped registers are either.
+  bool AreOfOneKind(std::span<const Operand> parts) const {
+    Type kind = Type::kNone;
+    for (const Operand& part : parts) {
+      Type type = Type::kU32;
+      if (part.kind == OperandKind::kSink) continue;
+      if (part.kind == OperandKind::kRegister) {
+        const Type declared = f_.registers[part.index].type;
+        if (IsUntyped(declared)) continue;
+        if (IsFloat(declared)) type = declared;
+      }
+      if (kind != Type::kNone && kind != type) return false;
+      kind = type;
+    }
+    return true;
+  }
+
   // mov packs and unpacks: the parts' sizes add up to the whole.
   bool IsMoved(const Operand& o, bool destination) const {
     if (o.kind != OperandKind::kVector) {
@@ -418,7 +486,7 @@ class OperandChecker {
     const std::span<const Operand> parts = f_.Elements(o);
     if ((parts.size() != 2 && parts.size() != 4) || !IsUntyped(op_.type)) return false;
     const uint32_t bits = TypeBits(op_.type) / static_cast<uint32_t>(parts.size());
-    if (AreSinks(parts)) return false;
+    if (AreSinks(parts) || !AreOfOneKind(parts)) return false;
     return std::all_of(parts.begin(), parts.end(), [&](const Operand& part) {
       if (part.kind == OperandKind::kSink) return destination;
       if (part.kind == OperandKind::kInteger) return !destination;
@@ -430,19 +498,32 @@ class OperandChecker {
   bool Fits(char role, char type, const Operand& o, size_t position) const {
     const Type wanted = Wanted(type);
     if (type == 'p') return IsPointer(o);
+    if (type == 'v') return IsVideoOperand(role, o, position);
     if (o.kind == OperandKind::kInteger && type == 'b') return o.value < kBarriers;
     if (o.kind == OperandKind::kInteger && type == 'c') return o.value % kWarpThreads == 0;
+    if (o.kind == OperandKind::kInteger && type == '8') return o.value <= kFieldLimit;
+    if (type == 'z') return IsCopiedSize(o);
+    // Where 32 bits are a number, and not any word, ptxas takes no f16x2 register.
+    if ((type == '4' || type == '8' || type == 'b' || type == 'c') && IsHalfPair(o)) return false;
+    if (IsRefusedForBf16(type, o)) return false;
+    if (type == 'u' && IsFloat(op_.type2) && IsNoLiteral(o)) return false;
+    if (type == 'r' && o.kind != OperandKind::kRegister) return false;
+    if (type == 'h' && o.kind != OperandKind::kRegister) return o.kind == OperandKind::kInteger;
     switch (role) {
       case 'D':
-        return IsRegister(o, wanted) && !o.negated;
+        return IsRegister(o, wanted) && !o.negated && !IsRefusedResult(f_.registers[o.index].type);
       case 'G':
-        return IsRegisterOrSink(o, wanted);
+        // ptxas 13.0 crashes on a bf16 result that nobody wants.
+        return IsRegisterOrSink(o, wanted) && (o.kind != OperandKind::kSink || !HasBf16(op_));
       case 'Q':
-        return (IsRegister(o, wanted) && !o.negated) || IsPairOf(o, wanted, Type::kPred);
+        if (IsRegister(o, wanted)) return !o.negated;
+        return IsPairOf(o, wanted, Type::kPred) && !AreSinks(f_.Elements(o)) &&
+               (op_.opcode != Opcode::kShfl || f_.Elements(o)[0].kind != OperandKind::kSink);
       case 'P':
-        return IsPairOf(o, wanted, Type::kPred);
+        return IsPairOf(o, wanted, Type::kPred) && f_.Elements(o)[1].kind != OperandKind::kSink;
       case 'E':
-        return (IsRegister(o, Type::kPred) && !o.negated) || IsPairOf(o, Type::kPred, Type::kPred);
+        return (IsRegister(o, Type::kPred) && !o.negated) ||
+               (IsPairOf(o, Type::kPred, Type::kPred) && !AreSinks(f_.Elements(o)));
       case 'S':
         return IsSource(o, wanted);
       case 'A':
@@ -458,38 +539,115 @@ class OperandChecker {
       case 'B':
         return o.kind == OperandKind::kLabel || o.kind == OperandKind::kTable;
       default:
-        return o.kind == OperandKind::kInteger;
+        return o.kind == OperandKind::kInteger && IsAllowedConstant(o.value);
     }
+  }
+
+  // Registers for a result that the tables allow and ptxas 13.0 does not.
+  bool IsRefusedResult(Type reg) const {
+    const bool narrows =
+        op_.opcode == Opcode::kCvt && op_.ftz && op_.type == Type::kF32 && op_.type2 == Type::kF64;
+    return narrows && TypeBits(reg) == 64;
+  }
+  // Any register of 16 bits holds a bf16 there, save those of the other format.
+  bool IsRefusedForBf16(char type, const Operand& o) const {
+    if ((type != 't' && type != 'u') || o.kind != OperandKind::kRegister) return false;
+    const Type wanted = type == 't' ? op_.type : op_.type2;
+    return wanted == Type::kBf16 && f_.registers[o.index].type == Type::kF16;
+  }
+
+  // Of a float's bits an address is none, nor in cvt a number.
+  bool IsNoLiteral(const Operand& o) const {
+    return o.kind == OperandKind::kVariable ||
+           (o.kind == OperandKind::kInteger && op_.opcode == Opcode::kCvt);
+  }
+
+  bool IsHalfPair(const Operand& o) const {
+    if (o.kind == OperandKind::kPair) return IsHalfPair(f_.Elements(o)[0]);
+    return o.kind == OperandKind::kRegister && f_.registers[o.index].type == Type::kF16x2;
+  }
+
+  // The values that an instruction with an integer constant takes.
+  bool IsAllowedConstant(uint64_t value) const {
+    switch (op_.opcode) {
+      case Opcode::kApplypriority:
+      case Opcode::kDiscard:
+        return value == 128;
+      case Opcode::kSetmaxnreg:
+        return value >= 24 && value <= 256 && value % 8 == 0;
+      case Opcode::kCp:
+        if (op_.HasRest("wait_group")) return true;
+        return value == 16 || (op_.cache != CacheOp::kCg && (value == 4 || value == 8));
+      default:
+        return true;
+    }
+  }
+
+  // cp.async's fourth operand: how many bytes are read, or the predicate under which none are.
+  bool IsCopiedSize(const Operand& o) const {
+    if (o.kind == OperandKind::kInteger) return o.value <= 16;
+    if (o.kind != OperandKind::kRegister || IsHalfPair(o)) return false;
+    return IsRegister(o, Type::kPred) || (!o.negated && IsRegister(o, Type::kU32));
+  }
+
+  // Of a video instruction: a register of 32 bits, or in a scalar one a constant. Parts and signs
+  // are VideoOperandFault's.
+  bool IsVideoOperand(char role, const Operand& o, size_t position) const {
+    if (o.kind != OperandKind::kRegister) {
+      if (VideoWays(op_.opcode) > 1 || role == 'D') return false;
+      return o.kind == OperandKind::kInteger || (position == 3 && IsSource(o, Type::kU32));
+    }
+    const bool sets =
+        op_.opcode == Opcode::kVset || op_.opcode == Opcode::kVset2 || op_.opcode == Opcode::kVset4;
+    if (sets && (position == 0 || position == 3) && IsHalfPair(o)) return false;
+    if (role == 'D' && o.negated) return false;
+    const Register& reg = f_.registers[o.index];
+    return reg.vector == 1 && Suits(reg.type, Type::kU32, /*wider=*/false);
   }
 
   bool IsPointer(const Operand& o) const {
     if (o.kind == OperandKind::kInteger) return true;
     if (o.kind == OperandKind::kVariable) return MayBeNamed(o);
-    return !o.negated && (IsRegister(o, Type::kU64) || IsRegister(o, Type::kU32));
+    return !o.negated && !IsHalfPair(o) && (IsRegister(o, Type::kU64) || IsRegister(o, Type::kU32));
   }
 
   bool AddressFits(const Operand& o, size_t position) const {
-    const Space space = op_.opcode == Opcode::kMbarrier              ? Space::kShared
-                        : op_.opcode == Opcode::kCp && position == 1 ? op_.space2
-                                                                     : op_.space;
+    const Space space = op_.opcode == Opcode::kCp && position == 1 ? op_.space2 : op_.space;
     if (o.base == BaseKind::kNone) return space == Space::kLocal;
-    if (o.base == BaseKind::kVariable) return SpaceSuits(space, SpaceOf(o));
+    if (o.base == BaseKind::kVariable) {
+      if (op_.opcode == Opcode::kMbarrier) return SpaceOf(o) == Space::kShared;
+      // ISA 9.7.13, atom, red: they are for global and shared memory (ptxas takes these, or
+      // crashes).
+      const bool is_atomic = op_.opcode == Opcode::kAtom || op_.opcode == Opcode::kRed;
+      if (is_atomic && SpaceOf(o) == Space::kLocal) return false;
+      const bool fetches = op_.opcode == Opcode::kPrefetch || op_.opcode == Opcode::kPrefetchu;
+      if (fetches && space == Space::kGeneric) return SpaceOf(o) == Space::kGlobal;
+      return SpaceSuits(space, SpaceOf(o));
+    }
     const Register& reg = f_.registers[o.index];
-    return reg.vector == 1 && !IsFloat(reg.type) &&
-           (TypeBits(reg.type) == 64 || TypeBits(reg.type) == 32);
+    if (reg.vector != 1 || IsFloat(reg.type)) return false;
+    // Global memory has 64-bit addresses only: no target has the 32-bit ABI any more. (ptxas lets
+    // cp.async's source pass.)
+    const bool narrow = space != Space::kGeneric && space != Space::kGlobal;
+    return TypeBits(reg.type) == 64 ||
+           (TypeBits(reg.type) == 32 && (narrow || op_.opcode == Opcode::kCp));
   }
 
   const Operation& op_;
   const Module& m_;
   const Function& f_;
   bool wider_ = false;
-  bool video_ = false;
 };
 
 const char* RoleName(char role, char type) {
   if (type == 'b') return "a barrier's number, from 0 to 15 or in an integer register";
   if (type == 'c') return "a number of threads, a multiple of 32 or in an integer register";
   if (type == 'p') return "a pointer in an integer register";
+  if (type == '8') return "a number up to 255 or in an integer register";
+  if (type == 'r') return "a predicate register";
+  if (type == 'h') return "a cache policy in a register of 64 bits";
+  if (type == 'z') return "a number of bytes up to 16 or a predicate";
+  if (type == 'v') return "a register of 32 bits, or a part of it where the instruction takes one";
   switch (role) {
     case 'A':
       return "an address that the instruction takes";
@@ -498,7 +656,7 @@ const char* RoleName(char role, char type) {
     case 'B':
       return "a branch table";
     case 'I':
-      return "an integer constant";
+      return "a constant that the instruction takes";
     case 'V':
       return "registers that suit the access";
     case 'W':
@@ -558,11 +716,21 @@ const char* OperandSignature(const Operation& op) {
 }
 
 std::string OperandFault(const Operation& op, const Module& m, const Function& f,
-                         std::span<const Operand> operands) {
+                         std::span<const Operand> operands, bool guarded) {
+  const bool old_form = (op.opcode == Opcode::kVote || op.opcode == Opcode::kShfl) && !op.sync;
+  if (old_form && m.target >= 70 && m.version >= 64) {
+    return "without .sync it is not there for sm_70 and newer since .version 6.4";
+  }
   const char* const signature = OperandSignature(op);
   if (signature == nullptr) return "";
   std::string fault = OperandChecker(op, m, f).Check(signature, operands);
-  return fault.empty() && IsVideo(op.opcode) ? VideoOperandFault(op, operands) : fault;
+  if (!fault.empty()) return fault;
+  // ptxas 13.0 crashes on it.
+  if (guarded && op.opcode == Opcode::kSetp && operands[0].kind == OperandKind::kPair &&
+      f.Elements(operands[0])[0].kind == OperandKind::kSink) {
+    return "a guarded instruction has a first result";
+  }
+  return IsVideo(op.opcode) ? VideoOperandFault(op, operands) : "";
 }
 
 }  // namespace souk::ptx

@@ -14,7 +14,7 @@ namespace souk::ptx {
 // sizes and vector lengths are right. Families whose operands are not tabled (mma, wgmma, textures,
 // bulk copies, …) pass unseen.
 std::string OperandFault(const Operation& operation, const Module& module, const Function& function,
-                         std::span<const Operand> operands);
+                         std::span<const Operand> operands, bool guarded);
 
 bool IsVideo(Opcode opcode);        // vadd … vset4
 uint32_t VideoWays(Opcode opcode);  // of a video instruction: 1, or 2 or 4 elements in a register
@@ -28,8 +28,10 @@ std::string VideoOperandFault(const Operation& operation, std::span<const Operan
 //         E setp's p or p|q; S source; A address; V what ld writes; W what st reads; M what mov
 //         takes (registers, vectors, addresses); L label; B branch table; I integer constant.
 //   Type: t, u: the operation's first, second type; w twice as wide as t; 1 a predicate; 3 any type
-//         of 32 bits; 4, 6 an integer of 32, 64 bits; b, c a barrier's number, its count of
-//         threads; p a pointer; x anything.
+//         of 32 bits; 4, 6 a number of 32, 64 bits; 8 one of 32 bits or a constant up to 255; b, c
+//         a barrier's number, its count of threads; d small numbers packed in 32 bits; h a cache
+//         policy; p a pointer; r a predicate, no constant; v a video instruction's 32 bits; z how
+//         much cp.async reads; x anything.
 const char* OperandSignature(const Operation& operation);
 
 }  // namespace souk::ptx

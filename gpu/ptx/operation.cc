@@ -309,6 +309,7 @@ std::string AccessContradiction(const Operation& op) {
   if (op.mmio && (op.order != Order::kRelaxed || op.scope != Scope::kSys)) {
     return ".mmio without .relaxed.sys";
   }
+  if (op.is_volatile && op.cache != CacheOp::kNone) return ".volatile with a cache operator";
   if (ordered && op.cache != CacheOp::kNone) return "a cache operator with a memory order";
   if (op.mmio && (op.vector > 1 || !op.rest.empty())) return ".mmio on more than one plain word";
   if (ordered && !SharedWithOthers(op.space)) return "memory order on memory of one thread";

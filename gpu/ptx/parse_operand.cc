@@ -135,7 +135,8 @@ Status Parser::InstructionStatement() {
   function_.operands.insert(function_.operands.end(), operands.begin(), operands.end());
   const Operation& op = module_.operations[instruction.operation];
   if (opcode != Opcode::kUnknown && opcode != Opcode::kCall) {
-    const std::string fault = OperandFault(op, module_, function_, function_.Operands(instruction));
+    const std::string fault = OperandFault(op, module_, function_, function_.Operands(instruction),
+                                           instruction.guard != kNoIndex);
     if (!fault.empty()) return At(instruction.line, Quoted(op.spelling) + ": " + fault);
   }
   function_.body.push_back(instruction);

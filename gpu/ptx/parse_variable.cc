@@ -256,6 +256,8 @@ Status Parser::InitialiserList(Variable& variable, const std::vector<uint64_t>& 
     }
     if (!Accept(",")) break;
   }
+  const bool is_vector = variable.vector > 1 && level + 1 == dimensions.size();
+  if (is_vector && at != span) return At(token_.line, "a vector with too few values");
   scalars = std::max(scalars, first_scalar + at);
   return Expect("}");
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "gpu/ptx/operands.h"
 #include "reference/memory.h"
 
 namespace souk::reference {
@@ -647,15 +648,38 @@ Part PartOf(ptx::Component component) {
   }
 }
 
+// ".h32", ".b7654" of a source: an element of the row {b, a} for each place; by default a's own,
+// and b's own. Of the destination, ".h0", ".b20": which elements are written; by default all.
+void FillSimd(Operands o, uint8_t ways, VideoOperands& v) {
+  for (uint8_t i = 0; i < ways; ++i) {
+    v.picks[0][i] = i;
+    v.picks[1][i] = static_cast<uint8_t>(ways + i);
+    v.written[i] = o[0].component == ptx::Component::kAll;
+  }
+  for (size_t source = 0; source < 2; ++source) {
+    if (o[source + 1].component != ptx::Component::kPicks) continue;
+    const ptx::Picks picks = ptx::Picks::Decode(o[source + 1].value);
+    for (uint8_t i = 0; i < ways; ++i) v.picks[source][i] = picks.at[i];
+  }
+  if (o[0].component == ptx::Component::kPicks) {
+    const ptx::Picks picks = ptx::Picks::Decode(o[0].value);
+    for (uint8_t i = 0; i < picks.count; ++i) v.written[picks.at[i]] = true;
+  } else if (o[0].component != ptx::Component::kAll) {
+    const ptx::Component first = ways == 2 ? ptx::Component::kH0 : ptx::Component::kB0;
+    v.written[static_cast<int>(o[0].component) - static_cast<int>(first)] = true;
+  }
+}
+
 Status Thread::Video(const Operation& op, Operands o) {
   VideoOperands v;
   v.destination = PartOf(o[0].component);
-  v.has_c = o.size() > 3;
   for (size_t i = 0; i + 1 < o.size(); ++i) {
     ASSIGN_OR_RETURN(v.s[i], Fetch(o[i + 1], Type::kB32));
     v.parts[i] = PartOf(o[i + 1].component);
     v.negated[i] = o[i + 1].negated;
   }
+  const auto ways = static_cast<uint8_t>(ptx::VideoWays(op.opcode));
+  if (ways > 1) FillSimd(o, ways, v);
   Operand whole = o[0];
   whole.component = ptx::Component::kAll;
   return Write(whole, Type::kB32, VideoResult(op, v));

@@ -18,9 +18,6 @@ using ptx::Type;
 bool IsUntyped(Type t) {
   return t >= Type::kB8 && t <= Type::kB64;
 }
-bool IsVideo(const Operation& op) {
-  return ptx::OpcodeName(op.opcode)[0] == 'v' && op.opcode != Opcode::kVote;
-}
 
 // ISA 9.2, tables 25 and 26, as ptxas enforces them.
 bool Takes(Type reg, Type wanted, bool wider) {
@@ -42,6 +39,7 @@ bool IsClassic(Type t) {
 // Registers may be wider than the type.
 bool TakesWider(const Operation& op) {
   if (op.opcode == Opcode::kCvt) {
+    if (op.ftz && op.type == Type::kF32 && op.type2 == Type::kF64) return false;
     return !op.HasRest("pack") && IsClassic(op.type) && IsClassic(op.type2);
   }
   return op.opcode == Opcode::kLd || op.opcode == Opcode::kSt || op.opcode == Opcode::kLdu;
@@ -69,10 +67,14 @@ Type WantedBy(const Operation& op, char type) {
     case 'w':
       return WideOf(op.type);
     case '1':
+    case 'r':
       return Type::kPred;
     case '6':
+    case 'h':
       return Type::kU64;
     case '4':
+    case '8':
+    case 'd':
       return Type::kU32;
     default:
       return Type::kB32;
@@ -130,7 +132,7 @@ std::string LineMaker::Constant(Type wanted) {
   return rng_.Chance(500) ? fmt::format("0x{:x}", value) : fmt::format("{}", value);
 }
 
-std::string LineMaker::Source(const Operation& op, Type wanted, Line& line) {
+std::optional<std::string> LineMaker::Source(const Operation& op, Type wanted, Line& line) {
   if (wanted == Type::kPred) {
     return (rng_.Chance(250) ? "!" : "") + Use(*Pick(wanted, false, {}), line);
   }
@@ -138,7 +140,9 @@ std::string LineMaker::Source(const Operation& op, Type wanted, Line& line) {
                        (!ptx::IsFloat(wanted) && ptx::TypeBits(wanted) >= 16 &&
                         wanted != Type::kU16x2 && wanted != Type::kS16x2);
   if (literal && rng_.Chance(120)) return Constant(wanted);
-  return Use(*Pick(wanted, TakesWider(op), {}), line);
+  const auto reg = Pick(wanted, TakesWider(op), {});
+  if (!reg) return std::nullopt;
+  return Use(*reg, line);
 }
 
 std::optional<std::string> LineMaker::Destination(const Operation& op, Type wanted, Line& line) {
@@ -163,7 +167,8 @@ std::optional<std::string> LineMaker::Accessed(const Operation& op, bool store, 
   if (op.vector == 1) {
     return store ? Source(op, op.type, line) : Destination(op, op.type, line);
   }
-  const auto first = Pick(op.type, true, {});
+  // ptxas 13.0 may crash on eight registers that are wider than what is loaded.
+  const auto first = Pick(op.type, op.vector < 8, {});
   if (!first) return std::nullopt;
   const Type of_first = Registers()[*first].type;
   std::vector<uint32_t> pool;
@@ -189,10 +194,13 @@ std::string LineMaker::Unpacked(const Operation& op, bool destination, Line& lin
   const uint32_t whole = ptx::TypeBits(op.type);
   const uint32_t count = whole == 16 || rng_.Chance(500) ? 2 : 4;
   const uint32_t bits = whole / count;
+  const bool floats = rng_.Chance(500);
+  const Type kind = bits == 16 ? Type::kF16 : rng_.Chance(500) ? Type::kF32 : Type::kF16x2;
   std::vector<uint32_t> pool;
   for (uint32_t i = 0; i < Registers().size(); ++i) {
     const RegisterRow& row = Registers()[i];
-    if (!row.approximate && row.type != Type::kPred && ptx::TypeBits(row.type) == bits) {
+    if (!row.approximate && row.type != Type::kPred && ptx::TypeBits(row.type) == bits &&
+        (IsUntyped(row.type) || (floats ? row.type == kind : !ptx::IsFloat(row.type)))) {
       pool.push_back(i);
     }
   }
@@ -215,12 +223,12 @@ std::string LineMaker::Unpacked(const Operation& op, bool destination, Line& lin
   return text + "}";
 }
 
-std::string LineMaker::Moved(const Operation& op, bool destination, Line& line) {
+std::optional<std::string> LineMaker::Moved(const Operation& op, bool destination, Line& line) {
   const bool splits = IsUntyped(op.type) && op.type != Type::kB8;
   if (destination) {
     unpacks_ = splits && rng_.Chance(300);
     if (unpacks_) return Unpacked(op, true, line);
-    return *Destination(op, op.type, line);
+    return Destination(op, op.type, line);
   }
   if (!unpacks_ && splits && rng_.Chance(300)) return Unpacked(op, false, line);
   const bool word = op.type == Type::kU32 || op.type == Type::kB32 || op.type == Type::kS32;
@@ -259,29 +267,49 @@ std::string LineMaker::Address(const Operation& op) {
   return fmt::format("[%base+SCRATCH+{}]", offset);
 }
 
-bool LineMaker::Video(const Operation& op, Line& line) {
+// ".h31", ".b7402": for each place an element of both sources' row.
+std::string LineMaker::Selection(uint32_t ways) {
+  std::string text = ways == 2 ? ".h" : ".b";
+  for (uint32_t i = 0; i < ways; ++i) text += std::to_string(rng_.Next() % (2 * ways));
+  return text;
+}
+// ".h1", ".b310": some elements, falling.
+std::string LineMaker::ElementMask(uint32_t ways) {
+  std::string text = ways == 2 ? ".h" : ".b";
+  const uint64_t chosen = 1 + rng_.Next() % ((1u << ways) - 1);
+  for (uint32_t i = ways; i-- > 0;) {
+    if ((chosen >> i & 1) != 0) text += std::to_string(i);
+  }
+  return text;
+}
+
+void LineMaker::SimdVideo(const Operation& op, uint32_t ways, Line& line) {
+  std::string text = Define(*Pick(Type::kU32, false, {}), line);
+  if (rng_.Chance(300)) text += ElementMask(ways);
+  for (int i = 0; i < 3; ++i) {
+    text += ", " + Use(*Pick(Type::kU32, false, {}), line);
+    if (i < 2 && rng_.Chance(300)) text += Selection(ways);
+  }
+  line.text = op.spelling + " " + text;
+}
+
+void LineMaker::ScalarVideo(const Operation& op, Line& line) {
   constexpr const char* kParts[] = {".b0", ".b1", ".b2", ".b3", ".h0", ".h1"};
-  const std::string_view name = ptx::OpcodeName(op.opcode);
-  const bool pairs = name.back() == '2';
-  const bool simd = pairs || name.back() == '4';
   const bool multiply = op.opcode == Opcode::kVmad;
   const bool second = op.combine != ptx::Combine::kNone;
   const bool merges = !second && !multiply && rng_.Chance(400);
-  const bool masked = simd && rng_.Chance(300);
-  std::string text = Define(*Pick(Type::kB32, false, {}), line);
-  if (!simd && merges) text += kParts[rng_.Next() % 6];
-  if (masked) text += pairs ? kParts[4 + rng_.Next() % 2] : kParts[rng_.Next() % 4];
-  const bool may_negate = multiply && !op.HasRest("po");
-  const bool negates = may_negate && rng_.Chance(400);
+  std::string text = Define(*Pick(Type::kU32, false, {}), line);
+  if (merges) text += kParts[rng_.Next() % std::size(kParts)];
+  const bool negates = multiply && !op.HasRest("po") && rng_.Chance(400);
   const uint64_t negated = rng_.Next() % 3;
-  const int sources = multiply || second || merges || simd ? 3 : 2;
-  for (int i = 0; i < sources; ++i) {
-    text += negates && negated == static_cast<uint64_t>(i) ? ", -" : ", ";
-    text += Use(*Pick(Type::kU32, false, {}), line);
-    if (!simd && i < 2 && rng_.Chance(400)) text += kParts[rng_.Next() % 6];
+  const uint64_t sources = multiply || second || merges ? 3 : 2;
+  for (uint64_t i = 0; i < sources; ++i) {
+    text += negates && negated == i ? ", -" : ", ";
+    const bool literal = !(negates && negated == i) && rng_.Chance(60);
+    text += literal ? Constant(Type::kU32) : Use(*Pick(Type::kU32, false, {}), line);
+    if (!literal && i < 2 && rng_.Chance(400)) text += kParts[rng_.Next() % std::size(kParts)];
   }
   line.text = op.spelling + " " + text;
-  return true;
 }
 
 std::optional<std::string> LineMaker::One(const Operation& op, char role, char type,
@@ -295,18 +323,29 @@ std::optional<std::string> LineMaker::One(const Operation& op, char role, char t
     case 'D':
       return Destination(op, wanted, line);
     case 'G':
-      if (rng_.Chance(100)) return "_";
+      if (rng_.Chance(100) && op.type != Type::kBf16 && op.type != Type::kBf16x2) return "_";
       return Destination(op, wanted, line);
     case 'E': {
+      // The first may be left out where no guard stands before it.
+      if (rng_.Chance(60) && op.type != Type::kF16 && op.type != Type::kBf16) {
+        no_guard_ = true;
+        return "_|" + *Destination(op, Type::kPred, line);
+      }
       std::string text = *Destination(op, Type::kPred, line);
       if (rng_.Chance(300)) text += "|" + *Destination(op, Type::kPred, line);
       return text;
     }
     case 'P': {
-      std::string text = *Destination(op, wanted, line);
-      return text + "|" + *Destination(op, Type::kPred, line);
+      const auto first = Destination(op, wanted, line);
+      if (!first) return std::nullopt;
+      return *first + "|" + *Destination(op, Type::kPred, line);
     }
     case 'S':
+      // A field's position or length: a constant has 8 bits.
+      if (type == '8' && rng_.Chance(120)) {
+        return fmt::format("{}", rng_.Next() % (rng_.Chance(500) ? 70 : 256));
+      }
+      if (type == '8') return Use(*Pick(wanted, false, {}), line);
       return Source(op, wanted, line);
     case 'A':
       return Address(op);
@@ -324,7 +363,15 @@ std::optional<std::string> LineMaker::One(const Operation& op, char role, char t
 }
 
 bool LineMaker::Operands(const Operation& op, Line& line) {
-  if (IsVideo(op)) return Video(op, line);
+  if (ptx::IsVideo(op.opcode)) {
+    const uint32_t ways = ptx::VideoWays(op.opcode);
+    if (ways > 1) {
+      SimdVideo(op, ways, line);
+    } else {
+      ScalarVideo(op, line);
+    }
+    return true;
+  }
   line.text = op.spelling;
   const std::string_view signature = ptx::OperandSignature(op);
   size_t position = 0;
@@ -357,8 +404,9 @@ void LineMaker::Make(const Operation& op, std::vector<Line>& lines) {
   }
   Line line;
   line.spelling = op.spelling;
+  no_guard_ = op.cc && !carry_;
   if (!Operands(op, line)) return;
-  const bool guarded = EndsThread(op) || (rng_.Chance(250) && !(op.cc && !carry_));
+  const bool guarded = EndsThread(op) || (rng_.Chance(250) && !no_guard_);
   if (guarded) line.text = Guard(line) + line.text;
   line.text += ";";
   carry_ |= op.cc;

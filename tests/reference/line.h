@@ -26,12 +26,15 @@ class LineMaker {
   std::optional<std::string> One(const ptx::Operation& op, char role, char type, size_t position,
                                  Line& line);
   std::optional<std::string> Destination(const ptx::Operation& op, ptx::Type wanted, Line& line);
-  std::string Source(const ptx::Operation& op, ptx::Type wanted, Line& line);
+  std::optional<std::string> Source(const ptx::Operation& op, ptx::Type wanted, Line& line);
   std::optional<std::string> Accessed(const ptx::Operation& op, bool store, Line& line);
-  std::string Moved(const ptx::Operation& op, bool destination, Line& line);
+  std::optional<std::string> Moved(const ptx::Operation& op, bool destination, Line& line);
   std::string Unpacked(const ptx::Operation& op, bool destination, Line& line);
   std::string Address(const ptx::Operation& op);
-  bool Video(const ptx::Operation& op, Line& line);
+  std::string Selection(uint32_t ways);
+  std::string ElementMask(uint32_t ways);
+  void SimdVideo(const ptx::Operation& op, uint32_t ways, Line& line);
+  void ScalarVideo(const ptx::Operation& op, Line& line);
   std::string Constant(ptx::Type wanted);
   std::string Guard(Line& line);
 
@@ -43,6 +46,7 @@ class LineMaker {
   sim::Rng& rng_;
   std::vector<uint32_t> approximate_ = {};  // those that hold a result by now
   bool carry_ = false;                      // an instruction without guard has set the flag
+  bool no_guard_ = false;                   // the line being made stands without one
   bool unpacks_ = false;                    // the mov being made has a vector
 };
 

@@ -34,6 +34,7 @@ Number Zero(bool negative) {
 
 // The same number with its highest bit at `top`.
 Number WithTopAt(Number n, int top) {
+  CHECK(n.significand != 0);
   const int by = top - Top(n.significand);
   CHECK(by >= 0);
   n.significand <<= by;

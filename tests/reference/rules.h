@@ -50,7 +50,10 @@ struct VideoOperands {
   Part parts[3] = {Part::kAll, Part::kAll, Part::kAll};
   bool negated[3] = {false, false, false};
   Part destination = Part::kAll;
-  bool has_c = false;
+  // Of SIMD instructions: which element of the row {b, a} each element of a and of b is, and which
+  // elements are written.
+  uint8_t picks[2][4] = {};
+  bool written[4] = {};
 };
 uint64_t VideoResult(const ptx::Operation& op, const VideoOperands& v);
 

@@ -1,5 +1,7 @@
 // Video instructions: PTX ISA 9.7.17.
-#include "protocol/base/check.h"
+#include <cstdlib>
+
+#include "gpu/ptx/operands.h"
 #include "reference/rules.h"
 
 namespace souk::reference {
@@ -95,8 +97,7 @@ Int128 Elementwise(const Operation& op, Int128 a, Int128 b) {
     default:
       break;
   }
-  CHECK(!"a video instruction that the reference knows");
-  return 0;
+  std::abort();  // not a video instruction that the reference knows
 }
 
 bool IsSet(Opcode opcode) {
@@ -159,43 +160,40 @@ uint64_t MultiplyAdd(const Operation& op, const VideoOperands& v) {
   return TruncateTo(32, op.sat ? Clamped(sum, 32, is_signed) : sum);
 }
 
-// vop2, vop4: by default a's elements with b's, all of them.
+// ISA 9.7.18: vop2, vop4.
 uint64_t Simd(const Operation& op, const VideoOperands& v, int elements) {
-  const bool set = IsSet(op.opcode) || op.opcode == Opcode::kVset2 || op.opcode == Opcode::kVset4;
+  const bool set = IsSet(op.opcode);
   const int bits = 32 / elements;
   const bool is_signed = !set && ptx::IsSigned(op.type);
-  const Type a_type = set ? op.type : op.type2;
-  const Type b_type = set ? op.type2 : op.type3;
-  const bool accumulates = op.combine == Combine::kAdd;
+  const Type types[2] = {set ? op.type : op.type2, set ? op.type2 : op.type3};
+  // Element n of the row that both sources make, a's first.
+  const auto element = [&](int source, int i) {
+    const int n = v.picks[source][i];
+    const auto word = static_cast<Int128>(n < elements ? v.s[0] : v.s[1]);
+    return Signed(word >> (n % elements * bits), bits, ptx::IsSigned(types[source]));
+  };
   Int128 sum = Signed(static_cast<Int128>(v.s[2]), 32, is_signed);
   uint64_t merged = 0;
   for (int i = 0; i < elements; ++i) {
     const int shift = i * bits;
-    const uint64_t field = ((uint64_t{1} << bits) - 1) << shift;
-    const bool chosen = v.destination == Part::kAll || PartShift(v.destination) == shift;
-    if (!chosen) {
-      merged |= v.s[2] & field;
+    if (!v.written[i]) {
+      merged |= v.s[2] & ((uint64_t{1} << bits) - 1) << shift;
       continue;
     }
-    Int128 t =
-        Elementwise(op, Signed(static_cast<Int128>(v.s[0] >> shift), bits, ptx::IsSigned(a_type)),
-                    Signed(static_cast<Int128>(v.s[1] >> shift), bits, ptx::IsSigned(b_type)));
+    Int128 t = Elementwise(op, element(0, i), element(1, i));
     if (op.sat) t = Clamped(t, bits, is_signed);
     sum += t;
     merged |= TruncateTo(static_cast<uint32_t>(bits), t) << shift;
   }
-  return accumulates ? TruncateTo(32, sum) : merged;
+  return op.combine == Combine::kAdd ? TruncateTo(32, sum) : merged;
 }
 
 }  // namespace
 
 uint64_t VideoResult(const Operation& op, const VideoOperands& v) {
-  const char* const name = ptx::OpcodeName(op.opcode);
   if (op.opcode == Opcode::kVmad) return MultiplyAdd(op, v);
-  for (const char* at = name; *at != '\0'; ++at) {
-    if (*at == '2') return Simd(op, v, 2);
-    if (*at == '4') return Simd(op, v, 4);
-  }
+  const uint32_t ways = ptx::VideoWays(op.opcode);
+  if (ways > 1) return Simd(op, v, static_cast<int>(ways));
   return Scalar(op, v);
 }
 

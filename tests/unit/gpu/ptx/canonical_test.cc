@@ -149,7 +149,8 @@ TEST(PtxCanonical, WritesEveryKindOfVariableSoThatItReadsBackTheSame) {
       std::string(kHeader) +
       ".func g(.param .b32 a) { ret; }\n.extern .global .u32 e[];\n.weak .global .u32 w;\n"
       ".common .global .u32 c;\n.visible .const .align 32 .f64 d[3] = {1.5, 0d7FF8000000000000};\n"
-      ".global .v4 .f32 v[2] = {{1.0, 2.0, 3.0, 4.0}, {5.0}};\n.global .s8 s[4] = {-1, 2, -128, "
+      ".global .v4 .f32 v[2] = {{1.0, 2.0, 3.0, 4.0}, {5.0, 6.0, 7.0, 8.0}};\n.global .s8 s[4] = "
+      "{-1, 2, -128, "
       "0};\n"
       ".global .u64 p[2] = {g, generic(w)};\n.global .u8 m[8] = {0xFF(w), 0xFF00(w), 1};\n"
       ".global .u32 zero[4] = {0, 0};\n.extern .shared .align 16 .b8 dyn[];\n"

@@ -153,7 +153,12 @@ TEST(PtxForms, AreTakenByPtxasAtTheVersionTheyNeed) {
     const std::string text = SampleModule(need.second, need.first, lines);
     const auto module = Parse(text);
     ASSERT_TRUE(module) << module.error().message;
-    for (const auto& [row, message] : RefusedLines(PtxasErrors(text, need.first), lines.size())) {
+    const std::string errors = PtxasErrors(text, need.first);
+    const auto refused = RefusedLines(errors, lines.size());
+    if (refused.empty()) {
+      EXPECT_EQ(errors, "") << need.first;  // about no line, but nevertheless refused
+    }
+    for (const auto& [row, message] : refused) {
       ADD_FAILURE() << need.first << " " << need.second << ": "
                     << (row < lines.size() ? lines[row] : "?") << ": " << message;
     }

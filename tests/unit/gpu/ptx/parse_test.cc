@@ -283,6 +283,128 @@ void ExpectVerdicts(std::initializer_list<const char*> bad,
   for (const char* line : good) EXPECT_EQ(Refusal(head + line + "; ret; }"), "accepted") << line;
 }
 
+TEST(PtxParse, TakesConstantsInTheRangeThatTheInstructionHas) {
+  ExpectVerdicts(
+      {"bfe.u32 %r0, %r1, 256, 3", "bfe.u64 %l0, %l1, 3, -1", "bfi.b32 %r0, %r1, %r2, 0, 256",
+       "cp.async.ca.shared.global [sv], [gv], 5", "cp.async.cg.shared.global [sv], [gv], 8",
+       "cp.async.cg.shared.global [sv], [gv], 16, 17",
+       "cp.async.cg.shared.global [sv], [gv], 16, %l0", "discard.global.L2 [gv], 64",
+       "applypriority.global.L2::evict_normal [gv], 1", "setmaxnreg.inc.sync.aligned.u32 23",
+       "setmaxnreg.dec.sync.aligned.u32 264", "ld.global.L2::cache_hint.u32 %r0, [gv], gv+8"},
+      {"bfe.u32 %r0, %r1, 255, %u0", "bfi.b64 %l0, %l1, %l2, 0, 255",
+       "cp.async.ca.shared.global [sv], [gv], 4", "cp.async.cg.shared.global [sv], [gv], 16, 16",
+       "cp.async.cg.shared.global [sv], [gv], 16, !%p0", "discard.global.L2 [gv], 128",
+       "ld.global.L2::cache_hint.u32 %r0, [gv], 5"});
+}
+
+TEST(PtxParse, TakesAddressesOf64BitsForGlobalMemory) {
+  ExpectVerdicts({"ld.global.u32 %r0, [%r1]", "ld.u32 %r0, [%u1]", "st.u32 [%r1], %r0",
+                  "atom.global.add.u32 %r0, [%r1], 1", "prefetch.global.L1 [%r1]",
+                  "mbarrier.init.b64 [%r0], 1", "atom.add.u32 %r0, [lv], 1",
+                  "red.add.u32 [lv+8], 1", "discard.global.L2 [%r1], 128", "mov.u32 %r0, gv"},
+                 {"ld.shared.u32 %r0, [%r1]", "ld.const.u32 %r0, [%u1]", "st.local.u32 [%r1], %r0",
+                  "mov.u32 %r0, sv", "mov.u64 %l0, gv", "cvta.shared.u64 %l0, %l1"});
+}
+
+TEST(PtxParse, PacksIntegersOrFloatsOfOneType) {
+  ExpectVerdicts({"mov.b64 {%u0, %f0}, %l0", "mov.b64 %l0, {%f0, 5}", "mov.b64 %l0, {%f0, %x0}",
+                  "mov.b32 {%g0, %s0}, %r0", "mov.b64 {%h0, %s0, _, %g0}, %l0"},
+                 {"mov.b64 {%r0, %f0}, %l0", "mov.b64 %l0, {%x0, %x1}", "mov.b64 %l0, {%u0, 5}",
+                  "mov.b64 {%f0, _}, %l0", "mov.b32 %r0, {%g0, %h0}"});
+}
+
+TEST(PtxParse, TakesNoHalfPairForANumber) {
+  ExpectVerdicts(
+      {"redux.sync.add.u32 %r0, %x0, -1", "bar.sync %x0", "shl.b32 %r0, %r1, %x0",
+       "popc.b32 %x0, %r1", "vote.sync.ballot.b32 %r0, %p0, %x0", "match.any.sync.b32 %x0, %r0, -1",
+       "add.f32.bf16 %f0, %g0, %f1", "set.eq.bf16.b64 %g0, %l0, %l1", "isspacep.global %p0, %x0",
+       "add.s16x2 %r0, gv+8, %r1", "fma.rn.f32.bf16 %f0, gv+8, %g0, %f1",
+       "cvt.rp.ue8m0x2.bf16x2 %h0, 7", "cvt.rn.bf16x2.ue8m0x2 %r0, 7"},
+      {"add.u32 %x0, %x1, %x2", "mad24.lo.u32 %x0, %x1, %r0, %r1",
+       "match.any.sync.b32 %r0, %x0, -1", "add.f32.bf16 %f0, %s0, %f1"});
+}
+
+TEST(PtxParse, TakesNoCacheOperatorBesideVolatile) {
+  for (const char* spelling :
+       {"ld.volatile.cs.u32", "ld.volatile.global.cv.u32", "st.volatile.wt.u32"}) {
+    EXPECT_EQ(DecodeOperation(spelling).opcode, Opcode::kUnknown) << spelling;
+  }
+}
+
+TEST(PtxParse, FetchesGlobalVariablesByGenericAddressesOnly) {
+  ExpectVerdicts({"prefetch.L1 [lv]", "prefetch.L2 [sv+8]", "prefetchu.L1 [sv]"},
+                 {"prefetch.L1 [gv]", "prefetch.local.L1 [lv]", "prefetchu.L1 [gv]"});
+}
+
+TEST(PtxParse, TakesVectorsWithAllTheirValues) {
+  const auto variable = [](const char* text) {
+    return std::string(".version 9.0\n.target sm_75\n") + text + "\n";
+  };
+  EXPECT_EQ(Refusal(variable(".global .v4 .f32 v[2] = {{1.0, 2.0, 3.0, 4.0}};")), "accepted");
+  EXPECT_EQ(Refusal(variable(".global .v2 .u32 v = {1, 2};")), "accepted");
+  EXPECT_EQ(RefusalCode(variable(".global .v4 .f32 v[2] = {{1.0, 2.0}, {5.0}};")),
+            Code::kMalformed);
+  EXPECT_EQ(RefusalCode(variable(".global .v2 .u32 v = {1};")), Code::kMalformed);
+}
+
+TEST(PtxParse, ReadsSpecialRegistersWhole) {
+  ExpectVerdicts({"mov.u64 %l0, %tid.x", "mov.u16 %h0, %laneid", "mov.u32 %r0, %clock64",
+                  "mov.u64 %l0, %clock", "mov.b64 %l0, %envreg3", "mov.u64 %l0, %pm0",
+                  "mov.u32 %r0, %pm0_64", "mov.f32 %f0, %tid.x", "cvt.rn.f32.u32 %f0, %tid.x",
+                  "add.u64 %l0, %clock64, 1", "cvt.s32.u64 %r0, %clock"},
+                 {"mov.u32 %r0, %tid.x", "mov.u16 %h0, %ctaid.x", "mov.u64 %l0, %clock64",
+                  "mov.b32 %r0, %laneid", "mov.u64 %l0, %pm0_64", "cvt.u64.u32 %l0, %tid.x"});
+}
+
+TEST(PtxParse, ConvertsDoublesIntoWiderRegistersWithoutFtzOnly) {
+  ExpectVerdicts(
+      {"cvt.rz.ftz.f32.f64 %l0, %d0", "cvt.rn.ftz.sat.f32.f64 %l0, %d0"},
+      {"cvt.rz.f32.f64 %l0, %d0", "cvt.rz.ftz.f32.f64 %r0, %d0", "cvt.ftz.f32.f16 %l0, %h0"});
+}
+
+TEST(PtxParse, TakesSecondPredicatesAsPtxasDoes) {
+  ExpectVerdicts({"setp.eq.f16 %p0|%p1, %h0, %h1", "setp.eq.and.bf16 %p0|%p1, %h0, %h1, %p2",
+                  "setp.eq.u32 _|_, %r0, %r1", "lop3.or.b32 %r0|_, %r1, %r2, %r3, 5, %p0",
+                  "elect.sync %r0|_, -1", "elect.sync %x0|%p0, -1",
+                  "set.eq.and.bf16.bf16 %h0, %h1, %h2, 1", "setp.eq.or.bf16x2 %p0, %r0, %r1, 1",
+                  "@%p2 setp.eq.u32 _|%p0, %r0, %r1", "shfl.sync.up.b32 _|%p0, %r0, 1, 0, -1",
+                  "match.all.sync.b32 _|_, %r0, -1", "atom.global.add.noftz.bf16 _, [gv], %h0"},
+                 {"setp.eq.f16x2 %p0|%p1, %r0, %r1", "setp.eq.u32 _|%p0, %r0, %r1",
+                  "setp.eq.u32 %p0|_, %r0, %r1", "lop3.or.b32 _|%p0, %r1, %r2, %r3, 5, 1",
+                  "elect.sync _|%p0, -1", "set.eq.and.u32.f16 %r0, %h1, %h2, 1",
+                  "@%p2 setp.eq.u32 %p0|_, %r0, %r1", "shfl.sync.up.b32 %r0|_, %r1, 1, 0, -1",
+                  "match.all.sync.b32 _|%p0, %r0, -1", "atom.global.add.noftz.f16 _, [gv], %h0"});
+}
+
+TEST(PtxParse, TakesPartsAndSignsOfVideoOperandsAsPtxasDoes) {
+  ExpectVerdicts(
+      {"vadd.u32.u32.u32 %f0, %r1, %r2", "vadd.u32.u32.u32 %r0, %l1, %r2",
+       "vadd.u32.u32.u32 %r0, -%r1, %r2", "vadd.u32.u32.u32 %r0.b0, %r1, %r2",
+       "vshr.u32.u32.u32.clamp -%r1, %r2, %r3", "vset2.s32.s32.lt -%r1, %r2, %r3, %r0",
+       "vadd.u32.u32.u32.add %r0.b0, %r1, %r2, %r3", "vadd.u32.u32.u32 %r0, %r1, %r2, %r3.b0",
+       "vadd.u32.u32.u32 %r0, 1.5, %r2", "vadd4.u32.u32.u32 %r0, 5, %r1, %r2",
+       "vadd4.u32.u32.u32 %r0.h0, %r3, %r1, %r2", "vadd2.u32.u32.u32 %r0.b0, %r3, %r1, %r2",
+       "vadd2.u32.u32.u32 %r0, %r3.h1, %r1, %r2", "vmad.u32.u32.u32 %r0, -%r1, %r2, -%r3",
+       "vset.u32.u32.lt %x0, %r1, %r2", "vset4.u32.u32.lt %x0, %r1, %r2, %r3",
+       "vmad.u32.u32.u32.po %r0, -%r1, %r2, %r3", "vmad.u32.u32.u32 %r0.b0, %r1, %r2, %r3"},
+      {"vadd.u32.u32.u32 %x0, %r1.b3, %u2.h1", "vadd.u32.u32.u32 %r0.b0, %r1, 5, %r3",
+       "vset.u32.u32.lt.add %r0, %r2.b3, %r3.h1, %r1", "vadd4.u32.u32.u32 %r0.b3, %r3, %r1, %r2",
+       "vadd2.u32.u32.u32.add %r0.h1, %r3, %r1, %r2", "vmad.u32.u32.u32 %r0, -%r1, -%r2, -%r3",
+       "vmad.s32.u32.s32 %r0, %r1.b0, %r2.h0, -%r3"});
+}
+
+TEST(PtxParse, TakesVotesAndShufflesWithoutSyncWhereThatWasAllowed) {
+  const auto module = [](const char* head, const char* line) {
+    return std::string(head) + ".entry k() { .reg .pred %p<2>; .reg .b32 %r<2>; " + line +
+           " ret; }";
+  };
+  for (const char* line : {"vote.all.pred %p0, %p1;", "shfl.up.b32 %r0, %r1, 1, 0;"}) {
+    EXPECT_EQ(Refusal(module(".version 6.3\n.target sm_75\n", line)), "accepted") << line;
+    EXPECT_EQ(Refusal(module(".version 9.0\n.target sm_60\n", line)), "accepted") << line;
+    EXPECT_EQ(RefusalCode(module(".version 6.4\n.target sm_70\n", line)), Code::kMalformed) << line;
+  }
+}
+
 TEST(PtxParse, TakesImmediateAddressesOfLocalMemoryOnly) {
   ExpectVerdicts(
       {"ld.global.u32 %r0, [16]", "st.global.u32 [16], %r0", "ld.shared.u32 %r0, [16]",

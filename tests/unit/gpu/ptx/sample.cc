@@ -47,8 +47,10 @@ Type WantedType(const Operation& op, char type) {
     case 'w':
       return op.type == Type::kU16 || op.type == Type::kS16 ? Type::kB32 : Type::kB64;
     case '1':
+    case 'r':
       return Type::kPred;
     case '6':
+    case 'h':
       return Type::kB64;
     default:
       return Type::kB32;
@@ -261,8 +263,14 @@ bool HaveDisassembler() {
 
 std::string PtxasErrors(const std::string& text, const std::string& target) {
   const TemporaryFile ptx(text);
-  return Run(fmt::format("{} -O0 -w -arch={} {} -o /dev/null 2>&1", Tool("ptxas"), target,
-                         ptx.path.string()));
+  const std::string said = Run(fmt::format("{} -O0 -w -arch={} {} -o /dev/null 2>&1", Tool("ptxas"),
+                                           target, ptx.path.string()));
+  std::string errors;
+  std::stringstream stream(said);
+  for (std::string line; std::getline(stream, line);) {
+    if (line.rfind("ptxas info", 0) != 0) errors += line + "\n";
+  }
+  return errors;
 }
 
 std::string MachineCode(const std::string& text, const std::string& target) {

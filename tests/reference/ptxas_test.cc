@@ -1,0 +1,138 @@
+// What gpu/ptx takes and writes, judged by the toolkit's ptxas: it takes what our parser takes, it
+// takes what the canonicaliser writes, and our parser reads that back to the same thing.
+// SOUK_PTXAS_… say how much; tools/check --long asks for more.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "gpu/ptx/module.h"
+#include "gpu/ptx/nvrtc.h"
+#include "protocol/base/file.h"
+#include "reference/program.h"
+#include "reference/wild.h"
+#include "sanitized.h"
+#include "unit/gpu/ptx/sample.h"
+
+namespace souk::reference {
+namespace {
+
+uint64_t Asked(const char* name, uint64_t usual) {
+  const char* const text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : Thinned(usual);
+}
+
+// The text as the canonicaliser writes it, once it is shown that it stays so.
+std::string CanonicalText(const std::string& text) {
+  auto module = ptx::Parse(text);
+  EXPECT_TRUE(module) << (module ? "" : module.error().message);
+  if (!module) return "";
+  auto canonical = ptx::Canonicalize(std::move(*module));
+  EXPECT_TRUE(canonical) << (canonical ? "" : canonical.error().message);
+  if (!canonical) return "";
+  const std::string written = ptx::Write(*canonical);
+  auto again = ptx::Parse(written);
+  EXPECT_TRUE(again) << (again ? "" : again.error().message);
+  if (!again) return "";
+  auto twice = ptx::Canonicalize(std::move(*again));
+  EXPECT_TRUE(twice) << (twice ? "" : twice.error().message);
+  EXPECT_TRUE(twice && ptx::Write(*twice) == written) << "not the same when read back";
+  return written;
+}
+
+TEST(Ptxas, TakesRandomProgramsAndTheirCanonicalForm) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  const Catalogue catalogue("");
+  const uint64_t programs = Asked("SOUK_PTXAS_PROGRAMS", 800);
+  constexpr uint64_t kBatch = 200;
+  for (uint64_t first = 1; first <= programs; first += kBatch) {
+    std::string text = ModuleHeader();
+    for (uint64_t i = 0; i < kBatch; ++i) {
+      text += KernelText(MakeProgram(catalogue, first + i), "k" + std::to_string(i));
+    }
+    const std::string errors = ptx::PtxasErrors(text, "sm_100a");
+    EXPECT_EQ(errors, "") << "seeds from " << first;
+    EXPECT_EQ(ptx::PtxasErrors(CanonicalText(text), "sm_100a"), "") << "seeds from " << first;
+  }
+  std::cout << "seed 1, " << programs << " programs, as written and canonical\n";
+}
+
+TEST(Ptxas, TakesEveryInstructionThatTheParserTakes) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  const std::vector<std::string> spellings = KnownSpellings(40);
+  const uint64_t rounds = Asked("SOUK_PTXAS_ROUNDS", 8);
+  constexpr size_t kLines = 600;
+  size_t taken = 0;
+  size_t tried = 0;
+  for (uint64_t round = 1; round <= rounds; ++round) {
+    sim::Rng rng(round);
+    std::vector<std::string> lines;
+    while (lines.size() < kLines) {
+      const std::string& spelling = spellings[rng.Next() % spellings.size()];
+      const std::string line = WildLine(rng, ptx::DecodeOperation(spelling));
+      ++tried;
+      const auto module = ptx::Parse(WildModule({line}));
+      if (module && ptx::Canonicalize(*module)) lines.push_back(line);
+    }
+    taken += lines.size();
+    for (const auto& [i, why] : JudgedByPtxas(lines)) {
+      ADD_FAILURE() << "seed " << round << ": " << lines[i] << "   " << why;
+    }
+  }
+  std::cout << "seed 1, " << tried << " instructions, of which the parser took " << taken << "\n";
+}
+
+// The target a module names, or where ptxas has that no more, the least that it has.
+std::string TargetOf(const ptx::Module& module) {
+  return module.target < 75 ? "sm_75"
+                            : "sm_" + std::to_string(module.target) + module.target_suffix;
+}
+
+TEST(Ptxas, TakesTheFuzzersGoodSeedsAndTheirCanonicalForm) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  size_t judged = 0;
+  for (const char* folder : {"/tests/fuzz/ptx/seeds", "/tests/fuzz/ptx/kernels"}) {
+    const std::string path = std::string(SOUK_SOURCE_DIR) + folder;
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      const auto bytes = ReadFile(entry.path(), 1u << 20);
+      ASSERT_TRUE(bytes) << entry.path();
+      const std::string text(AsText(*bytes));
+      const auto module = ptx::Parse(text);
+      if (!module || !ptx::Canonicalize(*module)) continue;
+      const std::string target = TargetOf(*module);
+      EXPECT_EQ(ptx::PtxasErrors(text, target), "") << entry.path();
+      EXPECT_EQ(ptx::PtxasErrors(CanonicalText(text), target), "") << entry.path();
+      ++judged;
+    }
+  }
+  EXPECT_GE(judged, 12u);
+}
+
+// Every .cu of the samples and of the tests, as its own compiler writes it.
+TEST(Ptxas, TakesTheCanonicalFormOfCompiledKernels) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  size_t files = 0;
+  for (const char* folder : {"/workloads", "/tests/unit/gpu/ptx/cuda"}) {
+    const std::string path = std::string(SOUK_SOURCE_DIR) + folder;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+      if (entry.path().extension() != ".cu") continue;
+      const auto source = ReadFile(entry.path(), 1u << 20);
+      ASSERT_TRUE(source) << entry.path();
+      for (const uint32_t architecture : {75u, 100u}) {
+        ptx::CompileOptions options;
+        options.architecture = architecture;
+        options.name = entry.path().filename().string();
+        const auto text = ptx::CompileCuda(std::string(AsText(*source)), options);
+        ASSERT_TRUE(text) << text.error().message;
+        const std::string target = "sm_" + std::to_string(architecture);
+        EXPECT_EQ(ptx::PtxasErrors(CanonicalText(*text), target), "") << entry.path();
+      }
+      ++files;
+    }
+  }
+  EXPECT_GE(files, 12u);
+}
+
+}  // namespace
+}  // namespace souk::reference
