@@ -50,9 +50,10 @@ Component FindComponent(std::string_view name) {
   return Component::kAll;
 }
 
-// "h10", "b7654": two to four digits.
+// "h10", "b7654": two to four digits. (To ptxas b1024 is a type, and stands nowhere here.)
 std::optional<Picks> FindPicks(std::string_view name) {
   if (name.size() < 3 || name.size() > 5 || (name[0] != 'h' && name[0] != 'b')) return std::nullopt;
+  if (name == "b1024") return std::nullopt;
   Picks picks;
   picks.halves = name[0] == 'h';
   for (size_t i = name.size() - 1; i >= 1; --i) {
