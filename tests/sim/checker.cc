@@ -35,6 +35,23 @@ bool MustBeLogged(Kind kind) {
   }
 }
 
+// Whether the job of this receipt is sealed, and the log does not say that it was to be revealed.
+bool IsHidden(const ledger::LogReader& log, const Document& document) {
+  const Digest job = Decode<JobReceipt>(document)->job;
+  const auto taken = log.FindById(job);
+  if (!taken || !*taken) return false;
+  const Entry first = *DecodeEntry(*log.Entry(**taken));
+  if (!Decode<Job>(**Document::OpenTrusted(first.documents.at(0)))->sealed) return false;
+  for (uint64_t i = **taken + 1; i < log.size(); ++i) {
+    const Entry entry = *DecodeEntry(*log.Entry(i));
+    const auto* step = std::get_if<JobStep>(&entry.outcome);
+    if (step != nullptr && step->job == job && step->event == JobStep::Event::kRevealed) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 void Checker::Fail(const std::string& node, const std::string& sentence) {
@@ -85,6 +102,9 @@ void Checker::OnSent(const std::string& node, const node::Frames& frames,
     if (!index || !*index) {
       Fail(node, std::string("told a ") + std::string(KindName(document->kind())) +
                      " that its log does not hold");
+    }
+    if (document->kind() == Kind::kJobReceipt && IsHidden(log, *document)) {
+      Fail(node, "told a sealed job's result before it was to reveal it");
     }
   }
 }

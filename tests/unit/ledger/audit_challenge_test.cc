@@ -103,17 +103,6 @@ struct Story {
   std::function<void(std::vector<Entry>&)> alter = {};
 };
 
-testing::AssertionResult HasFinding(const AuditReport& report, const char* name,
-                                    const char* sentence) {
-  for (const Finding& finding : report.findings) {
-    if (finding.name == name && finding.what.find(sentence) != std::string::npos) {
-      return testing::AssertionSuccess();
-    }
-  }
-  return testing::AssertionFailure() << "expected \"" << name << "\": " << sentence << ", found:\n"
-                                     << Describe(report);
-}
-
 TEST(AuditChallenge, FindsASoundTranscriptValidOnBothSides) {
   const AuditReport verifier = Story().Verifiers(), prover = Story().Provers();
   EXPECT_EQ(verifier.verdict, Verdict::kValid) << Describe(verifier);

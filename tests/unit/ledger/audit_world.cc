@@ -342,4 +342,15 @@ std::string Describe(const AuditReport& report) {
   return out;
 }
 
+testing::AssertionResult HasFinding(const AuditReport& report, const char* name,
+                                    const char* sentence) {
+  for (const Finding& finding : report.findings) {
+    if (finding.name == name && finding.what.find(sentence) != std::string::npos) {
+      return testing::AssertionSuccess();
+    }
+  }
+  return testing::AssertionFailure() << "expected \"" << name << "\": " << sentence << ", found:\n"
+                                     << Describe(report);
+}
+
 }  // namespace souk::ledger

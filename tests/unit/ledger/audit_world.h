@@ -2,6 +2,8 @@
 // one rule of it each. Every document is really signed.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include "ledger/audit.h"
 #include "ledger/memory_store.h"
 #include "ledger/node_book.h"
@@ -111,5 +113,9 @@ AuditReport AuditLeaves(const Identity& owner, const std::vector<Bytes>& leaves,
 
 // "R6 one resolution per pending @7" for each finding, for messages and comparisons.
 std::string Describe(const AuditReport& report);
+
+// Whether the rule of that name was broken, as a sentence with these words says.
+testing::AssertionResult HasFinding(const AuditReport& report, const char* name,
+                                    const char* sentence);
 
 }  // namespace souk::ledger
