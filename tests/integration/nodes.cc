@@ -103,15 +103,17 @@ int Process::Wait(int limit) {
 
 // ---- Node ------------------------------------------------------------------------------------
 
-Node::Node(std::filesystem::path dir, std::string name)
-    : dir_(std::move(dir)), name_(std::move(name)) {}
+Node::Node(std::filesystem::path dir, std::string name, std::filesystem::path soukd)
+    : dir_(std::move(dir)),
+      name_(std::move(name)),
+      soukd_(soukd.empty() ? ProgramPath("soukd") : std::move(soukd)) {}
 
 std::string Node::Errors() const {
   return ReadText(dir_.string() + ".err");
 }
 
 void Node::Init(const std::vector<std::string>& arguments) {
-  std::vector<std::string> command = {ProgramPath("soukd"), "init", "--dir", dir_, "--name", name_};
+  std::vector<std::string> command = {soukd_, "init", "--dir", dir_, "--name", name_};
   command.insert(command.end(), arguments.begin(), arguments.end());
   Process init(command, dir_.string() + ".init", dir_.string() + ".err");
   ASSERT_EQ(init.Wait(20'000), 0) << Errors();
@@ -119,7 +121,7 @@ void Node::Init(const std::vector<std::string>& arguments) {
 
 void Node::Start(const std::vector<std::string>& arguments) {
   const std::filesystem::path out = dir_.string() + ".out" + std::to_string(++starts_);
-  std::vector<std::string> command = {ProgramPath("soukd"), "run", "--dir", dir_, "--json"};
+  std::vector<std::string> command = {soukd_, "run", "--dir", dir_, "--json"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   process_ = Process(command, out, dir_.string() + ".err");
   const auto give_up = steady_clock::now() + milliseconds(30'000);

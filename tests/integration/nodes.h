@@ -43,7 +43,8 @@ class Process {
 // One node.
 class Node {
  public:
-  Node(std::filesystem::path dir, std::string name);
+  // `soukd`: instead of this build's.
+  Node(std::filesystem::path dir, std::string name, std::filesystem::path soukd = {});
 
   // soukd init with these arguments.
   void Init(const std::vector<std::string>& arguments);
@@ -79,6 +80,7 @@ class Node {
 
   std::filesystem::path dir_ = {};
   std::string name_ = {};
+  std::filesystem::path soukd_ = {};
   std::string address_ = {};
   Process process_ = {};
   int starts_ = 0;
