@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -141,6 +142,25 @@ std::vector<std::string> Arguments(const Nvrtc& api, const CompileOptions& optio
   return arguments;
 }
 
+// Named texts come before all files, so a standard header is left out where there is another one.
+std::vector<const Header*> Headers(const CompileOptions& options) {
+  std::vector<const Header*> headers;
+  for (const Header& header : options.headers) headers.push_back(&header);
+  std::vector<fs::path> folders = options.include_dirs;
+  folders.push_back(fs::path(options.name).parent_path());
+  for (const Header& header : StandardHeaders()) {
+    const bool replaced =
+        std::any_of(options.headers.begin(), options.headers.end(),
+                    [&](const Header& other) { return other.name == header.name; }) ||
+        std::any_of(folders.begin(), folders.end(), [&](const fs::path& folder) {
+          std::error_code ignored;
+          return fs::exists(folder / header.name, ignored);
+        });
+    if (!replaced) headers.push_back(&header);
+  }
+  return headers;
+}
+
 std::string Log(const Nvrtc& api, Program program) {
   size_t size = 0;
   if (api.log_size(program, &size) != 0 || size == 0 || size > kMaxPtxBytes) return "";
@@ -199,9 +219,9 @@ Result<std::string> CompileCuda(std::string_view source, const CompileOptions& o
   Program program = nullptr;
   const std::string text(source);  // NVRTC wants a closing NUL
   std::vector<const char*> header_texts, header_names;
-  for (const Header& header : options.headers) {
-    header_texts.push_back(header.text.c_str());
-    header_names.push_back(header.name.c_str());
+  for (const Header* header : Headers(options)) {
+    header_texts.push_back(header->text.c_str());
+    header_names.push_back(header->name.c_str());
   }
   const int not_created =
       api->create(&program, text.c_str(), options.name.c_str(),
@@ -217,15 +237,16 @@ Result<std::string> CompileCuda(std::string_view source, const CompileOptions& o
   for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
   const int failed = api->compile(program, static_cast<int>(pointers.size()), pointers.data());
   if (failed != 0) {
-    const bool has_host_code =
-        source.find("<<<") != source.npos || source.find("main(") != source.npos;
+    const std::string log = Log(*api, program);
+    const bool has_host_code = source.find("<<<") != source.npos ||
+                               source.find("main(") != source.npos ||
+                               log.find("cannot open source file") != log.npos;
     const char* const hint =
-        has_host_code
-            ? "\nNVRTC takes device code alone. Of a file with host code too, nvcc -ptx makes PTX."
-            : "";
-    return Error(Code::kInvalidArgument,
-                 fmt::format("{} does not compile ({}):\n{}{}", options.name, api->error(failed),
-                             Log(*api, program), hint));
+        has_host_code ? "\nNVRTC takes device code alone, with the standard headers that kernels "
+                        "can use. Of a file with host code too, nvcc -ptx makes PTX."
+                      : "";
+    return Error(Code::kInvalidArgument, fmt::format("{} does not compile ({}):\n{}{}",
+                                                     options.name, api->error(failed), log, hint));
   }
   return Ptx(*api, program);
 }

@@ -7,15 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "gpu/ptx/standard_headers.h"
 #include "protocol/base/result.h"
 
 namespace souk::ptx {
-
-// What an #include of that very name gives, before any file is looked for.
-struct Header {
-  std::string name = {};
-  std::string text = {};
-};
 
 struct CompileOptions {
   uint32_t architecture = 75;            // compute_75
@@ -24,6 +19,8 @@ struct CompileOptions {
   // without one, in the working directory. Only the last part reaches the PTX.
   std::string name = "kernel.cu";
   std::vector<std::filesystem::path> include_dirs = {};
+  // What an #include of that very name gives, before any file is looked for. StandardHeaders stand
+  // behind them, and behind files of these names beside the source or in include_dirs.
   std::vector<Header> headers = {};
   std::vector<std::string> defines = {};  // "N=4"
   bool line_info = false;                 // .loc lines, for profiles

@@ -7,6 +7,8 @@
 
 #include "gpu/ptx/canonical.h"
 #include "gpu/ptx/classify.h"
+#include "protocol/base/file.h"
+#include "test_folder.h"
 #include "unit/gpu/ptx/sample.h"
 
 namespace souk::ptx {
@@ -59,9 +61,32 @@ TEST(Nvrtc, GivesTheCompilersLogWhereTheSourceIsWrong) {
 
 TEST(Nvrtc, SaysWhatTakesHostCode) {
   SKIP_WITHOUT_NVRTC();
-  const auto ptx = CompileCuda("#include <cstdio>\nint main() { return 0; }", {});
-  ASSERT_FALSE(ptx);
-  EXPECT_NE(ptx.error().message.find("nvcc -ptx"), std::string::npos) << ptx.error().message;
+  for (const char* source : {"#include <vector>\n__global__ void k() {}",
+                             "__global__ void k() {}\nint main() { k<<<1, 1>>>(); }"}) {
+    const auto ptx = CompileCuda(source, {});
+    ASSERT_FALSE(ptx) << source;
+    EXPECT_NE(ptx.error().message.find("nvcc -ptx"), std::string::npos) << ptx.error().message;
+  }
+}
+
+TEST(Nvrtc, AFileOfAStandardHeadersNameComesFirst) {
+  SKIP_WITHOUT_NVRTC();
+  const TestFolder folder;
+  ASSERT_TRUE(WriteFileAtomic(folder / "limits.h", AsBytes("#define MINE 7\n")));
+  CompileOptions options;
+  options.name = folder / "kernel.cu";
+  constexpr const char* kSource =
+      "#include <climits>\n#include \"limits.h\"\nextern \"C\" __global__ void k(int* x) { *x = "
+      "MINE; }";
+  EXPECT_TRUE(CompileCuda(kSource, options));
+  options.name = "kernel.cu";
+  options.include_dirs = {folder.path()};
+  EXPECT_TRUE(CompileCuda(kSource, options));
+  options.include_dirs = {};
+  options.headers = {{"limits.h", "#define MINE 8\n"}};
+  EXPECT_TRUE(CompileCuda(kSource, options));
+  options.headers = {};
+  EXPECT_FALSE(CompileCuda(kSource, options));
 }
 
 TEST(Nvrtc, BoundsTheLog) {
@@ -110,7 +135,7 @@ TEST_P(NvrtcCorpus, IsReadRewrittenAndTakenByPtxas) {
 INSTANTIATE_TEST_SUITE_P(Sources, NvrtcCorpus,
                          testing::Combine(testing::Values("arithmetic.cu", "memory.cu",
                                                           "control.cu", "warp.cu", "half.cu",
-                                                          "matrix.cu"),
+                                                          "matrix.cu", "standard.cu"),
                                           testing::Values(75u, 80u, 90u, 100u)),
                          [](const auto& row) {
                            std::string name = std::get<0>(row.param);
