@@ -9,9 +9,9 @@ endif()
 
 # Half of a build's time goes into reading the same headers. Where nothing was built before, a library
 # is compiled as few large units of its sources, and the tests' headers are precompiled. ccache saves
-# more, but keeps small units only; where it is installed each source is a unit of its own. Sources
-# include all that they use nevertheless, and names are unique within a library: tools/check lints
-# source by source.
+# more, but keeps small units only; where it is installed each source is a unit of its own, unless
+# tools/check finds its cache empty. Sources include all that they use nevertheless, and names are
+# unique within a library: tools/check lints source by source.
 if(SOUK_CCACHE)
   set(SOUK_UNITY_DEFAULT OFF)
 else()
