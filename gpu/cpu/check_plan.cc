@@ -10,33 +10,6 @@ bool InRange(Fn fn, Fn first, Fn last) {
   return Index(fn) >= Index(first) && Index(fn) <= Index(last);
 }
 
-uint8_t ElementBytes(Ty ty) {
-  switch (ty) {
-    case Ty::kU8:
-    case Ty::kS8:
-      return 1;
-    case Ty::kU16:
-    case Ty::kS16:
-    case Ty::kF16:
-    case Ty::kBf16:
-      return 2;
-    case Ty::kU32:
-    case Ty::kS32:
-    case Ty::kF32:
-    case Ty::kF16x2:
-    case Ty::kBf16x2:
-      return 4;
-    case Ty::kU64:
-    case Ty::kS64:
-    case Ty::kF64:
-      return 8;
-    case Ty::kPred:
-    case Ty::kNone:
-      break;
-  }
-  return 0;
-}
-
 bool IsInteger(Ty ty) {
   return ty == Ty::kU16 || ty == Ty::kS16 || ty == Ty::kU32 || ty == Ty::kS32 || ty == Ty::kU64 ||
          ty == Ty::kS64;

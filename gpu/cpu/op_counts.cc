@@ -18,33 +18,6 @@ const Op* Counting(Warp& w, const Op* op) {
   return next;
 }
 
-uint32_t ElementBytes(Ty ty) {
-  switch (ty) {
-    case Ty::kU8:
-    case Ty::kS8:
-      return 1;
-    case Ty::kU16:
-    case Ty::kS16:
-    case Ty::kF16:
-    case Ty::kBf16:
-      return 2;
-    case Ty::kU64:
-    case Ty::kS64:
-    case Ty::kF64:
-      return 8;
-    case Ty::kPred:
-    case Ty::kNone:
-      return 0;
-    case Ty::kU32:
-    case Ty::kS32:
-    case Ty::kF32:
-    case Ty::kF16x2:
-    case Ty::kBf16x2:
-      return 4;
-  }
-  return 0;
-}
-
 uint32_t BytesMoved(const Inst& inst) {
   if (!inst.memory) return 0;
   if (inst.fn == Fn::kCopyAsync) return static_cast<uint32_t>(inst.imm);

@@ -26,6 +26,34 @@ enum class Ty : uint8_t {
   kF64,
   kNone,
 };
+
+// Bytes of a lane's value; 0 of predicates and of none.
+constexpr uint8_t ElementBytes(Ty ty) {
+  switch (ty) {
+    case Ty::kU8:
+    case Ty::kS8:
+      return 1;
+    case Ty::kU16:
+    case Ty::kS16:
+    case Ty::kF16:
+    case Ty::kBf16:
+      return 2;
+    case Ty::kU32:
+    case Ty::kS32:
+    case Ty::kF32:
+    case Ty::kF16x2:
+    case Ty::kBf16x2:
+      return 4;
+    case Ty::kU64:
+    case Ty::kS64:
+    case Ty::kF64:
+      return 8;
+    case Ty::kPred:
+    case Ty::kNone:
+      break;
+  }
+  return 0;
+}
 inline constexpr uint32_t kTyCount = 16;
 constexpr uint32_t Index(Ty ty) {
   return static_cast<uint32_t>(ty);

@@ -29,12 +29,7 @@ class HostileMarketTest : public testing::Test {
     kite_.Start();
     ann_.Init({"--roles", "renter", "--bootstrap", coop_.address()});
     ann_.Start();
-    const json id = ann_.AskUntil(
-        {{"do", "id"}}, [](const json& answer) { return answer["accounts"].size() == 1; });
-    coop_.Ask({{"do", "issue"},
-               {"account", id["accounts"][0]["account"]},
-               {"amount_micro", 1'000'000'000},
-               {"reference", "invoice 1"}});
+    IssueTo(coop_, ann_, 1'000'000'000);
     const json offer = ann_.AskUntil({{"do", "offers"}},
                                      [](const json& answer) { return answer["matches"] == 1; });
     const json rent = ann_.Ask(

@@ -26,13 +26,7 @@ class MarketTest : public testing::Test {
     kite_.KeepPort();
     ann_.Init({"--roles", "renter", "--bootstrap", coop_.address()});
     ann_.Start();
-    const json id = ann_.AskUntil(
-        {{"do", "id"}}, [](const json& answer) { return answer["accounts"].size() == 1; });
-    account_ = id["accounts"][0]["account"].get<std::string>();
-    coop_.Ask({{"do", "issue"},
-               {"account", account_},
-               {"amount_micro", kIssued},
-               {"reference", "invoice 1"}});
+    account_ = IssueTo(coop_, ann_, kIssued);
   }
 
   json WaitForOffer() {

@@ -198,6 +198,17 @@ Bytes Node::BlobBytes(const std::string& hex) const {
   return ReadFile(dir_ / "blobs/sha256" / hex, size_t{1} << 30).value_or(Bytes{});
 }
 
+std::string IssueTo(Node& book, Node& renter, int64_t amount_micro) {
+  const json id = renter.AskUntil(
+      {{"do", "id"}}, [](const json& answer) { return answer["accounts"].size() == 1; });
+  std::string account = id["accounts"][0]["account"].get<std::string>();
+  book.Ask({{"do", "issue"},
+            {"account", account},
+            {"amount_micro", amount_micro},
+            {"reference", "invoice 1"}});
+  return account;
+}
+
 // ---- Work ------------------------------------------------------------------------------------
 
 CongruenceWork::CongruenceWork(uint64_t launches) {

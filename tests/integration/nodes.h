@@ -86,6 +86,10 @@ class Node {
   int starts_ = 0;
 };
 
+// Credits of that book for the renter, once each knows the other; the account's name there. The
+// reference is "invoice 1".
+std::string IssueTo(Node& book, Node& renter, int64_t amount_micro);
+
 // A workload of one buffer of 256 numbers, each taken through `launches` steps of a linear
 // congruence (Knuth's constants); with its blobs.
 struct CongruenceWork {

@@ -30,12 +30,7 @@ class ReplicasTest : public testing::Test {
     }
     ann_.Init({"--roles", "renter", "--bootstrap", coop_.address()});
     ann_.Start();
-    const json id = ann_.AskUntil(
-        {{"do", "id"}}, [](const json& answer) { return answer["accounts"].size() == 1; });
-    coop_.Ask({{"do", "issue"},
-               {"account", id["accounts"][0]["account"]},
-               {"amount_micro", 10'000'000},
-               {"reference", "invoice 1"}});
+    IssueTo(coop_, ann_, 10'000'000);
     ann_.AskUntil({{"do", "offers"}}, [](const json& answer) { return answer["matches"] == 3; });
   }
   Ran Run(const std::string& arguments) {
