@@ -433,7 +433,7 @@ Choice Atomic(const Operation& o) {
   return Special(o.opcode == Opcode::kRed ? Form::kRed : Form::kAtom);
 }
 
-Choice Conversion(const Operation& o) {
+Choice ConversionOf(const Operation& o) {
   const Ty to = TyOf(o.type);
   const Ty from = TyOf(o.type2);
   if (o.rounding == Rounding::kRs || o.rounding == Rounding::kRna) return No("rounding mode");
@@ -645,7 +645,7 @@ Choice Choose(const Operation& o) {
     case Opcode::kMov:
       return Untyped(o.type) == Ty::kNone ? No("type") : Special(Form::kMov);
     case Opcode::kCvt:
-      return Conversion(o);
+      return ConversionOf(o);
     case Opcode::kCvta:
       return Special(Form::kCvta);
     case Opcode::kIsspacep:

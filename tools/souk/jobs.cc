@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void PrintAll(const Json& jobs) {
+void PrintJobs(const Json& jobs) {
   Table table({{"JOB"},
                {"LEASE"},
                {"SIDE"},
@@ -124,7 +124,7 @@ int RunJobs(const Common& common, const std::string& id) {
   if (common.json) {
     PrintJson(*all);
   } else {
-    PrintAll((*all)["jobs"]);
+    PrintJobs((*all)["jobs"]);
   }
   return kDone;
 }

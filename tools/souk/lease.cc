@@ -46,7 +46,7 @@ void PrintOne(const Json& lease, const std::string& id) {
   Print(table.ToText());
 }
 
-void PrintAll(const Json& leases) {
+void PrintLeases(const Json& leases) {
   Table table({{"LEASE"},
                {"SIDE"},
                {"WITH"},
@@ -148,7 +148,7 @@ int RunLeaseList(const Common& common, const std::string& id, bool open) {
     if (common.json) {
       PrintJson(*all);
     } else {
-      PrintAll((*all)["leases"]);
+      PrintLeases((*all)["leases"]);
     }
     return kDone;
   }

@@ -11,7 +11,7 @@ namespace {
 using testing::HasSubstr;
 
 // Parameters: out (u64), in (u64), n (u32); %r1 is the thread in the grid.
-std::string Kernel(const std::string& body) {
+std::string ArrayKernel(const std::string& body) {
   return ".visible .entry k(.param .u64 o, .param .u64 i, .param .u32 n)\n{\n"
          ".reg .b64 %rd<30>; .reg .b32 %r<30>; .reg .b16 %h<8>; .reg .pred %p<8>; .reg .f64 "
          "%f<4>;\n"
@@ -243,7 +243,8 @@ TEST(Array, AnAddressKeepsTheIndexItWasMadeOf) {
   for (const SimdLevel level : Levels()) {
     for (const Case& c : cases) {
       for (const bool once : {false, true}) {
-        PtxRun run = RunOf((once ? Once : Kernel)(c.code + store), kThreads * 4 + 16, kThreads * 4);
+        PtxRun run =
+            RunOf((once ? Once : ArrayKernel)(c.code + store), kThreads * 4 + 16, kThreads * 4);
         run.level = level;
         const Bytes in = run.buffers[1];
         const auto stats = run.Go();
