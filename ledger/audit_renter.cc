@@ -275,7 +275,7 @@ void RenterAudit::OnSealed(EntryCheck& check, const Lease& lease, JobState& job,
   job.committed = seal->receipt;
   if (!job.round) return;
   Round& round = rounds_.at(*job.round);
-  if (round.first.ms == 0) round.first = check.time();
+  if (++round.sealed == round.agree) round.enough = check.time();
 }
 
 void RenterAudit::OnRevealed(EntryCheck& check, JobState& job, const JobStep& step) {
@@ -297,8 +297,9 @@ void RenterAudit::OnRevealed(EntryCheck& check, JobState& job, const JobStep& st
     const JobState& other = jobs_.at(id);
     return !other.committed.IsZero() || other.at != JobStep::Event::kSubmitted;
   });
-  check.That(all || check.time() >= RevealBy(round.asked, round.first), rules::kReplicas,
-             {round.entry}, "revealed while other replicas were neither sealed nor over");
+  const bool waited = round.enough.ms != 0 && check.time() >= RevealBy(round.asked, round.enough);
+  check.That(all || waited, rules::kReplicas, {round.entry},
+             "revealed while other replicas were neither sealed nor over");
 }
 
 void RenterAudit::OnReplicated(EntryCheck& check, const Replicated& replicated) {
@@ -310,7 +311,7 @@ void RenterAudit::OnReplicated(EntryCheck& check, const Replicated& replicated) 
                   "the round was begun before")) {
     return;
   }
-  Round round{.jobs = {}, .entry = check.index(), .asked = check.time()};
+  Round round{.jobs = {}, .agree = replicated.agree, .entry = check.index(), .asked = check.time()};
   std::vector<PeerId> providers;
   for (const Digest& id : replicated.jobs) {
     const auto it = jobs_.find(id);

@@ -66,9 +66,11 @@ class RenterAudit {
   };
   struct Round {
     std::vector<Digest> jobs = {};
+    uint32_t agree = 0;
     uint64_t entry = 0;
     Time asked = {};
-    Time first = {};  // when the first seal came; zero: none yet
+    uint32_t sealed = 0;
+    Time enough = {};  // when as many were sealed as are to agree; zero: not yet
     bool revealed = false;
   };
 

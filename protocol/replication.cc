@@ -40,10 +40,8 @@ std::optional<Number> Read(std::string_view text) {
   return value;
 }
 
-bool HasResult(const Replica& replica) {
-  return replica.receipt && !replica.late &&
-         (replica.receipt->status == JobStatus::kDone ||
-          replica.receipt->status == JobStatus::kFailed);
+bool Has(const Replica& replica, JobStatus status) {
+  return replica.receipt && !replica.late && replica.receipt->status == status;
 }
 
 bool IsFixed(const JobReceipt& receipt) {
@@ -82,8 +80,8 @@ std::string FormatReplicationPolicy(const ReplicationPolicy& policy) {
   return fmt::format("sample {}", policy.per_million / double{kMillion});
 }
 
-Time RevealBy(Time asked, Time first) {
-  return first + std::max(Minutes(1), (first - asked) * 2);
+Time RevealBy(Time asked, Time enough) {
+  return enough + std::max(Minutes(1), (enough - asked) * 2);
 }
 
 std::string FindDifference(const JobReceipt& a, const JobReceipt& b) {
@@ -106,9 +104,12 @@ ReplicationVerdict JudgeReplicas(std::span<const Replica> replicas, uint32_t agr
   ReplicationVerdict verdict;
   std::vector<size_t> results;
   bool open = false;
+  const bool any_done = std::any_of(replicas.begin(), replicas.end(),
+                                    [](const Replica& one) { return Has(one, JobStatus::kDone); });
+  const JobStatus compared = any_done ? JobStatus::kDone : JobStatus::kFailed;
   for (size_t i = 0; i < replicas.size(); ++i) {
     const Replica& one = replicas[i];
-    if (HasResult(one)) results.push_back(i);
+    if (Has(one, compared)) results.push_back(i);
     if (!one.over && !one.late) open = true;
     verdict.standings.push_back(one.late    ? ReplicaStanding::kLate
                                 : !one.over ? ReplicaStanding::kOpen
@@ -142,14 +143,15 @@ ReplicationVerdict JudgeReplicas(std::span<const Replica> replicas, uint32_t agr
     const bool unlike = std::any_of(results.begin(), results.end(),
                                     [&](size_t j) { return !Same(mine, *replicas[j].receipt); });
     contradiction |= differs;
-    standing = differs  ? ReplicaStanding::kDiffers
-               : unlike ? ReplicaStanding::kUnlike
-                        : ReplicaStanding::kAgrees;
+    standing = differs               ? ReplicaStanding::kDiffers
+               : unlike              ? ReplicaStanding::kUnlike
+               : results.size() == 1 ? ReplicaStanding::kAlone
+                                     : ReplicaStanding::kAgrees;
   }
-  verdict.outcome = open             ? ReplicationOutcome::kOpen
-                    : verdict.result ? ReplicationOutcome::kAgreed
-                    : contradiction  ? ReplicationOutcome::kDisagreed
-                                     : ReplicationOutcome::kIncomplete;
+  verdict.outcome = verdict.result  ? ReplicationOutcome::kAgreed
+                    : open          ? ReplicationOutcome::kOpen
+                    : contradiction ? ReplicationOutcome::kDisagreed
+                                    : ReplicationOutcome::kIncomplete;
   return verdict;
 }
 
@@ -163,6 +165,8 @@ const char* ReplicaStandingName(ReplicaStanding standing) {
       return "differs";
     case ReplicaStanding::kUnlike:
       return "unlike device";
+    case ReplicaStanding::kAlone:
+      return "alone";
     case ReplicaStanding::kLate:
       return "late";
     case ReplicaStanding::kNoResult:

@@ -28,28 +28,32 @@ struct ReplicationPolicy {
 Result<ReplicationPolicy> ParseReplicationPolicy(std::string_view text);
 std::string FormatReplicationPolicy(const ReplicationPolicy& policy);
 
-// When seals that are still missing are not waited for any more: as long again as the first took,
-// twice over, and at least a minute. `first`: when the first seal of the round was recorded.
-Time RevealBy(Time asked, Time first);
+// When seals that are still missing are not waited for any more: twice as long again as the others
+// took, and at least a minute. `enough`: when as many seals of the round were recorded as are to
+// agree; before that nothing is revealed while a replica may still come.
+Time RevealBy(Time asked, Time enough);
+// A replica that was told to show its result, and has not after so long, counts as without one.
+inline constexpr Duration kRevealWait = Minutes(1);
 
 // A job of a round, as the renter's log has it.
 struct Replica {
   std::optional<JobReceipt> receipt = {};  // revealed, and the one that was sealed
   bool late = false;                       // it had not sealed when the round was revealed
-  bool over = false;                       // nothing more comes
+  bool over = false;                       // nothing more comes, or not in time
 };
 enum class ReplicaStanding : uint8_t {
   kOpen,
   kAgrees,
   kDiffers,
   kUnlike,    // another device, and the kernels' class fixes no result across devices
+  kAlone,     // the only result there is
   kLate,      // it could have copied: it counts for nothing
-  kNoResult,  // refused, cancelled or lost
+  kNoResult,  // refused, cancelled, lost or silent; failed where another one did not
 };
 const char* ReplicaStandingName(ReplicaStanding standing);
 enum class ReplicationOutcome : uint8_t {
   kOpen,
-  kAgreed,      // `agree` results are the same; others may differ, and are named
+  kAgreed,      // `agree` results are the same; others may differ, and are named, or still come
   kDisagreed,   // results differ, and none has `agree` of them
   kIncomplete,  // too few results, none of which contradict each other
 };
@@ -59,7 +63,8 @@ struct ReplicationVerdict {
   std::vector<ReplicaStanding> standings = {};  // one per replica
   std::optional<size_t> result = {};            // the first that agrees, once agreed
 };
-// 2 · agree > replicas.size(). Proves nothing against who differs: that takes a replay in checking
+// 2 · agree > replicas.size(). A failure is compared with failures only: a limit of time can be one
+// provider's own. Proves nothing against who differs: that takes a replay in checking
 // mode (R7).
 ReplicationVerdict JudgeReplicas(std::span<const Replica> replicas, uint32_t agree);
 

@@ -352,10 +352,14 @@ bool BlockRunner::ReleaseBarriers() {
 }
 
 // Whether all that the barrier waits for have come: every thread that has not exited, or as many as
-// its count says, a warp counting whole (PTX ISA bar, barrier).
+// its count says, a warp counting whole (PTX ISA bar, barrier). Where more have come than it
+// counts, the arrivals go first, since who arrived may have let the others know, then the lower
+// warps; the others wait for the next phase.
 bool BlockRunner::ReleaseBarrier(uint32_t barrier) {
   uint32_t expected = 0;
   uint32_t came = 0;
+  uint32_t waiting_warps = 0;
+  uint32_t whole_warps = 0;
   bool all = true;
   for (Warp& w : warps_) {
     w.CountArrivals(barrier);  // lanes may have exited since
@@ -367,11 +371,27 @@ bool BlockRunner::ReleaseBarrier(uint32_t barrier) {
       expected = std::max(expected, waiting.expected);
     }
     came += w.arrived[barrier];
-    if (here != 0 && w.IsWhole(here | w.Arriving(barrier))) came += kLanes;
+    const uint32_t bit = uint32_t{1} << w.index;
+    if (here != 0) waiting_warps |= bit;
+    if (here != 0 && w.IsWhole(here | w.Arriving(barrier))) {
+      came += kLanes;
+      whole_warps |= bit;
+    }
     all = all && here == w.live;
   }
   if (expected == 0 ? !all : came < expected) return false;
+  Phase phase{.warps = expected == 0 ? waiting_warps : 0};
+  uint32_t left = expected == 0 ? UINT32_MAX : expected;
   for (const Warp& w : warps_) {
+    phase.arrivals[w.index] = std::min(w.arrived[barrier], left);
+    left -= phase.arrivals[w.index];
+  }
+  for (uint32_t of = whole_warps; expected != 0 && of != 0 && left >= kLanes; of &= of - 1) {
+    phase.warps |= of & (0 - of);
+    left -= kLanes;
+  }
+  for (const Warp& w : warps_) {
+    if ((phase.warps >> w.index & 1) == 0) continue;
     for (uint32_t i = 0; i < w.waiting_count; ++i) {
       const Waiting& waiting = w.waiting[i];
       if (waiting.members != 0 || waiting.barrier != barrier) continue;
@@ -385,16 +405,19 @@ bool BlockRunner::ReleaseBarrier(uint32_t barrier) {
       return false;
     }
   }
-  CompleteBarrier(barrier);
+  CompleteBarrier(barrier, phase);
   return true;
 }
 
-void BlockRunner::CompleteBarrier(uint32_t barrier) {
-  if (memory_.checker != nullptr) memory_.checker->CompleteBarrier(barrier, warps_);
+void BlockRunner::CompleteBarrier(uint32_t barrier, const Phase& phase) {
+  if (memory_.checker != nullptr) {
+    memory_.checker->CompleteBarrier(barrier, warps_, phase.warps, phase.arrivals);
+  }
   constexpr uint64_t kReduces = kBarrierRedAnd | kBarrierRedOr | kBarrierRedPopc;
   uint32_t yes = 0;
   uint32_t votes = 0;
   for (Warp& w : warps_) {
+    if ((phase.warps >> w.index & 1) == 0) continue;
     for (uint32_t i = 0; i < w.waiting_count; ++i) {
       const Waiting& waiting = w.waiting[i];
       if (waiting.members != 0 || waiting.barrier != barrier || (waiting.bits & kReduces) == 0) {
@@ -406,7 +429,8 @@ void BlockRunner::CompleteBarrier(uint32_t barrier) {
     }
   }
   for (Warp& w : warps_) {
-    w.arrived[barrier] = 0;
+    w.arrived[barrier] -= phase.arrivals[w.index];
+    if ((phase.warps >> w.index & 1) == 0) continue;
     uint32_t here = 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < w.waiting_count; ++i) {

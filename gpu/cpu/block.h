@@ -1,6 +1,7 @@
 // Runs one block after another on the calling thread.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <vector>
 
@@ -80,7 +81,12 @@ class BlockRunner {
   // True where lanes were let go on. A fault is noted in fault_.
   bool ReleaseBarriers();
   bool ReleaseBarrier(uint32_t barrier);
-  void CompleteBarrier(uint32_t barrier);
+  // Who takes part: waiting warps, a bit each, and of each warp's arrivals so many threads.
+  struct Phase {
+    uint32_t warps = 0;
+    std::array<uint32_t, kLanes> arrivals = {};  // by warp
+  };
+  void CompleteBarrier(uint32_t barrier, const Phase& phase);
 
   const Program* program_ = nullptr;
   LaunchShape shape_ = {};

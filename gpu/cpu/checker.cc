@@ -23,6 +23,8 @@ const char* FindingKindName(FindingKind kind) {
       return "unspecified";
     case FindingKind::kStaleRead:
       return "stale-read";
+    case FindingKind::kOpenBarrier:
+      return "open-barrier";
     case FindingKind::kStrayAddress:
       return "stray-address";
   }
@@ -47,6 +49,8 @@ const char* FindingKindText(FindingKind kind) {
       return "division by zero";
     case FindingKind::kStaleRead:
       return "stale read-only load";
+    case FindingKind::kOpenBarrier:
+      return "who meets whom at a barrier is open";
     case FindingKind::kStrayAddress:
       return "outside every variable";
   }
@@ -214,11 +218,40 @@ void Checker::BeginBlock(uint64_t block, const Memory& memory, const std::vector
     }
   }
   meetings_.assign(warps.size(), {});
+  parties_.fill(0);
   for (const auto& [thread, copies] : copies_) budget_.Give(copies.open.size() * sizeof(Copy));
   copies_.clear();
 }
 
-void Checker::CompleteBarrier(uint32_t barrier, const std::vector<Warp>& warps) {
+void Checker::CheckPhase(uint32_t barrier, const std::vector<Warp>& warps, uint32_t chosen,
+                         std::span<const uint32_t> arrivals) {
+  uint32_t expected = 0;
+  uint32_t pc = 0;
+  uint64_t thread = 0;
+  bool alike = true;
+  for (const Warp& w : warps) {
+    for (uint32_t i = 0; i < w.waiting_count; ++i) {
+      const Waiting& waiting = w.waiting[i];
+      if (waiting.members != 0 || waiting.barrier != barrier) continue;
+      if (expected == 0) {
+        pc = waiting.pc;
+        thread = uint64_t{w.index} * kLanes + static_cast<uint32_t>(__builtin_ctz(waiting.mask));
+      }
+      alike = alike && (expected == 0 || expected == waiting.expected);
+      expected = std::max(expected, waiting.expected);
+    }
+    if (arrivals[w.index] != 0 || w.arrived[barrier] != 0) {
+      parties_[barrier] |= uint32_t{1} << w.index;
+    }
+  }
+  parties_[barrier] |= chosen;
+  const auto took_part = static_cast<uint32_t>(__builtin_popcount(parties_[barrier]));
+  if (alike && took_part * kLanes <= expected) return;
+  Report(FindingKind::kOpenBarrier, pc, block_ - uint64_t{1}, thread, pc, thread, Spot{});
+}
+
+void Checker::CompleteBarrier(uint32_t barrier, const std::vector<Warp>& warps, uint32_t chosen,
+                              std::span<const uint32_t> arrivals) {
   std::vector<uint32_t> waiting(warps.size(), 0);
   std::vector<uint32_t> live(warps.size(), 0);
   uint32_t partly = 0;
@@ -228,7 +261,7 @@ void Checker::CompleteBarrier(uint32_t barrier, const std::vector<Warp>& warps) 
   for (const Warp& w : warps) {
     for (uint32_t i = 0; i < w.waiting_count; ++i) {
       if (w.waiting[i].members != 0 || w.waiting[i].barrier != barrier) continue;
-      waiting[w.index] |= w.waiting[i].mask;
+      if ((chosen >> w.index & 1) != 0) waiting[w.index] |= w.waiting[i].mask;
       counted = counted || w.waiting[i].expected != 0;
     }
     live[w.index] = w.live;
@@ -237,8 +270,10 @@ void Checker::CompleteBarrier(uint32_t barrier, const std::vector<Warp>& warps) 
     if (arriving != 0 && !w.IsWhole(waiting[w.index] | arriving)) partly |= uint32_t{1} << w.index;
     all = all && waiting[w.index] == w.live;
   }
+  if (counted) CheckPhase(barrier, warps, chosen, arrivals);
   // A barrier with a count does not wait for anybody to exit: that some have is a matter of luck.
   if (all && (!counted || lived == shape_.threads())) {
+    parties_.fill(0);
     clocks_.MeetAll(barrier, live);
   } else {
     clocks_.MeetSome(barrier, waiting, partly);

@@ -3,9 +3,11 @@
 // run the op. So memory, results and the order in which lanes run are those of a plain launch.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -47,7 +49,9 @@ class Checker {
   // ---- BlockRunner ----
   void BeginBlock(uint64_t block, const Memory& memory, const std::vector<Warp>& warps);
   // Before the waiting lanes are let go.
-  void CompleteBarrier(uint32_t barrier, const std::vector<Warp>& warps);
+  // chosen: the waiting warps that go on; arrivals: of each warp's so many threads count.
+  void CompleteBarrier(uint32_t barrier, const std::vector<Warp>& warps, uint32_t chosen,
+                       std::span<const uint32_t> arrivals);
 
   // ---- observing handlers ----
   const WatchedOp& PlanOf(const Warp& w, const Op* op) const {
@@ -150,9 +154,14 @@ class Checker {
 
   void ListWrites(const RecordRegion& region);
 
+  // Whether a barrier with a count could have brought others together than it did.
+  void CheckPhase(uint32_t barrier, const std::vector<Warp>& warps, uint32_t chosen,
+                  std::span<const uint32_t> arrivals);
+
   // ---- findings (checker.cc) ----
   void Report(FindingKind kind, uint32_t first_pc, uint64_t first_block, uint64_t first_thread,
               uint32_t second_pc, uint64_t second_thread, const Spot& spot);
+  void ReportAbsent(const Warp& w, const Op* op, uint32_t lane);
   void ReportUndefined(uint32_t origin, const Warp& w, const Op* op, uint32_t lane,
                        const char* decides);
   Finding* Count(FindingKind kind, uint32_t first, uint32_t second);
@@ -182,6 +191,8 @@ class Checker {
   std::vector<uint32_t> undefined_ = {};     // warp, tracked register: lanes
   std::vector<uint32_t> origins_ = {};
   std::vector<std::vector<Meeting>> meetings_ = {};  // by warp
+  // By barrier: warps that took part in phases with a count since the whole block last met.
+  std::array<uint32_t, kBarriers> parties_ = {};
   std::unordered_map<uint32_t, ThreadCopies> copies_ = {};
 
   uint64_t launch_ = 0;

@@ -192,11 +192,14 @@ void Checker::CheckMembers(Warp& w, const Op* op, const WatchedOp& p) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
     const bool names_itself = ((members[lane] >> lane) & 1) != 0;
     if (names_itself && (members[lane] & away) == 0) continue;
-    const uint32_t pc = static_cast<uint32_t>(op - w.code);
-    const Actor a = ActorOf(w, op, lane);
-    Report(FindingKind::kAbsentLane, pc, block_ - uint64_t{1}, a.thread, pc, a.thread, Spot{});
-    return;
+    return ReportAbsent(w, op, lane);
   }
+}
+
+void Checker::ReportAbsent(const Warp& w, const Op* op, uint32_t lane) {
+  const auto pc = static_cast<uint32_t>(op - w.code);
+  const uint32_t thread = ActorOf(w, op, lane).thread;
+  Report(FindingKind::kAbsentLane, pc, block_ - uint64_t{1}, thread, pc, thread, Spot{});
 }
 
 void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
@@ -267,6 +270,11 @@ void Checker::Branch(Warp& w, const Op* op, const WatchedOp& p) {
 void Checker::WarpSync(Warp& w, const Op* op, const WatchedOp& p) {
   MustBeDefined(w, op, p.members, w.active, "which lanes take part");
   const uint32_t* const m = w.Lanes<uint32_t>(w.extra[op->extra]);
+  // A lane that its mask does not name meets nobody (ISA bar.warp.sync: undefined).
+  for (uint32_t left = w.active; left != 0; left &= left - 1) {
+    const auto lane = static_cast<uint32_t>(__builtin_ctz(left));
+    if ((m[lane] >> lane & 1) == 0) return ReportAbsent(w, op, lane);
+  }
   uint32_t members = 0;
   for (uint32_t left = w.active; left != 0; left &= left - 1) members |= m[__builtin_ctz(left)];
   std::vector<Meeting>& meetings = meetings_[w.index];

@@ -48,6 +48,9 @@ enum class FindingKind : uint8_t {
   // than those that its address is computed from: where a device puts them is its own affair.
   // (Buffers are not told apart where the address comes out of .shared or .local memory.)
   kStrayAddress,
+  // A barrier with a count that more warps come to than it counts, since all threads of the block
+  // last met, or with which they give different counts: who goes on with whom is a matter of luck.
+  kOpenBarrier,
 };
 const char* FindingKindName(FindingKind kind);  // "block-conflict", as JSON has it
 const char* FindingKindText(FindingKind kind);  // "conflict between blocks", for people

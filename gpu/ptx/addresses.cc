@@ -281,6 +281,11 @@ void AddressFlow::Step(const Function& f, const Instruction& i) {
   // A cache policy is the device's own bits too, and good in its one place only.
   if (op.opcode == Opcode::kCreatepolicy) return Mark(f, operands[0], Holds::kPlace);
   Holds result = Computed(f, op, operands);
+  // Whether an address carries depends on where it lies.
+  const bool reads_carry =
+      op.opcode == Opcode::kAddc || op.opcode == Opcode::kSubc || op.opcode == Opcode::kMadc;
+  if (reads_carry) result = std::max(result, At(f).carry);
+  if (op.cc && result != Holds::kNothing) Raise(At(f).carry, Holds::kDerived);
   // A number becomes an address here, by adding where the device keeps the window.
   if (op.opcode == Opcode::kCvta && result == Holds::kNothing) result = Holds::kPlace;
   // In which window a number would lie depends on where the windows are.

@@ -47,6 +47,7 @@ class AddressFlow {
   struct Levels {
     std::vector<Holds> registers = {};
     std::vector<Holds> variables = {};  // .param ones: what was stored there
+    Holds carry = Holds::kNothing;      // CC.CF
   };
 
   void Seed(const Function& kernel, std::span<const Bound> bound);

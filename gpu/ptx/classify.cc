@@ -215,7 +215,7 @@ std::vector<bool> FragmentRegisters(const Module& module, const Function& f) {
   return holds;
 }
 
-// How often a register occurs in a function.
+// How often a register occurs in a function. ret reads those that the function gives back.
 std::vector<uint32_t> RegisterUses(const Function& f) {
   std::vector<uint32_t> uses(f.registers.size(), 0);
   for (const Operand& o : f.operands) {
@@ -225,6 +225,9 @@ std::vector<uint32_t> RegisterUses(const Function& f) {
   }
   for (const Instruction& i : f.body) {
     if (i.guard != kNoIndex) ++uses[i.guard];
+  }
+  for (const Param& given : f.returns) {
+    if (given.is_register) ++uses[given.index];
   }
   return uses;
 }

@@ -5,12 +5,11 @@ namespace {
 
 // Those that libcu++ has under the same name.
 constexpr const char* kCpp[] = {
-    "algorithm",        "array",    "atomic",  "bit",     "bitset",      "cassert",
-    "cfloat",           "chrono",   "climits", "cmath",   "complex",     "concepts",
-    "cstddef",          "cstdint",  "cstdlib", "cstring", "ctime",       "functional",
-    "initializer_list", "iterator", "limits",  "memory",  "numeric",     "optional",
-    "ranges",           "ratio",    "span",    "tuple",   "type_traits", "utility",
-    "variant"};
+    "algorithm", "array",       "atomic",  "bit",        "bitset",           "cassert",  "cfloat",
+    "chrono",    "climits",     "cmath",   "complex",    "concepts",         "cstddef",  "cstdint",
+    "cstdlib",   "cstring",     "ctime",   "functional", "initializer_list", "iterator", "limits",
+    "memory",    "new",         "numeric", "optional",   "ranges",           "ratio",    "span",
+    "tuple",     "type_traits", "utility", "variant"};
 
 // C's own names for some of them: what they declare stands outside std.
 struct CRow {
@@ -100,6 +99,7 @@ const std::vector<Header>& StandardHeaders() {
     }
     // The compiler itself knows printf.
     made->push_back({"stdio.h", "#pragma once\n"});
+    made->push_back({"stdbool.h", "#pragma once\n"});
     made->push_back({"cstdio", "#pragma once\nnamespace std { using ::printf; }\n"});
     return made;
   }();

@@ -114,7 +114,8 @@ class Renter {
     std::vector<Digest> jobs = {};
     uint32_t agree = 0;
     Time asked = {};
-    Time first_sealed = {};  // zero: none yet
+    uint32_t sealed = 0;
+    Time enough_sealed = {};  // as many as are to agree; zero: not yet
     Time reveal_by = {};     // seals that are missing then are not waited for
     bool revealed = false;
   };
@@ -166,7 +167,8 @@ class Renter {
   const std::map<Digest, ChallengeState>& challenges() const { return challenges_; }
   const std::map<Digest, Replication>& replications() const { return replications_; }
   // As protocol/replication.h judges it; the round is known.
-  ReplicationVerdict VerdictOn(const Replication& replication) const;
+  // now: log time.
+  ReplicationVerdict VerdictOn(const Replication& replication, Time now) const;
   // Challenges of one nonce: asked at once, judged together.
   const std::map<Digest, std::vector<Digest>>& rounds() const { return rounds_; }
   // Neither lease, job nor challenge lives: a node that only rents may end.

@@ -63,8 +63,8 @@ void Renter::FoldSealed(const Entry& entry, JobState& job) {
   job.seal = Content<JobSeal>(job.seal_document);
   if (!job.round) return;
   Replication& round = replications_.at(*job.round);
-  if (round.first_sealed.ms != 0) return;
-  round.first_sealed = entry.time;
+  if (++round.sealed != round.agree) return;
+  round.enough_sealed = entry.time;
   round.reveal_by = RevealBy(round.asked, entry.time);
 }
 
@@ -86,7 +86,7 @@ void Renter::FoldRevealed(const Entry& entry, JobState& job) {
 // R4: a seal that is missing may have come while this node was down.
 void Renter::FoldResumedReplicas(const Entry& entry) {
   for (auto& [id, round] : replications_) {
-    if (round.first_sealed.ms == 0) continue;
+    if (round.enough_sealed.ms == 0) continue;
     round.reveal_by = std::max(round.reveal_by, entry.time + limits::kWindow);
   }
 }
@@ -112,7 +112,8 @@ void Renter::OnJobSeal(Turn& turn, const From& from, const DocumentRef& document
 bool Renter::MayReveal(const Turn& turn, const JobState& job) const {
   if (!job.round) return true;
   const Replication& round = replications_.at(*job.round);
-  if (round.revealed || turn.now() >= round.reveal_by) return true;
+  const bool waited = round.enough_sealed.ms != 0 && turn.now() >= round.reveal_by;
+  if (round.revealed || waited) return true;
   return std::all_of(round.jobs.begin(), round.jobs.end(), [&](const Digest& id) {
     const JobState& other = jobs_.at(id);
     return other.seal || other.at != JobStep::Event::kSubmitted;
@@ -132,12 +133,14 @@ void Renter::RevealJobs(Turn& turn) {
   }
 }
 
-ReplicationVerdict Renter::VerdictOn(const Replication& replication) const {
+ReplicationVerdict Renter::VerdictOn(const Replication& replication, Time now) const {
   std::vector<Replica> replicas;
   for (const Digest& id : replication.jobs) {
     const JobState& job = jobs_.at(id);
-    replicas.push_back(
-        {.receipt = job.receipt, .late = job.late, .over = job.at != JobStep::Event::kSubmitted});
+    const bool silent = job.reveal_document && now >= job.revealed + kRevealWait;
+    replicas.push_back({.receipt = job.receipt,
+                        .late = job.late,
+                        .over = job.at != JobStep::Event::kSubmitted || silent});
   }
   return JudgeReplicas(replicas, replication.agree);
 }

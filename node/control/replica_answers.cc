@@ -8,10 +8,15 @@ namespace {
 
 using nlohmann::json;
 
+// So long after the first was shown the others are not waited for where enough agree.
+constexpr Duration kGrace = Seconds(5);
+
 json ReplicaRow(const Asked& asked, const Renter::JobState& job, ReplicaStanding standing,
                 const std::optional<JobReceipt>& result) {
   const Renter::Lease& lease = asked.agent().renter().leases().at(job.lease);
   const json whole = RenterJobRow(asked, job);
+  const bool has_result = result && job.receipt && standing != ReplicaStanding::kLate &&
+                          standing != ReplicaStanding::kNoResult;
   json row = {{"job", job.id.Hex()},
               {"lease", job.lease.Hex()},
               {"peer", lease.order.provider.ToString()},
@@ -20,37 +25,56 @@ json ReplicaRow(const Asked& asked, const Renter::JobState& job, ReplicaStanding
               {"launch", whole["launch"]},
               {"launches", whole["launches"]},
               {"standing", ReplicaStandingName(standing)},
-              {"difference", result && job.receipt ? FindDifference(*result, *job.receipt) : ""},
+              {"difference", has_result ? FindDifference(*result, *job.receipt) : ""},
               {"sentence", whole["sentence"]},
               {"over", whole["over"]}};
   if (whole.contains("receipt")) row["receipt"] = whole["receipt"];
   return row;
 }
 
+// The result that holds, or the first that anything says of.
+std::optional<JobReceipt> ComparedWith(const Renter& renter, const Renter::Replication& round,
+                                       const ReplicationVerdict& verdict) {
+  for (size_t i = 0; i < round.jobs.size(); ++i) {
+    const bool chosen = verdict.result ? i == *verdict.result
+                                       : verdict.standings[i] != ReplicaStanding::kLate &&
+                                             verdict.standings[i] != ReplicaStanding::kNoResult;
+    const Renter::JobState& job = renter.jobs().at(round.jobs[i]);
+    if (chosen && job.receipt) return job.receipt;
+  }
+  return std::nullopt;
+}
+
 json RoundRow(const Asked& asked, const Renter::Replication& round) {
   const Renter& renter = asked.agent().renter();
-  const ReplicationVerdict verdict = renter.VerdictOn(round);
+  const ReplicationVerdict verdict = renter.VerdictOn(round, asked.log_time());
   json row = {
       {"round", round.round.Hex()}, {"title", renter.jobs().at(round.jobs.front()).job.title},
       {"agree", round.agree},       {"of", round.jobs.size()},
       {"asked_ms", round.asked.ms}, {"state", ReplicationOutcomeName(verdict.outcome)},
       {"revealed", round.revealed}};
-  if (round.first_sealed.ms != 0) row["reveal_by_ms"] = round.reveal_by.ms;
-  // What the others are compared with: the result that holds, or the first there is.
-  std::optional<JobReceipt> result;
-  if (verdict.result) {
-    row["result"] = round.jobs[*verdict.result].Hex();
-    result = renter.jobs().at(round.jobs[*verdict.result]).receipt;
-  }
-  bool fetched = true;
+  if (round.enough_sealed.ms != 0) row["reveal_by_ms"] = round.reveal_by.ms;
+  const std::optional<JobReceipt> result = ComparedWith(renter, round, verdict);
+  bool all_over = true;
+  bool shown_long_ago = false;
+  std::string best;  // of those that agree, one whose outputs are here
   json jobs = json::array();
   for (size_t i = 0; i < round.jobs.size(); ++i) {
     const Renter::JobState& job = renter.jobs().at(round.jobs[i]);
-    if (!result) result = job.receipt;
-    jobs.push_back(ReplicaRow(asked, job, verdict.standings[i], result));
-    fetched &= job.late || jobs.back()["over"].get<bool>();
+    const ReplicaStanding standing = verdict.standings[i];
+    jobs.push_back(ReplicaRow(asked, job, standing, result));
+    const bool over = jobs.back()["over"].get<bool>();
+    const bool counts =
+        standing != ReplicaStanding::kLate && standing != ReplicaStanding::kNoResult;
+    all_over &= !counts || over;
+    shown_long_ago |= job.reveal_document && asked.log_time() >= job.revealed + kGrace;
+    if (verdict.result && standing == ReplicaStanding::kAgrees && over && best.empty()) {
+      best = job.id.Hex();
+    }
   }
-  row["over"] = verdict.outcome != ReplicationOutcome::kOpen && fetched;
+  if (verdict.result) row["result"] = best.empty() ? round.jobs[*verdict.result].Hex() : best;
+  row["over"] = verdict.outcome != ReplicationOutcome::kOpen &&
+                (all_over || (!best.empty() && shown_long_ago));
   row["jobs"] = std::move(jobs);
   return row;
 }

@@ -541,7 +541,7 @@ void World::CheckReplications() {
     if (!peer->up()) continue;
     const node::Renter& renter = peer->agent->renter();
     for (const auto& [id, round] : renter.replications()) {
-      const ReplicationVerdict verdict = renter.VerdictOn(round);
+      const ReplicationVerdict verdict = renter.VerdictOn(round, Time{kEpoch + now_});
       uint32_t honest = 0;
       bool lied = false;
       for (size_t i = 0; i < round.jobs.size(); ++i) {

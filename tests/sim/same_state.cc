@@ -132,7 +132,7 @@ Fields FieldsOf(const node::Renter::Replication& round) {
   return {{"jobs", Text(uint64_t{round.jobs.size()})},
           {"agree", Text(uint64_t{round.agree})},
           {"asked", Text(round.asked)},
-          {"first sealed", Text(round.first_sealed)},
+          {"enough sealed", Text(round.enough_sealed)},
           {"reveal by", Text(round.reveal_by)},
           {"is revealed", Text(round.revealed)}};
 }

@@ -23,7 +23,9 @@ struct ReplicaJob {
   Replica replica = {};
   bool sealed = false;
   // With --settle: what the CPU reference says of it.
-  std::string settled = {};
+  std::string settled =
+      {};                // "right", "wrong", "undecided", "not replayed"; "" where there is none
+  std::string why = {};  // of the last two
   std::string fault_file = {};
 };
 
@@ -122,18 +124,32 @@ bool SomebodyDiffers(const Round& round) {
                      [](ReplicaStanding one) { return one == ReplicaStanding::kDiffers; });
 }
 
+bool Counts(const Round& round, size_t place) {
+  const ReplicaStanding standing = round.verdict.standings[place];
+  return standing != ReplicaStanding::kLate && standing != ReplicaStanding::kNoResult;
+}
+
 // What the result that holds, or the first one there is, and this one do not share.
 std::string DifferenceOf(const Round& round, size_t place) {
   const ReplicaJob* against = nullptr;
   for (size_t i = 0; i < round.jobs.size() && against == nullptr; ++i) {
     if (round.verdict.result ? i == *round.verdict.result
-                             : round.jobs[i].replica.receipt.has_value()) {
+                             : round.jobs[i].replica.receipt && Counts(round, i)) {
       against = &round.jobs[i];
     }
   }
   const auto& mine = round.jobs[place].replica.receipt;
-  if (against == nullptr || !mine) return "";
+  if (against == nullptr || !mine || !Counts(round, place)) return "";
   return FindDifference(*against->replica.receipt, *mine);
+}
+
+// Why a result that is the reference's too is no more right than another.
+std::string WhyNoProof(const gpu::ReplayReport& report) {
+  if (report.result_class != ptx::Class::kExact) {
+    return fmt::format("the same result as here; its kernels are {}, which fixes none",
+                       ptx::ClassName(report.result_class));
+  }
+  return "the same result as here; the checking mode found what leaves it open";
 }
 
 // Each different result is replayed once, whole and in checking mode; of one that is wrong, every
@@ -149,27 +165,33 @@ Status Settle(const OpenedLedger& ledger, const AuditTarget& target, const Repli
       return FindDifference(*round.jobs[other].replica.receipt, *receipt).empty();
     });
     if (known) {
-      job.settled = "right";
+      job.settled = round.jobs[right.front()].settled;
+      job.why = round.jobs[right.front()].why;
       continue;
     }
     ReplayCommand replay{.job = job.id.Hex(), .full = true, .check = true};
     replay.out = command.out / (job.id.Short() + ".fault");
     const auto replayed = ReplayJob(ledger, target.dir, replay);
     if (!replayed) {
-      job.settled = "not replayed: " + replayed.error().message;
+      job.settled = "not replayed";
+      job.why = replayed.error().message;
       continue;
     }
+    const bool proves = replayed->report.result_class == ptx::Class::kExact &&
+                        replayed->report.check && replayed->report.check->clean();
     if (replayed->report.agrees()) {
       right.push_back(i);
-      job.settled = "right";
+      job.settled = proves ? "right" : "undecided";
+      if (!proves) job.why = WhyNoProof(replayed->report);
     } else if (!replayed->fault_file.empty()) {
       job.settled = "wrong";
       job.fault_file = replayed->fault_file;
     } else {
-      job.settled = "differs from the reference; " + replayed->why_no_fault;
+      job.settled = "undecided";
+      job.why = "another result than here; " + replayed->why_no_fault;
     }
   }
-  if (!right.empty()) round.right = right.front();
+  if (!right.empty() && round.jobs[right.front()].settled == "right") round.right = right.front();
   return Ok();
 }
 
@@ -194,6 +216,9 @@ void PrintRound(const Round& round) {
     table.Add(row);
   }
   Print(table.ToText());
+  for (const ReplicaJob& job : round.jobs) {
+    if (!job.why.empty()) Print(fmt::format("{}: {}\n", job.id.Short(), job.why));
+  }
 }
 
 Json RoundJson(const Round& round) {
@@ -205,6 +230,7 @@ Json RoundJson(const Round& round) {
                 {"standing", ReplicaStandingName(round.verdict.standings[i])},
                 {"difference", DifferenceOf(round, i)}};
     if (!job.settled.empty()) one["settled"] = job.settled;
+    if (!job.why.empty()) one["why"] = job.why;
     if (!job.fault_file.empty()) one["fault"] = job.fault_file;
     jobs.push_back(std::move(one));
   }
@@ -234,13 +260,22 @@ int RunReplicas(const AuditTarget& target, const ReplicasCommand& command) {
     if (!found) return Fail(found.error());
     std::erase_if(rounds, [&](const Round& round) { return round.id != *found; });
   }
+  if (command.settle) {
+    std::error_code error;
+    if (!command.out.empty()) fs::create_directories(command.out, error);
+    if (!command.out.empty() && !fs::is_directory(command.out)) {
+      return Misuse(command.out.string() + " is no folder; --out names one for the documents");
+    }
+  }
   bool good = true;
   for (Round& round : rounds) {
     const bool differs = SomebodyDiffers(round);
     if (command.settle && differs) {
       const Status settled = Settle(*ledger, target, command, round);
       if (!settled) return Fail(settled.error());
-      good &= round.right.has_value();
+      good &= round.right.has_value() &&
+              std::none_of(round.jobs.begin(), round.jobs.end(),
+                           [](const ReplicaJob& job) { return job.settled == "not replayed"; });
     } else {
       good &= round.verdict.outcome == ReplicationOutcome::kAgreed && !differs;
     }

@@ -325,6 +325,20 @@ Result<Json> Release(DaemonLink& link, const std::string& id) {
                            id.substr(0, 8), lease.error().message, id.substr(0, 8)));
 }
 
+Status ReleaseAll(DaemonLink& link, std::vector<Json>& leases) {
+  Status first = Ok();
+  for (const Json& lease : leases) {
+    // What fails here is asked again, and reported, below.
+    static_cast<void>(link.Ask({{"do", "release"}, {"lease", TextAt(lease, "id")}}));
+  }
+  for (Json& lease : leases) {
+    auto settled = Release(link, TextAt(lease, "id"));
+    if (settled) lease = *settled;
+    if (!settled && first) first = settled.error();
+  }
+  return first;
+}
+
 std::string SettledText(const Json& lease) {
   const Credits paid{NumberAt(lease, "paid_micro")};
   const Credits held{NumberAt(lease, "max_micro")};

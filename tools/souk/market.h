@@ -63,6 +63,9 @@ bool AllPassed(const Json& challenges);
 // Asks for the release and waits until the book has settled it. Where the daemon went away it is
 // started again and asked anew; an error names the lease that may still run and be paid for.
 Result<Json> Release(DaemonLink& link, const std::string& lease);
+// The same of several at once, so that none runs on while another is waited for; they become what
+// they were settled as. Goes on after an error, and returns the first.
+Status ReleaseAll(DaemonLink& link, std::vector<Json>& leases);
 
 // "kite: 5.0 s metered, 0.000583 cr paid, 0.069417 cr returned".
 std::string SettledText(const Json& lease);

@@ -42,6 +42,7 @@ Result<Terms> TermsOf(const gpu::Manifest& manifest, const RunOptions& options) 
 struct Manner {
   uint32_t agree = 1;
   uint32_t of = 1;
+  uint32_t most = 1;  // as `of`, whatever is drawn
   bool sealed = false;
 };
 
@@ -58,7 +59,7 @@ Result<Manner> MannerOf(const gpu::Manifest& manifest, const RunOptions& options
   std::random_device random;
   const bool drawn =
       std::uniform_int_distribution<uint32_t>(0, 999'999)(random) < policy->per_million;
-  Manner manner{.sealed = policy->sealed()};
+  Manner manner{.most = policy->of, .sealed = policy->sealed()};
   if (drawn) manner.agree = policy->agree;
   if (drawn) manner.of = policy->of;
   return manner;
@@ -117,18 +118,6 @@ Result<std::vector<RentPlan>> PlanRents(DaemonLink& link, const gpu::Manifest& m
   return plans;
 }
 
-// Gives back what was rented for this run; the leases as they were settled. Goes on after an error,
-// and returns the first.
-Status ReleaseAll(DaemonLink& link, std::vector<Json>& leases) {
-  Status first = Ok();
-  for (Json& lease : leases) {
-    auto settled = Release(link, TextAt(lease, "id"));
-    if (settled) lease = *settled;
-    if (!settled && first) first = settled.error();
-  }
-  return first;
-}
-
 // Says what it may cost and asks; the leases once they are metering.
 // kInvalidArgument only where nobody can be asked.
 Result<std::vector<Json>> RentFor(DaemonLink& link, const gpu::Manifest& manifest,
@@ -147,10 +136,12 @@ Result<std::vector<Json>> RentFor(DaemonLink& link, const gpu::Manifest& manifes
     const auto lease = Rent(link, plan, terms.max_cost, [](const std::string&, Duration) {});
     if (!lease) {
       InterruptGuard::Forget();
+      std::string before;
+      for (const Json& one : leases) before += ", " + TextAt(one, "id").substr(0, 8);
       const Status released = ReleaseAll(link, leases);
-      return released ? lease.error()
-                      : Error(lease.error().code,
-                              lease.error().message + "; " + released.error().message);
+      if (!before.empty() && released) before = "; given back too: " + before.substr(2);
+      return Error(lease.error().code,
+                   lease.error().message + (released ? before : "; " + released.error().message));
     }
     leases.push_back(*lease);
     // Whatever fails from here on, the caller has a lease to give back.
@@ -178,6 +169,12 @@ Result<std::vector<Json>> FindLeases(DaemonLink& link, const Manner& manner,
                  fmt::format("{} replicas need {} leases, each with another provider: say --lease "
                              "once for each",
                              manner.of, manner.of));
+  }
+  if (leases.size() > manner.most) {
+    return Error(
+        Code::kInvalidArgument,
+        fmt::format("{} leases are given and {} used: leave out --lease, or say --replicate",
+                    leases.size(), manner.most == 1 ? "one is" : "fewer are"));
   }
   // Under a policy that samples, most jobs need fewer than there are.
   leases.resize(manner.of);
@@ -267,6 +264,17 @@ Credits PaidFor(const Outcome& out) {
   return paid;
 }
 
+std::string WhyNot(const Outcome& out) {
+  if (out.job.is_null()) {
+    return fmt::format("round {} {}: {} results of {} were to be the same; see: souk replicas {}",
+                       out.job_id, TextAt(out.round, "state"), NumberAt(out.round, "agree"),
+                       NumberAt(out.round, "of"), out.job_id);
+  }
+  const std::string refused = TextAt(out.job, "refused");
+  return fmt::format("job {} {}: {}", TextAt(out.job, "id").substr(0, 8), TextAt(out.job, "state"),
+                     WithLineHint(refused.empty() ? TextAt(out.job, "sentence") : refused));
+}
+
 int ReportJson(const Outcome& out, bool done) {
   Json json = {{"ok", done},
                {"job", out.job},
@@ -278,19 +286,15 @@ int ReportJson(const Outcome& out, bool done) {
     json["replication"] = out.round;
     json["leases"] = out.leases;
   }
-  PrintJson(json);
-  return done ? kDone : kFailed;
-}
-
-std::string WhyNot(const Outcome& out) {
-  if (out.job.is_null()) {
-    return fmt::format("round {} {}: no {} of {} results are the same", out.job_id,
-                       TextAt(out.round, "state"), NumberAt(out.round, "agree"),
-                       NumberAt(out.round, "of"));
+  if (done) {
+    PrintJson(json);
+    return kDone;
   }
-  const std::string refused = TextAt(out.job, "refused");
-  return fmt::format("job {} {}: {}", TextAt(out.job, "id").substr(0, 8), TextAt(out.job, "state"),
-                     WithLineHint(refused.empty() ? TextAt(out.job, "sentence") : refused));
+  const std::string why = WhyNot(out);
+  json["error"] = why;
+  json["code"] = "failed";
+  PrintJson(json);
+  return Fail(why);
 }
 
 int Report(const Common& common, const Outcome& out, const std::string& dir) {
@@ -370,7 +374,9 @@ int RunRemotely(const Common& common, const RunOptions& options) {
   }
   outcome->leases = *leases;
   const int code = Report(common, *outcome, link->dir().string());
-  return settled ? code : Fail(settled.error());
+  // The result is what was asked for; that a provider is gone does not undo it.
+  if (!settled) fmt::print(stderr, "souk: {}\n", settled.error().message);
+  return code;
 }
 
 }  // namespace souk::tools

@@ -53,6 +53,7 @@ struct Part {
 // The renter's log of two leases whose jobs are one round, and their providers' logs.
 struct Story {
   Part a{2}, b{4};
+  std::optional<Part> c = {};
   uint32_t agree = 2;
   std::vector<const Part*> round = {&a, &b};
   std::function<void(std::vector<Entry>&)> alter = {};
@@ -69,19 +70,27 @@ struct Story {
     Put(log, part.world.start + part.revealed, part.Step(Event::kRevealed),
         {part.reveal_document->envelope()});
   }
+  static void Add(std::vector<Entry>& log, const Part& part) {
+    const std::vector<Entry> others = part.world.RenterLog();
+    for (size_t i = 1; i < others.size(); ++i) {
+      Put(log, others[i].time, others[i].outcome, others[i].documents);
+    }
+  }
   std::vector<Entry> RentersLog() {
     a.SignAll();
     b.SignAll();
     std::vector<Entry> log = a.world.RenterLog();
-    const std::vector<Entry> others = b.world.RenterLog();
-    for (size_t i = 1; i < others.size(); ++i) {
-      Put(log, others[i].time, others[i].outcome, others[i].documents);
+    Add(log, b);
+    if (c) {
+      c->SignAll();
+      Add(log, *c);
     }
     Replicated replicated{.round = Sha256(AsBytes("round")), .agree = agree};
     for (const Part* part : round) replicated.jobs.push_back(part->job());
     Put(log, a.world.start + Millis(6500), replicated, {});
     PutSteps(log, a);
     PutSteps(log, b);
+    if (c) PutSteps(log, *c);
     if (alter) alter(log);
     Renumber(log);
     return log;
@@ -140,29 +149,52 @@ TEST(AuditReplicas, NothingIsRevealedWhileAnotherHasNotSealed) {
   EXPECT_EQ(report.verdict, Verdict::kValid) << Describe(report);
 }
 
-// A minute after the first seal, where that came within half a minute.
+// A minute after as many have sealed as are to agree, where that came within half a minute.
 TEST(AuditReplicas, AStragglerIsLeftBehindOnceItsTimeIsOver) {
-  for (const int64_t at : {68'000, 67'999}) {
+  for (const int64_t at : {68'500, 68'499}) {
     Story story;
-    story.a.revealed = Millis(at);
+    story.b.sealed = Millis(8500);
+    story.a.revealed = story.b.revealed = Millis(at);
+    story.c.emplace(uint8_t{5});
+    story.round.push_back(&*story.c);
     story.alter = [&](std::vector<Entry>& log) {
       for (const Event event :
            {Event::kSealed, Event::kRevealed, Event::kFinished, Event::kFetched}) {
-        log.erase(Find(log, story.b.job(), event));
+        log.erase(Find(log, story.c->job(), event));
       }
-      for (const Event event : {Event::kFinished, Event::kFetched}) {
-        Entry entry = *Find(log, story.a.job(), event);
-        log.erase(Find(log, story.a.job(), event));
-        Story::Put(log, story.a.world.start + Millis(70'000), entry.outcome, entry.documents);
+      for (const Part* part : {&story.a, &story.b}) {
+        for (const Event event : {Event::kFinished, Event::kFetched}) {
+          const Entry entry = *Find(log, part->job(), event);
+          log.erase(Find(log, part->job(), event));
+          Story::Put(log, part->world.start + Millis(70'000), entry.outcome, entry.documents);
+        }
       }
     };
     const AuditReport report = story.Renters();
-    if (at == 68'000) {
+    if (at == 68'500) {
       EXPECT_EQ(report.verdict, Verdict::kValid) << Describe(report);
     } else {
       EXPECT_TRUE(HasFinding(report, kRule, "neither sealed nor over"));
     }
   }
+}
+
+// One seal alone says nothing of how long the others need.
+TEST(AuditReplicas, OneSealSetsNoTime) {
+  Story story;
+  story.a.revealed = Millis(100'000);
+  story.alter = [&](std::vector<Entry>& log) {
+    for (const Event event :
+         {Event::kSealed, Event::kRevealed, Event::kFinished, Event::kFetched}) {
+      log.erase(Find(log, story.b.job(), event));
+    }
+    for (const Event event : {Event::kFinished, Event::kFetched}) {
+      const Entry entry = *Find(log, story.a.job(), event);
+      log.erase(Find(log, story.a.job(), event));
+      Story::Put(log, story.a.world.start + Millis(100'001), entry.outcome, entry.documents);
+    }
+  };
+  EXPECT_TRUE(HasFinding(story.Renters(), kRule, "neither sealed nor over"));
 }
 
 TEST(AuditReplicas, TheReceiptIsTheOneThatWasSealedAndComesAfterTheReveal) {

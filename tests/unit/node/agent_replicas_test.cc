@@ -46,6 +46,9 @@ class Replicas : public testing::Test {
       ADD_FAILURE() << "entry " << finding.entry << ": " << finding.name << ": " << finding.what;
     }
   }
+  ReplicationVerdict Verdict(const node::Renter::Replication& round) {
+    return state().VerdictOn(round, Time{1'700'000'000'000 + world.now()});
+  }
   // A lease that is metering with each provider, in their order.
   std::vector<Digest> Leases() {
     std::vector<Digest> out;
@@ -109,7 +112,7 @@ TEST_F(Replicas, AllCommitBeforeAnyRevealsAndTheVerdictFollows) {
     EXPECT_FALSE(job.late);
     if (SimWorkshop::Lies(job.id)) ++lies;
   }
-  const ReplicationVerdict verdict = state().VerdictOn(Round());
+  const ReplicationVerdict verdict = Verdict(Round());
   if (lies == 0) {
     EXPECT_EQ(verdict.outcome, ReplicationOutcome::kAgreed);
   }
@@ -131,7 +134,7 @@ TEST_F(Replicas, ALiarIsNamedAndNobodyElse) {
   }
   int named = 0;
   for (const auto& [id, round] : state().replications()) {
-    const ReplicationVerdict verdict = state().VerdictOn(round);
+    const ReplicationVerdict verdict = Verdict(round);
     int lies = 0;
     for (const Digest& job : round.jobs) lies += SimWorkshop::Lies(job) ? 1 : 0;
     if (lies != 1) continue;
@@ -160,19 +163,19 @@ TEST_F(Replicas, NoResultLeavesAProviderWhileAnotherHasNotCommitted) {
   EXPECT_GT(seals[kFirst], 0);
   EXPECT_TRUE(receipts.empty());
   EXPECT_FALSE(Round().revealed);
-  EXPECT_EQ(state().VerdictOn(Round()).outcome, ReplicationOutcome::kOpen);
+  EXPECT_EQ(Verdict(Round()).outcome, ReplicationOutcome::kOpen);
   // A minute after the first seal the others go on without it.
   world.RunFor(45'000);
   EXPECT_TRUE(Round().revealed);
   EXPECT_EQ(receipts.size(), 2u);
   EXPECT_TRUE(JobOf(kProviders).late);
-  EXPECT_EQ(state().VerdictOn(Round()).standings[2], ReplicaStanding::kLate);
-  EXPECT_NE(state().VerdictOn(Round()).outcome, ReplicationOutcome::kOpen);
+  EXPECT_EQ(Verdict(Round()).standings[2], ReplicaStanding::kLate);
+  EXPECT_NE(Verdict(Round()).outcome, ReplicationOutcome::kOpen);
   // What comes after that is taken as the job's result, and counts for nothing.
   world.tap = {};
   world.RunFor(15'000);
   EXPECT_TRUE(JobOf(kProviders).receipt.has_value());
-  EXPECT_EQ(state().VerdictOn(Round()).standings[2], ReplicaStanding::kLate);
+  EXPECT_EQ(Verdict(Round()).standings[2], ReplicaStanding::kLate);
 }
 
 TEST_F(Replicas, ARestartGoesOnWithARoundWhereItWas) {
@@ -183,7 +186,7 @@ TEST_F(Replicas, ARestartGoesOnWithARoundWhereItWas) {
   world.Restart(kFirst);
   world.RunFor(20'000);
   EXPECT_TRUE(Round().revealed);
-  EXPECT_NE(state().VerdictOn(Round()).outcome, ReplicationOutcome::kOpen);
+  EXPECT_NE(Verdict(Round()).outcome, ReplicationOutcome::kOpen);
   for (int i = 0; i < kProviders; ++i) EXPECT_FALSE(JobOf(kFirst + i).late);
 }
 

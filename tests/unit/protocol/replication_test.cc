@@ -57,7 +57,7 @@ TEST(ReplicationPolicy, SaysWhatIsWrongWithAnythingElse) {
   }
 }
 
-TEST(RevealBy, WaitsTwiceAsLongAsTheFirstTookAndAMinuteAtLeast) {
+TEST(RevealBy, WaitsTwiceAsLongAsEnoughOthersTookAndAMinuteAtLeast) {
   const Time asked = limits::kEarliest;
   EXPECT_EQ(RevealBy(asked, asked + Seconds(1)), asked + Seconds(61));
   EXPECT_EQ(RevealBy(asked, asked + Minutes(10)), asked + Minutes(30));
@@ -101,15 +101,18 @@ TEST(JudgeReplicas, WhatIsMissingIsNoContradiction) {
   cancelled.receipt->status = JobStatus::kCancelled;
   const auto verdict = JudgeReplicas(std::vector<Replica>{Of(1), lost, cancelled}, 2);
   EXPECT_EQ(verdict.outcome, ReplicationOutcome::kIncomplete);
-  EXPECT_EQ(Standings(verdict), "agrees, no result, no result");
+  EXPECT_EQ(Standings(verdict), "alone, no result, no result");
   const auto none = JudgeReplicas(std::vector<Replica>{lost, lost}, 2);
   EXPECT_EQ(none.outcome, ReplicationOutcome::kIncomplete);
 }
 
-TEST(JudgeReplicas, IsOpenUntilAllAreOverButTheLate) {
+TEST(JudgeReplicas, IsOpenUntilEnoughAgreeOrAllAreOverButTheLate) {
   Replica running;
-  EXPECT_EQ(JudgeReplicas(std::vector<Replica>{Of(1), Of(1), running}, 2).outcome,
+  EXPECT_EQ(JudgeReplicas(std::vector<Replica>{Of(1), Of(2), running}, 2).outcome,
             ReplicationOutcome::kOpen);
+  const auto early = JudgeReplicas(std::vector<Replica>{Of(1), Of(1), running}, 2);
+  EXPECT_EQ(early.outcome, ReplicationOutcome::kAgreed);
+  EXPECT_EQ(Standings(early), "agrees, agrees, open");
   running.late = true;
   const auto verdict = JudgeReplicas(std::vector<Replica>{Of(1), Of(1), running}, 2);
   EXPECT_EQ(verdict.outcome, ReplicationOutcome::kAgreed);
@@ -121,7 +124,7 @@ TEST(JudgeReplicas, ALateResultCountsForNothing) {
   late.late = true;
   const auto verdict = JudgeReplicas(std::vector<Replica>{Of(1), late}, 2);
   EXPECT_EQ(verdict.outcome, ReplicationOutcome::kIncomplete);
-  EXPECT_EQ(Standings(verdict), "agrees, late");
+  EXPECT_EQ(Standings(verdict), "alone, late");
 }
 
 // "the same device" means one whose results must be the same bits: model, architecture and driver.
@@ -143,14 +146,14 @@ TEST(JudgeReplicas, WhatNoClassFixesIsComparedOnLikeDevicesAlone) {
   EXPECT_EQ(Standings(two_of_three), "agrees, agrees, unlike device");
 }
 
-// A provider that says "failed" to spare itself the work is one that differs.
-TEST(JudgeReplicas, FailingIsAResult) {
+// One may have run out of its time where the others did not.
+TEST(JudgeReplicas, FailingIsAResultWhereAllFail) {
   Replica failed = Of(1);
   failed.receipt->status = JobStatus::kFailed;
   failed.receipt->outputs.clear();
   const auto verdict = JudgeReplicas(std::vector<Replica>{Of(1), failed, Of(1)}, 2);
   EXPECT_EQ(verdict.outcome, ReplicationOutcome::kAgreed);
-  EXPECT_EQ(Standings(verdict), "agrees, differs, agrees");
+  EXPECT_EQ(Standings(verdict), "agrees, no result, agrees");
   const auto both = JudgeReplicas(std::vector<Replica>{failed, failed}, 2);
   EXPECT_EQ(both.outcome, ReplicationOutcome::kAgreed);
 }

@@ -403,6 +403,37 @@ TEST(Checking, FindsRegistersThatWereNeverWrittenWhereTheyDecide) {
   }
 }
 
+Checked CheckWarps(const std::string& body, uint32_t warps) {
+  return CheckedRun{.text = Ptx("shr.u32 %r7, %r0, 5; setp.lt.u32 %p1, %r7, 2; " + body),
+                    .block = {warps * 32},
+                    .buffers = {Words(256)}}
+      .Go();
+}
+
+TEST(Checking, FindsBarriersThatLeaveOpenWhoMeetsWhom) {
+  for (const char* body :
+       {"bar.sync 1, 64;", "bar.red.popc.u32 %r1, 1, 64, %p1; st.global.u32 [%l1], %r1;",
+        "@%p1 bar.sync 1, 64; @!%p1 bar.sync 1, 64;",
+        "@!%p1 bar.arrive 1, 64; @%p1 bar.sync 1, 64;"}) {
+    const Checked four = CheckWarps(body, 4);
+    EXPECT_THAT(four.Kinds(), testing::Contains(FindingKind::kOpenBarrier)) << body;
+    EXPECT_THAT(CheckWarps("bar.sync 1, 64;", 2).Kinds(), IsEmpty());
+  }
+  // Different counts.
+  EXPECT_THAT(CheckWarps("@%p1 bar.sync 1, 128; @!%p1 bar.sync 1, 96;", 4).Kinds(),
+              testing::Contains(FindingKind::kOpenBarrier));
+  // Two pairs with two barriers; with one barrier and all between them.
+  EXPECT_THAT(CheckWarps("@%p1 bar.sync 1, 64; @!%p1 bar.sync 2, 64;", 4).Kinds(), IsEmpty());
+  EXPECT_THAT(CheckWarps("@%p1 bar.sync 1, 64; bar.sync 0; @!%p1 bar.sync 1, 64;", 4).Kinds(),
+              IsEmpty());
+}
+
+TEST(Checking, FindsLanesThatAWarpBarrierDoesNotName) {
+  EXPECT_THAT(CheckPtx("bar.warp.sync 0xffff;").Kinds(),
+              testing::Contains(FindingKind::kAbsentLane));
+  EXPECT_THAT(CheckPtx("bar.warp.sync -1;").Kinds(), IsEmpty());
+}
+
 TEST(Checking, LetsUndefinedValuesBeMovedAndDropped) {
   for (const char* body :
        {"mov.b32 %r6, %r5; add.s32 %r6, %r6, %r5; shl.b32 %r1, %r0, 2; st.shared.u32 [%r1], %r6;",

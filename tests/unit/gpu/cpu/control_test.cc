@@ -327,6 +327,22 @@ TEST(Block, BarriersReduceAndCount) {
       64, [](uint32_t t) { return t < 32 ? 0 : 9; });
 }
 
+TEST(Block, ABarrierLetsAsManyGoOnAsItCounts) {
+  ExpectThreads(
+      "setp.ge.u32 %p1, %r0, 0; bar.red.popc.u32 %r1, 1, 32, %p1; st.global.u32 [%rd0], %r1;", 96,
+      [](uint32_t) { return 32; });
+  // Four warps by twos: the lower ones first.
+  ExpectThreads(
+      "setp.lt.u32 %p1, %r0, 64; bar.red.popc.u32 %r1, 1, 64, %p1; st.global.u32 [%rd0], %r1;", 128,
+      [](uint32_t t) { return t < 64 ? 64 : 0; });
+  // Who only arrives has let the others know: it counts before warps that have come since.
+  ExpectThreads(
+      ".shared .b32 s[1]; shr.u32 %r2, %r0, 5; setp.eq.u32 %p1, %r2, 2; setp.eq.u32 %p2, %r2, 1; "
+      "@%p1 bra A; @%p2 bra B; bar.sync 1, 64; ld.shared.u32 %r1, [s]; st.global.u32 [%rd0], %r1; "
+      "ret;\nA: st.shared.u32 [s], 6; bar.arrive 1, 64; ret;\nB: ret;",
+      96, [](uint32_t t) { return t < 32 ? 6 : 0; });
+}
+
 // Warps 1 and 2 wait for warp 0, which arrives as `arrives` says, and for warp 3, which comes late:
 // what warp 3 stored they must see.
 void ExpectOneArrival(const std::string& arrives) {

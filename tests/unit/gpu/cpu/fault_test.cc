@@ -254,6 +254,8 @@ TEST(Fault, BarriersThatCannotComplete) {
                         Code::kFault)
                   .message,
               HasSubstr("divergent barrier"));
+  // Of two warps that each want to meet two others.
+  FailureOf("bar.sync 1, 96;", Code::kFault);
   // One barrier number, but at two places within a warp.
   FailureOf("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bar.sync 0; bra E;\nA: bar.sync 0;\nE:",
             Code::kFault);

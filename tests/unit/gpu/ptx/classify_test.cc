@@ -104,6 +104,28 @@ TEST(PtxClassify, CallsOrderedAKernelWhoseResultHoldsAnAddress) {
   }
 }
 
+// ret reads the registers that a function gives back.
+TEST(PtxClassify, SeesWhatAnAtomicFoundInAReturnRegister) {
+  const Verdict verdict = VerdictOf(
+      "call (%r1), f; st.global.u32 [%l1], %r1;",
+      ".shared .u32 c; .func (.reg .u32 rv) f() { atom.shared.add.u32 rv, [c], 1; ret; }\n");
+  EXPECT_EQ(verdict.cls, Class::kExactOrdered) << verdict.why;
+  EXPECT_NE(verdict.why.find("depends on its turn"), std::string::npos) << verdict.why;
+}
+
+TEST(PtxClassify, FollowsAddressesIntoTheCarryFlag) {
+  for (const char* body : {"add.cc.u64 %l2, %l1, 99; addc.u32 %r1, 0, 0; st.global.u32 [%l1], %r1;",
+                           "sub.cc.u64 %l2, 5, %l1; subc.u32 %r1, 0, 0; st.global.u32 [%l1], %r1;",
+                           "mov.u32 %r1, sh; mad.lo.cc.u32 %r2, %r1, 7, 1; addc.u32 %r1, 0, 0; "
+                           "st.global.u32 [%l1], %r1;"}) {
+    const Verdict verdict = VerdictOf(body);
+    EXPECT_EQ(verdict.cls, Class::kExactOrdered) << body << ": " << verdict.why;
+  }
+  const Verdict numbers =
+      VerdictOf("add.cc.u32 %r2, %r3, %r4; addc.u32 %r1, 0, 0; st.global.u32 [%l1], %r1;");
+  EXPECT_EQ(numbers.cls, Class::kExact) << numbers.why;
+}
+
 TEST(PtxClassify, FollowsAddressesThroughMemoryPredicatesAndCalls) {
   const std::string more =
       ".global .u32 w; .const .u64 q = generic(w); "
