@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "gpu/ptx/matrix.h"
+
 namespace souk::ptx {
 namespace {
 
@@ -194,6 +196,10 @@ const char* SignatureByModifiers(const Operation& op) {
       return nullptr;
     case Opcode::kFence:
       return op.HasRest("proxy") ? nullptr : "";
+    case Opcode::kWmma:
+    case Opcode::kMma:
+    case Opcode::kLdmatrix:
+      return MatrixSignature(op);
     default:
       return nullptr;
   }
@@ -496,6 +502,7 @@ class OperandChecker {
   }
 
   bool Fits(char role, char type, const Operand& o, size_t position) const {
+    if (role == 'X') return IsFragment(op_, f_, o, type, /*destination=*/position == 0);
     const Type wanted = Wanted(type);
     if (type == 'p') return IsPointer(o);
     if (type == 'v') return IsVideoOperand(role, o, position);
@@ -556,10 +563,11 @@ class OperandChecker {
     return wanted == Type::kBf16 && f_.registers[o.index].type == Type::kF16;
   }
 
-  // Of a float's bits an address is none, nor in cvt a number.
+  // Of a float's bits an address is none, nor in cvt a number, nor in cvt.rna a double.
   bool IsNoLiteral(const Operand& o) const {
     return o.kind == OperandKind::kVariable ||
-           (o.kind == OperandKind::kInteger && op_.opcode == Opcode::kCvt);
+           (o.kind == OperandKind::kInteger && op_.opcode == Opcode::kCvt) ||
+           (o.kind == OperandKind::kFloat64 && op_.rounding == Rounding::kRna);
   }
 
   bool IsHalfPair(const Operand& o) const {
@@ -640,6 +648,7 @@ class OperandChecker {
 };
 
 const char* RoleName(char role, char type) {
+  if (role == 'X') return "as many registers of the matrix's type as the instruction takes";
   if (type == 'b') return "a barrier's number, from 0 to 15 or in an integer register";
   if (type == 'c') return "a number of threads, a multiple of 32 or in an integer register";
   if (type == 'p') return "a pointer in an integer register";
@@ -672,7 +681,7 @@ const char* RoleName(char role, char type) {
 std::string OperandChecker::Check(std::string_view signature, std::span<const Operand> operands) {
   const size_t least =
       static_cast<size_t>(std::count_if(signature.begin(), signature.end(), [](char c) {
-        return std::string_view("DGQPESAVWMLBI").find(c) != std::string_view::npos;
+        return std::string_view("DGQPESAVWMLBIX").find(c) != std::string_view::npos;
       }));
   const size_t optional = static_cast<size_t>(std::count(signature.begin(), signature.end(), '?'));
   const auto is_vector = [](const Operand& o) { return o.kind == OperandKind::kVector; };

@@ -11,8 +11,8 @@ namespace souk::ptx {
 // Empty where the operands suit the operation as the ISA's syntax boxes and section 9.2 ("Type
 // information for instructions and operands") say and ptxas enforces, else what is wrong ("operand
 // 2 must be an address"). What passes can be decoded without looking again: counts, kinds, register
-// sizes and vector lengths are right. Families whose operands are not tabled (mma, wgmma, textures,
-// bulk copies, …) pass unseen.
+// sizes and vector lengths are right. Families whose operands are not tabled (wgmma, sparse mma,
+// textures, bulk copies, …) pass unseen.
 std::string OperandFault(const Operation& operation, const Module& module, const Function& function,
                          std::span<const Operand> operands, bool guarded);
 
@@ -26,7 +26,8 @@ std::string VideoOperandFault(const Operation& operation, std::span<const Operan
 //   Role: D destination register; G destination register or _; Q destination, or destination|p;
 //         P destination|p;
 //         E setp's p or p|q; S source; A address; V what ld writes; W what st reads; M what mov
-//         takes (registers, vectors, addresses); L label; B branch table; I integer constant.
+//         takes (registers, vectors, addresses); L label; B branch table; I integer constant;
+//         X a matrix in registers, whose type says which (matrix.h).
 //   Type: t, u: the operation's first, second type; w twice as wide as t; 1 a predicate; 3 any type
 //         of 32 bits; 4, 6 a number of 32, 64 bits; 8 one of 32 bits or a constant up to 255; b, c
 //         a barrier's number, its count of threads; d small numbers packed in 32 bits; h a cache

@@ -328,6 +328,23 @@ std::string AccessContradiction(const Operation& op) {
   return "";
 }
 
+// Here order matters: which operation comes first, and A's layout stands before B's.
+std::string MatrixContradiction(const Operation& op) {
+  if (!op.version_known) return "";
+  if (op.opcode == Opcode::kWmma) {
+    const std::string_view spelling = op.spelling;
+    for (const char* const begin :
+         {"wmma.load.a.", "wmma.load.b.", "wmma.load.c.", "wmma.store.d.", "wmma.mma."}) {
+      if (spelling.starts_with(begin)) return "";
+    }
+    return "wmma's operation behind other modifiers";
+  }
+  const auto at = [&](const char* layout) {
+    return std::find(op.rest.begin(), op.rest.end(), layout);
+  };
+  return at("col") < at("row") ? ".col for the first matrix" : "";
+}
+
 // Rules between modifiers that the table of forms does not hold.
 std::string Contradiction(const Operation& op) {
   if (IsIn(op.opcode, {Opcode::kLd, Opcode::kSt, Opcode::kLdu})) return AccessContradiction(op);
@@ -336,6 +353,7 @@ std::string Contradiction(const Operation& op) {
        op.combine == Combine::kCas)) {
     return "a cache hint on an access that is not cached";
   }
+  if (IsIn(op.opcode, {Opcode::kWmma, Opcode::kMma})) return MatrixContradiction(op);
   const std::string_view name = OpcodeName(op.opcode);
   const bool is_simd_video = name[0] == 'v' && (name.back() == '2' || name.back() == '4');
   if (is_simd_video && op.sat && op.combine != Combine::kNone) return ".sat together with .add";

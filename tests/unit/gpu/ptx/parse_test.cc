@@ -273,14 +273,15 @@ constexpr const char* kTyped =
     ".reg .b16 %h<4>; .reg .b32 %r<4>; .reg .b64 %l<4>; .reg .f32 %f<4>; .reg .f64 %d<4>;\n"
     ".reg .u32 %u<4>; .reg .u16 %s<4>; .reg .f16 %g<4>; .reg .f16x2 %x<4>; .reg .pred %p<4>;\n";
 
-void ExpectVerdicts(std::initializer_list<const char*> bad,
-                    std::initializer_list<const char*> good) {
+void ExpectVerdicts(std::initializer_list<std::string> bad,
+                    std::initializer_list<std::string> good) {
   const std::string head = std::string(".version 9.0\n.target sm_100a\n") + kTyped;
-  for (const char* line : bad) {
+  for (const std::string& line : bad) {
     const std::string refusal = Refusal(head + line + "; ret; }");
     EXPECT_EQ(refusal.substr(0, 8), "line 7: ") << line << ": " << refusal;
   }
-  for (const char* line : good) EXPECT_EQ(Refusal(head + line + "; ret; }"), "accepted") << line;
+  for (const std::string& line : good)
+    EXPECT_EQ(Refusal(head + line + "; ret; }"), "accepted") << line;
 }
 
 TEST(PtxParse, TakesConstantsInTheRangeThatTheInstructionHas) {
@@ -488,6 +489,53 @@ TEST(PtxParse, TakesVectorsWhoseElementsAgree) {
        "ld.global.v4.b32 {%f0, %r0, %u0, _}, [gv]", "st.global.v2.b32 [gv], {%r0, 1}",
        "st.global.v4.f32 [gv], {%f0, 0f00000000, 1.0, %f1}", "ld.global.v2.u8 {%u0, %r0}, [gv]",
        "ld.global.v2.b64 {%l0, %d0}, [gv]", "mov.b64 %l0, {%f0, %r0}", "mov.b64 {%r0, _}, %d0"});
+}
+
+TEST(PtxParse, TakesMatricesInAsManyRegistersOfTheirTypeAsTheyHave) {
+  const std::string load = "wmma.load.c.sync.aligned.row.m8n8k4.global.f64 ";
+  const std::string a8 = "wmma.load.a.sync.aligned.row.m16n16k16.s8 ";
+  const std::string mma = "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 ";
+  const std::string bytes = "mma.sync.aligned.m8n8k16.row.col.s32.s8.u8.s32 ";
+  const std::string rows = "ldmatrix.sync.aligned.m8n8.x2.shared.b16 ";
+  const std::string four = "{%f0, %f1, %f2, %f3}, ";
+  ExpectVerdicts(
+      {load + "{%d0}, [%l0]",
+       load + "{%d0, %d1, %d2}, [%l0]",
+       load + "{%d0, %f1}, [%l0]",
+       load + "{_, _}, [%l0]",
+       load + "{%d0, %d1}, [%l0], %l1",
+       load + "{%d0, %d1}, [%l0], %f0",
+       load + "{%d0, %d1}, [sv]",
+       load + "%d0, [%l0]",
+       a8 + "{%r0, %f1}, [%l0]",
+       a8 + "{%r0, %x1}, [%l0]",
+       mma + four + "{%r0, %u1}, {%r2}, {%f0, %f1, %f2, %f3}",
+       mma + four + "{%r0, %r1}, %r2, {%f0, %f1, %f2, %f3}",
+       mma + four + "{%r0, %r1}, {%r2}, {_, %f1, %f2, %f3}",
+       mma + four + "{%r0, %f1}, {%r2}, {%f0, %f1, %f2, %f3}",
+       mma + four + "{%r0, %r1}, {%r2}, {%f0, %f1}",
+       bytes + "{%r0, %f1}, {%r0}, {%r1}, {%r2, %r3}",
+       rows + "{%r0}, [sv]",
+       rows + "{%f0, %u0}, [sv]",
+       rows + "{%r0, %l0}, [sv]",
+       rows + "{%r0, %r1}, [gv]",
+       rows + "{_, _}, [sv]"},
+      {load + "{%d0, %l1}, [%l0]", load + "{%d0, _}, [gv]", load + "{%d0, %d1}, [%l0], 4",
+       load + "{%d0, %d1}, [%l0], %u0", a8 + "{%r0, %u0}, [%l0]", a8 + "{_, %r0}, [%l0+16], %r1",
+       mma + four + "{%r0, %x1}, {%r2}, {%f0, %r1, %f2, %f3}",
+       mma + "{%f0, _, %r2, %f3}, {%r0, %r1}, {%r2}, {%f0, %f1, %f2, %f3}",
+       bytes + "{%r0, %u1}, {%r0}, {%u0}, {%r2, %r3}", rows + "{%r0, %f1}, [sv]",
+       rows + "{%u0, %r1}, [%r0]", rows + "{_, %x1}, [%l0]"});
+}
+
+TEST(PtxParse, KnowsMatrixInstructionsByTheOrderOfTheirWords) {
+  for (const char* bad : {"wmma.load.sync.a.aligned.row.m16n16k16.f16",
+                          "wmma.sync.mma.aligned.row.col.m16n16k16.f32.f32",
+                          "mma.sync.aligned.m16n8k16.col.row.f32.f16.f16.f32"}) {
+    EXPECT_EQ(DecodeOperation(bad).opcode, Opcode::kUnknown) << bad;
+  }
+  EXPECT_EQ(DecodeOperation("mma.row.col.aligned.sync.m16n8k16.f32.f16.f16.f32").opcode,
+            Opcode::kMma);
 }
 
 TEST(PtxParse, MovesAWholeVectorRegisterAsItsElements) {

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "gpu/ptx/forms_table.h"
+#include "gpu/ptx/matrix.h"
 #include "gpu/ptx/nvrtc.h"
 #include "gpu/ptx/operands.h"
 
@@ -86,11 +87,25 @@ std::string Vector(const Operation& op, int n) {
   return text + "}";
 }
 
+std::string FragmentText(const Operation& op, char which) {
+  const Matrix matrix = *MatrixOf(op);
+  const Fragment fragment = which == 'l' ? Fragment() : FragmentOf(matrix, which);
+  const char* const prefix = fragment.type == Type::kF32   ? "%f"
+                             : fragment.type == Type::kF64 ? "%d"
+                                                           : "%r";
+  const uint32_t count = which == 'l' ? matrix.copies : fragment.registers;
+  std::string text;
+  for (uint32_t i = 0; i < count; ++i) text += fmt::format("{}{}{}", i > 0 ? ", " : "", prefix, i);
+  return "{" + text + "}";
+}
+
 std::string OperandText(const Operation& op, char role, char type, int n) {
   const Type wanted = WantedType(op, type);
   switch (role) {
     case 'A':
       return AddressOf(op, n);
+    case 'X':
+      return FragmentText(op, type);
     case 'L':
       return "label";
     case 'B':
