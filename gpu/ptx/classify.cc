@@ -7,6 +7,7 @@
 #include <set>
 
 #include "gpu/ptx/addresses.h"
+#include "gpu/ptx/fragments.h"
 #include "gpu/ptx/reach.h"
 
 namespace souk::ptx {
@@ -185,36 +186,6 @@ CommutingKind KindOf(const Operation& op) {
   return kind;
 }
 
-// Registers of a function that hold parts of a matrix of wmma: ISA wmma.load: "the distribution of
-// fragments … is unspecified". A copy holds what its source does.
-std::vector<bool> FragmentRegisters(const Module& module, const Function& f) {
-  // Copies in program order settle in one round; the bound keeps hostile orders from costing a
-  // square.
-  constexpr int kRounds = 64;
-  std::vector<bool> holds(f.registers.size(), false);
-  bool changed = true;
-  const auto mark = [&](const Operand& o) {
-    if (o.kind != OperandKind::kRegister || holds[o.index]) return;
-    holds[o.index] = changed = true;
-  };
-  for (int round = 0; changed; ++round) {
-    if (round == kRounds) return std::vector<bool>(f.registers.size(), true);
-    changed = false;
-    for (const Instruction& i : f.body) {
-      const Operation& op = module.OperationOf(i);
-      const std::span<const Operand> operands = f.Operands(i);
-      if (operands.empty()) continue;
-      if (op.opcode == Opcode::kWmma && operands[0].kind == OperandKind::kVector) {
-        for (const Operand& part : f.Elements(operands[0])) mark(part);
-      }
-      const bool copies = op.opcode == Opcode::kMov && operands.size() == 2 &&
-                          operands[1].kind == OperandKind::kRegister;
-      if (copies && holds[operands[1].index]) mark(operands[0]);
-    }
-  }
-  return holds;
-}
-
 // How often a register occurs in a function. ret reads those that the function gives back.
 std::vector<uint32_t> RegisterUses(const Function& f) {
   std::vector<uint32_t> uses(f.registers.size(), 0);
@@ -253,8 +224,9 @@ class Classifier {
  private:
   void Visit(const Function& f, const AddressFlow& addresses) {
     uses_ = RegisterUses(f);
-    fragments_ = FragmentRegisters(module_, f);
-    for (const Instruction& i : f.body) {
+    const std::vector<bool> looks_into_matrix = FragmentReaders(module_, f);
+    for (size_t k = 0; k < f.body.size(); ++k) {
+      const Instruction& i = f.body[k];
       if (const std::optional<std::string> reason = Refusal(f, i)) {
         Note(Class::kOpaque, f, i, *reason);
         continue;
@@ -265,7 +237,10 @@ class Classifier {
       Note(f, i, StoredAddress(f, i, op, addresses));
       Note(f, i, DecidedByAddress(f, i, op, addresses));
       Note(f, i, GivenAddress(f, i, op, addresses));
-      Note(f, i, FragmentFinding(f, i, op));
+      // On another device it reads another part.
+      if (looks_into_matrix[k]) {
+        Note(f, i, Ordered("which part of a matrix a lane holds is not fixed"));
+      }
       for (const Operand& o : f.Operands(i)) {
         Note(f, i, VariableFinding(f, o));
         if (o.kind == OperandKind::kSpecial) {
@@ -343,27 +318,6 @@ class Classifier {
     return kFine;
   }
 
-  // wmma may load, multiply and store; who else reads a part of a matrix reads another one on
-  // another device.
-  Finding FragmentFinding(const Function& f, const Instruction& i, const Operation& op) const {
-    if (op.opcode == Opcode::kWmma) return kFine;
-    const std::span<const Operand> operands = f.Operands(i);
-    const bool copies = op.opcode == Opcode::kMov && operands.size() == 2 &&
-                        operands[0].kind == OperandKind::kRegister;
-    bool reads = false;
-    const auto look = [&](const Operand& o) {
-      reads |= o.kind == OperandKind::kRegister && fragments_[o.index];
-    };
-    for (size_t k = 1; k < operands.size() && !copies; ++k) {
-      look(operands[k]);
-      const bool group =
-          operands[k].kind == OperandKind::kVector || operands[k].kind == OperandKind::kTuple;
-      if (!group) continue;
-      for (const Operand& part : f.Elements(operands[k])) look(part);
-    }
-    return reads ? Ordered("which part of a matrix a lane holds is not fixed") : kFine;
-  }
-
   // Nor is what an address decides: a branch, a guarded instruction, which word is read.
   static Finding DecidedByAddress(const Function& f, const Instruction& i, const Operation& op,
                                   const AddressFlow& addresses) {
@@ -411,7 +365,6 @@ class Classifier {
   Verdict verdict_;
   CommutingKind kind_;
   std::vector<uint32_t> uses_;
-  std::vector<bool> fragments_;
 };
 
 std::string TypeText(const Variable& v) {

@@ -263,6 +263,19 @@ TEST(PtxClassify, CallsOrderedWhatLooksIntoAMatrixThatTheDeviceSpreads) {
   EXPECT_EQ(of(load + "st.global.u32 [%l1], %r0;"), Class::kExactOrdered);
   EXPECT_EQ(of(load + "mov.b32 %r4, %r1; st.global.v2.u32 [%l1], {%r5, %r4};"),
             Class::kExactOrdered);
+  EXPECT_EQ(of(load + "bar.sync %r1;"), Class::kExactOrdered);
+  // A register that has another value since, in the same block, is no part; a guarded write, or one
+  // in another block, may not have been made.
+  const std::string use = "add.s32 %r5, %r4, 1; st.global.u32 [%l1], %r5; ";
+  const std::string zero = "mov.u32 %r4, 0; ";
+  EXPECT_EQ(of(zero + use + load + multiply + store), Class::kExact);
+  EXPECT_EQ(of(load + multiply + store + zero + use), Class::kExact);
+  EXPECT_EQ(of(load + multiply + store + "mov.b32 %r4, %r5; " + use), Class::kExactOrdered);
+  EXPECT_EQ(of(load + multiply + store + "@%p1 " + zero + use), Class::kExactOrdered);
+  EXPECT_EQ(of(load + multiply + store + "@%p1 bra L; " + zero + "L: " + use),
+            Class::kExactOrdered);
+  EXPECT_EQ(of("L: " + use + zero + load + multiply + store + " @%p1 bra L;"),
+            Class::kExactOrdered);
 }
 
 TEST(PtxClassify, TakesWhatBuffersHoldForNoAddress) {
