@@ -368,6 +368,9 @@ bool HasNoRegisterForm(Opcode opcode) {
     case Opcode::kRedux:
     case Opcode::kElect:
     case Opcode::kActivemask:
+    case Opcode::kWmma:
+    case Opcode::kMma:
+    case Opcode::kLdmatrix:
     case Opcode::kBar:
     case Opcode::kBarrier:
     case Opcode::kBra:

@@ -515,6 +515,8 @@ std::string Describe(const Fault& f) {
       return "stack overflow: calls nest too deep, or alloca takes too much (64 KiB a thread)";
     case FaultKind::kBadCall:
       return "a call of what is no function of this type, or a return on a damaged stack";
+    case FaultKind::kPartialWarp:
+      return "not all 32 threads of the warp came to it";
     case FaultKind::kUnchecked:
       return "too large to check";
     case FaultKind::kNone:

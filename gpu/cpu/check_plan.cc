@@ -64,6 +64,12 @@ Watch WatchOf(const Inst& inst) {
     case Fn::kMatchAll:
     case Fn::kRedux:
       return Watch::kVote;
+    case Fn::kWholeWarp:
+      return Watch::kWholeWarp;
+    case Fn::kMultiply:
+      return Watch::kMultiply;
+    case Fn::kDistribute:
+      return Watch::kDistribute;
     case Fn::kActivemask:
       return Watch::kActivemask;
     case Fn::kElect:
@@ -247,6 +253,8 @@ class Planner {
       case Watch::kDivide:
       case Watch::kShuffle:
       case Watch::kVote:
+      case Watch::kMultiply:
+      case Watch::kDistribute:
         return true;
       default:
         return false;
@@ -323,14 +331,16 @@ class Planner {
     if (out.window == Window::kGlobal || out.window == Window::kGeneric) {
       out.sources = SourcesOf(out.watch == Watch::kCopyAsync ? inst.b : inst.a);
     }
-    if (out.watch == Watch::kLoad || out.watch == Watch::kStore || out.watch == Watch::kShuffle) {
+    if (out.watch == Watch::kLoad || out.watch == Watch::kStore || out.watch == Watch::kShuffle ||
+        out.watch == Watch::kDistribute) {
       AddElements(inst, out);
     }
     if (out.watch == Watch::kAtom) {
       out.atomic = read_[inst.dst] ? kOrderShows : CommutingKind(inst);
     }
     const bool names_members = out.watch == Watch::kShuffle || out.watch == Watch::kVote ||
-                               out.watch == Watch::kElect || out.watch == Watch::kWarpSync;
+                               out.watch == Watch::kElect || out.watch == Watch::kWarpSync ||
+                               out.watch == Watch::kWholeWarp;
     if (names_members) out.members = NumberOf(ir_.extras[inst.extra].reg);
     const bool registers_only = out.watch == Watch::kPlain || out.watch == Watch::kSelect ||
                                 out.watch == Watch::kDivide || out.watch == Watch::kBranch;

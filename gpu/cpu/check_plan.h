@@ -22,6 +22,9 @@ enum class Watch : uint8_t {
   kAsyncGroup,
   kShuffle,
   kVote,  // also match and redux: a result from all members
+  kWholeWarp,
+  kMultiply,    // a result from all lanes' operands
+  kDistribute,  // rows of ldmatrix
   kElect,
   kActivemask,
   kWarpSync,

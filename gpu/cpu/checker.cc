@@ -313,6 +313,10 @@ const char* Checker::WhatOf(uint32_t pc) const {
       return "shuffle";
     case Watch::kVote:
       return "vote";
+    case Watch::kWholeWarp:
+    case Watch::kMultiply:
+    case Watch::kDistribute:
+      return "matrix instruction";
     case Watch::kElect:
       return "elect";
     case Watch::kActivemask:

@@ -64,6 +64,8 @@ class Checker {
   void CopyAsync(Warp& w, const Op* op, const WatchedOp& p);
   void AsyncGroup(Warp& w, const Op* op, const WatchedOp& p);
   void Shuffle(Warp& w, const Op* op, const WatchedOp& p);
+  void Multiply(Warp& w, const Op* op, const WatchedOp& p);
+  void Distribute(Warp& w, const Op* op, const WatchedOp& p);
   void Vote(Warp& w, const Op* op, const WatchedOp& p);
   void Choose(Warp& w, const Op* op, const WatchedOp& p);
   void WarpSync(Warp& w, const Op* op, const WatchedOp& p);

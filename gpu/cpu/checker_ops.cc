@@ -2,6 +2,7 @@
 // register that may hold one. An undefined operand makes a result undefined, whatever the operation
 // (x & 0 too), except what selp does not choose.
 #include "gpu/cpu/checker.h"
+#include "gpu/cpu/matrix.h"
 
 namespace souk::gpu::cpu {
 namespace {
@@ -105,7 +106,12 @@ Handler ObservingHandler(Watch watch) {
     case Watch::kShuffle:
       return &ObserveMeeting<&Checker::Shuffle>;
     case Watch::kVote:
+    case Watch::kWholeWarp:  // a vote without a result
       return &ObserveMeeting<&Checker::Vote>;
+    case Watch::kMultiply:
+      return &Observe<&Checker::Multiply>;
+    case Watch::kDistribute:
+      return &Observe<&Checker::Distribute>;
     case Watch::kElect:
       return &ObserveMeeting<&Checker::Choose>;
     case Watch::kActivemask:
@@ -247,6 +253,46 @@ void Checker::Vote(Warp& w, const Op* op, const WatchedOp& p) {
   const uint32_t origin = all != 0 ? Origin(w)[p.a] : kNeverWritten;
   for (uint32_t i = 0; i < p.def_count; ++i) {
     Undefine(w, plan_->tracked[p.defs + i], w.active, all, origin);
+  }
+}
+
+// One undefined element makes all of D so: which others it would leave alone is not looked at.
+void Checker::Multiply(Warp& w, const Op*, const WatchedOp& p) {
+  uint32_t origin = kNeverWritten;
+  bool bad = false;
+  for (uint32_t i = 0; i < p.use_count && !bad; ++i) {
+    const uint32_t tracked = plan_->tracked[p.uses + i];
+    bad = Undefined(w)[tracked] != 0;
+    if (bad) origin = Origin(w)[tracked];
+  }
+  for (uint32_t i = 0; i < p.def_count; ++i) {
+    Undefine(w, plan_->tracked[p.defs + i], w.active, bad ? w.active : 0, origin);
+  }
+}
+
+void Checker::Distribute(Warp& w, const Op* op, const WatchedOp& p) {
+  const bool transposed = (op->imm & kTransposed) != 0;
+  const uint32_t* const elements = plan_->tracked.data() + p.elements;
+  uint32_t words[kRowWords] = {};
+  uint32_t origins[kRowWords] = {};
+  for (uint32_t i = 0; i < kRowWords; ++i) {
+    const uint32_t tracked = elements[op->count + i];
+    if (tracked == kUntracked) continue;
+    words[i] = Undefined(w)[tracked];
+    origins[i] = Origin(w)[tracked];
+  }
+  for (uint32_t matrix = 0; matrix < op->count; ++matrix) {
+    uint32_t bad = 0;
+    uint32_t origin = kNeverWritten;
+    for (uint32_t lane = 0; lane < kLanes; ++lane) {
+      for (uint32_t half = 0; half < 2; ++half) {
+        const RowPlace from = SourceOf(lane, matrix, half, transposed);
+        if ((words[from.word] >> from.lane & 1) == 0) continue;
+        bad |= uint32_t{1} << lane;
+        origin = origins[from.word];
+      }
+    }
+    Undefine(w, elements[matrix], w.active, bad, origin);
   }
 }
 

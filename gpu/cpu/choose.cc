@@ -1,5 +1,7 @@
 #include "gpu/cpu/choose.h"
 
+#include "gpu/ptx/matrix.h"
+
 namespace souk::gpu::cpu {
 namespace {
 
@@ -502,6 +504,12 @@ Choice BarrierOperation(const Operation& o) {
   return Special(Form::kBarrier);
 }
 
+Choice MatrixOperation(const Operation& o) {
+  if (!ptx::MatrixOf(o)) return No("matrices of this shape or type");
+  if (o.type == Type::kF64 && RoundIndex(o) != 0) return No("rounding mode");
+  return Special(Form::kMatrix);
+}
+
 Choice CopyAsync(const Operation& o) {
   // cp.async.{ca,cg} copies at once; groups then have nothing to wait for.
   if (o.HasRest("reduce") || o.HasRest("tensor")) return No("bulk copies of this kind");
@@ -666,6 +674,10 @@ Choice Choose(const Operation& o) {
     case Opcode::kRedux:
     case Opcode::kElect:
       return WarpOperation(o);
+    case Opcode::kWmma:
+    case Opcode::kMma:
+    case Opcode::kLdmatrix:
+      return MatrixOperation(o);
     case Opcode::kActivemask: {
       return Plain(Fn::kActivemask, Type::kB32, 0);
     }

@@ -31,6 +31,7 @@ enum class Form : uint8_t {
   kRedux,
   kElect,
   kWarpSync,
+  kMatrix,  // wmma, mma, ldmatrix
   kBarrier,
   kCopyAsync,
   kCopyArrive,

@@ -290,5 +290,6 @@ void RegisterMemory(HandlerTable& table);
 void RegisterArrayMemory(HandlerTable& table);
 void RegisterAtomics(HandlerTable& table);
 void RegisterWarp(HandlerTable& table);
+void RegisterMatrices(HandlerTable& table);
 
 }  // namespace souk::gpu::cpu::SOUK_SIMD

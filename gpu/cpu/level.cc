@@ -15,6 +15,7 @@ void RegisterLevel(HandlerTable& table) {
   RegisterArrayMemory(table);
   RegisterAtomics(table);
   RegisterWarp(table);
+  RegisterMatrices(table);
 }
 
 }  // namespace souk::gpu::cpu::SOUK_SIMD

@@ -418,9 +418,9 @@ Status Lowering::One(const ptx::Instruction& instruction, uint32_t depth) {
   const bool around = choice.form == Form::kShuffle || choice.form == Form::kVote ||
                       choice.form == Form::kMatch || choice.form == Form::kRedux ||
                       choice.form == Form::kElect || choice.form == Form::kWarpSync ||
-                      choice.form == Form::kBarrier || choice.form == Form::kCall ||
-                      choice.form == Form::kBranchIndexed || choice.form == Form::kAlloca ||
-                      choice.form == Form::kStackRestore;
+                      choice.form == Form::kMatrix || choice.form == Form::kBarrier ||
+                      choice.form == Form::kCall || choice.form == Form::kBranchIndexed ||
+                      choice.form == Form::kAlloca || choice.form == Form::kStackRestore;
   uint32_t skip = kNoLabel;
   if (around && guard_ != kNoReg) {
     skip = NewLabel();

@@ -14,6 +14,7 @@
 #include "gpu/cpu/ir.h"
 #include "gpu/cpu/program.h"
 #include "gpu/cpu/system_calls.h"
+#include "gpu/ptx/matrix.h"
 
 namespace souk::gpu::cpu {
 
@@ -200,6 +201,23 @@ class Lowering {
   Status MbarrierAccess(uint64_t bits, const ptx::Operand& address, uint32_t dst, uint32_t count,
                         uint32_t state, ptx::Space space);
   Status AsyncGroup(Operands operands);
+  // lower_matrix.cc
+  struct MatrixMemory;
+  Status MatrixInstruction(Operands operands);
+  Status MultiplyMatrices(const ptx::Matrix& matrix, Operands operands);
+  Status MoveMatrix(const ptx::Matrix& matrix, Operands operands);
+  Status LoadMatrices(const ptx::Matrix& matrix, Operands operands);
+  Result<MatrixMemory> MemoryOf(const ptx::Matrix& matrix, const ptx::Fragment& fragment,
+                                const ptx::Operand& address, const ptx::Operand* stride);
+  void MoveElements(MatrixMemory& memory, ptx::FragmentPlace place, bool store,
+                    uint32_t access_bytes, const std::vector<uint32_t>& regs);
+  void MoveApart(MatrixMemory& memory, ptx::FragmentPlace place, bool store, uint32_t count,
+                 uint32_t reg);
+  Result<std::vector<uint32_t>> VectorRegisters(const ptx::Operand& operand, ptx::Type type,
+                                                bool destination);
+  Result<uint32_t> LaneNumber();
+  uint32_t Scaled(uint32_t reg, uint64_t factor);
+  uint32_t Sum(uint32_t a, uint32_t b);
   Status Branch(Operands operands);
   Status BranchIndexed(Operands operands);
 

@@ -507,6 +507,8 @@ Status Lowering::Dispatch(const Choice& choice, Operands operands, uint32_t dept
       return Elect(operands);
     case Form::kWarpSync:
       return WarpSync(operands);
+    case Form::kMatrix:
+      return MatrixInstruction(operands);
     case Form::kBarrier:
       return Barrier(operands);
     case Form::kCopyAsync:

@@ -213,6 +213,9 @@ enum class Fn : uint16_t {
   kActivemask,
   kElect,
   kWarpSync,
+  kWholeWarp,   // a fault where not all 32 lanes come
+  kMultiply,    // matrix.h; Ty: of the sums
+  kDistribute,  // matrix.h
 
   // Control. target: an op's index; cost: thread-instructions since the last control op.
   kJump,

@@ -234,6 +234,13 @@ const Op* WarpSync(Warp& w, const Op* op) {
   return op + 1;
 }
 
+const Op* WholeWarp(Warp& w, const Op* op) {
+  const Op* next = nullptr;
+  if (!Arrived(w, op, &next)) return next;
+  if (w.active == kAllLanes) return op + 1;
+  return w.Fail(op, FaultKind::kPartialWarp, static_cast<uint32_t>(__builtin_ctz(w.active)));
+}
+
 const Op* Activemask(Warp& w, const Op* op) {
   const uint32_t mask = w.Mask(op);
   uint32_t* d = w.Lanes<uint32_t>(op->dst);
@@ -279,6 +286,7 @@ void RegisterWarp(HandlerTable& t) {
   Put(t, Fn::kActivemask, Ty::kU32, &Activemask);
   Put(t, Fn::kElect, Ty::kU32, &Elect);
   Put(t, Fn::kWarpSync, Ty::kNone, &WarpSync);
+  Put(t, Fn::kWholeWarp, Ty::kNone, &WholeWarp);
 }
 
 }  // namespace souk::gpu::cpu::SOUK_SIMD

@@ -97,6 +97,7 @@ enum class FaultKind : uint8_t {
   kBadFree,
   kStackOverflow,
   kBadCall,
+  kPartialWarp,
   kUnchecked,  // the checker has no memory for more
 };
 

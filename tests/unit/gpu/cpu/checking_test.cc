@@ -463,6 +463,37 @@ TEST(Checking, FindsUnwrittenBytesOfAWord) {
               ElementsAre(kUninitialised));
 }
 
+// Each lane writes 8 bytes of sh.
+const std::string kFill =
+    "shl.b32 %r1, %r0, 3; mov.b64 %l2, {%r0, %r0}; st.shared.u64 [%r1], %l2; ";
+const std::string kLoadA = "wmma.load.a.sync.aligned.row.m16n16k16.shared.s8 {%r2, %r3}, [%r8]; ";
+const std::string kSquare =
+    "mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%r4, %r5}, {%r2}, {%r3}, {%r2, %r3}; ";
+
+TEST(Checking, FollowsMatrixInstructions) {
+  const std::string store = "st.global.u32 [%l1], %r4;";
+  EXPECT_THAT(CheckPtx(kFill + "bar.warp.sync -1; " + kLoadA + kSquare + store).Kinds(), IsEmpty());
+  EXPECT_THAT(CheckPtx(kFill + kLoadA + kSquare + store).Kinds(), ElementsAre(kRace));
+  EXPECT_THAT(CheckPtx(kLoadA + kSquare + store).Kinds(), ElementsAre(kUninitialised));
+  EXPECT_THAT(CheckPtx("mov.u32 %r2, 1; " + kSquare + store).Kinds(), ElementsAre(kUninitialised));
+  EXPECT_THAT(CheckPtx("mov.u32 %r2, 1; " + kSquare).Kinds(), IsEmpty());
+}
+
+// Rows are undefined one by one: lanes 0 to 7 have written those of the first matrix.
+TEST(Checking, FollowsTheRowsOfLdmatrix) {
+  const std::string first =
+      "and.b32 %r1, %r0, 15; mad.lo.u32 %r1, %r1, 16, %r8; setp.lt.u32 %p1, %r0, 8; mov.b64 %l2, "
+      "{%r0, %r0}; @%p1 st.shared.v2.u64 [%r1], {%l2, %l2}; ";
+  for (const char* transposed : {"", ".trans"}) {
+    const std::string load = std::string("ldmatrix.sync.aligned.m8n8.x2") + transposed +
+                             ".shared.b16 {%r2, %r3}, [%r1]; ";
+    const std::string synced = first + "bar.warp.sync -1; " + load;
+    EXPECT_THAT(CheckPtx(synced + "st.global.u32 [%l1], %r2;").Kinds(), IsEmpty());
+    EXPECT_THAT(CheckPtx(synced + "st.global.u32 [%l1], %r3;").Kinds(),
+                ElementsAre(kUninitialised));
+  }
+}
+
 TEST(Checking, ForgetsWhatAnEarlierBlockWroteToItsSharedMemory) {
   const std::string body =
       "mov.u32 %r2, %ctaid.x; setp.eq.u32 %p1, %r2, 0; shl.b32 %r1, %r0, 2; "
