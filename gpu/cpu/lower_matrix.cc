@@ -13,21 +13,11 @@ using ptx::Operand;
 using ptx::OperandKind;
 using ptx::Type;
 
-Multiplicand MultiplicandOf(Type type) {
-  switch (type) {
-    case Type::kF16:
-      return Multiplicand::kF16;
-    case Type::kBf16:
-      return Multiplicand::kBf16;
-    case Type::kTf32:
-      return Multiplicand::kTf32;
-    case Type::kU8:
-      return Multiplicand::kU8;
-    case Type::kS8:
-      return Multiplicand::kS8;
-    default:
-      return Multiplicand::kF64;
-  }
+// Ty of kMultiply (matrix.h).
+Ty TypesOf(const Matrix& matrix) {
+  if (matrix.a == Type::kTf32) return Ty::kF32;
+  if (matrix.a == matrix.b) return TyOf(matrix.a);
+  return matrix.a == Type::kS8 ? Ty::kS16 : Ty::kU16;
 }
 
 Type RegisterTypeOf(const ptx::Fragment& fragment) {
@@ -82,14 +72,9 @@ Status Lowering::MultiplyMatrices(const Matrix& matrix, Operands operands) {
   product.m = matrix.m;
   product.n = matrix.n;
   product.k = matrix.k;
-  product.a = MultiplicandOf(matrix.a);
-  product.b = MultiplicandOf(matrix.b);
   product.half_c = matrix.c == Type::kF16;
   product.half_d = matrix.d == Type::kF16;
   product.satfinite = operation_->satfinite;
-  Ty ty = Ty::kF32;
-  if (matrix.d == Type::kS32) ty = Ty::kS32;
-  if (matrix.d == Type::kF64) ty = Ty::kF64;
   std::vector<ExtraReg> regs;
   constexpr const char* kOperands = "dabc";
   for (size_t i = 0; i < operands.size(); ++i) {
@@ -101,7 +86,7 @@ Status Lowering::MultiplyMatrices(const Matrix& matrix, Operands operands) {
     parts.resize(size_t{fragment.pieces} * fragment.per_piece);
     for (const uint32_t reg : parts) regs.push_back({reg, i == 0});
   }
-  Inst& inst = Emit(Fn::kMultiply, ty);
+  Inst& inst = Emit(Fn::kMultiply, TypesOf(matrix));
   inst.imm = product.Pack();
   for (const ExtraReg& reg : regs) AddExtra(inst, reg.reg, reg.is_def);
   inst.count = inst.extra_count;

@@ -12,9 +12,12 @@
 namespace souk::gpu::cpu::SOUK_SIMD {
 namespace {
 
-constexpr uint32_t kGroup = 4;  // lanes that share a place across
+constexpr uint32_t kGroup = 4;   // lanes that share a place across
+constexpr uint32_t kGroups = 8;  // of a warp
 
-// Lane i's element e of a piece stands at across + i / 4, along + i % 4 * width + e.
+// The first element of a piece of lane 0. Lane i's stands i / 4 further across and i % 4 * width
+// further along: a piece of all lanes is a tile of 8 by 4 · width, row after row where across is
+// down.
 struct Place {
   uint32_t across;
   uint32_t along;
@@ -22,111 +25,163 @@ struct Place {
 SOUK_INLINE Place PlaceOf(uint32_t piece, uint32_t across, uint32_t along, uint32_t width,
                           bool along_first) {
   const uint32_t step = kGroup * width;
-  const uint32_t count = along_first ? along / step : across / 8;
+  const uint32_t count = along_first ? along / step : across / kGroups;
   const uint32_t inner = piece % count;
   const uint32_t outer = piece / count;
-  return along_first ? Place{outer * 8, inner * step} : Place{inner * 8, outer * step};
+  return along_first ? Place{outer * kGroups, inner * step} : Place{inner * kGroups, outer * step};
 }
 
-template <typename T>
-SOUK_INLINE T Element(uint32_t word, uint32_t e, Multiplicand kind) {
-  if constexpr (sizeof(T) == 4 && !kIsSigned<T>) {
-    const uint32_t byte = word >> (8 * e) & 0xff;
-    return kind == Multiplicand::kS8 ? static_cast<uint32_t>(static_cast<int8_t>(byte)) : byte;
-  } else {
-    if (kind == Multiplicand::kTf32) return Bits<float>(word & 0xffffe000);
-    const auto half = static_cast<uint16_t>(word >> (16 * e));
-    return kind == Multiplicand::kF16 ? HalfToFloat(half) : Bf16ToFloat(half);
-  }
-}
-SOUK_INLINE uint32_t WidthOf(Multiplicand kind) {
-  switch (kind) {
-    case Multiplicand::kF16:
-    case Multiplicand::kBf16:
-      return 2;
-    case Multiplicand::kU8:
-    case Multiplicand::kS8:
-      return 4;
-    default:
-      return 1;
-  }
-}
+// How A's and B's elements stand in registers, one after another through all lanes, and what they
+// are computed as.
+struct F16 {
+  using Stored = uint16_t;
+  static float Value(uint16_t v) { return HalfToFloat(v); }
+};
+struct Bf16 {
+  using Stored = uint16_t;
+  static float Value(uint16_t v) { return Bf16ToFloat(v); }
+};
+struct Tf32 {
+  using Stored = uint32_t;
+  static float Value(uint32_t v) { return Bits<float>(v & 0xffffe000); }
+};
+struct F64 {
+  using Stored = double;
+  static double Value(double v) { return v; }
+};
+struct U8 {
+  using Stored = uint8_t;
+  static uint32_t Value(uint8_t v) { return v; }
+};
+struct S8 {
+  using Stored = int8_t;
+  static uint32_t Value(int8_t v) { return static_cast<uint32_t>(v); }
+};
 
-// A as rows of k, or B as rows of n (`turned`): what the innermost loop runs over is contiguous.
-template <typename T>
-SOUK_INLINE uint32_t Gather(Warp& w, const uint32_t* slots, uint32_t across, uint32_t along,
-                            Multiplicand kind, bool turned, T* to) {
-  const uint32_t width = WidthOf(kind);
-  const uint32_t pieces = across / 8 * (along / (kGroup * width));
+// A as rows of k, B (turned) as rows of n: what the innermost loop runs over is contiguous. Returns
+// the number of registers.
+template <class E, bool kTurned, typename T>
+uint32_t Gather(Warp& w, const uint32_t* slots, uint32_t across, uint32_t along, T* to) {
+  using Stored = typename E::Stored;
+  constexpr uint32_t kWidth = sizeof(Stored) >= 4 ? 1 : 4 / sizeof(Stored);
+  constexpr uint32_t kStep = kGroup * kWidth;
+  const uint32_t pieces = across / kGroups * (along / kStep);
   for (uint32_t p = 0; p < pieces; ++p) {
-    const Place at = PlaceOf(p, across, along, width, turned);
-    for (uint32_t e = 0; e < width; ++e) {
-      alignas(64) T values[kLanes];
-      if constexpr (sizeof(T) == 8) {
-        const T* from = w.Lanes<T>(slots[p]);
-        SOUK_LANES(i) {
-          values[i] = from[i];
-        }
-      } else {
-        const uint32_t* from = w.Lanes<uint32_t>(slots[p]);
-        SOUK_LANES(i) {
-          values[i] = Element<T>(from[i], e, kind);
-        }
+    const Place at = PlaceOf(p, across, along, kWidth, kTurned);
+    const Stored* from = w.Lanes<Stored>(slots[p]);
+    alignas(64) T tile[kGroups * kStep];
+    for (uint32_t i = 0; i < kGroups * kStep; ++i) tile[i] = E::Value(from[i]);
+    if constexpr (kTurned) {
+      T* corner = to + at.along * across + at.across;
+      for (uint32_t y = 0; y < kStep; ++y) {
+        for (uint32_t x = 0; x < kGroups; ++x) corner[y * across + x] = tile[x * kStep + y];
       }
-      for (uint32_t i = 0; i < kLanes; ++i) {
-        const uint32_t x = at.across + i / kGroup;
-        const uint32_t y = at.along + i % kGroup * width + e;
-        to[turned ? y * across + x : x * along + y] = values[i];
+    } else {
+      T* corner = to + at.across * along + at.along;
+      for (uint32_t x = 0; x < kGroups; ++x) {
+        for (uint32_t y = 0; y < kStep; ++y) corner[x * along + y] = tile[x * kStep + y];
       }
     }
   }
   return pieces;
 }
 
-// Calls act(slot, half, from, step): where element after element of a register of C or D stands in
-// rows of n. half: 0 or 1 where a register holds two.
-template <typename F>
-SOUK_INLINE uint32_t ForAccumulators(const uint32_t* slots, const Product& p, bool half, F act) {
+// C's and D's tiles of 8 × 8, as rows of n.
+constexpr uint32_t kTile = 64;
+template <typename T>
+SOUK_INLINE void PutTile(const T* tile, Place at, uint32_t n, T* sums) {
+  T* corner = sums + at.across * n + at.along;
+  for (uint32_t x = 0; x < 8; ++x) {
+    for (uint32_t y = 0; y < 8; ++y) corner[x * n + y] = tile[8 * x + y];
+  }
+}
+template <typename T>
+SOUK_INLINE void TakeTile(const T* sums, Place at, uint32_t n, T* tile) {
+  const T* corner = sums + at.across * n + at.along;
+  for (uint32_t x = 0; x < 8; ++x) {
+    for (uint32_t y = 0; y < 8; ++y) tile[8 * x + y] = corner[x * n + y];
+  }
+}
+
+// Two registers hold a tile's neighbours, lane by lane.
+template <typename T>
+void GatherSums(Warp& w, const uint32_t* slots, const Product& p, T* sums) {
   const uint32_t pieces = p.m / 8 * (p.n / 8);
   for (uint32_t i = 0; i < pieces; ++i) {
-    const Place at = PlaceOf(i, p.m, p.n, 2, false);
-    for (uint32_t e = 0; e < 2; ++e) {
-      act(slots[half ? i : 2 * i + e], e, at.across * p.n + at.along + e);
+    const T* left = w.Lanes<T>(slots[2 * i]);
+    const T* right = w.Lanes<T>(slots[2 * i + 1]);
+    alignas(64) T tile[kTile];
+    for (uint32_t k = 0; k < kLanes; ++k) {
+      tile[2 * k] = left[k];
+      tile[2 * k + 1] = right[k];
+    }
+    PutTile(tile, PlaceOf(i, p.m, p.n, 2, false), p.n, sums);
+  }
+}
+template <typename T, class F>
+void ScatterSums(Warp& w, const uint32_t* slots, const Product& p, const T* sums, F value) {
+  const uint32_t pieces = p.m / 8 * (p.n / 8);
+  for (uint32_t i = 0; i < pieces; ++i) {
+    T* left = w.Lanes<T>(slots[2 * i]);
+    T* right = w.Lanes<T>(slots[2 * i + 1]);
+    alignas(64) T tile[kTile];
+    TakeTile(sums, PlaceOf(i, p.m, p.n, 2, false), p.n, tile);
+    for (uint32_t k = 0; k < kLanes; ++k) {
+      left[k] = value(tile[2 * k]);
+      right[k] = value(tile[2 * k + 1]);
     }
   }
-  return half ? pieces : 2 * pieces;
 }
-SOUK_INLINE uint32_t OffsetOf(uint32_t lane, uint32_t n) {
-  return lane / kGroup * n + lane % kGroup * 2;
+// One register of halves holds a tile.
+void GatherHalfSums(Warp& w, const uint32_t* slots, const Product& p, float* sums) {
+  const uint32_t pieces = p.m / 8 * (p.n / 8);
+  for (uint32_t i = 0; i < pieces; ++i) {
+    const uint16_t* from = w.Lanes<uint16_t>(slots[i]);
+    alignas(64) float tile[kTile];
+    for (uint32_t k = 0; k < kTile; ++k) tile[k] = HalfToFloat(from[k]);
+    PutTile(tile, PlaceOf(i, p.m, p.n, 2, false), p.n, sums);
+  }
+}
+void ScatterHalfSums(Warp& w, const uint32_t* slots, const Product& p, const float* sums) {
+  const uint32_t pieces = p.m / 8 * (p.n / 8);
+  for (uint32_t i = 0; i < pieces; ++i) {
+    uint16_t* to = w.Lanes<uint16_t>(slots[i]);
+    alignas(64) float tile[kTile];
+    TakeTile(sums, PlaceOf(i, p.m, p.n, 2, false), p.n, tile);
+    for (uint32_t k = 0; k < kTile; ++k) to[k] = FloatToHalf(tile[k]);
+  }
 }
 
-struct FloatSum {
-  static float Do(float a, float b, float sum) { return sum + a * b; }
-};
-struct DoubleSum {
-  static double Do(double a, double b, double sum) { return Canonical(Fma(a, b, sum), a, b, sum); }
-};
-struct WordSum {
-  static uint32_t Do(uint32_t a, uint32_t b, uint32_t sum) { return sum + a * b; }
-};
-
-template <class F, typename T, uint32_t kColumns>
+// Rows of a multiple of 8, as vectors of the compiler's, which it does not find by itself here.
+template <typename T, uint32_t kColumns>
 void Accumulate(const T* a, const T* b, T* sums, uint32_t m, uint32_t k) {
+  typedef T Eight __attribute__((vector_size(8 * sizeof(T))));
+  constexpr uint32_t kVectors = kColumns / 8;
   for (uint32_t i = 0; i < m; ++i) {
-    T row[kColumns];
-    for (uint32_t j = 0; j < kColumns; ++j) row[j] = sums[i * kColumns + j];
+    auto* const row = reinterpret_cast<Eight*>(sums + i * kColumns);
+    Eight sum[kVectors];
+    for (uint32_t j = 0; j < kVectors; ++j) sum[j] = row[j];
     for (uint32_t x = 0; x < k; ++x) {
+      const auto* const from = reinterpret_cast<const Eight*>(b + x * kColumns);
       const T factor = a[i * k + x];
-      for (uint32_t j = 0; j < kColumns; ++j) row[j] = F::Do(factor, b[x * kColumns + j], row[j]);
+      for (uint32_t j = 0; j < kVectors; ++j) sum[j] = sum[j] + factor * from[j];
     }
-    for (uint32_t j = 0; j < kColumns; ++j) sums[i * kColumns + j] = row[j];
+    for (uint32_t j = 0; j < kVectors; ++j) row[j] = sum[j];
   }
 }
-template <class F, typename T>
+template <typename T>
 SOUK_INLINE void AccumulateAny(const T* a, const T* b, T* sums, const Product& p) {
-  if (p.n == 8) return Accumulate<F, T, 8>(a, b, sums, p.m, p.k);
-  if (p.n == 16) return Accumulate<F, T, 16>(a, b, sums, p.m, p.k);
-  return Accumulate<F, T, 32>(a, b, sums, p.m, p.k);
+  if (p.n == 8) return Accumulate<T, 8>(a, b, sums, p.m, p.k);
+  if (p.n == 16) return Accumulate<T, 16>(a, b, sums, p.m, p.k);
+  return Accumulate<T, 32>(a, b, sums, p.m, p.k);
+}
+void AccumulateDoubles(const double* a, const double* b, double* sums, const Product& p) {
+  for (uint32_t i = 0; i < p.m; ++i) {
+    double* const row = sums + i * p.n;
+    for (uint32_t x = 0; x < p.k; ++x) {
+      for (uint32_t j = 0; j < p.n; ++j) row[j] = Fma(a[i * p.k + x], b[x * p.n + j], row[j]);
+    }
+  }
 }
 
 template <typename T>
@@ -140,79 +195,68 @@ struct Matrices {
 SOUK_INLINE const uint32_t* SourceSlots(Warp& w, const Op* op, const Product& p) {
   return w.extra + op->extra + p.m / 8 * (p.n / 8) * (p.half_d ? 1 : 2);
 }
+template <class A, class B, typename T>
+SOUK_INLINE const uint32_t* GatherBoth(Warp& w, const uint32_t* slots, const Product& p,
+                                       Matrices<T>& x) {
+  slots += Gather<A, false>(w, slots, p.m, p.k, x.a);
+  return slots + Gather<B, true>(w, slots, p.n, p.k, x.b);
+}
 
+template <class E>
 const Op* MultiplyFloats(Warp& w, const Op* op) {
   const Product p = Product::Unpack(op->imm);
   Matrices<float> x;
-  const uint32_t* slots = SourceSlots(w, op, p);
-  slots += Gather(w, slots, p.m, p.k, p.a, false, x.a);
-  slots += Gather(w, slots, p.n, p.k, p.b, true, x.b);
-  ForAccumulators(slots, p, p.half_c, [&](uint32_t slot, uint32_t e, uint32_t first) {
-    const uint32_t* from = w.Lanes<uint32_t>(slot);
-    for (uint32_t i = 0; i < kLanes; ++i) {
-      const auto half = static_cast<uint16_t>(from[i] >> (16 * e));
-      x.sums[first + OffsetOf(i, p.n)] = p.half_c ? HalfToFloat(half) : Bits<float>(from[i]);
-    }
-  });
-  AccumulateAny<FloatSum>(x.a, x.b, x.sums, p);
-  ForAccumulators(w.extra + op->extra, p, p.half_d, [&](uint32_t slot, uint32_t e, uint32_t first) {
-    uint32_t* to = w.Lanes<uint32_t>(slot);
-    for (uint32_t i = 0; i < kLanes; ++i) {
-      const float sum = x.sums[first + OffsetOf(i, p.n)];
-      if (!p.half_d) {
-        to[i] = Bits<uint32_t>(Canonical(sum));
-      } else {
-        const uint32_t half = FloatToHalf(sum);
-        to[i] = e == 0 ? half : to[i] | half << 16;
-      }
-    }
-  });
+  const uint32_t* const c = GatherBoth<E, E>(w, SourceSlots(w, op, p), p, x);
+  if (p.half_c) {
+    GatherHalfSums(w, c, p, x.sums);
+  } else {
+    GatherSums(w, c, p, x.sums);
+  }
+  AccumulateAny(x.a, x.b, x.sums, p);
+  if (p.half_d) {
+    ScatterHalfSums(w, w.extra + op->extra, p, x.sums);
+  } else {
+    ScatterSums(w, w.extra + op->extra, p, x.sums, [](float v) { return Canonical(v); });
+  }
   return op + 1;
 }
 
 const Op* MultiplyDoubles(Warp& w, const Op* op) {
   const Product p = Product::Unpack(op->imm);
   Matrices<double> x;
-  const uint32_t* slots = SourceSlots(w, op, p);
-  slots += Gather(w, slots, p.m, p.k, p.a, false, x.a);
-  slots += Gather(w, slots, p.n, p.k, p.b, true, x.b);
-  ForAccumulators(slots, p, false, [&](uint32_t slot, uint32_t, uint32_t first) {
-    const double* from = w.Lanes<double>(slot);
-    for (uint32_t i = 0; i < kLanes; ++i) x.sums[first + OffsetOf(i, p.n)] = from[i];
-  });
-  AccumulateAny<DoubleSum>(x.a, x.b, x.sums, p);
-  ForAccumulators(w.extra + op->extra, p, false, [&](uint32_t slot, uint32_t, uint32_t first) {
-    double* to = w.Lanes<double>(slot);
-    for (uint32_t i = 0; i < kLanes; ++i) to[i] = x.sums[first + OffsetOf(i, p.n)];
-  });
+  const uint32_t* const c = GatherBoth<F64, F64>(w, SourceSlots(w, op, p), p, x);
+  GatherSums(w, c, p, x.sums);
+  AccumulateDoubles(x.a, x.b, x.sums, p);
+  ScatterSums(w, w.extra + op->extra, p, x.sums, [](double v) { return Canonical(v, 0.0); });
   return op + 1;
 }
 
+SOUK_INLINE uint32_t Clamped(int64_t v) {
+  const int64_t most = INT32_MAX;
+  const int64_t least = INT32_MIN;
+  return static_cast<uint32_t>(v > most ? most : v < least ? least : v);
+}
+
 // The sum of the products fits in 32 bits; only C may take it beyond.
+template <class A, class B>
 const Op* MultiplyBytes(Warp& w, const Op* op) {
   const Product p = Product::Unpack(op->imm);
   Matrices<uint32_t> x;
-  const uint32_t* slots = SourceSlots(w, op, p);
-  slots += Gather(w, slots, p.m, p.k, p.a, false, x.a);
-  slots += Gather(w, slots, p.n, p.k, p.b, true, x.b);
-  for (uint32_t i = 0; i < p.m * p.n; ++i) x.sums[i] = 0;
-  AccumulateAny<WordSum>(x.a, x.b, x.sums, p);
-  ForAccumulators(slots, p, false, [&](uint32_t slot, uint32_t, uint32_t first) {
-    const uint32_t* from = w.Lanes<uint32_t>(slot);
-    for (uint32_t i = 0; i < kLanes; ++i) {
-      uint32_t& sum = x.sums[first + OffsetOf(i, p.n)];
-      const int64_t exact =
-          int64_t{static_cast<int32_t>(sum)} + int64_t{static_cast<int32_t>(from[i])};
-      const int64_t most = INT32_MAX;
-      const int64_t least = INT32_MIN;
-      const int64_t clamped = exact > most ? most : exact < least ? least : exact;
-      sum = static_cast<uint32_t>(p.satfinite ? clamped : exact);
+  const uint32_t* const c = GatherBoth<A, B>(w, SourceSlots(w, op, p), p, x);
+  if (!p.satfinite) {
+    GatherSums(w, c, p, x.sums);
+    AccumulateAny(x.a, x.b, x.sums, p);
+  } else {
+    alignas(64) uint32_t before[kMostAcross * kMostAcross];
+    GatherSums(w, c, p, before);
+    for (uint32_t i = 0; i < p.m * p.n; ++i) x.sums[i] = 0;
+    AccumulateAny(x.a, x.b, x.sums, p);
+    for (uint32_t i = 0; i < p.m * p.n; ++i) {
+      const auto sum = static_cast<int32_t>(x.sums[i]);
+      x.sums[i] = Clamped(int64_t{sum} + static_cast<int32_t>(before[i]));
     }
-  });
-  ForAccumulators(w.extra + op->extra, p, false, [&](uint32_t slot, uint32_t, uint32_t first) {
-    uint32_t* to = w.Lanes<uint32_t>(slot);
-    for (uint32_t i = 0; i < kLanes; ++i) to[i] = x.sums[first + OffsetOf(i, p.n)];
-  });
+  }
+  ScatterSums(w, w.extra + op->extra, p, x.sums, [](uint32_t v) { return v; });
   return op + 1;
 }
 
@@ -241,9 +285,14 @@ const Op* Distribute(Warp& w, const Op* op) {
 }  // namespace
 
 void RegisterMatrices(HandlerTable& t) {
-  Put(t, Fn::kMultiply, Ty::kF32, &MultiplyFloats);
+  Put(t, Fn::kMultiply, Ty::kF16, &MultiplyFloats<F16>);
+  Put(t, Fn::kMultiply, Ty::kBf16, &MultiplyFloats<Bf16>);
+  Put(t, Fn::kMultiply, Ty::kF32, &MultiplyFloats<Tf32>);
   Put(t, Fn::kMultiply, Ty::kF64, &MultiplyDoubles);
-  Put(t, Fn::kMultiply, Ty::kS32, &MultiplyBytes);
+  Put(t, Fn::kMultiply, Ty::kU8, &MultiplyBytes<U8, U8>);
+  Put(t, Fn::kMultiply, Ty::kS8, &MultiplyBytes<S8, S8>);
+  Put(t, Fn::kMultiply, Ty::kU16, &MultiplyBytes<U8, S8>);
+  Put(t, Fn::kMultiply, Ty::kS16, &MultiplyBytes<S8, U8>);
   Put(t, Fn::kDistribute, Ty::kU32, &Distribute);
 }
 

@@ -7,36 +7,29 @@
 
 namespace souk::gpu::cpu {
 
-// Of A and B.
-enum class Multiplicand : uint8_t { kF16, kBf16, kTf32, kU8, kS8, kF64 };
-
 // kMultiply: D = A·B + C. Op's further registers are those of D, A, B and C in the order of their
-// pieces (ptx/matrix.h).
+// pieces (ptx/matrix.h). Ty is the type of A and B, with kF32 for .tf32, and where only A is signed
+// kS16, only B kU16.
 struct Product {
   uint32_t m = 0;
   uint32_t n = 0;
   uint32_t k = 0;
-  Multiplicand a = Multiplicand::kF16;
-  Multiplicand b = Multiplicand::kF16;
   bool half_c = false;  // of .f16
   bool half_d = false;
   bool satfinite = false;
 
   SOUK_INLINE uint64_t Pack() const {
-    return uint64_t{m} | uint64_t{n} << 8 | uint64_t{k} << 16 | static_cast<uint64_t>(a) << 24 |
-           static_cast<uint64_t>(b) << 28 | uint64_t{half_c} << 32 | uint64_t{half_d} << 33 |
-           uint64_t{satfinite} << 34;
+    return uint64_t{m} | uint64_t{n} << 8 | uint64_t{k} << 16 | uint64_t{half_c} << 24 |
+           uint64_t{half_d} << 25 | uint64_t{satfinite} << 26;
   }
   static SOUK_INLINE Product Unpack(uint64_t imm) {
     Product p;
     p.m = imm & 0xff;
     p.n = imm >> 8 & 0xff;
     p.k = imm >> 16 & 0xff;
-    p.a = static_cast<Multiplicand>(imm >> 24 & 0xf);
-    p.b = static_cast<Multiplicand>(imm >> 28 & 0xf);
-    p.half_c = (imm >> 32 & 1) != 0;
-    p.half_d = (imm >> 33 & 1) != 0;
-    p.satfinite = (imm >> 34 & 1) != 0;
+    p.half_c = (imm >> 24 & 1) != 0;
+    p.half_d = (imm >> 25 & 1) != 0;
+    p.satfinite = (imm >> 26 & 1) != 0;
     return p;
   }
 };

@@ -214,7 +214,7 @@ enum class Fn : uint16_t {
   kElect,
   kWarpSync,
   kWholeWarp,   // a fault where not all 32 lanes come
-  kMultiply,    // matrix.h; Ty: of the sums
+  kMultiply,    // matrix.h
   kDistribute,  // matrix.h
 
   // Control. target: an op's index; cost: thread-instructions since the last control op.
