@@ -1,5 +1,6 @@
 // Between the lanes of a warp, and between the warps of a block. Only what the ISA fixes: members
-// take part, and nobody reads from a lane that does not. PTX ISA 9.7.9 (shfl) and 9.7.13.
+// take part, and nobody reads from a lane that does not. PTX ISA 9.7.9 (shfl), 9.7.13 and
+// 9.7.14.
 #include "gpu/conformance/forms.h"
 
 namespace souk::gpu::conformance {
@@ -20,6 +21,7 @@ FormCase BlockCase(const char* family, const std::string& form, const std::strin
 
 constexpr char kWarp[] = "warp";
 constexpr char kBarrier[] = "barrier";
+constexpr char kMatrix[] = "matrix";
 
 // All lanes; or the odd ones in one branch and the even ones in the other. `code` has MEMBERS where
 // the mask stands.
@@ -151,6 +153,65 @@ void AddReductions(std::vector<FormCase>& cases) {
                     Type::kB32, {{Type::kB32, Role::kValue}}));
 }
 
+// %d of a thread's registers %t0 …, so that each of them shows.
+std::string Mixed(size_t registers) {
+  std::string text = " mov.b32 %d, %t0;";
+  for (size_t i = 1; i < registers; ++i) {
+    text += " mad.lo.u32 %d, %d, 0x9e3779b1, %t" + std::to_string(i) + ";";
+  }
+  return text;
+}
+
+// Products of bytes, which are exact: the sums begin near the ends of their range where the inputs
+// do, and so wrap or saturate.
+void AddProducts(std::vector<FormCase>& cases) {
+  const FormCase::Source value{Type::kB32, Role::kValue};
+  struct Shape {
+    const char* name;
+    const char* a;
+    const char* b;
+    const char* c;
+    size_t sums;
+  };
+  const Shape shapes[] = {{"m8n8k16", "{%a}", "{%b}", "{%c, %e}", 2},
+                          {"m16n8k16", "{%a, %e}", "{%b}", "{%c, %e, %a, %b}", 4},
+                          {"m16n8k32", "{%a, %e, %b, %c}", "{%b, %e}", "{%c, %e, %a, %b}", 4}};
+  for (const Shape& shape : shapes) {
+    for (const std::string satfinite : {"", ".satfinite"}) {
+      for (const char* types : {"s8.s8", "s8.u8", "u8.s8", "u8.u8"}) {
+        const std::string spelling = std::string("mma.sync.aligned.") + shape.name + ".row.col" +
+                                     satfinite + ".s32." + types + ".s32";
+        const std::string sums = shape.sums == 2 ? "{%t0, %t1}" : "{%t0, %t1, %t2, %t3}";
+        const std::string code = ".reg .b32 %t<4>; " + spelling + " " + sums + ", " + shape.a +
+                                 ", " + shape.b + ", " + shape.c + ";" + Mixed(shape.sums);
+        AddCase(cases, spelling,
+                BlockCase(kMatrix, spelling, std::string("mma.") + shape.name + satfinite, code,
+                          Type::kB32, {value, value, value, value}));
+      }
+    }
+  }
+}
+
+// A warp's 32 slots are 16 rows of 16 bytes.
+void AddMatrixLoads(std::vector<FormCase>& cases) {
+  const std::string address =
+      ".reg .b32 %t<4>, %at; st.shared.b64 [%slot], %a; bar.warp.sync -1; mov.u32 %at, sh; "
+      "and.b32 %t0, %self, 96; mad.lo.u32 %at, %t0, 8, %at; mul.lo.u32 %t0, %lane, 5; and.b32 "
+      "%t0, %t0, 15; mad.lo.u32 %at, %t0, 16, %at; ";
+  for (const size_t count : {1, 2, 4}) {
+    for (const std::string transposed : {"", ".trans"}) {
+      const std::string spelling =
+          "ldmatrix.sync.aligned.m8n8.x" + std::to_string(count) + transposed + ".shared.b16";
+      std::string registers = "%t0";
+      for (size_t i = 1; i < count; ++i) registers += ", %t" + std::to_string(i);
+      AddCase(cases, spelling,
+              BlockCase(kMatrix, spelling, "ldmatrix",
+                        address + spelling + " {" + registers + "}, [%at];" + Mixed(count),
+                        Type::kB32, {{Type::kB64, Role::kValue}}));
+    }
+  }
+}
+
 // Each thread leaves its value and takes that of a thread of another warp.
 std::string Exchange(const std::string& barrier) {
   return ".reg .b64 %at, %base; .reg .b32 %t; st.shared.b32 [%slot], %a; " + barrier +
@@ -216,6 +277,8 @@ std::vector<FormCase> BlockForms() {
   AddShuffles(cases);
   AddVotes(cases);
   AddReductions(cases);
+  AddProducts(cases);
+  AddMatrixLoads(cases);
   AddBarriers(cases);
   return cases;
 }
