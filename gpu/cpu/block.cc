@@ -517,6 +517,8 @@ std::string Describe(const Fault& f) {
       return "a call of what is no function of this type, or a return on a damaged stack";
     case FaultKind::kPartialWarp:
       return "not all 32 threads of the warp came to it";
+    case FaultKind::kDivergentMatrix:
+      return "the threads of the warp name different matrices";
     case FaultKind::kUnchecked:
       return "too large to check";
     case FaultKind::kNone:

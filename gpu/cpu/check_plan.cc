@@ -66,6 +66,8 @@ Watch WatchOf(const Inst& inst) {
       return Watch::kVote;
     case Fn::kWholeWarp:
       return Watch::kWholeWarp;
+    case Fn::kMatrixAddress:
+      return Watch::kPlain;
     case Fn::kMultiply:
       return Watch::kMultiply;
     case Fn::kDistribute:
@@ -159,6 +161,7 @@ class Planner {
       if (number_[r] == kUntracked || ir_.regs[r].kind != RegKind::kSpecial) continue;
       plan_.chosen.push_back({number_[r], static_cast<ptx::Special>(ir_.regs[r].value)});
     }
+    RETURN_IF_ERROR(WatchFragments(ir_, slots_, emitted_, program_, plan_));
     plan_.shared_slots = ir_.shared_slots;
     plan_.local_slots = ir_.local_slots;
     program_.checks = std::make_shared<const CheckPlan>(std::move(plan_));

@@ -59,6 +59,13 @@ struct WatchedOp {
   // Of the address in device memory: which of CheckPlan::sources it is computed from, as bits; 0
   // where that is not known.
   uint64_t sources = 0;
+  // Registers of wmma's matrices, in CheckPlan::parts: those that the op reads as such and that
+  // hold none, and those it writes that elsewhere hold one. next: behind the handler that looks at
+  // them.
+  uint32_t parts = 0;
+  uint32_t part_uses = 0;
+  uint32_t part_defs = 0;
+  Handler next[2] = {nullptr, nullptr};
   // Loads and stores: of each element; shuffles: of the value and the predicate. kUntracked where
   // it is none.
   uint32_t elements = 0;
@@ -79,7 +86,18 @@ struct CheckPlan {
   // Bytes of each slot (Ir).
   std::vector<uint64_t> shared_slots = {};
   std::vector<uint64_t> local_slots = {};
+  struct PartRegister {
+    uint32_t slot = 0;
+    uint32_t bytes = 0;
+    bool copies = false;  // the op moves such a register here
+  };
+  std::vector<PartRegister> parts = {};
 };
+
+// check_fragments.cc: fills in the parts of each op. kUnsupported where a register holds now this
+// part of a matrix and now that, or is read as another than it is.
+Status WatchFragments(const Ir& ir, const Slots& slots, const std::vector<Inst>& emitted,
+                      Program& program, CheckPlan& plan);
 
 // Puts observing handlers into program.ops. emitted: the inst of each op. kUnsupported names an
 // instruction that the checking mode does not follow.

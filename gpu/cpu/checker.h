@@ -64,6 +64,8 @@ class Checker {
   void CopyAsync(Warp& w, const Op* op, const WatchedOp& p);
   void AsyncGroup(Warp& w, const Op* op, const WatchedOp& p);
   void Shuffle(Warp& w, const Op* op, const WatchedOp& p);
+  void ReadParts(Warp& w, const Op* op, const WatchedOp& p);
+  void WroteParts(Warp& w, const Op* op, const WatchedOp& p);
   void Multiply(Warp& w, const Op* op, const WatchedOp& p);
   void Distribute(Warp& w, const Op* op, const WatchedOp& p);
   void Vote(Warp& w, const Op* op, const WatchedOp& p);
@@ -118,6 +120,8 @@ class Checker {
   void MustBeDefined(Warp& w, const Op* op, uint32_t tracked, uint32_t lanes, const char* decides);
   void AllMustBeDefined(Warp& w, const Op* op, const WatchedOp& p, uint32_t lanes,
                         const char* decides);
+  bool IsUniform(Warp& w, const CheckPlan::PartRegister& reg) const;
+  void ReportPart(Warp& w, const Op* op);
   void CheckMembers(Warp& w, const Op* op, const WatchedOp& p);
 
   // ---- memory (checker_memory.cc) ----

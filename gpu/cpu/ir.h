@@ -14,6 +14,10 @@ namespace souk::gpu::cpu {
 inline constexpr uint32_t kNoReg = UINT32_MAX;
 inline constexpr uint32_t kNoLabel = UINT32_MAX;
 
+// Which part of which matrix of wmma a register holds, or is to hold where it is read: parts that
+// are not the same are never equal. The checking mode asks (check_fragments.h).
+inline constexpr uint32_t kNoPart = 0;
+
 enum class RegKind : uint8_t { kVariable, kConstant, kSpecial, kParam };
 
 struct VReg {
@@ -25,6 +29,7 @@ struct VReg {
 struct ExtraReg {
   uint32_t reg = kNoReg;
   bool is_def = false;
+  uint32_t part = kNoPart;
 };
 
 struct Inst {
@@ -43,6 +48,7 @@ struct Inst {
   uint16_t flags = 0;
   bool memory = false;         // has a site
   uint32_t target = kNoLabel;  // label; kBranchIndexed: first in Ir::tables
+  uint32_t part = kNoPart;     // of its one register that may be one: dst, or of a store b
   uint32_t line = 0;
   uint32_t cost = 0;  // thread-instructions: 1 on the first of a PTX instruction's
 };

@@ -210,9 +210,12 @@ class Lowering {
   Result<MatrixMemory> MemoryOf(const ptx::Matrix& matrix, const ptx::Fragment& fragment,
                                 const ptx::Operand& address, const ptx::Operand* stride);
   void MoveElements(MatrixMemory& memory, ptx::FragmentPlace place, bool store,
-                    uint32_t access_bytes, const std::vector<uint32_t>& regs);
+                    uint32_t access_bytes, const std::vector<ExtraReg>& regs);
   void MoveApart(MatrixMemory& memory, ptx::FragmentPlace place, bool store, uint32_t count,
-                 uint32_t reg);
+                 const ExtraReg& reg);
+  void CheckMatrixAddress(const MatrixMemory& memory, uint32_t base, const ptx::Fragment& fragment,
+                          bool write);
+  void AddParts(Inst& inst, const std::vector<ExtraReg>& regs);
   Result<std::vector<uint32_t>> VectorRegisters(const ptx::Operand& operand, ptx::Type type,
                                                 bool destination);
   Result<uint32_t> LaneNumber();

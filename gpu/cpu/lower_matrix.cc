@@ -1,5 +1,7 @@
 // Lowering of wmma, mma and ldmatrix (PTX ISA 9.7.14). What they move between memory and registers
 // becomes loads and stores, which are checked, counted and watched as all others are.
+#include <algorithm>
+
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/lower_types.h"
 #include "gpu/cpu/matrix.h"
@@ -18,6 +20,19 @@ Ty TypesOf(const Matrix& matrix) {
   if (matrix.a == Type::kTf32) return Ty::kF32;
   if (matrix.a == matrix.b) return TyOf(matrix.a);
   return matrix.a == Type::kS8 ? Ty::kS16 : Ty::kU16;
+}
+
+// ISA wmma: a fragment may only go where one of the same matrix, shape, type and layout is asked
+// for, and its registers in the same order. C and D are one.
+uint32_t PartOf(const Matrix& matrix, const ptx::Fragment& fragment, char which, uint32_t index) {
+  if (!matrix.twice) return kNoPart;  // where mma's stand is known
+  const bool loads = matrix.kind != MatrixKind::kMultiply;
+  bool row_major = true;
+  if (which == 'a') row_major = loads ? matrix.row_major : matrix.a_row_major;
+  if (which == 'b') row_major = loads ? matrix.row_major : matrix.b_row_major;
+  const uint32_t kind = which == 'a' ? 1 : which == 'b' ? 2 : 3;
+  return index | kind << 5 | (row_major ? 1u : 0u) << 7 | matrix.m / 8 << 8 | matrix.n / 8 << 12 |
+         matrix.k / 4 << 16 | static_cast<uint32_t>(fragment.type) << 24;
 }
 
 Type RegisterTypeOf(const ptx::Fragment& fragment) {
@@ -84,13 +99,22 @@ Status Lowering::MultiplyMatrices(const Matrix& matrix, Operands operands) {
     if (parts.size() != fragment.registers) return Refuse("elements");
     // What is beyond the pieces repeats them.
     parts.resize(size_t{fragment.pieces} * fragment.per_piece);
-    for (const uint32_t reg : parts) regs.push_back({reg, i == 0});
+    for (uint32_t r = 0; r < parts.size(); ++r) {
+      regs.push_back({parts[r], i == 0, PartOf(matrix, fragment, kOperands[i], r)});
+    }
   }
   Inst& inst = Emit(Fn::kMultiply, TypesOf(matrix));
   inst.imm = product.Pack();
-  for (const ExtraReg& reg : regs) AddExtra(inst, reg.reg, reg.is_def);
+  AddParts(inst, regs);
   inst.count = inst.extra_count;
   return Ok();
+}
+
+void Lowering::AddParts(Inst& inst, const std::vector<ExtraReg>& regs) {
+  for (const ExtraReg& reg : regs) {
+    AddExtra(inst, reg.reg, reg.is_def);
+    ir_.extras.back().part = reg.part;
+  }
 }
 
 uint32_t Lowering::Scaled(uint32_t reg, uint64_t factor) {
@@ -137,6 +161,7 @@ Result<Lowering::MatrixMemory> Lowering::MemoryOf(const Matrix& matrix,
     Emit(Fn::kCvt + Index(Ty::kU32), Ty::kU64, wide, elements);
     memory.stride = Scaled(wide, memory.bytes);
   }
+  CheckMatrixAddress(memory, base, fragment, /*write=*/matrix.kind == MatrixKind::kStore);
   ASSIGN_OR_RETURN(const uint32_t narrow_lane, LaneNumber());
   const uint32_t lane = NewReg(8);
   Emit(Fn::kCvt + Index(Ty::kU32), Ty::kU64, lane, narrow_lane);
@@ -159,9 +184,23 @@ Result<Lowering::MatrixMemory> Lowering::MemoryOf(const Matrix& matrix,
   return memory;
 }
 
+// ISA wmma.load: all threads name the same matrix. Rows (columns) are aligned to the fragment's
+// size; CUDA C++ asks for no more than 16 bytes, and no device does.
+void Lowering::CheckMatrixAddress(const MatrixMemory& memory, uint32_t base,
+                                  const ptx::Fragment& fragment, bool write) {
+  const uint64_t register_bytes = fragment.type == Type::kF64 ? 8 : 4;
+  const uint64_t align = std::min<uint64_t>(16, register_bytes * fragment.registers);
+  Inst& inst = Emit(Fn::kMatrixAddress, Ty::kU64);
+  inst.a = base;
+  inst.b = memory.stride;
+  inst.imm = align | memory.stride_constant << 8;
+  inst.flags = AddressFlags(memory.window, /*narrow=*/false);
+  inst.count = write ? 1 : 0;
+}
+
 // One access of the element there, and of the ones beside it where there is more than one register.
 void Lowering::MoveElements(MatrixMemory& memory, ptx::FragmentPlace place, bool store,
-                            uint32_t access_bytes, const std::vector<uint32_t>& regs) {
+                            uint32_t access_bytes, const std::vector<ExtraReg>& regs) {
   const uint32_t major = memory.along_is_minor ? place.across : place.along;
   const uint32_t minor = memory.along_is_minor ? place.along : place.across;
   uint32_t address = memory.first;
@@ -173,7 +212,7 @@ void Lowering::MoveElements(MatrixMemory& memory, ptx::FragmentPlace place, bool
     if (row == kNoReg) row = Sum(memory.first, Scaled(memory.stride, major));
     address = row;
   }
-  const uint32_t register_bytes = ir_.regs[regs[0]].bytes;
+  const uint32_t register_bytes = ir_.regs[regs[0].reg].bytes;
   const Fn first = store ? Fn::kSt : Fn::kLd;
   Inst& inst = Emit(first + 3 * static_cast<uint32_t>(memory.window) + WidthIndex(register_bytes),
                     access_bytes == 1 ? Ty::kU8 : TyOf(UnsignedOfBytes(access_bytes)));
@@ -183,26 +222,28 @@ void Lowering::MoveElements(MatrixMemory& memory, ptx::FragmentPlace place, bool
   inst.memory = true;
   inst.count = static_cast<uint16_t>(regs.size());
   if (regs.size() == 1) {
-    (store ? inst.b : inst.dst) = regs[0];
+    (store ? inst.b : inst.dst) = regs[0].reg;
+    inst.part = regs[0].part;
   } else {
-    for (const uint32_t reg : regs) AddExtra(inst, reg, /*is_def=*/!store);
+    AddParts(inst, regs);
   }
 }
 
 // A piece whose elements do not stand side by side in memory, but share a register.
 void Lowering::MoveApart(MatrixMemory& memory, ptx::FragmentPlace place, bool store, uint32_t count,
-                         uint32_t reg) {
-  std::vector<uint32_t> parts;
-  for (uint32_t e = 0; e < count; ++e) parts.push_back(NewReg(2));
+                         const ExtraReg& reg) {
+  std::vector<ExtraReg> halves;
+  for (uint32_t e = 0; e < count; ++e) halves.push_back({NewReg(2), /*is_def=*/store});
   const auto packing = [&](Fn fn) {
     Inst& inst = Emit(fn, count == 2 ? Ty::kU16 : Ty::kS8);
-    (store ? inst.a : inst.dst) = reg;
+    (store ? inst.a : inst.dst) = reg.reg;
+    inst.part = reg.part;
     inst.count = static_cast<uint16_t>(count);
-    for (const uint32_t part : parts) AddExtra(inst, part, /*is_def=*/store);
+    AddParts(inst, halves);
   };
   if (store) packing(Fn::kUnpack);
   for (uint32_t e = 0; e < count; ++e) {
-    MoveElements(memory, {place.across, place.along + e}, store, memory.bytes, {parts[e]});
+    MoveElements(memory, {place.across, place.along + e}, store, memory.bytes, {halves[e]});
   }
   if (!store) packing(Fn::kPack);
 }
@@ -211,15 +252,19 @@ Status Lowering::MoveMatrix(const Matrix& matrix, Operands operands) {
   if (operands.size() != 2 && operands.size() != 3) return Refuse("operands");
   const bool store = matrix.kind == MatrixKind::kStore;
   const ptx::Fragment fragment = ptx::FragmentOf(matrix, matrix.which);
-  ASSIGN_OR_RETURN(const std::vector<uint32_t> regs,
+  ASSIGN_OR_RETURN(const std::vector<uint32_t> names,
                    VectorRegisters(operands[store ? 1 : 0], RegisterTypeOf(fragment), !store));
-  if (regs.size() != fragment.registers) return Refuse("elements");
+  if (names.size() != fragment.registers) return Refuse("elements");
+  std::vector<ExtraReg> regs;
+  for (uint32_t r = 0; r < names.size(); ++r) {
+    regs.push_back({names[r], !store, PartOf(matrix, fragment, matrix.which, r)});
+  }
   ASSIGN_OR_RETURN(MatrixMemory memory, MemoryOf(matrix, fragment, operands[store ? 0 : 1],
                                                  operands.size() == 3 ? &operands[2] : nullptr));
   const uint32_t per_piece = fragment.per_piece;
   for (uint32_t p = 0; p < fragment.pieces; ++p) {
     const ptx::FragmentPlace place = ptx::PlaceOf(fragment, p);
-    const uint32_t reg = regs[size_t{p} * per_piece];
+    const ExtraReg& reg = regs[size_t{p} * per_piece];
     if (per_piece == 2 && memory.along_is_minor) {
       MoveElements(memory, place, store, memory.bytes, {reg, regs[size_t{p} * 2 + 1]});
     } else if (per_piece == 2) {
@@ -233,7 +278,10 @@ Status Lowering::MoveMatrix(const Matrix& matrix, Operands operands) {
     }
   }
   for (uint32_t r = fragment.pieces * per_piece; r < regs.size(); ++r) {
-    Emit(Fn::kMov, Ty::kU32, regs[r], regs[r % fragment.pieces]);
+    Inst& copy = Emit(Fn::kMov, Ty::kU32);
+    copy.dst = regs[r].reg;
+    copy.a = regs[r % fragment.pieces].reg;
+    copy.part = regs[r].part;
   }
   return Ok();
 }

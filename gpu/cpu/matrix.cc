@@ -260,6 +260,24 @@ const Op* MultiplyBytes(Warp& w, const Op* op) {
   return op + 1;
 }
 
+const Op* MatrixAddress(Warp& w, const Op* op) {
+  const bool varies = op->b != 0;
+  const uint64_t* base = w.Lanes<uint64_t>(op->a);
+  const uint64_t* strides = varies ? w.Lanes<uint64_t>(op->b) : base;
+  uint64_t differs = 0;
+  SOUK_LANES(i) {
+    differs |= (base[i] ^ base[0]) | (strides[i] ^ strides[0]);
+  }
+  if (differs != 0) return w.Fail(op, FaultKind::kDivergentMatrix, 0);
+  const uint64_t align = op->imm & 0xff;
+  const uint64_t stride = varies ? strides[0] : op->imm >> 8;
+  const uint64_t low = base[0] & (align - 1);
+  if (low == 0 && (stride & (align - 1)) == 0) return op + 1;
+  const auto window = static_cast<Window>(op->flags >> kWindowShift);
+  return w.FailAccess(op, FaultKind::kMisaligned, 0, window, low != 0 ? base[0] : base[0] + stride,
+                      static_cast<uint32_t>(align), op->count != 0);
+}
+
 const Op* Distribute(Warp& w, const Op* op) {
   const uint32_t* slots = w.extra + op->extra;
   const bool transposed = (op->imm & kTransposed) != 0;
@@ -293,6 +311,7 @@ void RegisterMatrices(HandlerTable& t) {
   Put(t, Fn::kMultiply, Ty::kS8, &MultiplyBytes<S8, S8>);
   Put(t, Fn::kMultiply, Ty::kU16, &MultiplyBytes<U8, S8>);
   Put(t, Fn::kMultiply, Ty::kS16, &MultiplyBytes<S8, U8>);
+  Put(t, Fn::kMatrixAddress, Ty::kU64, &MatrixAddress);
   Put(t, Fn::kDistribute, Ty::kU32, &Distribute);
 }
 

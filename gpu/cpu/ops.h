@@ -213,7 +213,10 @@ enum class Fn : uint16_t {
   kActivemask,
   kElect,
   kWarpSync,
-  kWholeWarp,   // a fault where not all 32 lanes come
+  kWholeWarp,  // a fault where not all 32 lanes come
+  // A fault where lanes name different matrices, or rows are misaligned. a: where it begins, b:
+  // bytes from row to row, or imm >> 8; imm & 0xff: alignment; count: 1 for a store.
+  kMatrixAddress,
   kMultiply,    // matrix.h
   kDistribute,  // matrix.h
 

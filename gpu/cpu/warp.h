@@ -98,6 +98,7 @@ enum class FaultKind : uint8_t {
   kStackOverflow,
   kBadCall,
   kPartialWarp,
+  kDivergentMatrix,
   kUnchecked,  // the checker has no memory for more
 };
 

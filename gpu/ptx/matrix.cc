@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <vector>
 
 namespace souk::ptx {
 namespace {
@@ -42,6 +43,13 @@ std::optional<Matrix> WmmaOf(const Operation& op) {
   matrix.twice = true;
   if (op.HasRest("mma")) {
     TakeProduct(op, matrix);
+    std::vector<bool> row_major;
+    for (const std::string& rest : op.rest) {
+      if (rest == "row" || rest == "col") row_major.push_back(rest == "row");
+    }
+    if (row_major.size() != 2) return std::nullopt;
+    matrix.a_row_major = row_major[0];
+    matrix.b_row_major = row_major[1];
   } else {
     matrix.kind = op.HasRest("load") ? MatrixKind::kLoad : MatrixKind::kStore;
     matrix.a = matrix.b = matrix.c = matrix.d = op.type;

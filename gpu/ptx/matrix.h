@@ -29,6 +29,9 @@ struct Matrix {
   // wmma.load, wmma.store: which matrix, 'a' to 'd', and whether its rows are contiguous in memory.
   char which = 0;
   bool row_major = true;
+  // wmma.mma: the layouts that A and B were loaded with.
+  bool a_row_major = true;
+  bool b_row_major = true;
   bool twice = false;   // wmma's .f16 operands have 8 registers, whatever they hold
   uint32_t copies = 0;  // ldmatrix: .x1, .x2, .x4
   bool transposed = false;

@@ -320,6 +320,20 @@ TEST(Matrix, AccessesAreCheckedAsAllOthers) {
   EXPECT_THAT(load("[%rd1], 20"), HasSubstr("is outside every allocation"));
   EXPECT_THAT(load("[%rd1+32], 16"), HasSubstr("is outside every allocation"));
   EXPECT_THAT(load("[%rd1+4], 12"), HasSubstr("is misaligned"));
+  EXPECT_THAT(load("[%rd1+8], 16"),
+              HasSubstr("load of 16 bytes at global address 0x400000000108 is misaligned"));
+  EXPECT_THAT(load("[%rd1], 6"), HasSubstr("is misaligned"));
+  const char* const differ = "the threads of the warp name different matrices";
+  EXPECT_THAT(MessageOf("shr.u32 %r1, %r0, 4; mul.wide.u32 %rd2, %r1, 32; add.s64 %rd1, %rd1, "
+                        "%rd2; wmma.load.a.sync.aligned.row.m16n16k16.global.s8 {%c0, %c1}, "
+                        "[%rd1];",
+                        {32}),
+              HasSubstr(differ));
+  EXPECT_THAT(MessageOf("and.b32 %r1, %r0, 16; add.u32 %r1, %r1, 16; "
+                        "wmma.store.d.sync.aligned.row.m8n8k4.global.f64 [%rd1], {%rd2, %rd3}, "
+                        "%r1;",
+                        {32}),
+              HasSubstr(differ));
   EXPECT_THAT(load("[%rd1], -16"), HasSubstr("is outside every allocation"));
   EXPECT_THAT(
       MessageOf("wmma.store.d.sync.aligned.row.m16n16k16.global.s32 [%rd1+1024], {%c0, %c1, "
