@@ -15,7 +15,7 @@ inline constexpr uint32_t kNoReg = UINT32_MAX;
 inline constexpr uint32_t kNoLabel = UINT32_MAX;
 
 // Which part of which matrix of wmma a register holds, or is to hold where it is read: parts that
-// are not the same are never equal. The checking mode asks (check_fragments.h).
+// are not the same are never equal. The checking mode asks (check_fragments.cc).
 inline constexpr uint32_t kNoPart = 0;
 
 enum class RegKind : uint8_t { kVariable, kConstant, kSpecial, kParam };

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "gpu/cpu/profile.h"
 #include "unit/gpu/cpu/matrix_support.h"
 #include "unit/gpu/cpu/run_ptx.h"
 
@@ -351,6 +352,31 @@ TEST(Matrix, AccessesAreCheckedAsAllOthers) {
               HasSubstr("load of 16 bytes at shared address 0x8 is misaligned"));
   EXPECT_THAT(rows("mov.u32 %r2, rows; mad.lo.u32 %r1, %r0, 32, %r2;"),
               HasSubstr("thread (16,0,0): load of 16 bytes at shared address 0x200 is outside"));
+}
+
+TEST(Matrix, CountsWhatItMovesInProfiles) {
+  Profile profile;
+  const std::unique_ptr<Device> device = MakeProfilingDevice(CpuDeviceOptions{}, profile);
+  const auto module = LoadWhole(
+      *device, std::string(kMatrixHead) +
+                   ".reg .b32 %c<8>; .shared .align 16 .b8 rows[512]; ld.param.u64 %rd1, [p0];\n"
+                   "wmma.load.a.sync.aligned.col.m16n16k16.global.s8 {%c0, %c1}, [%rd1];\n"
+                   "ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%c2, %c3}, [rows];\n" +
+                   kSquare + "\nret;\n}\n");
+  ASSERT_TRUE(module) << module.error().message;
+  const auto memory = device->Allocate(256);
+  ASSERT_TRUE(memory);
+  const Bytes params = Params().U64(*memory).U64(0).U64(0).U64(0).bytes();
+  ASSERT_TRUE(device->Launch(*module, {.kernel = "k", .block = {64}, .params = params}, {}));
+  const KernelProfile& kernel = profile.begin()->second;
+  std::vector<std::pair<uint64_t, uint64_t>> counts;
+  for (const auto& [line, count] : kernel.lines) {
+    counts.emplace_back(count.thread_instructions, count.bytes);
+  }
+  // The matrix of 256 bytes and 16 rows of 16, by each of two warps.
+  const std::pair<uint64_t, uint64_t> load = {64, 512};
+  EXPECT_THAT(counts, testing::Contains(load).Times(2));
+  EXPECT_EQ(kernel.bytes, 1024u);
 }
 
 }  // namespace
