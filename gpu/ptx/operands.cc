@@ -322,13 +322,20 @@ class OperandChecker {
     }
   }
 
+  bool IsPtxasRoutine() const {
+    const bool directed =
+        op_.type == Type::kF64 && op_.rounding != Rounding::kNone && op_.rounding != Rounding::kRn;
+    return op_.opcode == Opcode::kDiv || op_.opcode == Opcode::kRem ||
+           (directed && (op_.opcode == Opcode::kRcp || op_.opcode == Opcode::kSqrt));
+  }
+
   bool IsRegister(const Operand& o, Type wanted) const {
     if (o.kind != OperandKind::kRegister) return false;
     const Register& reg = f_.registers[o.index];
     const bool element = o.component >= Component::kX && o.component <= Component::kW;
     if (o.component != Component::kAll && !element) return false;
     // Ptxas's own routines for these take no element of a vector.
-    if (element && (op_.opcode == Opcode::kDiv || op_.opcode == Opcode::kRem)) return false;
+    if (element && IsPtxasRoutine()) return false;
     if (element != (reg.vector > 1)) return false;
     if (element && static_cast<int>(o.component) - static_cast<int>(Component::kX) >= reg.vector) {
       return false;
@@ -507,7 +514,10 @@ class OperandChecker {
     if (type == 'p') return IsPointer(o);
     if (type == 'v') return IsVideoOperand(role, o, position);
     if (o.kind == OperandKind::kInteger && type == 'b') return o.value < kBarriers;
-    if (o.kind == OperandKind::kInteger && type == 'c') return o.value % kWarpThreads == 0;
+    if (o.kind == OperandKind::kInteger && type == 'c') {
+      const bool arrives = op_.barrier == BarrierMode::kArrive;
+      return o.value % kWarpThreads == 0 && (o.value != 0 || !arrives);
+    }
     if (o.kind == OperandKind::kInteger && type == '8') return o.value <= kFieldLimit;
     if (type == 'z') return IsCopiedSize(o);
     // Where 32 bits are a number, and not any word, ptxas takes no f16x2 register.

@@ -296,6 +296,7 @@ TEST(PtxParse, TakesConstantsInTheRangeThatTheInstructionHas) {
        "cp.async.ca.shared.global [sv], [gv], 4", "cp.async.cg.shared.global [sv], [gv], 16, 16",
        "cp.async.cg.shared.global [sv], [gv], 16, !%p0", "discard.global.L2 [gv], 128",
        "ld.global.L2::cache_hint.u32 %r0, [gv], 5"});
+  ExpectVerdicts({"bar.arrive 0, 0", "barrier.cta.arrive.aligned %r0, 0"}, {"bar.sync 0, 0"});
 }
 
 TEST(PtxParse, TakesAddressesOf64BitsForGlobalMemory) {
