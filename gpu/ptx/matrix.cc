@@ -83,7 +83,7 @@ Matrix LdmatrixOf(const Operation& op) {
 
 // What ptxas 13.0 takes, save that it takes a few more for .s8 and .u8. Beside .b32 all but
 // integers are of one type.
-bool Holds(Type type, Type reg) {
+bool TakesRegister(Type type, Type reg) {
   switch (type) {
     case Type::kF16:
       return reg == Type::kB32 || reg == Type::kF16x2;
@@ -181,7 +181,7 @@ bool IsFragment(const Operation& op, const Function& f, const Operand& operand, 
     const Register& reg = f.registers[part.index];
     if (reg.vector != 1 || part.component != Component::kAll) return false;
     if (!loads_matrices) {
-      if (!Holds(fragment.type, reg.type)) return false;
+      if (!TakesRegister(fragment.type, reg.type)) return false;
       continue;
     }
     if (reg.type == Type::kB32) continue;

@@ -116,7 +116,7 @@ class Renter {
     Time asked = {};
     uint32_t sealed = 0;
     Time enough_sealed = {};  // as many as are to agree; zero: not yet
-    Time reveal_by = {};     // seals that are missing then are not waited for
+    Time reveal_by = {};      // seals that are missing then are not waited for
     bool revealed = false;
   };
 

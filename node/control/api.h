@@ -80,11 +80,11 @@
 //   replications [REPLICATION], newest first
 //   REPLICATION: round, title, agree, of, asked_ms, state ("open", "agreed", "disagreed",
 //   "incomplete"), over (nothing more is waited for: enough agree and an output is here, or no
-//   replica has anything to come), revealed, reveal_by_ms? (once as many are sealed as are to agree:
-//   when the others are not waited for any more), result? (a job whose result holds),
-//   jobs [{job, lease, peer, peer_name, model, state (as in `jobs`), standing ("open", "agrees",
-//   "differs", "unlike device", "alone", "late", "no result"), difference ("" or what differs from the
-//   result, or from the first one's), sentence, receipt?}]
+//   replica has anything to come), revealed, reveal_by_ms? (once as many are sealed as are to
+//   agree: when the others are not waited for any more), result? (a job whose result holds), jobs
+//   [{job, lease, peer, peer_name, model, state (as in `jobs`), standing ("open", "agrees",
+//   "differs", "unlike device", "alone", "late", "no result"), difference ("" or what differs from
+//   the result, or from the first one's), sentence, receipt?}]
 // jobs {id?, lease?}
 //   jobs [JOB], newest first
 //   JOB: id, lease, side, title, sealed, round? (where it is a replica), state ("sending",

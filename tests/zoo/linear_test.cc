@@ -82,7 +82,7 @@ TEST(Linear, ProductsOfBytesAndHalves) {
 TEST(Linear, TransposesAndPowers) {
   const std::vector<float> in = Random(3).Floats(70 * 45, -1, 1);
   const float base[9] = {0.5f, 0.25f, -0.125f, 1, -0.5f, 0.3f, 0.1f, 0.2f, 0.7f};
-  struct Matrix {
+  struct Matrix3 {
     float m[9];
   } matrix;
   std::copy(base, base + 9, matrix.m);
@@ -96,8 +96,8 @@ TEST(Linear, TransposesAndPowers) {
     for (size_t x = 0; x < 70; ++x) want[x * 45 + y] = in[y * 70 + x];
   }
   ExpectSame(zoo.Get<float>(out), want, "transpose");
-  const auto multiply = [](const Matrix& a, const Matrix& b) {
-    Matrix c;
+  const auto multiply = [](const Matrix3& a, const Matrix3& b) {
+    Matrix3 c;
     for (int i = 0; i < 3; ++i) {
       for (int j = 0; j < 3; ++j) {
         c.m[3 * i + j] = std::fma(a.m[3 * i + 2], b.m[6 + j],
@@ -108,7 +108,7 @@ TEST(Linear, TransposesAndPowers) {
   };
   std::vector<float> want_powers;
   for (int i = 0; i < 40; ++i) {
-    Matrix r{{1, 0, 0, 0, 1, 0, 0, 0, 1}}, b = matrix;
+    Matrix3 r{{1, 0, 0, 0, 1, 0, 0, 0, 1}}, b = matrix;
     for (int e = i; e != 0; e /= 2) {
       if ((e & 1) != 0) r = multiply(r, b);
       b = multiply(b, b);
