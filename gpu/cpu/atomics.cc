@@ -76,8 +76,9 @@ SOUK_INLINE const Op* OneByOne(Warp& w, const Op* op, F f) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
     const uint64_t address = a[lane] + op->imm;
     const uint64_t offset = address - view.begin;
-    uint8_t* at = view.host + offset;
-    if (!view.usable || offset > view.last || (address & (sizeof(T) - 1)) != 0) [[unlikely]] {
+    const bool inside = view.usable && offset <= view.last && (address & (sizeof(T) - 1)) == 0;
+    uint8_t* at = inside ? view.host + offset : nullptr;
+    if (!inside) [[unlikely]] {
       const auto window = static_cast<Window>(op->flags >> kWindowShift);
       at = Resolve(w, op, lane, window, address, sizeof(T), /*write=*/true);
       if (at == nullptr) return nullptr;

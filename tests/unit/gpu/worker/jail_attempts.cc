@@ -344,8 +344,9 @@ const JailAttempt kAttempts[] = {
      [](long) { return ::syscall(SYS_pkey_mprotect, Page(PROT_READ), 4096, PROT_EXEC, -1); }},
     {"memory", "all_reads_execute", [](long) { return long{::personality(READ_IMPLIES_EXEC)}; }},
     {"memory", "secret_memory", [](long) { return ::syscall(447, 0); }},
-    {"memory", "lock_memory", [](long) { return long{::mlock(Page(PROT_READ), 4096)}; }},
-    {"memory", "lock_all_memory", [](long) { return long{::mlockall(MCL_CURRENT)}; }},
+    // The calls themselves: the sanitizers' own mlock does nothing.
+    {"memory", "lock_memory", [](long) { return ::syscall(SYS_mlock, Page(PROT_READ), 4096); }},
+    {"memory", "lock_all_memory", [](long) { return ::syscall(SYS_mlockall, MCL_CURRENT); }},
     {"memory", "attach_shared_memory",
      [](long) { return ::syscall(SYS_shmat, 0, nullptr, SHM_EXEC); }},
     {"memory", "move_pages_of_another",
