@@ -24,6 +24,11 @@ template <typename I>
 SOUK_INLINE uint64_t Scaled(I index, uint64_t scale) {
   return static_cast<uint64_t>(static_cast<int64_t>(index)) * scale;
 }
+// The same from a pointer: it may lie before it.
+template <typename I>
+SOUK_INLINE int64_t Distance(I index, uint64_t scale) {
+  return static_cast<int64_t>(Scaled(index, scale));
+}
 
 // The indices of the lanes that run, and the first of them in the others' place. Where all run they
 // are read where they stand: a copy is stored in halves of a vector and loaded whole, for which a
@@ -115,21 +120,21 @@ SOUK_INLINE const Op* LoadArray(Warp& w, const Op* op) {
   R* d = w.Lanes<R>(op->dst);
   const uint8_t* at = array.site->host + array.start;
   if (kFull && span.step && array.scale == sizeof(M)) {
-    const M* from = reinterpret_cast<const M*>(at + Scaled(x[0], sizeof(M)));
+    const M* from = reinterpret_cast<const M*>(at + Distance(x[0], sizeof(M)));
     SOUK_LANES(i) {
       d[i] = static_cast<R>(from[i]);
     }
     return op + 1;
   }
   if (span.same) {
-    const R r = static_cast<R>(*reinterpret_cast<const M*>(at + Scaled(x[0], array.scale)));
+    const R r = static_cast<R>(*reinterpret_cast<const M*>(at + Distance(x[0], array.scale)));
     SOUK_LANES(i) {
       d[i] = kFull ? r : Blend(mask, i, r, d[i]);
     }
     return op + 1;
   }
   for (int i = 0; i < kLanes; ++i) {
-    const R r = static_cast<R>(*reinterpret_cast<const M*>(at + Scaled(x[i], array.scale)));
+    const R r = static_cast<R>(*reinterpret_cast<const M*>(at + Distance(x[i], array.scale)));
     d[i] = kFull ? r : Blend(mask, i, r, d[i]);
   }
   return op + 1;
@@ -155,7 +160,7 @@ SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
   }
   uint8_t* at = array.site->host + array.start;
   if (kFull && span.step && array.scale == sizeof(M)) {
-    M* to = reinterpret_cast<M*>(at + Scaled(x[0], sizeof(M)));
+    M* to = reinterpret_cast<M*>(at + Distance(x[0], sizeof(M)));
     SOUK_LANES(i) {
       to[i] = static_cast<M>(b[i]);
     }
@@ -163,7 +168,7 @@ SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
   }
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const int lane = __builtin_ctz(left);
-    *reinterpret_cast<M*>(at + Scaled(x[lane], array.scale)) = static_cast<M>(b[lane]);
+    *reinterpret_cast<M*>(at + Distance(x[lane], array.scale)) = static_cast<M>(b[lane]);
   }
   return op + 1;
 }

@@ -13,6 +13,7 @@
 #include "gpu/workload/workload.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
+#include "sanitized.h"
 
 namespace souk::gpu::hostile {
 
@@ -47,7 +48,7 @@ struct Kernel {
   Dim3 block = {64, 1, 1};
   uint32_t dynamic_shared_bytes = 0;
   uint64_t thread_instructions = 20'000'000;
-  uint64_t milliseconds = 4000;
+  uint64_t milliseconds = kSanitized ? 40'000 : 4000;
 };
 // Registers %p0-8, %h0-8, %r0-19 (%r0: tid.x), %rd0-8 (%rd0: p0, %rd8: p1), %f0-3, %fd0-3.
 std::string TextOf(const Kernel& kernel);

@@ -482,10 +482,11 @@ TEST(Heap, MallocAndNewGiveMemoryThatIsTheThreadsOwn) {
   zoo.Run();
   std::vector<int> want, want_arrays;
   for (int t = 0; t < 64; ++t) {
-    int sum = 0, total = 0;
-    for (int k = 8; k >= 0; --k) sum = sum * 7 + k * t;
+    uint32_t sum = 0;  // as the device's int wraps
+    int total = 0;
+    for (int k = 8; k >= 0; --k) sum = sum * 7 + static_cast<uint32_t>(k * t);
     for (int k = 0; k < 100; ++k) total += k ^ t;
-    want.push_back(sum);
+    want.push_back(static_cast<int>(sum));
     want_arrays.push_back(total);
   }
   ExpectSame(zoo.Get<int>(lists), want, "heap_lists");
