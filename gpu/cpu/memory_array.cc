@@ -118,7 +118,7 @@ SOUK_INLINE const Op* LoadArray(Warp& w, const Op* op) {
     return LoadEach<M, R, I>(w, op, mask, array.base);
   }
   R* d = w.Lanes<R>(op->dst);
-  const uint8_t* at = array.site->host + array.start;
+  const uint8_t* at = array.site->host + static_cast<int64_t>(array.start);
   if (kFull && span.step && array.scale == sizeof(M)) {
     const M* from = reinterpret_cast<const M*>(at + Distance(x[0], sizeof(M)));
     SOUK_LANES(i) {
@@ -158,7 +158,7 @@ SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
     }
     return op + 1;
   }
-  uint8_t* at = array.site->host + array.start;
+  uint8_t* at = array.site->host + static_cast<int64_t>(array.start);
   if (kFull && span.step && array.scale == sizeof(M)) {
     M* to = reinterpret_cast<M*>(at + Distance(x[0], sizeof(M)));
     SOUK_LANES(i) {
