@@ -305,8 +305,8 @@ void RenterAudit::OnRevealed(EntryCheck& check, JobState& job, const JobStep& st
 void RenterAudit::OnReplicated(EntryCheck& check, const Replicated& replicated) {
   check.ExpectDocuments(0);
   const size_t of = replicated.jobs.size();
-  check.That(of >= 2 && replicated.agree <= of && replicated.agree * size_t{2} > of,
-             rules::kReplicas, "{} of {} replicas are to agree", replicated.agree, of);
+  check.That(of >= 2 && IsMajority(replicated.agree, of), rules::kReplicas,
+             "{} of {} replicas are to agree", replicated.agree, of);
   if (!check.That(!rounds_.contains(replicated.round), rules::kReplicas,
                   "the round was begun before")) {
     return;

@@ -70,7 +70,8 @@ Result<ReplicationPolicy> ParseReplicationPolicy(std::string_view text) {
   if (*of < 2 || *of > limits::kReplicas) {
     return Wrong(fmt::format("between 2 and {} providers", limits::kReplicas));
   }
-  if (*agree <= *of / 2) return Wrong("more than half must agree, or two results could both hold");
+  if (!IsMajority(*agree, *of))
+    return Wrong("more than half must agree, or two results could both hold");
   return ReplicationPolicy{.agree = *agree, .of = *of, .per_million = kMillion};
 }
 
@@ -153,6 +154,23 @@ ReplicationVerdict JudgeReplicas(std::span<const Replica> replicas, uint32_t agr
                     : contradiction ? ReplicationOutcome::kDisagreed
                                     : ReplicationOutcome::kIncomplete;
   return verdict;
+}
+
+bool IsMajority(uint32_t agree, size_t of) {
+  return agree <= of && agree * size_t{2} > of;
+}
+
+std::string DifferenceOf(std::span<const Replica> replicas, const ReplicationVerdict& verdict,
+                         size_t place) {
+  const auto counts = [&](size_t i) {
+    const ReplicaStanding standing = verdict.standings[i];
+    return replicas[i].receipt && standing != ReplicaStanding::kLate &&
+           standing != ReplicaStanding::kNoResult;
+  };
+  if (!counts(place)) return "";
+  size_t against = 0;
+  while (verdict.result ? against != *verdict.result : !counts(against)) ++against;
+  return FindDifference(*replicas[against].receipt, *replicas[place].receipt);
 }
 
 const char* ReplicaStandingName(ReplicaStanding standing) {

@@ -67,6 +67,12 @@ struct ReplicationVerdict {
 // provider's own. Proves nothing against who differs: that takes a replay in checking
 // mode (R7).
 ReplicationVerdict JudgeReplicas(std::span<const Replica> replicas, uint32_t agree);
+// Whether so many of so many can settle a round: more than half, and not more than there are.
+bool IsMajority(uint32_t agree, size_t of);
+// What that replica's result and the one that holds, or else the first one, do not share, as
+// FindDifference says it. "" where the replica counts for nothing. `verdict` is of these replicas.
+std::string DifferenceOf(std::span<const Replica> replicas, const ReplicationVerdict& verdict,
+                         size_t place);
 
 // What differs between two receipts' results, for people: "output digits", "the states after its
 // launches"; "" where nothing does.

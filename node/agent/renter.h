@@ -166,9 +166,11 @@ class Renter {
   const std::map<Digest, JobState>& jobs() const { return jobs_; }
   const std::map<Digest, ChallengeState>& challenges() const { return challenges_; }
   const std::map<Digest, Replication>& replications() const { return replications_; }
-  // As protocol/replication.h judges it; the round is known.
-  // now: log time.
-  ReplicationVerdict VerdictOn(const Replication& replication, Time now) const;
+  // As protocol/replication.h takes them. The round is known; now: log time.
+  std::vector<Replica> ReplicasOf(const Replication& replication, Time now) const;
+  ReplicationVerdict VerdictOn(const Replication& replication, Time now) const {
+    return JudgeReplicas(ReplicasOf(replication, now), replication.agree);
+  }
   // Challenges of one nonce: asked at once, judged together.
   const std::map<Digest, std::vector<Digest>>& rounds() const { return rounds_; }
   // Neither lease, job nor challenge lives: a node that only rents may end.

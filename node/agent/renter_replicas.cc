@@ -17,7 +17,7 @@ void Renter::OnReplicateCommand(Turn& turn, uint64_t command, const ReplicateCom
     return refuse(Error(Code::kInvalidArgument, "a job is replicated on 2 to " +
                                                     std::to_string(limits::kReplicas) + " leases"));
   }
-  if (what.agree > of || what.agree * size_t{2} <= of) {
+  if (!IsMajority(what.agree, of)) {
     return refuse(Error(Code::kInvalidArgument,
                         "more than half of the replicas must agree, and not more than there are"));
   }
@@ -133,7 +133,7 @@ void Renter::RevealJobs(Turn& turn) {
   }
 }
 
-ReplicationVerdict Renter::VerdictOn(const Replication& replication, Time now) const {
+std::vector<Replica> Renter::ReplicasOf(const Replication& replication, Time now) const {
   std::vector<Replica> replicas;
   for (const Digest& id : replication.jobs) {
     const JobState& job = jobs_.at(id);
@@ -142,7 +142,7 @@ ReplicationVerdict Renter::VerdictOn(const Replication& replication, Time now) c
                         .late = job.late,
                         .over = job.at != JobStep::Event::kSubmitted || silent});
   }
-  return JudgeReplicas(replicas, replication.agree);
+  return replicas;
 }
 
 }  // namespace souk::node

@@ -12,11 +12,9 @@ using nlohmann::json;
 constexpr Duration kGrace = Seconds(5);
 
 json ReplicaRow(const Asked& asked, const Renter::JobState& job, ReplicaStanding standing,
-                const std::optional<JobReceipt>& result) {
+                const std::string& difference) {
   const Renter::Lease& lease = asked.agent().renter().leases().at(job.lease);
   const json whole = RenterJobRow(asked, job);
-  const bool has_result = result && job.receipt && standing != ReplicaStanding::kLate &&
-                          standing != ReplicaStanding::kNoResult;
   json row = {{"job", job.id.Hex()},
               {"lease", job.lease.Hex()},
               {"peer", lease.order.provider.ToString()},
@@ -25,36 +23,23 @@ json ReplicaRow(const Asked& asked, const Renter::JobState& job, ReplicaStanding
               {"launch", whole["launch"]},
               {"launches", whole["launches"]},
               {"standing", ReplicaStandingName(standing)},
-              {"difference", has_result ? FindDifference(*result, *job.receipt) : ""},
+              {"difference", difference},
               {"sentence", whole["sentence"]},
               {"over", whole["over"]}};
   if (whole.contains("receipt")) row["receipt"] = whole["receipt"];
   return row;
 }
 
-// The result that holds, or the first that anything says of.
-std::optional<JobReceipt> ComparedWith(const Renter& renter, const Renter::Replication& round,
-                                       const ReplicationVerdict& verdict) {
-  for (size_t i = 0; i < round.jobs.size(); ++i) {
-    const bool chosen = verdict.result ? i == *verdict.result
-                                       : verdict.standings[i] != ReplicaStanding::kLate &&
-                                             verdict.standings[i] != ReplicaStanding::kNoResult;
-    const Renter::JobState& job = renter.jobs().at(round.jobs[i]);
-    if (chosen && job.receipt) return job.receipt;
-  }
-  return std::nullopt;
-}
-
 json RoundRow(const Asked& asked, const Renter::Replication& round) {
   const Renter& renter = asked.agent().renter();
-  const ReplicationVerdict verdict = renter.VerdictOn(round, asked.log_time());
+  const std::vector<Replica> replicas = renter.ReplicasOf(round, asked.log_time());
+  const ReplicationVerdict verdict = JudgeReplicas(replicas, round.agree);
   json row = {
       {"round", round.round.Hex()}, {"title", renter.jobs().at(round.jobs.front()).job.title},
       {"agree", round.agree},       {"of", round.jobs.size()},
       {"asked_ms", round.asked.ms}, {"state", ReplicationOutcomeName(verdict.outcome)},
       {"revealed", round.revealed}};
   if (round.enough_sealed.ms != 0) row["reveal_by_ms"] = round.reveal_by.ms;
-  const std::optional<JobReceipt> result = ComparedWith(renter, round, verdict);
   bool all_over = true;
   bool shown_long_ago = false;
   std::string best;  // of those that agree, one whose outputs are here
@@ -62,7 +47,7 @@ json RoundRow(const Asked& asked, const Renter::Replication& round) {
   for (size_t i = 0; i < round.jobs.size(); ++i) {
     const Renter::JobState& job = renter.jobs().at(round.jobs[i]);
     const ReplicaStanding standing = verdict.standings[i];
-    jobs.push_back(ReplicaRow(asked, job, standing, result));
+    jobs.push_back(ReplicaRow(asked, job, standing, DifferenceOf(replicas, verdict, i)));
     const bool over = jobs.back()["over"].get<bool>();
     const bool counts =
         standing != ReplicaStanding::kLate && standing != ReplicaStanding::kNoResult;

@@ -39,6 +39,12 @@ struct Round {
   std::optional<size_t> right = {};  // with --settle: the first that the reference agrees with
 };
 
+std::vector<Replica> ReplicasOf(const Round& round) {
+  std::vector<Replica> replicas;
+  for (const ReplicaJob& job : round.jobs) replicas.push_back(job.replica);
+  return replicas;
+}
+
 // Reads one log from front to back.
 class RoundReader {
  public:
@@ -54,11 +60,7 @@ class RoundReader {
         OnReplicated(index, *replicated);
       }
     }
-    for (Round& round : rounds_) {
-      std::vector<Replica> replicas;
-      for (const ReplicaJob& job : round.jobs) replicas.push_back(job.replica);
-      round.verdict = JudgeReplicas(replicas, round.agree);
-    }
+    for (Round& round : rounds_) round.verdict = JudgeReplicas(ReplicasOf(round), round.agree);
     return Ok();
   }
   std::vector<Round> TakeRounds() { return std::move(rounds_); }
@@ -124,25 +126,6 @@ bool SomebodyDiffers(const Round& round) {
                      [](ReplicaStanding one) { return one == ReplicaStanding::kDiffers; });
 }
 
-bool Counts(const Round& round, size_t place) {
-  const ReplicaStanding standing = round.verdict.standings[place];
-  return standing != ReplicaStanding::kLate && standing != ReplicaStanding::kNoResult;
-}
-
-// What the result that holds, or the first one there is, and this one do not share.
-std::string DifferenceOf(const Round& round, size_t place) {
-  const ReplicaJob* against = nullptr;
-  for (size_t i = 0; i < round.jobs.size() && against == nullptr; ++i) {
-    if (round.verdict.result ? i == *round.verdict.result
-                             : round.jobs[i].replica.receipt && Counts(round, i)) {
-      against = &round.jobs[i];
-    }
-  }
-  const auto& mine = round.jobs[place].replica.receipt;
-  if (against == nullptr || !mine || !Counts(round, place)) return "";
-  return FindDifference(*against->replica.receipt, *mine);
-}
-
 // Why a result that is the reference's too is no more right than another.
 std::string WhyNoProof(const gpu::ReplayReport& report) {
   if (report.result_class != ptx::Class::kExact) {
@@ -204,11 +187,12 @@ void PrintRound(const Round& round) {
   std::vector<Table::Column> columns = {{"JOB"}, {"PROVIDER"}, {"STANDING"}, {"DIFFERS IN"}};
   if (settled) columns.push_back({"CPU REFERENCE"});
   Table table(columns);
+  const std::vector<Replica> replicas = ReplicasOf(round);
   for (size_t i = 0; i < round.jobs.size(); ++i) {
     const ReplicaJob& job = round.jobs[i];
     std::vector<std::string> row = {job.id.Short(), Shorten(job.provider.ToString(), 20),
                                     ReplicaStandingName(round.verdict.standings[i]),
-                                    DifferenceOf(round, i)};
+                                    DifferenceOf(replicas, round.verdict, i)};
     if (settled) {
       row.push_back(job.settled +
                     (job.fault_file.empty() ? "" : ": fault document " + job.fault_file));
@@ -222,13 +206,14 @@ void PrintRound(const Round& round) {
 }
 
 Json RoundJson(const Round& round) {
+  const std::vector<Replica> replicas = ReplicasOf(round);
   Json jobs = Json::array();
   for (size_t i = 0; i < round.jobs.size(); ++i) {
     const ReplicaJob& job = round.jobs[i];
     Json one = {{"job", job.id.Hex()},
                 {"provider", job.provider.ToString()},
                 {"standing", ReplicaStandingName(round.verdict.standings[i])},
-                {"difference", DifferenceOf(round, i)}};
+                {"difference", DifferenceOf(replicas, round.verdict, i)}};
     if (!job.settled.empty()) one["settled"] = job.settled;
     if (!job.why.empty()) one["why"] = job.why;
     if (!job.fault_file.empty()) one["fault"] = job.fault_file;

@@ -188,19 +188,19 @@ struct Outcome {
   std::string job_id = {};  // short; of the round where there is one
   fs::path dir = {};
   std::vector<ResultFile> files = {};
-  Credits cost = {};
+  std::vector<Credits> costs = {};  // by lease
 };
 
 // The lease is paid ahead and by the interval, whoever uses it: a job's share is its time.
-Result<Credits> CostOf(const std::vector<Json>& leases, Duration taken) {
-  Credits cost = {};
+Result<std::vector<Credits>> CostsOf(const std::vector<Json>& leases, Duration taken) {
+  std::vector<Credits> costs;
   for (const Json& lease : leases) {
     ASSIGN_OR_RETURN(const Credits one,
                      AmountDue({NumberAt(lease, "price_micro")},
                                static_cast<uint32_t>(NumberAt(lease, "slices")), taken));
-    cost = cost + one;
+    costs.push_back(one);
   }
-  return cost;
+  return costs;
 }
 
 Status RunOnce(DaemonLink& link, const gpu::Manifest& manifest, bool sealed, Outcome& out) {
@@ -236,7 +236,7 @@ Result<Outcome> RunOnLeases(DaemonLink& link, const gpu::Manifest& manifest, con
   const Duration taken{std::chrono::duration_cast<std::chrono::milliseconds>(
                            std::chrono::steady_clock::now() - start)
                            .count()};
-  ASSIGN_OR_RETURN(out.cost, CostOf(leases, taken));
+  ASSIGN_OR_RETURN(out.costs, CostsOf(leases, taken));
   out.dir = options.out.empty() ? fs::path("results") / out.job_id : options.out;
   if (!out.job.is_null() && TextAt(out.job, "state") == "done") {
     ASSIGN_OR_RETURN(out.files, FetchResults(link.dir(), out.job, out.dir));
@@ -255,11 +255,13 @@ Json FilesJson(const std::vector<ResultFile>& files) {
   return list;
 }
 
+// Of leases that are not settled, this job's share.
 Credits PaidFor(const Outcome& out) {
   Credits paid = {};
-  for (const Json& lease : out.leases) {
-    if (!FlagAt(lease, "settled")) return out.cost;
-    paid = paid + Credits{NumberAt(lease, "paid_micro")};
+  for (size_t i = 0; i < out.leases.size(); ++i) {
+    const Json& lease = out.leases[i];
+    paid =
+        paid + (FlagAt(lease, "settled") ? Credits{NumberAt(lease, "paid_micro")} : out.costs[i]);
   }
   return paid;
 }
