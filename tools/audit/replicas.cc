@@ -240,6 +240,7 @@ int RunReplicas(const AuditTarget& target, const ReplicasCommand& command) {
   std::vector<Round> rounds = reader.TakeRounds();
   if (!command.round.empty()) {
     std::vector<Digest> ids;
+    ids.reserve(rounds.size());
     for (const Round& round : rounds) ids.push_back(round.id);
     const auto found = ResolveId(command.round, ids);
     if (!found) return Fail(found.error());
