@@ -58,7 +58,8 @@ SOUK_INLINE AtomView ViewOfAtom(Warp& w, const Op* op, uint32_t bytes) {
     return {0, m.shared_bytes - bytes, m.shared, m.shared_bytes >= bytes};
   }
   const Site& site = m.sites[op->target];
-  return {site.begin, site.size - bytes, site.host, site.writable && site.size >= bytes};
+  const bool usable = site.writable && site.notes == 0 && site.size >= bytes;
+  return {site.begin, site.size - bytes, site.host, usable};
 }
 
 SOUK_INLINE bool InShared(Warp& w, const Op* op, const uint8_t* at) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "gpu/cpu/accesses.h"
 #include "gpu/cpu/checker.h"
 
 namespace souk::gpu::cpu {
@@ -272,6 +273,7 @@ void BlockRunner::StartWarps() {
 
 // Looks at the clock some hundred times a second, however the work is cut into blocks.
 bool BlockRunner::IsLate(uint64_t executed) {
+  if (memory_.accesses != nullptr && memory_.accesses->stopped()) return true;
   unwatched_ += executed;
   if (unwatched_ < kBetweenLooks) return false;
   unwatched_ = 0;

@@ -1,6 +1,7 @@
 #include "gpu/cpu/check_plan.h"
 
 #include "gpu/cpu/checker.h"
+#include "gpu/cpu/pointers.h"
 #include "gpu/ptx/operation.h"
 
 namespace souk::gpu::cpu {
@@ -139,7 +140,7 @@ bool IsChosenByDevice(ptx::Special special) {
 class Planner {
  public:
   Planner(const Ir& ir, const Slots& slots, const std::vector<Inst>& emitted, Program& program)
-      : ir_(ir), slots_(slots), emitted_(emitted), program_(program) {}
+      : ir_(ir), slots_(slots), emitted_(emitted), program_(program), pointers_(ir, emitted) {}
 
   Status Run() {
     if (emitted_.size() > kMostWatchedOps) {
@@ -153,7 +154,7 @@ class Planner {
     }
     FindReads();
     FindTracked();
-    FindSources();
+    plan_.sources = pointers_.params();
     plan_.ops.reserve(emitted_.size());
     for (size_t pc = 0; pc < emitted_.size(); ++pc) Add(emitted_[pc], program_.ops[pc]);
     for (const uint32_t r : slots_.cleared) plan_.unwritten.push_back(number_[r]);
@@ -202,50 +203,6 @@ class Planner {
       open.pop_back();
       for (const uint32_t i : users[r]) ForEachDef(ir_, emitted_[i], track);
     }
-  }
-
-  // Which parameters a register is computed from, along any path. A value that comes out of memory
-  // that may hold addresses is computed from who knows what.
-  void FindSources() {
-    from_.assign(ir_.regs.size(), 0);
-    std::vector<uint32_t> open;
-    const auto add = [&](uint32_t r, uint64_t bits) {
-      if ((from_[r] | bits) == from_[r]) return;
-      from_[r] |= bits;
-      open.push_back(r);
-    };
-    for (uint32_t r = 0; r < ir_.regs.size(); ++r) {
-      const VReg& reg = ir_.regs[r];
-      if (reg.kind == RegKind::kConstant && reg.bytes == 8 && reg.value >= kGlobalBase) {
-        add(r, kAnySource);  // a variable's
-      }
-      if (reg.kind != RegKind::kParam || reg.bytes != 8) continue;
-      if (plan_.sources.size() == kMostSources) {
-        add(r, kAnySource);
-        continue;
-      }
-      add(r, uint64_t{1} << plan_.sources.size());
-      plan_.sources.push_back(static_cast<uint32_t>(reg.value));
-    }
-    std::vector<std::vector<uint32_t>> users(ir_.regs.size());
-    for (uint32_t i = 0; i < emitted_.size(); ++i) {
-      const Inst& inst = emitted_[i];
-      if (Passes(inst)) ForEachUse(ir_, inst, [&](uint32_t r) { users[r].push_back(i); });
-      if (Begins(inst) && WatchOf(inst) == Watch::kLoad) {
-        ForEachDef(ir_, inst, [&](uint32_t r) { add(r, kAnySource); });
-      }
-    }
-    while (!open.empty()) {
-      const uint32_t r = open.back();
-      open.pop_back();
-      for (const uint32_t i : users[r]) {
-        ForEachDef(ir_, emitted_[i], [&](uint32_t d) { add(d, from_[r]); });
-      }
-    }
-  }
-
-  uint64_t SourcesOf(uint32_t reg) const {
-    return reg == kNoReg || (from_[reg] & kAnySource) != 0 ? 0 : from_[reg];
   }
 
   // Whether an undefined operand makes the results so; else it is reported on the spot.
@@ -332,7 +289,7 @@ class Planner {
     out.guard = NumberOf(inst.guard);
     AddUsesAndDefs(inst, out);
     if (out.window == Window::kGlobal || out.window == Window::kGeneric) {
-      out.sources = SourcesOf(out.watch == Watch::kCopyAsync ? inst.b : inst.a);
+      out.sources = pointers_.ParamsOf(out.watch == Watch::kCopyAsync ? inst.b : inst.a);
     }
     if (out.watch == Watch::kLoad || out.watch == Watch::kStore || out.watch == Watch::kShuffle ||
         out.watch == Watch::kDistribute) {
@@ -358,10 +315,8 @@ class Planner {
   const Slots& slots_;
   const std::vector<Inst>& emitted_;
   Program& program_;
-  static constexpr uint64_t kAnySource = uint64_t{1} << 63;
-  static constexpr size_t kMostSources = 63;
+  const Pointers pointers_;
   CheckPlan plan_ = {};
-  std::vector<uint64_t> from_ = {};    // by register: sources
   std::vector<uint32_t> number_ = {};  // by register: its tracked number
   std::vector<bool> read_ = {};
 };

@@ -35,6 +35,8 @@ inline constexpr size_t kMostAllocations = 1u << 16;
 // While checking: what runs over the end of a buffer must not find another.
 inline constexpr uint64_t kCheckedGap = uint64_t{4} << 30;
 inline constexpr size_t kMostChecked = 1024;
+// Of its memory, what blocks beside each other may take to be undone.
+inline constexpr uint64_t kNotedShare = 4;
 
 struct LoadedModule {
   std::map<std::string, Program> kernels = {};
@@ -47,7 +49,8 @@ class CpuDevice : public Device {
         profile_(profile),
         level_(std::min(options.simd, BestSimdLevel())),
         arena_(options.memory_bytes, options.checker != nullptr ? kCheckedGap : 1,
-               options.checker != nullptr ? kMostChecked : kMostAllocations) {
+               options.checker != nullptr ? kMostChecked : kMostAllocations),
+        launcher_(options.memory_bytes / kNotedShare) {
     options_.threads = options.checker != nullptr ? 1 : std::clamp(options_.threads, 1u, 256u);
     info_.kind = "cpu";
     info_.name = "CPU reference";
@@ -117,7 +120,7 @@ class CpuDevice : public Device {
   Arena arena_;
   std::vector<LoadedModule> modules_ = {};
   size_t ops_ = 0;  // of everything ever compiled
-  cpu::Launcher launcher_ = {};
+  cpu::Launcher launcher_;
   cpu::SystemState system_ = {};
   std::unique_ptr<cpu::Heap> heap_ = nullptr;
   bool said_cut_ = false;

@@ -6,6 +6,7 @@
 #include "gpu/cpu/ir.h"
 #include "gpu/cpu/lower.h"
 #include "gpu/cpu/op_counts.h"
+#include "gpu/cpu/pointers.h"
 #include "gpu/cpu/program.h"
 
 namespace souk::gpu::cpu {
@@ -253,6 +254,7 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   Emitter(ir, flow, after, slots, handlers, program,
           watching != Watching::kNothing ? &emitted : nullptr)
       .Run();
+  if (!checked) FindWrites(ir, program);
   if (watching == Watching::kCounted) CountProgram(emitted, program);
   if (checked) {
     program.shared_window = (ir.shared_slots.size() - 1) * kSharedSlot;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -13,6 +14,10 @@
 namespace souk::gpu::cpu {
 namespace {
 
+// How often a launch begins anew, and what is kept for the next ones.
+inline constexpr int kMostSurprises = 5;
+inline constexpr size_t kMostLearned = 64;
+
 Error Exhausted(const Program& program, uint64_t budget) {
   return Error(Code::kExhausted, "kernel " + program.name + " used up its budget of " +
                                      std::to_string(budget) + " thread-instructions");
@@ -22,7 +27,7 @@ Error TimeOver(const Program& program) {
   return Error(Code::kExhausted, "kernel " + program.name + " used up the time limit");
 }
 
-std::chrono::steady_clock::time_point Deadline(uint64_t milliseconds) {
+std::chrono::steady_clock::time_point DeadlineOf(uint64_t milliseconds) {
   constexpr uint64_t kForever = 1'000'000'000'000;  // thirty years; more could overflow the clock
   if (milliseconds > kForever) return std::chrono::steady_clock::time_point::max();
   return std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
@@ -131,6 +136,28 @@ Result<uint64_t> RunInOrder(BlockRunner& runner, const Program& program, const L
   return executed;
 }
 
+// Where the allocations begin that the program's stores show.
+std::set<uint64_t> ExpectedWrites(const Program& program, const Memory& memory, ByteView params) {
+  std::set<uint64_t> expected;
+  const auto add = [&](uint64_t address) {
+    const Allocation* const end = memory.allocations + memory.allocation_count;
+    const Allocation* const after =
+        std::upper_bound(memory.allocations, end, address,
+                         [](uint64_t x, const Allocation& a) { return x < a.begin; });
+    if (after == memory.allocations) return;
+    const Allocation& found = *(after - 1);
+    if (address < found.end && found.writable) expected.insert(found.begin);
+  };
+  for (const uint32_t at : program.written_params) {
+    uint64_t address = 0;
+    if (at + sizeof(address) > params.size()) continue;
+    std::memcpy(&address, params.data() + at, sizeof(address));
+    add(address);
+  }
+  for (const uint64_t address : program.written_variables) add(address);
+  return expected;
+}
+
 Status CheckResident(const Program& program, const LaunchShape& shape) {
   const uint64_t blocks = shape.blocks();
   if (blocks <= kMostResidentBlocks &&
@@ -173,39 +200,77 @@ Result<uint64_t> Launcher::RunTogether(const Program& program, const LaunchShape
   return executed;
 }
 
+Status Launcher::PrepareRunners(const Program& program, const LaunchShape& shape,
+                                const Memory& memory, ByteView params, size_t count,
+                                Deadline deadline, SystemState& system) {
+  while (runners_.size() < count) runners_.push_back(std::make_unique<BlockRunner>());
+  for (size_t i = 0; i < count; ++i) {
+    RETURN_IF_ERROR(runners_[i]->Prepare(program, shape, memory, params, system));
+    runners_[i]->StopAt(deadline);
+  }
+  return Ok();
+}
+
+std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
+                                                    const LaunchShape& shape, Memory memory,
+                                                    ByteView params, uint32_t threads,
+                                                    const LaunchBudget& budget, Deadline deadline) {
+  Learned& learned = learned_[&program];
+  // A launch begins anew for each allocation that it writes unexpectedly.
+  for (int surprises = 0; surprises < kMostSurprises && !learned.in_order; ++surprises) {
+    std::set<uint64_t> expected = ExpectedWrites(program, memory, params);
+    expected.insert(learned.written.begin(), learned.written.end());
+    if (!accesses_.Begin(memory, program.smallest_write, threads, expected)) break;
+    Schedule schedule(program, shape.blocks(), threads, budget.thread_instructions);
+    // Exact kernels neither print nor use the heap.
+    std::vector<SystemState> systems(threads);
+    while (runners_.size() < threads) runners_.push_back(std::make_unique<BlockRunner>());
+    for (size_t i = 0; i < threads; ++i) {
+      memory.accesses = &accesses_.Of(i);
+      if (!runners_[i]->Prepare(program, shape, memory, params, systems[i])) return std::nullopt;
+      runners_[i]->StopAt(deadline);
+    }
+    std::vector<std::thread> others;
+    for (size_t i = 1; i < threads; ++i) {
+      try {
+        others.emplace_back([&schedule, this, i] { schedule.Work(*runners_[i]); });
+      } catch (const std::system_error&) {
+        break;  // no memory for another stack: fewer threads come to the same result
+      }
+    }
+    schedule.Work(*runners_[0]);
+    for (std::thread& t : others) t.join();
+    if (!accesses_.stopped() && !accesses_.Conflict()) {
+      accesses_.End();
+      return schedule.Outcome();
+    }
+    learned.in_order = accesses_.why() != Accesses::Stopped::kSurprise;
+    for (const uint64_t begin : accesses_.Surprises()) {
+      if (learned.written.size() < kMostLearned) learned.written.insert(begin);
+    }
+    accesses_.Undo();
+  }
+  return std::nullopt;
+}
+
 Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
                                const Memory& memory, ByteView params, uint32_t threads,
                                const LaunchBudget& budget, SystemState& system) {
   const uint64_t blocks = shape.blocks();
-  const bool together = shape.grid_workspace != 0;
-  if (together) RETURN_IF_ERROR(CheckResident(program, shape));
-  if (shape.only != nullptr) threads = 1;
-  const size_t workers =
-      together ? blocks : std::clamp<uint64_t>(threads, 1, std::max<uint64_t>(blocks, 1));
-  const auto deadline = Deadline(budget.milliseconds);
-  while (runners_.size() < workers) runners_.push_back(std::make_unique<BlockRunner>());
-  // Blocks on several threads are of exact kernels, which neither print nor use the heap.
-  const bool spread = !together && workers > 1;
-  std::vector<SystemState> own(spread ? workers : 0);
-  for (size_t i = 0; i < workers; ++i) {
-    SystemState& state = spread ? own[i] : system;
-    RETURN_IF_ERROR(runners_[i]->Prepare(program, shape, memory, params, state));
-    runners_[i]->StopAt(deadline);
+  const Deadline deadline = DeadlineOf(budget.milliseconds);
+  if (shape.grid_workspace != 0) {
+    RETURN_IF_ERROR(CheckResident(program, shape));
+    RETURN_IF_ERROR(PrepareRunners(program, shape, memory, params, blocks, deadline, system));
+    return RunTogether(program, shape, budget);
   }
-  if (together) return RunTogether(program, shape, budget);
-  if (!spread) return RunInOrder(*runners_[0], program, shape, budget);
-  Schedule schedule(program, blocks, static_cast<uint32_t>(workers), budget.thread_instructions);
-  std::vector<std::thread> others;
-  for (size_t i = 1; i < workers; ++i) {
-    try {
-      others.emplace_back([&schedule, this, i] { schedule.Work(*runners_[i]); });
-    } catch (const std::system_error&) {
-      break;  // no memory for another stack: fewer threads come to the same result
-    }
+  const auto workers = static_cast<uint32_t>(std::min<uint64_t>(threads, blocks));
+  if (workers > 1 && shape.only == nullptr) {
+    std::optional<Result<uint64_t>> executed =
+        RunBeside(program, shape, memory, params, workers, budget, deadline);
+    if (executed) return std::move(*executed);
   }
-  schedule.Work(*runners_[0]);
-  for (std::thread& t : others) t.join();
-  return schedule.Outcome();
+  RETURN_IF_ERROR(PrepareRunners(program, shape, memory, params, 1, deadline, system));
+  return RunInOrder(*runners_[0], program, shape, budget);
 }
 
 }  // namespace souk::gpu::cpu

@@ -27,6 +27,7 @@ struct View {
   uint8_t* host;
   uint32_t stride;  // between threads (local)
   bool writable;
+  uint8_t notes;
 };
 
 SOUK_INLINE Window WindowOf(const Op* op) {
@@ -38,12 +39,16 @@ SOUK_INLINE View ViewOf(Warp& w, const Op* op) {
   const Memory& m = *w.memory;
   if constexpr (kKind == Kind::kOpen) {
     const Site& site = m.sites[op->target];
-    return View{site.begin, site.size, site.host, 0, site.writable};
+    return View{site.begin, site.size, site.host, 0, site.writable, site.notes};
   }
-  if constexpr (kKind == Kind::kShared) return View{0, m.shared_bytes, m.shared, 0, true};
-  if (WindowOf(op) == Window::kParam) return View{0, m.param_bytes, m.params, 0, false};
-  return View{0, m.local_bytes, m.local + uint64_t{w.index} * kLanes * m.local_bytes,
-              static_cast<uint32_t>(m.local_bytes), true};
+  if constexpr (kKind == Kind::kShared) return View{0, m.shared_bytes, m.shared, 0, true, 0};
+  if (WindowOf(op) == Window::kParam) return View{0, m.param_bytes, m.params, 0, false, 0};
+  return View{0,
+              m.local_bytes,
+              m.local + uint64_t{w.index} * kLanes * m.local_bytes,
+              static_cast<uint32_t>(m.local_bytes),
+              true,
+              0};
 }
 
 // The lanes' offsets into the view.
@@ -104,6 +109,18 @@ SOUK_INLINE Shape Measure(const View& v, uint32_t mask, uint32_t shift, O* off) 
   return Shape{(over >> (kBits<O> - 1)) != 0 || (low & (bytes - 1)) != 0, same == 0, step == 0};
 }
 
+// False: the access must not be made.
+template <Kind kKind>
+SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const View& v, const Offset<kKind>* off,
+                         uint32_t bytes, bool write, bool step) {
+  if constexpr (kKind == Kind::kOpen) {
+    if ((v.notes & (write ? kNoteWrites : kNoteReads)) != 0) [[unlikely]] {
+      return NoteAccess(w, op, v.begin, off, bytes, write, step);
+    }
+  }
+  return true;
+}
+
 // Lane by lane: several allocations, windows of the generic space, faults.
 template <typename M, typename R>
 const Op* LoadSlowly(Warp& w, const Op* op, uint32_t mask) {
@@ -148,6 +165,7 @@ const Op* Load(Warp& w, const Op* op) {
     const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, kShift, off);
     if (shape.bad) [[unlikely]]
       return LoadSlowly<M, R>(w, op, mask);
+    if (!MayGoOn<kKind>(w, op, v, off, sizeof(M), false, shape.step)) return nullptr;
     R* d = w.Lanes<R>(op->dst);
     if (kKind == Kind::kOther && v.stride != 0) {
       SOUK_LANES(i) {
@@ -173,6 +191,7 @@ const Op* Load(Warp& w, const Op* op) {
   const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, shift, off);
   if (shape.bad) [[unlikely]]
     return LoadSlowly<M, R>(w, op, mask);
+  if (!MayGoOn<kKind>(w, op, v, off, uint32_t{1} << shift, false, shape.step)) return nullptr;
   if (kKind == Kind::kOther && v.stride != 0) {
     SOUK_LANES(i) {
       off[i] += static_cast<uint32_t>(i) * v.stride;
@@ -215,6 +234,7 @@ const Op* Store(Warp& w, const Op* op) {
   const Shape shape = Measure<Offset<kKind>, kFull>(v, mask, shift, off);
   if (shape.bad || !v.writable) [[unlikely]]
     return StoreSlowly<M, R>(w, op, mask);
+  if (!MayGoOn<kKind>(w, op, v, off, uint32_t{1} << shift, true, shape.step)) return nullptr;
   if (kKind == Kind::kOther && v.stride != 0) {
     SOUK_LANES(i) {
       off[i] += static_cast<uint32_t>(i) * v.stride;

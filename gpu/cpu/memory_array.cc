@@ -82,6 +82,19 @@ SOUK_INLINE bool IsInside(const Array& array, const Span<I>& span, uint64_t byte
          ((array.base | array.scale) & (bytes - 1)) == 0;
 }
 
+// False: the access must not be made.
+template <typename I>
+SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const Array& array, const I* x, uint32_t bytes,
+                         bool write, bool step) {
+  if ((array.site->notes & (write ? kNoteWrites : kNoteReads)) == 0) [[likely]]
+    return true;
+  alignas(64) uint64_t offsets[kLanes];
+  SOUK_LANES(i) {
+    offsets[i] = array.start + Scaled(x[i], array.scale);
+  }
+  return NoteAccess(w, op, array.site->begin, offsets, bytes, write, step && array.scale == bytes);
+}
+
 template <typename I>
 SOUK_INLINE uint8_t* ResolveAt(Warp& w, const Op* op, uint32_t lane, uint64_t base, uint32_t bytes,
                                bool write) {
@@ -117,6 +130,7 @@ SOUK_INLINE const Op* LoadArray(Warp& w, const Op* op) {
   if (!IsInside(array, span, sizeof(M))) [[unlikely]] {
     return LoadEach<M, R, I>(w, op, mask, array.base);
   }
+  if (!MayGoOn(w, op, array, x, sizeof(M), false, span.step)) return nullptr;
   R* d = w.Lanes<R>(op->dst);
   const uint8_t* at = array.site->host + static_cast<int64_t>(array.start);
   if (kFull && span.step && array.scale == sizeof(M)) {
@@ -158,6 +172,7 @@ SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
     }
     return op + 1;
   }
+  if (!MayGoOn(w, op, array, x, sizeof(M), true, span.step)) return nullptr;
   uint8_t* at = array.site->host + static_cast<int64_t>(array.start);
   if (kFull && span.step && array.scale == sizeof(M)) {
     M* to = reinterpret_cast<M*>(at + Distance(x[0], sizeof(M)));

@@ -33,6 +33,8 @@ struct ClearedSlot {
   uint32_t bytes = 0;  // of the whole warp
 };
 
+inline constexpr uint32_t kWordBytes = 4;
+
 struct CheckPlan;
 struct CountedOp;
 
@@ -57,6 +59,11 @@ struct Program {
   uint64_t param_bytes = 0;
   bool exact = false;  // blocks may run in any order (ptx::Class)
   bool uses_heap = false;
+  // Of device memory: parameters and addresses that stores go through, as far as is known, and the
+  // bytes of the smallest piece that they write, at most kWordBytes.
+  std::vector<uint32_t> written_params = {};
+  std::vector<uint64_t> written_variables = {};
+  uint32_t smallest_write = kWordBytes;
   ptx::Directives directives = {};
   uint64_t shared_window = 0;                         // checked: where the dynamic part begins
   std::shared_ptr<const CheckPlan> checks = nullptr;  // compiled for checking

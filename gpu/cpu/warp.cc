@@ -1,5 +1,7 @@
 #include "gpu/cpu/warp.h"
 
+#include "gpu/cpu/accesses.h"
+
 namespace souk::gpu::cpu {
 
 void Warp::SetActive(uint32_t mask) {
@@ -225,6 +227,7 @@ struct Place {
   uint8_t* host = nullptr;
   bool writable = true;
   bool remember = false;
+  size_t allocation = SIZE_MAX;
 };
 
 // What an address of the generic space, or of .global, lies in. Sorted allocations; the last that
@@ -242,8 +245,12 @@ Place FindAllocation(const Memory& m, uint64_t address) {
   }
   if (low == 0) return Place{};
   const Allocation& found = m.allocations[low - 1];
-  return Place{found.begin, found.end - found.begin, m.arena + (found.begin - kGlobalBase),
-               found.writable, true};
+  return Place{found.begin,
+               found.end - found.begin,
+               m.arena + (found.begin - kGlobalBase),
+               found.writable,
+               true,
+               low - 1};
 }
 
 Place FindWindow(const Warp& w, uint32_t lane, Window window, uint64_t base) {
@@ -294,8 +301,14 @@ uint8_t* Resolve(Warp& w, const Op* op, uint32_t lane, Window window, uint64_t a
     w.FailAccess(op, FaultKind::kReadOnly, lane, window, address, bytes, write);
     return nullptr;
   }
+  uint8_t notes = 0;
+  if (w.memory->accesses != nullptr && place.allocation != SIZE_MAX &&
+      !w.memory->accesses->Note(place.allocation, address, bytes, write, &notes)) {
+    w.Fail(op, FaultKind::kNone, lane);
+    return nullptr;
+  }
   if (place.remember) {
-    w.memory->sites[op->target] = Site{place.begin, place.size, place.host, place.writable};
+    w.memory->sites[op->target] = Site{place.begin, place.size, place.host, place.writable, notes};
   }
   return place.host + offset;
 }

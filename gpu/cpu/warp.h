@@ -28,6 +28,7 @@ struct Warp;
 struct Op;
 struct SystemState;
 class Checker;
+class ThreadAccesses;
 // Runs op and returns the next one, or nullptr when the warp stops (Warp::stop says why).
 using Handler = const Op* (*)(Warp&, const Op*);
 
@@ -61,6 +62,7 @@ struct Site {
   uint64_t size = 0;
   uint8_t* host = nullptr;
   bool writable = false;
+  uint8_t notes = 0;  // kNote… (accesses.h): accesses that are to be noted before they are made
 };
 
 // All memory that a block's lanes can name.
@@ -75,8 +77,9 @@ struct Memory {
   uint64_t local_bytes = 0;  // of one thread, a multiple of 16
   uint8_t* params = nullptr;
   uint64_t param_bytes = 0;
-  SystemState* system = nullptr;  // system_calls.h
-  Checker* checker = nullptr;     // while a launch is checked
+  SystemState* system = nullptr;       // system_calls.h
+  Checker* checker = nullptr;          // while a launch is checked
+  ThreadAccesses* accesses = nullptr;  // while blocks run on several threads
 };
 
 enum class Stop : uint8_t { kNone, kDone, kBlocked, kSlice, kFault };
@@ -209,6 +212,15 @@ inline constexpr uint16_t kWindowShift = 4;    // Window, above
 // misaligned, read-only. Remembers the site.
 uint8_t* Resolve(Warp& w, const Op* op, uint32_t lane, Window window, uint64_t address,
                  uint32_t bytes, bool write);
+
+// Site::notes.
+inline constexpr uint8_t kNoteReads = 1;
+inline constexpr uint8_t kNoteWrites = 2;
+// Notes an access of each lane, `bytes` at begin + its offset; step: lane after lane without gaps.
+// False, with stop set, where the launch is to be run in another way: the access must not be made.
+// Offsets of lanes that do not run are those of one that does.
+bool NoteAccess(Warp& w, const Op* op, uint64_t begin, const uint64_t* offsets, uint32_t bytes,
+                bool write, bool step);
 
 // Continue at pc: the end of every basic block.
 SOUK_INLINE const Op* Continue(Warp& w, uint32_t pc) {

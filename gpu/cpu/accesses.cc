@@ -1,0 +1,222 @@
+#include "gpu/cpu/accesses.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace souk::gpu::cpu {
+namespace {
+
+// Bits first to last of a run of words.
+void SetBits(uint64_t* words, uint32_t first, uint32_t last) {
+  const uint64_t from = ~uint64_t{0} << (first & 63);
+  const uint64_t to = ~uint64_t{0} >> (63 - (last & 63));
+  if (first / 64 == last / 64) {
+    words[first / 64] |= from & to;
+    return;
+  }
+  words[first / 64] |= from;
+  for (uint32_t i = first / 64 + 1; i < last / 64; ++i) words[i] = ~uint64_t{0};
+  words[last / 64] |= to;
+}
+
+}  // namespace
+
+Accesses::Accesses(uint64_t budget) : left_(static_cast<int64_t>(budget)) {}
+Accesses::~Accesses() = default;
+
+bool Accesses::Take(uint64_t bytes) {
+  return left_.fetch_sub(static_cast<int64_t>(bytes)) >= static_cast<int64_t>(bytes);
+}
+
+bool Accesses::Begin(const Memory& memory, uint32_t smallest_write, uint32_t threads,
+                     const std::set<uint64_t>& expected) {
+  stopped_ = Stopped::kNo;
+  arena_ = memory.arena;
+  allocations_ = memory.allocations;
+  expected_.assign(memory.allocation_count, 0);
+  for (size_t i = 0; i < memory.allocation_count; ++i) {
+    expected_[i] = expected.contains(memory.allocations[i].begin) ? 1 : 0;
+  }
+  const uint64_t bytes = memory.allocation_count == 0
+                             ? 0
+                             : memory.allocations[memory.allocation_count - 1].end - kGlobalBase;
+  const uint64_t pages = bytes / kPageBytes + 1;
+  shift_ = static_cast<uint32_t>(std::countr_zero(smallest_write));
+  words_ = static_cast<uint32_t>(kPageBytes >> shift_) / 64;
+  if (!states_.Need(pages)) return false;
+  while (threads_.size() < threads) threads_.push_back(std::make_unique<ThreadAccesses>(*this));
+  for (const auto& thread : threads_) {
+    if (!thread->table_.Need(pages * sizeof(uint32_t))) return false;
+    // Chunks of another width are of no use.
+    if (thread->record_words_ != 1 + 2 * size_t{words_}) {
+      left_ += static_cast<int64_t>(thread->records_.size() * ThreadAccesses::kChunkRecords *
+                                    thread->record_words_ * 8);
+      thread->records_.clear();
+      thread->record_words_ = 1 + 2 * size_t{words_};
+    }
+  }
+  return true;
+}
+
+void Accesses::Stop(Stopped why) {
+  Stopped none = Stopped::kNo;
+  stopped_.compare_exchange_strong(none, why);
+}
+
+std::set<uint64_t> Accesses::Surprises() const {
+  std::set<uint64_t> all;
+  for (const auto& thread : threads_)
+    all.insert(thread->surprises_.begin(), thread->surprises_.end());
+  return all;
+}
+
+bool Accesses::Conflict() const {
+  for (size_t t = 1; t < threads_.size(); ++t) {
+    const ThreadAccesses& mine = *threads_[t];
+    for (size_t number = 0; number < mine.pages_.size(); ++number) {
+      const uint64_t* const my_writes = mine.RecordAt(number) + 1;
+      const uint64_t* const my_reads = my_writes + words_;
+      for (size_t u = 0; u < t; ++u) {
+        const uint64_t* const other = threads_[u]->RecordOf(mine.pages_[number]);
+        if (other == nullptr) continue;
+        const uint64_t* const writes = other + 1;
+        const uint64_t* const reads = writes + words_;
+        uint64_t both = 0;
+        for (uint32_t i = 0; i < words_; ++i) {
+          both |= (my_writes[i] & (writes[i] | reads[i])) | (my_reads[i] & writes[i]);
+        }
+        if (both != 0) return true;
+      }
+    }
+  }
+  return false;
+}
+
+void Accesses::Undo() {
+  for (const auto& thread : threads_) {
+    for (size_t i = 0; i < thread->saved_.size(); ++i) {
+      std::memcpy(arena_ + thread->saved_[i] * kPageBytes,
+                  thread->copies_[i / ThreadAccesses::kChunkPages].get() +
+                      i % ThreadAccesses::kChunkPages * kPageBytes,
+                  kPageBytes);
+    }
+  }
+  End();
+}
+
+void Accesses::End() {
+  for (const auto& thread : threads_) thread->Forget();
+}
+
+bool ThreadAccesses::Note(size_t allocation, uint64_t address, uint32_t bytes, bool write,
+                          uint8_t* notes) {
+  const bool expected = all_.expected_[allocation] != 0;
+  *notes = expected ? kNoteReads | kNoteWrites : kNoteWrites;
+  if (!write) return !expected || NoteRead(address, bytes);
+  if (expected) return NoteWrite(address, bytes);
+  surprises_.insert(all_.allocations_[allocation].begin);
+  all_.Stop(Accesses::Stopped::kSurprise);
+  return false;
+}
+
+bool ThreadAccesses::NoteBits(uint64_t address, uint32_t bytes, bool write) {
+  uint64_t offset = address - kGlobalBase;
+  while (bytes != 0) {
+    const uint64_t page = offset / Accesses::kPageBytes;
+    const auto in_page = static_cast<uint32_t>(offset % Accesses::kPageBytes);
+    const uint32_t piece = std::min(bytes, static_cast<uint32_t>(Accesses::kPageBytes) - in_page);
+    Record record = RecordOf(page);
+    if (record == nullptr && (record = MakeRecord(page)) == nullptr) return false;
+    if (write && record[0] == 0) {
+      if (!Save(page)) return false;
+      record[0] = 1;
+    }
+    SetBits(record + 1 + (write ? 0 : all_.words_), in_page >> all_.shift_,
+            (in_page + piece - 1) >> all_.shift_);
+    offset += piece;
+    bytes -= piece;
+  }
+  return true;
+}
+
+ThreadAccesses::Record ThreadAccesses::MakeRecord(uint64_t page) {
+  const size_t number = pages_.size();
+  if (number == records_.size() * kChunkRecords) {
+    const size_t words = kChunkRecords * record_words_;
+    std::unique_ptr<uint64_t[]> chunk(all_.Take(words * 8) ? new (std::nothrow) uint64_t[words]
+                                                           : nullptr);
+    if (chunk == nullptr) {
+      all_.Stop(Accesses::Stopped::kNoMemory);
+      return nullptr;
+    }
+    records_.push_back(std::move(chunk));
+  }
+  pages_.push_back(page);
+  reinterpret_cast<uint32_t*>(table_.data())[page] = static_cast<uint32_t>(number + 1);
+  const Record record = RecordAt(number);
+  std::memset(record, 0, record_words_ * 8);
+  return record;
+}
+
+// Whoever comes first saves the page; the others wait for it.
+bool ThreadAccesses::Save(uint64_t page) {
+  using State = Accesses::PageState;
+  const auto as_byte = [](State state) { return static_cast<uint8_t>(state); };
+  const std::atomic_ref<uint8_t> state = all_.StateOf(page);
+  while (true) {
+    uint8_t found = as_byte(State::kClean);
+    if (state.compare_exchange_weak(found, as_byte(State::kSaving))) break;
+    if (found == as_byte(State::kSaved)) return true;
+    if (all_.stopped()) return false;
+  }
+  const size_t number = saved_.size();
+  if (number == copies_.size() * kChunkPages) {
+    constexpr size_t kBytes = kChunkPages * Accesses::kPageBytes;
+    std::unique_ptr<uint8_t[]> chunk(all_.Take(kBytes) ? new (std::nothrow) uint8_t[kBytes]
+                                                       : nullptr);
+    if (chunk == nullptr) {
+      all_.Stop(Accesses::Stopped::kNoMemory);
+      state.store(as_byte(State::kClean));
+      return false;
+    }
+    copies_.push_back(std::move(chunk));
+  }
+  std::memcpy(copies_[number / kChunkPages].get() + number % kChunkPages * Accesses::kPageBytes,
+              all_.arena_ + page * Accesses::kPageBytes, Accesses::kPageBytes);
+  saved_.push_back(page);
+  state.store(as_byte(State::kSaved));
+  return true;
+}
+
+void ThreadAccesses::Forget() {
+  for (const uint64_t page : pages_) reinterpret_cast<uint32_t*>(table_.data())[page] = 0;
+  pages_.clear();
+  for (const uint64_t page : saved_) {
+    all_.states_.data()[page] = static_cast<uint8_t>(Accesses::PageState::kClean);
+  }
+  saved_.clear();
+  surprises_.clear();
+}
+
+bool NoteAccess(Warp& w, const Op* op, uint64_t begin, const uint64_t* offsets, uint32_t bytes,
+                bool write, bool step) {
+  ThreadAccesses& accesses = *w.memory->accesses;
+  const auto note = [&](uint64_t offset, uint32_t size) {
+    return write ? accesses.NoteWrite(begin + offset, size)
+                 : accesses.NoteRead(begin + offset, size);
+  };
+  bool going_on = true;
+  if (step) {
+    going_on = note(offsets[0], bytes * kLanes);
+  } else {
+    for (int i = 0; i < kLanes && going_on; ++i) {
+      if (i == 0 || offsets[i] != offsets[i - 1]) going_on = note(offsets[i], bytes);
+    }
+  }
+  if (!going_on) w.Fail(op, FaultKind::kNone, 0);
+  return going_on;
+}
+
+}  // namespace souk::gpu::cpu

@@ -1,0 +1,302 @@
+// Blocks on several threads: whatever they do to each other's data, the result is that of one
+// thread.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "gpu/cpu/accesses.h"
+#include "sanitized.h"
+#include "unit/gpu/cpu/run_ptx.h"
+
+namespace souk::gpu::cpu_test {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uint32_t kBlocks = 64;
+constexpr uint32_t kThreads = 64;
+constexpr uint32_t kWords = kBlocks * kThreads;
+
+// A kernel of two buffers %rd0 and %rd1. %r0: block, %r1: thread, %r2: both, %rd2: 4 × %r2.
+std::string Kernel(const std::string& body) {
+  return R"(.visible .entry k(.param .u64 x, .param .u64 y) {
+    .reg .b64 %rd<16>; .reg .b32 %r<16>; .reg .b16 %rs<8>; .reg .pred %p<8>;
+    ld.param.u64 %rd0, [x]; ld.param.u64 %rd1, [y];
+    mov.u32 %r0, %ctaid.x; mov.u32 %r1, %tid.x; mad.lo.u32 %r2, %r0, 64, %r1;
+    mul.wide.u32 %rd2, %r2, 4;
+    )" + body +
+         "\nret; }";
+}
+
+// Some thousand turns, so that blocks on other threads get ahead.
+const char* const kDelay = R"(
+    mov.u32 %r14, 0;
+    WAIT: add.u32 %r14, %r14, 1; setp.lt.u32 %p7, %r14, 3000; @%p7 bra WAIT;
+)";
+
+struct Outcome {
+  std::vector<Bytes> buffers = {};
+  std::string error = {};
+  uint64_t executed = 0;
+};
+
+Outcome RunOn(uint32_t threads, const std::string& text, SimdLevel level, uint64_t budget = 0) {
+  PtxRun run;
+  run.text = text;
+  run.grid = Dim3{kBlocks, 1, 1};
+  run.block = Dim3{kThreads, 1, 1};
+  std::vector<uint32_t> numbers(kWords + kThreads);
+  std::iota(numbers.begin(), numbers.end(), 1000);
+  run.buffers = {ToBuffer(numbers), Bytes((kWords + kThreads) * 4, 7)};
+  run.threads = threads;
+  run.level = level;
+  if (budget != 0) run.budget.thread_instructions = budget;
+  const Result<LaunchStats> stats = run.Go();
+  if (!stats) return Outcome{{}, stats.error().message, 0};
+  return Outcome{run.buffers, {}, stats->thread_instructions};
+}
+
+// The same on one thread as on several, again and again. Returns what one thread gives.
+Outcome ExpectSame(const std::string& body, uint64_t budget = 0) {
+  const std::string text = Kernel(body);
+  const Outcome one = RunOn(1, text, SimdLevel::kBaseline, budget);
+  for (const SimdLevel level : Levels()) {
+    for (const uint32_t threads : {2u, 3u, 8u}) {
+      for (size_t turn = 0; turn < Thinned(16); ++turn) {
+        const Outcome other = RunOn(threads, text, level, budget);
+        EXPECT_EQ(other.error, one.error) << threads << " threads";
+        EXPECT_EQ(other.executed, one.executed) << threads << " threads";
+        EXPECT_TRUE(other.buffers == one.buffers) << threads << " threads";
+      }
+    }
+  }
+  return one;
+}
+
+std::vector<uint32_t> Words(const Outcome& outcome, size_t buffer) {
+  EXPECT_EQ(outcome.error, "");
+  return outcome.buffers.empty() ? std::vector<uint32_t>(kWords + kThreads)
+                                 : FromBuffer<uint32_t>(outcome.buffers[buffer]);
+}
+
+TEST(Beside, BlocksThatHaveTheirOwnPlacesAreNotRunAgain) {
+  const Outcome one = ExpectSame(R"(
+    add.u64 %rd3, %rd0, %rd2; add.u64 %rd4, %rd1, %rd2;
+    ld.global.u32 %r3, [%rd3]; mad.lo.u32 %r3, %r3, 3, %r0; st.global.u32 [%rd4], %r3;
+    ld.global.u32 %r4, [%rd4]; add.u32 %r4, %r4, 1; st.global.u32 [%rd3], %r4;)");
+  for (uint32_t i = 0; i < kWords; ++i) {
+    ASSERT_EQ(Words(one, 0)[i], (1000 + i) * 3 + i / kThreads + 1);
+  }
+}
+
+TEST(Beside, TheLastBlockWinsWhereAllStoreToOneWord) {
+  const Outcome one = ExpectSame("st.global.u32 [%rd1+8], %r2;");
+  EXPECT_EQ(Words(one, 1)[2], kWords - 1);
+}
+
+TEST(Beside, ABlockSeesWhatTheBlockBeforeItWrote) {
+  const Outcome one = ExpectSame(R"(
+    add.u64 %rd3, %rd0, %rd2; ld.global.u32 %r3, [%rd3]; add.u32 %r3, %r3, 1;
+    st.global.u32 [%rd3+256], %r3;)");
+  for (uint32_t i = 0; i < kWords; ++i) {
+    ASSERT_EQ(Words(one, 0)[i + kThreads], 1000 + i % kThreads + i / kThreads + 1);
+  }
+}
+
+TEST(Beside, ABlockDoesNotSeeWhatTheBlockAfterItWrote) {
+  const Outcome one = ExpectSame(std::string(kDelay) + R"(
+    add.u64 %rd3, %rd0, %rd2; ld.global.u32 %r3, [%rd3+256]; add.u32 %r3, %r3, 1;
+    st.global.u32 [%rd3], %r3;)");
+  for (uint32_t i = 0; i < kWords; ++i) ASSERT_EQ(Words(one, 0)[i], 1000 + i + kThreads + 1);
+}
+
+// What only a run out of order writes is not there afterwards.
+TEST(Beside, WritesOfARunThatIsUndoneAreGone) {
+  const Outcome one = ExpectSame(R"(
+    ld.global.u32 %r3, [%rd0]; setp.ne.u32 %p0, %r3, 1000; @%p0 bra SKIP;
+    )" + std::string(kDelay) + R"(
+    add.u64 %rd4, %rd1, %rd2; st.global.u32 [%rd4], %r2; st.global.u32 [%rd0], 1;
+    SKIP:)");
+  EXPECT_EQ(Words(one, 0)[0], 1u);
+  for (uint32_t i = 0; i < kWords; ++i) {
+    ASSERT_EQ(Words(one, 1)[i], i < kThreads ? i : 0x07070707u) << i;
+  }
+}
+
+// Two blocks share words of a page, and words of bytes.
+TEST(Beside, NeighboursInAWordDoNotMeet) {
+  const Outcome one = ExpectSame(R"(
+    mul.wide.u32 %rd3, %r1, 64; cvt.u64.u32 %rd4, %r0; add.u64 %rd3, %rd3, %rd4;
+    add.u64 %rd3, %rd3, %rd1; cvt.u16.u32 %rs0, %r2; st.global.u8 [%rd3], %rs0;)");
+  for (uint32_t b = 0; b < kBlocks; ++b) {
+    for (uint32_t t = 0; t < kThreads; ++t) {
+      ASSERT_EQ(one.buffers[1][t * 64 + b], static_cast<uint8_t>(b * 64 + t));
+    }
+  }
+}
+
+TEST(Beside, StoresThroughPointersFromMemory) {
+  const Outcome one = ExpectSame(R"(
+    setp.ne.u32 %p0, %r0, 0; add.u64 %rd5, %rd0, 16384; @!%p0 st.global.u64 [%rd5], %rd1;
+    ld.global.u64 %rd6, [%rd5]; setp.eq.u32 %p1, %r0, 0; @%p1 bra END;
+    add.u64 %rd6, %rd6, %rd2; st.global.u32 [%rd6], %r2; END:)");
+  EXPECT_EQ(Words(one, 1)[100], 100u);
+}
+
+TEST(Beside, StoresThroughPointersOfLocalMemory) {
+  const Outcome one = ExpectSame(R"(
+    .local .align 8 .b8 keep[16]; st.local.u64 [keep], %rd1; ld.local.u64 %rd6, [keep];
+    add.u64 %rd6, %rd6, %rd2; st.global.u32 [%rd6], %r2;)");
+  EXPECT_EQ(Words(one, 1)[4000], 4000u);
+}
+
+TEST(Beside, VectorsAndWideWords) {
+  ExpectSame(R"(
+    mul.wide.u32 %rd3, %r2, 4; and.b64 %rd3, %rd3, -16; add.u64 %rd4, %rd1, %rd3;
+    st.global.v4.u32 [%rd4], {%r0, %r1, %r2, %r0};
+    add.u64 %rd5, %rd0, %rd3; ld.global.v2.u64 {%rd6, %rd7}, [%rd5];
+    add.u64 %rd6, %rd6, %rd7; st.global.u64 [%rd5+256], %rd6;)");
+}
+
+TEST(Beside, AFaultOfARunOutOfOrderIsNone) {
+  // Where the word before is not written yet its value leads out of bounds.
+  const Outcome one = ExpectSame(R"(
+    setp.eq.u32 %p0, %r0, 0; add.u64 %rd3, %rd1, %rd2; @%p0 bra WRITE;
+    ld.global.u32 %r3, [%rd3+-256]; setp.eq.u32 %p1, %r3, 5; @%p1 bra WRITE;
+    mov.u64 %rd9, 0; st.global.u32 [%rd9], %r3;
+    WRITE: st.global.u32 [%rd3], 5;)");
+  EXPECT_EQ(Words(one, 1)[kWords - 1], 5u);
+}
+
+TEST(Beside, AFaultOfARunInOrderIsFound) {
+  // The word before is always written.
+  const Outcome one = ExpectSame(R"(
+    add.u64 %rd3, %rd1, %rd2; add.u64 %rd4, %rd3, 256;
+    ld.global.u32 %r3, [%rd3]; setp.eq.u32 %p1, %r3, 5; setp.eq.and.u32 %p2, %r0, 40, %p1;
+    mov.u64 %rd9, 0; @%p2 st.global.u32 [%rd9], %r3;
+    st.global.u32 [%rd4], 5;)");
+  EXPECT_THAT(one.error, HasSubstr("block (40,0,0)"));
+}
+
+// On one thread the first block waits for ever; on two it would not.
+TEST(Beside, WaitingForALaterBlockIsEndless) {
+  const Outcome one = ExpectSame(R"(
+    setp.eq.u32 %p0, %r0, 63; @%p0 st.volatile.global.u32 [%rd0], 5; @%p0 bra END;
+    AGAIN: ld.volatile.global.u32 %r3, [%rd0]; setp.ne.u32 %p1, %r3, 5; @%p1 bra AGAIN;
+    END: )",
+                                 2'000'000);
+  EXPECT_THAT(one.error, HasSubstr("used up its budget"));
+}
+
+// More than the device gives for it: then blocks run in order.
+TEST(Beside, WithoutMemoryForUndoingBlocksRunInOrder) {
+  const uint64_t words = 3u << 20;
+  for (const uint32_t threads : {1u, 2u}) {
+    const auto device = NewDevice(SimdLevel::kAvx512, threads, words * 4 + 4096);
+    const auto module = LoadText(*device, R"(.visible .entry k(.param .u64 x) {
+      .reg .b64 %rd<4>; .reg .b32 %r<4>;
+      ld.param.u64 %rd0, [x]; mov.u32 %r0, %ctaid.x; mov.u32 %r1, %tid.x;
+      mad.lo.u32 %r0, %r0, 1024, %r1; mul.wide.u32 %rd1, %r0, 4; add.u64 %rd0, %rd0, %rd1;
+      ld.global.u32 %r2, [%rd0]; add.u32 %r2, %r2, %r0; st.global.u32 [%rd0], %r2; ret; })");
+    ASSERT_TRUE(module);
+    const auto address = device->Allocate(words * 4);
+    ASSERT_TRUE(address);
+    LaunchRequest request;
+    request.kernel = "k";
+    request.grid = Dim3{static_cast<uint32_t>(words / 1024), 1, 1};
+    request.block = Dim3{1024, 1, 1};
+    request.params = Params().U64(*address).bytes();
+    for (uint32_t turn = 1; turn <= 2; ++turn) {
+      const auto stats = device->Launch(*module, request, {});
+      ASSERT_TRUE(stats) << stats.error().message;
+      Bytes out(words * 4);
+      ASSERT_TRUE(device->Read(*address, out));
+      const auto values = FromBuffer<uint32_t>(out);
+      for (uint32_t i = 0; i < words; ++i) ASSERT_EQ(values[i], turn * i);
+    }
+  }
+}
+
+// ---- the records themselves ----
+
+class Records : public testing::Test {
+ protected:
+  Records() {
+    memory_.arena = bytes_.data();
+    memory_.allocations = allocations_.data();
+    memory_.allocation_count = allocations_.size();
+  }
+  bool Begin(uint32_t smallest_write, uint64_t budget = 1u << 20) {
+    accesses_ = std::make_unique<cpu::Accesses>(budget);
+    return accesses_->Begin(memory_, smallest_write, 3, {allocations_[0].begin});
+  }
+  // An access to the first allocation.
+  bool Note(size_t thread, uint64_t offset, uint32_t bytes, bool write) {
+    uint8_t notes = 0;
+    return accesses_->Of(thread).Note(0, cpu::kGlobalBase + offset, bytes, write, &notes);
+  }
+
+  Bytes bytes_ = Bytes(16384, 9);
+  std::vector<cpu::Allocation> allocations_ = {
+      {cpu::kGlobalBase, cpu::kGlobalBase + 9000, true},
+      {cpu::kGlobalBase + 12288, cpu::kGlobalBase + 13000, true}};
+  cpu::Memory memory_ = {};
+  std::unique_ptr<cpu::Accesses> accesses_ = nullptr;
+};
+
+TEST_F(Records, OnlyWhatAnotherWroteConflicts) {
+  for (const uint32_t smallest : {1u, 2u, 4u}) {
+    ASSERT_TRUE(Begin(smallest));
+    for (uint32_t at = 0; at < 8192; at += 4) {
+      ASSERT_TRUE(Note(at / 4 % 3, at, smallest, true));
+      ASSERT_TRUE(Note(at / 4 % 3, at, smallest, false));
+    }
+    EXPECT_FALSE(accesses_->Conflict());
+    ASSERT_TRUE(Note(2, 4096, 4, false));  // the first thread's
+    EXPECT_TRUE(accesses_->Conflict());
+    accesses_->End();
+    EXPECT_FALSE(accesses_->Conflict());
+    for (const size_t thread : {0u, 1u, 2u}) ASSERT_TRUE(Note(thread, 100, 16, false));
+    EXPECT_FALSE(accesses_->Conflict());
+    ASSERT_TRUE(Note(1, 4092, 8, true));  // of two pages
+    ASSERT_TRUE(Note(0, 4100 - smallest, smallest, true));
+    EXPECT_TRUE(accesses_->Conflict());
+  }
+}
+
+TEST_F(Records, UndoingRestoresWhatStoodThereFirst) {
+  ASSERT_TRUE(Begin(4));
+  const Bytes before = bytes_;
+  for (const size_t thread : {2u, 0u, 1u}) {
+    ASSERT_TRUE(Note(thread, 4090, 12, true));
+    std::fill_n(bytes_.begin() + 4090, 12, static_cast<uint8_t>(thread));
+  }
+  accesses_->Undo();
+  EXPECT_EQ(bytes_, before);
+  ASSERT_TRUE(Note(0, 0, 4, true));
+  bytes_[0] = 1;
+  accesses_->Undo();
+  EXPECT_EQ(bytes_, before);
+}
+
+TEST_F(Records, WritesElsewhereAreASurprise) {
+  ASSERT_TRUE(Begin(4));
+  uint8_t notes = 0;
+  EXPECT_TRUE(accesses_->Of(1).Note(1, allocations_[1].begin, 4, false, &notes));
+  EXPECT_EQ(notes & cpu::kNoteReads, 0);
+  EXPECT_FALSE(accesses_->stopped());
+  EXPECT_FALSE(accesses_->Of(1).Note(1, allocations_[1].begin, 4, true, &notes));
+  EXPECT_EQ(accesses_->why(), cpu::Accesses::Stopped::kSurprise);
+  EXPECT_EQ(accesses_->Surprises(), std::set<uint64_t>{allocations_[1].begin});
+}
+
+TEST_F(Records, NoMoreMemoryThanTheyMayTake) {
+  ASSERT_TRUE(Begin(4, 70'000));
+  ASSERT_TRUE(Note(0, 0, 4, false));
+  EXPECT_FALSE(Note(1, 0, 4, true));
+  EXPECT_EQ(accesses_->why(), cpu::Accesses::Stopped::kNoMemory);
+}
+
+}  // namespace
+}  // namespace souk::gpu::cpu_test
