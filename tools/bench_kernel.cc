@@ -170,9 +170,10 @@ Result<std::vector<BenchRow>> RunKernelBench(const KernelBench& options, std::st
       took = times.first;
     }
     rows.push_back(Row(work.name, work.items / took, work.unit, floor, work.target));
-    if (work.kernel != "integer_hash") continue;
-    const double rate = static_cast<double>(ours.thread_instructions) / took;
-    rows.push_back(Row("interpreter rate, integer hash", rate, "thread-instructions/s", 2e9, 1));
+    if (work.kernel == "integer_hash") {
+      const double rate = static_cast<double>(ours.thread_instructions) / took;
+      rows.push_back(Row("interpreter rate, integer hash", rate, "thread-instructions/s", 2e9, 1));
+    }
     ASSIGN_OR_RETURN(CpuRun two, PrepareCpu(work, 2));
     ASSIGN_OR_RETURN(const auto scaling,
                      ByTurns(2 * options.seconds, run_ours, [&] { return two.Seconds(); }));
@@ -181,7 +182,7 @@ Result<std::vector<BenchRow>> RunKernelBench(const KernelBench& options, std::st
     if (result_of_two != result) {
       return Error(Code::kMismatch, work.name + ": two threads give another result than one");
     }
-    rows.push_back(Row("integer hash on two threads", work.items / scaling.second, work.unit,
+    rows.push_back(Row(work.name + " on two threads", work.items / scaling.second, work.unit,
                        work.items / scaling.first, 1.8));
   }
   return rows;

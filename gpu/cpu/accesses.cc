@@ -21,6 +21,11 @@ void SetBits(uint64_t* words, uint32_t first, uint32_t last) {
   words[last / 64] |= to;
 }
 
+// Of a size that compilers do not know they make a string instruction, which takes twice as long.
+__attribute__((noinline)) void Copy(uint8_t* to, const uint8_t* from, size_t bytes) {
+  std::memcpy(to, from, bytes);
+}
+
 }  // namespace
 
 Accesses::Accesses(uint64_t budget) : left_(static_cast<int64_t>(budget)) {}
@@ -114,30 +119,35 @@ bool ThreadAccesses::Note(size_t allocation, uint64_t address, uint32_t bytes, b
                           uint8_t* notes) {
   const bool expected = all_.expected_[allocation] != 0;
   *notes = expected ? kNoteReads | kNoteWrites : kNoteWrites;
-  if (!write) return !expected || NoteRead(address, bytes);
-  if (expected) return NoteWrite(address, bytes);
+  if (expected) return NoteBits(address, bytes, write);
+  if (!write) return true;
   surprises_.insert(all_.allocations_[allocation].begin);
   all_.Stop(Accesses::Stopped::kSurprise);
   return false;
 }
 
 bool ThreadAccesses::NoteBits(uint64_t address, uint32_t bytes, bool write) {
-  uint64_t offset = address - kGlobalBase;
-  while (bytes != 0) {
-    const uint64_t page = offset / Accesses::kPageBytes;
-    const auto in_page = static_cast<uint32_t>(offset % Accesses::kPageBytes);
-    const uint32_t piece = std::min(bytes, static_cast<uint32_t>(Accesses::kPageBytes) - in_page);
-    Record record = RecordOf(page);
-    if (record == nullptr && (record = MakeRecord(page)) == nullptr) return false;
-    if (write && record[0] == 0) {
-      if (!Save(page)) return false;
-      record[0] = 1;
-    }
-    SetBits(record + 1 + (write ? 0 : all_.words_), in_page >> all_.shift_,
-            (in_page + piece - 1) >> all_.shift_);
-    offset += piece;
-    bytes -= piece;
+  const uint64_t offset = address - kGlobalBase;
+  const auto in_page = static_cast<uint32_t>(offset % Accesses::kPageBytes);
+  const uint32_t here = std::min(bytes, static_cast<uint32_t>(Accesses::kPageBytes) - in_page);
+  const uint64_t page = offset / Accesses::kPageBytes;
+  if (page != last_page_ && !Open(page)) return false;
+  if (write && last_record_[0] == 0) {
+    if (!Save(page)) return false;
+    last_record_[0] = 1;
   }
+  SetBits(last_record_ + 1 + (write ? 0 : all_.words_), in_page >> all_.shift_,
+          (in_page + here - 1) >> all_.shift_);
+  return here == bytes || NoteBits(address + here, bytes - here, write);
+}
+
+// Makes the page's record the last one.
+bool ThreadAccesses::Open(uint64_t page) {
+  Record record = RecordOf(page);
+  if (record == nullptr) record = MakeRecord(page);
+  if (record == nullptr) return false;
+  last_page_ = page;
+  last_record_ = record;
   return true;
 }
 
@@ -183,16 +193,17 @@ bool ThreadAccesses::Save(uint64_t page) {
     }
     copies_.push_back(std::move(chunk));
   }
-  std::memcpy(copies_[number / kChunkPages].get() + number % kChunkPages * Accesses::kPageBytes,
-              all_.arena_ + page * Accesses::kPageBytes, Accesses::kPageBytes);
+  Copy(copies_[number / kChunkPages].get() + number % kChunkPages * Accesses::kPageBytes,
+       all_.arena_ + page * Accesses::kPageBytes, Accesses::kPageBytes);
   saved_.push_back(page);
-  state.store(as_byte(State::kSaved));
+  state.store(as_byte(State::kSaved), std::memory_order_release);
   return true;
 }
 
 void ThreadAccesses::Forget() {
   for (const uint64_t page : pages_) reinterpret_cast<uint32_t*>(table_.data())[page] = 0;
   pages_.clear();
+  last_page_ = kNoPage;
   for (const uint64_t page : saved_) {
     all_.states_.data()[page] = static_cast<uint8_t>(Accesses::PageState::kClean);
   }
@@ -200,23 +211,19 @@ void ThreadAccesses::Forget() {
   surprises_.clear();
 }
 
-bool NoteAccess(Warp& w, const Op* op, uint64_t begin, const uint64_t* offsets, uint32_t bytes,
-                bool write, bool step) {
-  ThreadAccesses& accesses = *w.memory->accesses;
-  const auto note = [&](uint64_t offset, uint32_t size) {
-    return write ? accesses.NoteWrite(begin + offset, size)
-                 : accesses.NoteRead(begin + offset, size);
-  };
-  bool going_on = true;
-  if (step) {
-    going_on = note(offsets[0], bytes * kLanes);
-  } else {
-    for (int i = 0; i < kLanes && going_on; ++i) {
-      if (i == 0 || offsets[i] != offsets[i - 1]) going_on = note(offsets[i], bytes);
-    }
+bool NoteRun(Warp& w, const Op* op, uint64_t address, uint32_t bytes, bool write) {
+  if (w.memory->accesses->NoteBits(address, bytes, write)) return true;
+  w.Fail(op, FaultKind::kNone, 0);
+  return false;
+}
+
+bool NoteEach(Warp& w, const Op* op, uint64_t begin, const uint64_t* offsets, uint32_t bytes,
+              bool write) {
+  for (int i = 0; i < kLanes; ++i) {
+    if (i != 0 && offsets[i] == offsets[i - 1]) continue;
+    if (!NoteRun(w, op, begin + offsets[i], bytes, write)) return false;
   }
-  if (!going_on) w.Fail(op, FaultKind::kNone, 0);
-  return going_on;
+  return true;
 }
 
 }  // namespace souk::gpu::cpu

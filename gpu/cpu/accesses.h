@@ -80,18 +80,19 @@ class ThreadAccesses {
   // An access to the allocation, about to be made; before a write the page is saved. *notes: what
   // is to be noted of others to it. False: the launch stops, and the access must not be made.
   bool Note(size_t allocation, uint64_t address, uint32_t bytes, bool write, uint8_t* notes);
-  bool NoteRead(uint64_t address, uint32_t bytes) { return NoteBits(address, bytes, false); }
-  bool NoteWrite(uint64_t address, uint32_t bytes) { return NoteBits(address, bytes, true); }
+  // The same of what is known to lie in an expected allocation.
+  bool NoteBits(uint64_t address, uint32_t bytes, bool write);
   bool stopped() const { return all_.stopped(); }
 
  private:
   friend class Accesses;
   // Of a page: whether it is saved, its writes, its reads; a bit each.
   using Record = uint64_t*;
+  static constexpr uint64_t kNoPage = UINT64_MAX;
   static constexpr size_t kChunkRecords = 64;
   static constexpr size_t kChunkPages = 16;
 
-  bool NoteBits(uint64_t address, uint32_t bytes, bool write);
+  bool Open(uint64_t page);
   Record RecordOf(uint64_t page) const {
     const uint32_t number = reinterpret_cast<const uint32_t*>(table_.data())[page];
     return number == 0 ? nullptr : RecordAt(number - 1);
@@ -106,6 +107,8 @@ class ThreadAccesses {
   Accesses& all_;
   Pages table_ = {};  // by page: the number of its record plus 1, 32 bits each
   size_t record_words_ = 0;
+  uint64_t last_page_ = kNoPage;
+  Record last_record_ = nullptr;
   std::vector<std::unique_ptr<uint64_t[]>> records_ = {};  // in chunks
   std::vector<uint64_t> pages_ = {};                       // of each record
   std::vector<std::unique_ptr<uint8_t[]>> copies_ = {};    // in chunks

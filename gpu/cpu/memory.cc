@@ -115,7 +115,8 @@ SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const View& v, const Offset<kKin
                          uint32_t bytes, bool write, bool step) {
   if constexpr (kKind == Kind::kOpen) {
     if ((v.notes & (write ? kNoteWrites : kNoteReads)) != 0) [[unlikely]] {
-      return NoteAccess(w, op, v.begin, off, bytes, write, step);
+      return step ? NoteRun(w, op, v.begin + off[0], bytes * kLanes, write)
+                  : NoteEach(w, op, v.begin, off, bytes, write);
     }
   }
   return true;

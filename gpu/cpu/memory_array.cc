@@ -88,11 +88,14 @@ SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const Array& array, const I* x, 
                          bool write, bool step) {
   if ((array.site->notes & (write ? kNoteWrites : kNoteReads)) == 0) [[likely]]
     return true;
+  if (step && array.scale == bytes) {
+    return NoteRun(w, op, array.base + Scaled(x[0], bytes), bytes * kLanes, write);
+  }
   alignas(64) uint64_t offsets[kLanes];
   SOUK_LANES(i) {
     offsets[i] = array.start + Scaled(x[i], array.scale);
   }
-  return NoteAccess(w, op, array.site->begin, offsets, bytes, write, step && array.scale == bytes);
+  return NoteEach(w, op, array.site->begin, offsets, bytes, write);
 }
 
 template <typename I>

@@ -216,11 +216,12 @@ uint8_t* Resolve(Warp& w, const Op* op, uint32_t lane, Window window, uint64_t a
 // Site::notes.
 inline constexpr uint8_t kNoteReads = 1;
 inline constexpr uint8_t kNoteWrites = 2;
-// Notes an access of each lane, `bytes` at begin + its offset; step: lane after lane without gaps.
-// False, with stop set, where the launch is to be run in another way: the access must not be made.
-// Offsets of lanes that do not run are those of one that does.
-bool NoteAccess(Warp& w, const Op* op, uint64_t begin, const uint64_t* offsets, uint32_t bytes,
-                bool write, bool step);
+// Notes an access, of all lanes together or of each `bytes` at begin + its offset; offsets of lanes
+// that do not run are those of one that does. False, with stop set, where the launch is to be run
+// in another way: the access must not be made.
+bool NoteRun(Warp& w, const Op* op, uint64_t address, uint32_t bytes, bool write);
+bool NoteEach(Warp& w, const Op* op, uint64_t begin, const uint64_t* offsets, uint32_t bytes,
+              bool write);
 
 // Continue at pc: the end of every basic block.
 SOUK_INLINE const Op* Continue(Warp& w, uint32_t pc) {
