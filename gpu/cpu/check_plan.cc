@@ -41,6 +41,64 @@ uint8_t CommutingKind(const Inst& inst) {
   }
 }
 
+// PTX ISA 9.7.3: single precision gives "an unspecified NaN"; double precision keeps payloads, but
+// which of two, and what an operation makes, is not said. (Halves give the canonical one.)
+bool IsFloat(Ty ty) {
+  return ty == Ty::kF32 || ty == Ty::kF64;
+}
+
+// Whether the operands count as numbers, so that one NaN is like another.
+bool ReadsFloats(const Inst& inst) {
+  if (InRange(inst.fn, Fn::kCvt, Fn::kCvtLast)) {
+    return IsFloat(static_cast<Ty>(Index(inst.fn) - Index(Fn::kCvt)));
+  }
+  if (!IsFloat(inst.ty)) return false;
+  switch (inst.fn) {
+    case Fn::kAdd:
+    case Fn::kSub:
+    case Fn::kMulLo:
+    case Fn::kDiv:
+    case Fn::kAbs:
+    case Fn::kNeg:
+    case Fn::kMin:
+    case Fn::kMax:
+    case Fn::kFma:
+    case Fn::kAddFtz:
+    case Fn::kSubFtz:
+    case Fn::kMulFtz:
+    case Fn::kFmaFtz:
+    case Fn::kDivApprox:
+    case Fn::kRcpApprox:
+    case Fn::kSqrtApprox:
+    case Fn::kFAbs:
+    case Fn::kFNeg:
+    case Fn::kTestp:
+    case Fn::kEx2:
+    case Fn::kLg2:
+    case Fn::kSin:
+    case Fn::kCos:
+    case Fn::kRsqrt:
+    case Fn::kTanh:
+    case Fn::kRcpFtz64:
+    case Fn::kRsqrtFtz64:
+      return true;
+    case Fn::kFMin:
+    case Fn::kFMax:
+      return (inst.imm & kXorsign) == 0;  // else signs of NaNs show
+    default:
+      return InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) ||
+             InRange(inst.fn, Fn::kFAdd, Fn::kFSqrtLast);
+  }
+}
+
+bool MakesNans(const Inst& inst) {
+  if (!ReadsFloats(inst) || !IsFloat(inst.ty) || inst.dst == kNoReg) return false;
+  const bool compares = InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) || inst.fn == Fn::kTestp;
+  const bool canonical =
+      (inst.fn == Fn::kFMin || inst.fn == Fn::kFMax) && (inst.imm & kNanWins) != 0;
+  return !compares && !canonical;
+}
+
 bool IsShuffle(Fn fn) {
   return fn == Fn::kShflUp || fn == Fn::kShflDown || fn == Fn::kShflBfly || fn == Fn::kShflIdx;
 }
@@ -95,14 +153,22 @@ Watch WatchOf(const Inst& inst) {
     case Fn::kCvta:
     case Fn::kCvtaCheck:
       return Watch::kPlain;
+    case Fn::kMov:
+      return inst.forgets ? Watch::kForget : Watch::kPlain;
     case Fn::kSelp:
       return Watch::kSelect;
+    case Fn::kAnd:
+      return Watch::kAnd;
+    case Fn::kOr:
+      return Watch::kOr;
     case Fn::kDiv:
     case Fn::kRem:
-      return IsInteger(inst.ty) ? Watch::kDivide : Watch::kPlain;
+      if (IsInteger(inst.ty)) return Watch::kDivide;
+      break;
     default:
       break;
   }
+  if (MakesNans(inst)) return Watch::kFloat;
   // What stands before the memory operations only computes; what may be added behind them does not.
   return Index(fn) < Index(Fn::kLd) && !inst.memory ? Watch::kPlain : Watch::kNothing;
 }
@@ -210,6 +276,9 @@ class Planner {
     switch (WatchOf(inst)) {
       case Watch::kPlain:
       case Watch::kSelect:
+      case Watch::kAnd:
+      case Watch::kOr:
+      case Watch::kFloat:
       case Watch::kDivide:
       case Watch::kShuffle:
       case Watch::kVote:
@@ -232,6 +301,8 @@ class Planner {
         const VReg& divisor = ir_.regs[inst.b];
         return divisor.kind != RegKind::kConstant || divisor.value == 0;
       }
+      case Watch::kFloat:
+      case Watch::kForget:
       case Watch::kShuffle:
       case Watch::kElect:
       case Watch::kActivemask:
@@ -283,6 +354,11 @@ class Planner {
     out.shuffle = inst.fn;
     out.window = static_cast<Window>(inst.flags >> kWindowShift);
     out.non_coherent = (inst.flags & kNonCoherent) != 0;
+    out.reads_floats = ReadsFloats(inst);
+    out.uniform =
+        (out.watch == Watch::kBranch || out.watch == Watch::kExit) && (inst.flags & kUniform) != 0;
+    out.indexed = inst.fn == Fn::kBranchIndexed;
+    out.moves = inst.fn == Fn::kMov || inst.fn == Fn::kSelp;
     out.a = NumberOf(inst.a);
     out.b = NumberOf(inst.b);
     out.c = NumberOf(inst.c);
@@ -303,8 +379,10 @@ class Planner {
                                out.watch == Watch::kWholeWarp;
     if (names_members) out.members = NumberOf(ir_.extras[inst.extra].reg);
     const bool registers_only = out.watch == Watch::kPlain || out.watch == Watch::kSelect ||
+                                out.watch == Watch::kAnd || out.watch == Watch::kOr ||
                                 out.watch == Watch::kDivide || out.watch == Watch::kBranch;
-    if (registers_only && out.use_count == 0 && out.def_count == 0 && out.guard == kUntracked) {
+    if (registers_only && !out.uniform && out.use_count == 0 && out.def_count == 0 &&
+        out.guard == kUntracked) {
       out.watch = Watch::kNothing;
     }
     if (const Handler handler = ObservingHandler(out.watch)) op.run[0] = op.run[1] = handler;

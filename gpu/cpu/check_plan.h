@@ -14,6 +14,10 @@ enum class Watch : uint8_t {
   kNothing,
   kPlain,  // registers only
   kSelect,
+  kForget,
+  kAnd,  // one operand may decide alone, as the next
+  kOr,
+  kFloat,  // a result that may be a NaN whose bits the ISA leaves open
   kDivide,
   kLoad,
   kStore,
@@ -42,11 +46,15 @@ inline constexpr uint8_t kOrderShows = 0xff;
 struct WatchedOp {
   Handler run[2] = {nullptr, nullptr};  // what the op does
   Watch watch = Watch::kNothing;
-  uint8_t bytes = 0;   // loads, stores, atomics: of an element
+  uint8_t bytes = 0;   // of an element of what is loaded, stored or computed; 0: a predicate
   uint8_t atomic = 0;  // which kind
   Fn shuffle = Fn::kNone;
   Window window = Window::kGeneric;
   bool non_coherent = false;
+  bool reads_floats = false;  // of a NaN among its operands it sees nothing but that it is one
+  bool uniform = false;       // a branch that all lanes are promised to take alike
+  bool indexed = false;       // brx.idx
+  bool moves = false;         // its result is an operand, bit for bit
   uint32_t a = kUntracked;
   uint32_t b = kUntracked;
   uint32_t c = kUntracked;

@@ -46,7 +46,7 @@ const char* FindingKindText(FindingKind kind) {
     case FindingKind::kDeviceChoice:
       return "the device's choice";
     case FindingKind::kUnspecified:
-      return "division by zero";
+      return "result that the ISA leaves open";
     case FindingKind::kStaleRead:
       return "stale read-only load";
     case FindingKind::kOpenBarrier:
@@ -112,7 +112,7 @@ Status Checker::BeginLaunch(const Program& program, const LaunchShape& shape,
   uint64_t variables = 0;
   for (const uint64_t bytes : plan_->local_slots) variables += bytes * warps * kLanes;
   for (const uint64_t bytes : shared_slots_) variables += bytes;
-  fixed_bytes_ = registers * 8 + variables + all_pages * sizeof(RecordPage);
+  fixed_bytes_ = registers * 12 + variables + all_pages * sizeof(RecordPage);
   if (!budget_.Take(fixed_bytes_)) {
     fixed_bytes_ = 0;
     return TooLarge(program.name);
@@ -122,6 +122,7 @@ Status Checker::BeginLaunch(const Program& program, const LaunchShape& shape,
     return TooLarge(program.name);
   }
   undefined_.assign(registers, 0);
+  nans_.assign(registers, 0);
   origins_.assign(registers, kNeverWritten);
   for (const Allocation& a : allocations) {
     RecordRegion region;
@@ -179,6 +180,7 @@ void Checker::EndLaunch() {
   shared_ = RecordRegion{};
   copies_.clear();
   undefined_loads_.clear();
+  nan_loads_.clear();
   ++launch_;
   ++report_.launches;
 }
@@ -207,6 +209,7 @@ void Checker::BeginBlock(uint64_t block, const Memory& memory, const std::vector
     ClearSlots(local_defined_.data(), plan_->local_slots, kLocalSlot, threads, local_bytes_);
   }
   std::fill(undefined_.begin(), undefined_.end(), 0);
+  std::fill(nans_.begin(), nans_.end(), 0);
   for (const Warp& w : warps) {
     for (const uint32_t r : plan_->unwritten) {
       Undefined(w)[r] = kAllLanes;
@@ -330,9 +333,14 @@ const char* Checker::WhatOf(uint32_t pc) const {
       return "barrier";
     case Watch::kDivide:
       return "division";
+    case Watch::kFloat:
+      return "NaN";
     case Watch::kNothing:
     case Watch::kPlain:
     case Watch::kSelect:
+    case Watch::kForget:
+    case Watch::kAnd:
+    case Watch::kOr:
       return "instruction";
   }
   return "instruction";
@@ -409,7 +417,8 @@ void Checker::ReportUndefined(uint32_t origin, const Warp& w, const Op* op, uint
     const Watch watch = plan_->ops[origin].watch;
     if (watch == Watch::kShuffle || watch == Watch::kVote) kind = FindingKind::kAbsentLane;
     if (watch == Watch::kElect || watch == Watch::kActivemask) kind = FindingKind::kDeviceChoice;
-    if (watch == Watch::kDivide) kind = FindingKind::kUnspecified;
+    if (watch == Watch::kDivide || watch == Watch::kFloat || nan_loads_.contains(origin))
+      kind = FindingKind::kUnspecified;
   }
   const auto pc = static_cast<uint32_t>(op - w.code);
   Finding* const f = Count(kind, origin, pc);
@@ -425,7 +434,7 @@ void Checker::ReportUndefined(uint32_t origin, const Warp& w, const Op* op, uint
     f->first.what = ptx::SpecialName(static_cast<ptx::Special>(origin & ~kSpecialOrigin), 0);
   } else {
     f->first.line = program_->lines[origin];
-    f->first.what = WhatOf(origin);
+    f->first.what = nan_loads_.contains(origin) ? "NaN" : WhatOf(origin);
     const auto spot = undefined_loads_.find(origin);
     if (spot != undefined_loads_.end()) Place(spot->second, *f);
   }

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "gpu/cpu/block.h"
@@ -58,6 +59,9 @@ class Checker {
     return plan_->ops[static_cast<size_t>(op - w.code)];
   }
   void Compute(Warp& w, const Op* op, const WatchedOp& p);
+  // After it has run; mask: the lanes that did.
+  void NoteNans(Warp& w, const Op* op, const WatchedOp& p, uint32_t mask);
+  void Forget(Warp& w, const Op* op, const WatchedOp& p);
   void Load(Warp& w, const Op* op, const WatchedOp& p);
   void Store(Warp& w, const Op* op, const WatchedOp& p);
   void Atom(Warp& w, const Op* op, const WatchedOp& p);
@@ -80,7 +84,7 @@ class Checker {
     Space space = Space::kNone;
     RecordRegion* region = nullptr;
     uint64_t offset = 0;         // in the region; local: in the thread's memory
-    uint8_t* defined = nullptr;  // a byte for each: 1 where it was written
+    uint8_t* defined = nullptr;  // for each byte: kValue and so on
   };
   struct Actor {
     uint32_t thread = 0;
@@ -105,16 +109,27 @@ class Checker {
     uint32_t members = 0;
     uint32_t lanes = 0;
   };
+  // What a byte of .shared or .local memory holds: nothing that was written, a value, part of a NaN
+  // of so many bytes whose bits are open.
+  static constexpr uint8_t kNothing = 0;
+  static constexpr uint8_t kValue = 1;
+  static constexpr uint8_t NanOf(uint32_t bytes) { return static_cast<uint8_t>(0x80 | bytes); }
   // Where an undefined value came from: a pc, or one of these.
   static constexpr uint32_t kNeverWritten = UINT32_MAX;
   static constexpr uint32_t kSpecialOrigin = 1u << 31;
 
   // ---- undefined registers (checker_ops.cc) ----
   uint32_t* Undefined(const Warp& w) { return undefined_.data() + RowOf(w); }
+  // Of those the lanes in which nothing but the bits of a NaN is open: a number's every use is
+  // fixed.
+  uint32_t* Nans(const Warp& w) { return nans_.data() + RowOf(w); }
   uint32_t* Origin(const Warp& w) { return origins_.data() + RowOf(w); }
   size_t RowOf(const Warp& w) const { return size_t{w.index} * plan_->tracked_count; }
   void Define(Warp& w, const WatchedOp& p, uint32_t lanes);
-  void Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin);
+  // bad: of the lanes, those that become undefined; nans: of these, those in which only the bits of
+  // a NaN are.
+  void Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin,
+                uint32_t nans = 0);
   // Reports lanes in which the tracked register is undefined, and counts it as defined from then
   // on: one mistake is not reported over and over.
   void MustBeDefined(Warp& w, const Op* op, uint32_t tracked, uint32_t lanes, const char* decides);
@@ -151,8 +166,10 @@ class Checker {
   void Join(Party& party, const Actor& a);
   void CompleteCopies(uint32_t thread, ThreadCopies& copies, uint32_t before);
   void NoteReadOnly(const Spot& spot, uint32_t bytes, const Warp& w, const Op* op, uint32_t lane);
-  // Bits of the `count` elements from the spot on that were never written.
-  static uint32_t UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count);
+  // Bits of the `count` elements from the spot on that are not a value.
+  // nans: of these, those that are NaNs whose bits are open.
+  static uint32_t UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count,
+                                    uint32_t* nans);
   Actor ActorOf(const Warp& w, const Op* op, uint32_t lane) const {
     const uint32_t thread = w.index * kLanes + lane;
     return {thread, w.index, lane, MakeOpOfThread(static_cast<uint32_t>(op - w.code), thread)};
@@ -195,6 +212,7 @@ class Checker {
   std::vector<uint64_t> shared_slots_ = {};  // the plan's, with the launch's dynamic bytes
   uint64_t local_bytes_ = 0;                 // of a thread
   std::vector<uint32_t> undefined_ = {};     // warp, tracked register: lanes
+  std::vector<uint32_t> nans_ = {};
   std::vector<uint32_t> origins_ = {};
   std::vector<std::vector<Meeting>> meetings_ = {};  // by warp
   // By barrier: warps that took part in phases with a count since the whole block last met.
@@ -207,6 +225,7 @@ class Checker {
   // Kernel, kind and pcs: the index in findings.
   std::map<std::pair<const Program*, uint64_t>, uint32_t> found_ = {};
   std::unordered_map<uint32_t, Spot> undefined_loads_ = {};  // by pc: the first
+  std::unordered_set<uint32_t> nan_loads_ = {};              // pcs at which a NaN came back
 };
 
 }  // namespace souk::gpu::cpu

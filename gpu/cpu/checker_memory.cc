@@ -1,6 +1,7 @@
 // What the checking mode does at each access: looks at the records of what it touches, and joins
 // them. A record keeps the last write and the reads (and atomics) since; what is dropped from one
 // comes before what stays, so that whoever is ordered after what stays is ordered after all.
+#include <algorithm>
 #include <cstring>
 
 #include "gpu/cpu/checker.h"
@@ -258,13 +259,18 @@ void Checker::DoAtomic(const Spot& spot, uint32_t bytes, const Actor& a, uint8_t
   });
 }
 
-uint32_t Checker::UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count) {
+uint32_t Checker::UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count,
+                                    uint32_t* nans) {
   if (spot.defined == nullptr) return 0;
   uint32_t undefined = 0;
   for (uint32_t e = 0; e < count; ++e) {
+    bool is_nan = true;
     for (uint32_t k = 0; k < bytes; ++k) {
-      if (spot.defined[e * bytes + k] == 0) undefined |= uint32_t{1} << e;
+      const uint8_t what = spot.defined[e * bytes + k];
+      if (what != kValue) undefined |= uint32_t{1} << e;
+      is_nan = is_nan && what == NanOf(bytes);
     }
+    if (is_nan) *nans |= uint32_t{1} << e;
   }
   return undefined;
 }
@@ -275,6 +281,7 @@ void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
   MustBeDefined(w, op, p.a, mask, "its address");
   const uint32_t count = op->count;
   uint32_t undefined[32] = {};  // by element: lanes
+  uint32_t nans[32] = {};
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
     Spot spot;
@@ -282,16 +289,21 @@ void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
     if (spot.space != Space::kLocal) Read(spot, p.bytes * count, ActorOf(w, op, lane));
     if (p.non_coherent && spot.space == Space::kGlobal)
       NoteReadOnly(spot, p.bytes * count, w, op, lane);
-    const uint32_t elements = UndefinedElements(spot, p.bytes, count);
+    uint32_t nan_elements = 0;
+    const uint32_t elements = UndefinedElements(spot, p.bytes, count, &nan_elements);
     if (elements == 0) continue;
-    undefined_loads_.try_emplace(static_cast<uint32_t>(op - w.code), spot);
+    const auto pc = static_cast<uint32_t>(op - w.code);
+    undefined_loads_.try_emplace(pc, spot);
+    const auto is_nan = [](uint8_t what) { return what != kNothing && what != kValue; };
+    if (std::any_of(spot.defined, spot.defined + p.bytes * count, is_nan)) nan_loads_.insert(pc);
     for (uint32_t e = 0; e < count; ++e) {
       if ((elements >> e) & 1) undefined[e] |= uint32_t{1} << lane;
+      if ((nan_elements >> e) & 1) nans[e] |= uint32_t{1} << lane;
     }
   }
   for (uint32_t e = 0; e < count; ++e) {
     Undefine(w, plan_->tracked[p.elements + e], mask, undefined[e],
-             static_cast<uint32_t>(op - w.code));
+             static_cast<uint32_t>(op - w.code), nans[e]);
   }
 }
 
@@ -323,7 +335,12 @@ void Checker::Store(Warp& w, const Op* op, const WatchedOp& p) {
       const uint32_t value = plan_->tracked[p.elements + e];
       const bool is_undefined = value != kUntracked && ((undefined[value] >> lane) & 1) != 0;
       if (spot.defined != nullptr) {
-        std::memset(spot.defined + e * p.bytes, is_undefined ? 0 : 1, p.bytes);
+        const bool is_nan = is_undefined && ((Nans(w)[value] >> lane) & 1) != 0;
+        std::memset(spot.defined + e * p.bytes,
+                    is_nan         ? NanOf(p.bytes)
+                    : is_undefined ? kNothing
+                                   : kValue,
+                    p.bytes);
       } else if (is_undefined) {
         ReportUndefined(Origin(w)[value], w, op, lane, "what global memory holds");
       }
@@ -341,11 +358,12 @@ void Checker::Atom(Warp& w, const Op* op, const WatchedOp& p) {
     Spot spot;
     if (!LocateOperand(w, op, p, lane, p.bytes, &spot)) continue;
     DoAtomic(spot, p.bytes, ActorOf(w, op, lane), p.atomic);
-    if (UndefinedElements(spot, p.bytes, 1) != 0) {
+    uint32_t nans = 0;
+    if (UndefinedElements(spot, p.bytes, 1, &nans) != 0) {
       undefined_loads_.try_emplace(pc, spot);
       ReportUndefined(pc, w, op, lane, "what it finds");
     }
-    if (spot.defined != nullptr) std::memset(spot.defined, 1, p.bytes);
+    if (spot.defined != nullptr) std::memset(spot.defined, kValue, p.bytes);
   }
   Define(w, p, mask);
 }
@@ -371,7 +389,7 @@ void Checker::CopyAsync(Warp& w, const Op* op, const WatchedOp& p) {
     Spot to;
     if (!Locate(w, op, lane, Window::kShared, copy.shared, bytes, &to)) continue;
     Write(to, bytes, a, Clocks::kNever);
-    std::memset(to.defined, 1, bytes);
+    std::memset(to.defined, kValue, bytes);
     Spot from;
     if (copy.read != 0 && Locate(w, op, lane, Window::kGlobal, copy.global, bytes, &from)) {
       Read(from, bytes, a);

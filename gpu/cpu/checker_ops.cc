@@ -1,6 +1,6 @@
 // The observing handlers, and how undefined values pass through registers: one bit a lane for each
-// register that may hold one. An undefined operand makes a result undefined, whatever the operation
-// (x & 0 too), except what selp does not choose.
+// register that may hold one. An undefined operand makes a result undefined, whatever the
+// operation, except what selp does not choose, and x & 0, x | ~0.
 #include "gpu/cpu/checker.h"
 #include "gpu/cpu/matrix.h"
 
@@ -14,6 +14,17 @@ const Op* Observe(Warp& w, const Op* op) {
   const WatchedOp& p = checker.PlanOf(w, op);
   (checker.*kTell)(w, op, p);
   return p.run[w.full](w, op);
+}
+
+// The same of what may give a NaN, which is seen once it has run.
+const Op* ObserveFloat(Warp& w, const Op* op) {
+  Checker& checker = *w.memory->checker;
+  const WatchedOp& p = checker.PlanOf(w, op);
+  const uint32_t mask = w.Mask(op);
+  checker.Compute(w, op, p);
+  const Op* const next = p.run[w.full](w, op);
+  checker.NoteNans(w, op, p, mask);
+  return next;
 }
 
 // The same of what touches memory, which stops where the records become too many.
@@ -76,11 +87,19 @@ uint32_t SourceLane(Fn mode, uint32_t lane, uint32_t b, uint32_t c, bool* inside
 }
 
 template <typename T>
-uint32_t ZeroLanes(Warp& w, uint32_t slot) {
+uint32_t LanesThatHold(Warp& w, uint32_t slot, T value) {
   const T* const values = w.Lanes<T>(slot);
-  uint32_t zero = 0;
-  for (int i = 0; i < kLanes; ++i) zero |= uint32_t{values[i] == 0} << i;
-  return zero;
+  uint32_t lanes = 0;
+  for (int i = 0; i < kLanes; ++i) lanes |= uint32_t{values[i] == value} << i;
+  return lanes;
+}
+// All bits zero, or all ones. bytes: of a lane; 0: a predicate.
+uint32_t LanesThatHold(Warp& w, uint32_t slot, uint32_t bytes, bool ones) {
+  if (bytes == 0) return ones ? w.Predicate(slot) : ~w.Predicate(slot);
+  const uint64_t value = ones ? UINT64_MAX : 0;
+  if (bytes == 2) return LanesThatHold(w, slot, static_cast<uint16_t>(value));
+  if (bytes == 4) return LanesThatHold(w, slot, static_cast<uint32_t>(value));
+  return LanesThatHold(w, slot, value);
 }
 
 }  // namespace
@@ -91,8 +110,14 @@ Handler ObservingHandler(Watch watch) {
       return nullptr;
     case Watch::kPlain:
     case Watch::kSelect:
+    case Watch::kAnd:
+    case Watch::kOr:
     case Watch::kDivide:
       return &Observe<&Checker::Compute>;
+    case Watch::kForget:
+      return &Observe<&Checker::Forget>;
+    case Watch::kFloat:
+      return &ObserveFloat;
     case Watch::kLoad:
       return &ObserveMemory<&Checker::Load>;
     case Watch::kStore:
@@ -127,16 +152,19 @@ Handler ObservingHandler(Watch watch) {
   return nullptr;
 }
 
-void Checker::Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin) {
+void Checker::Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin,
+                       uint32_t nans) {
   if (tracked == kUntracked) return;
   uint32_t& mask = Undefined(w)[tracked];
   mask = (mask & ~lanes) | bad;
+  Nans(w)[tracked] = (Nans(w)[tracked] & ~lanes) | (bad & nans);
   if (bad != 0) Origin(w)[tracked] = origin;
 }
 
 void Checker::Define(Warp& w, const WatchedOp& p, uint32_t lanes) {
   for (uint32_t i = 0; i < p.def_count; ++i) {
     Undefined(w)[plan_->tracked[p.defs + i]] &= ~lanes;
+    Nans(w)[plan_->tracked[p.defs + i]] &= ~lanes;
   }
 }
 
@@ -148,6 +176,7 @@ void Checker::MustBeDefined(Warp& w, const Op* op, uint32_t tracked, uint32_t la
   if (bad == 0) return;
   ReportUndefined(Origin(w)[tracked], w, op, static_cast<uint32_t>(__builtin_ctz(bad)), decides);
   mask &= ~lanes;
+  Nans(w)[tracked] &= ~lanes;
 }
 
 void Checker::AllMustBeDefined(Warp& w, const Op* op, const WatchedOp& p, uint32_t lanes,
@@ -160,32 +189,67 @@ void Checker::AllMustBeDefined(Warp& w, const Op* op, const WatchedOp& p, uint32
 void Checker::Compute(Warp& w, const Op* op, const WatchedOp& p) {
   const uint32_t mask = w.Mask(op);
   const uint32_t* const undefined = Undefined(w);
+  const uint32_t* const nans = Nans(w);
   uint32_t bad = 0;
+  uint32_t open_nans = 0;
+  uint32_t otherwise = 0;
   uint32_t origin = kNeverWritten;
   const auto take = [&](uint32_t tracked, uint32_t lanes) {
-    if (tracked == kUntracked || (undefined[tracked] & lanes) == 0) return;
+    if (tracked == kUntracked) return;
+    const uint32_t here = undefined[tracked] & lanes & ~(p.reads_floats ? nans[tracked] : 0);
+    if (here == 0) return;
     if (bad == 0) origin = Origin(w)[tracked];
-    bad |= undefined[tracked] & lanes;
+    bad |= here;
+    open_nans |= here & nans[tracked];
+    otherwise |= here & ~nans[tracked];
   };
   if (p.watch == Watch::kSelect) {
     const uint32_t first = w.Predicate(op->c);
     take(p.a, mask & first);
     take(p.b, mask & ~first);
     take(p.c, mask);
+  } else if (p.watch == Watch::kAnd || p.watch == Watch::kOr) {
+    const auto decided_by = [&](uint32_t slot, uint32_t tracked) {
+      const uint32_t open = tracked == kUntracked ? 0 : undefined[tracked];
+      return LanesThatHold(w, slot, p.bytes, p.watch == Watch::kOr) & ~open;
+    };
+    take(p.a, mask & ~decided_by(op->b, p.b));
+    take(p.b, mask & ~decided_by(op->a, p.a));
   } else {
     for (uint32_t i = 0; i < p.use_count; ++i) take(plan_->tracked[p.uses + i], mask);
   }
   if (p.watch == Watch::kDivide) {
-    const uint32_t zero = p.bytes == 2   ? ZeroLanes<uint16_t>(w, op->b)
-                          : p.bytes == 4 ? ZeroLanes<uint32_t>(w, op->b)
-                                         : ZeroLanes<uint64_t>(w, op->b);
+    const uint32_t zero = LanesThatHold(w, op->b, p.bytes, false);
     if ((zero & mask) != 0 && bad == 0) origin = static_cast<uint32_t>(op - w.code);
     bad |= zero & mask;
   }
   // Whether it is written at all is as undefined as the guard.
   take(p.guard, w.active);
+  const uint32_t still_nans = p.moves ? open_nans & ~otherwise : 0;
   for (uint32_t i = 0; i < p.def_count; ++i) {
-    Undefine(w, plan_->tracked[p.defs + i], mask, bad, origin);
+    Undefine(w, plan_->tracked[p.defs + i], mask, bad, origin, still_nans);
+  }
+}
+
+void Checker::NoteNans(Warp& w, const Op* op, const WatchedOp& p, uint32_t mask) {
+  uint32_t nans = 0;
+  for (int i = 0; i < kLanes; ++i) {
+    const bool is_nan = p.bytes == 4 ? w.Lanes<float>(op->dst)[i] != w.Lanes<float>(op->dst)[i]
+                                     : w.Lanes<double>(op->dst)[i] != w.Lanes<double>(op->dst)[i];
+    nans |= uint32_t{is_nan} << i;
+  }
+  const uint32_t tracked = plan_->tracked[p.defs];
+  nans &= mask & ~Undefined(w)[tracked];
+  if (nans == 0) return;
+  Undefined(w)[tracked] |= nans;
+  Nans(w)[tracked] |= nans;
+  Origin(w)[tracked] = static_cast<uint32_t>(op - w.code);
+}
+
+void Checker::Forget(Warp& w, const Op* op, const WatchedOp& p) {
+  const uint32_t mask = w.Mask(op);
+  for (uint32_t i = 0; i < p.def_count; ++i) {
+    Undefine(w, plan_->tracked[p.defs + i], mask, mask, kNeverWritten);
   }
 }
 
@@ -221,8 +285,10 @@ void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
   const uint32_t* const b = w.Lanes<uint32_t>(op->b);
   const uint32_t* const c = w.Lanes<uint32_t>(op->c);
   const uint32_t* const members = w.Lanes<uint32_t>(w.extra[op->extra]);
+  const uint32_t value_nans = p.a == kUntracked ? 0 : Nans(w)[p.a];
   uint32_t absent = 0;
   uint32_t received = 0;
+  uint32_t nans = 0;
   for (uint32_t left = active; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
     bool inside = false;
@@ -232,6 +298,7 @@ void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
       absent |= uint32_t{1} << lane;
     } else {
       received |= ((value >> from) & 1) << lane;
+      nans |= ((value_nans >> from) & 1) << lane;
     }
   }
   uint32_t origin = pc;
@@ -239,7 +306,8 @@ void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
   if (absent == 0 && received == 0 && choice != 0) {
     origin = of(p.b) != 0 ? Origin(w)[p.b] : Origin(w)[p.c];
   }
-  Undefine(w, plan_->tracked[p.elements], active, absent | received | choice, origin);
+  Undefine(w, plan_->tracked[p.elements], active, absent | received | choice, origin,
+           nans & ~(absent | choice));
   Undefine(w, plan_->tracked[p.elements + 1], active, choice, origin);
 }
 
@@ -308,6 +376,21 @@ void Checker::Choose(Warp& w, const Op* op, const WatchedOp& p) {
 void Checker::Branch(Warp& w, const Op* op, const WatchedOp& p) {
   MustBeDefined(w, op, p.guard, w.active, "which way it goes");
   AllMustBeDefined(w, op, p, w.active, "which way it goes");
+  if (!p.uniform) return;
+  // ISA bra: .uni is "guaranteed to be non-divergent"; nothing is said of one that is not.
+  const uint32_t mask = w.Mask(op);
+  bool alike = mask == 0 || mask == w.active;
+  if (p.indexed) {
+    const uint32_t* const index = w.Lanes<uint32_t>(op->a);
+    const uint32_t first = index[__builtin_ctz(w.active)];
+    for (uint32_t left = w.active; left != 0; left &= left - 1) {
+      alike = alike && index[__builtin_ctz(left)] == first;
+    }
+  }
+  if (alike) return;
+  const auto pc = static_cast<uint32_t>(op - w.code);
+  const uint64_t thread = ActorOf(w, op, static_cast<uint32_t>(__builtin_ctz(w.active))).thread;
+  Report(FindingKind::kUnspecified, pc, block_ - uint64_t{1}, thread, pc, thread, Spot{});
 }
 
 // bar.warp.sync orders memory among the lanes that meet (PTX ISA 9.7.13). They may meet at

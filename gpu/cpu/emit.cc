@@ -226,6 +226,7 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   const bool checked = watching == Watching::kChecked;
   ASSIGN_OR_RETURN(Ir ir, Lower(module, kernel, address_of, handlers, /*apart=*/checked));
   ASSIGN_OR_RETURN(const Flow flow, BuildFlow(ir));
+  if (checked) RETURN_IF_ERROR(DropIdleForgets(ir, flow));
   ForwardCopies(ir, flow);
   if (!checked) FindArrays(ir, flow);  // the checking mode looks at whole addresses
   DropUnreadPredicates(ir);

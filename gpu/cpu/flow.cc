@@ -367,6 +367,7 @@ void ForwardCopies(Ir& ir, const Flow& flow) {
     for (uint32_t i = flow.blocks[b].begin; i < flow.blocks[b].end; ++i) {
       const Inst& inst = ir.insts[i];
       if (inst.fn != Fn::kMov || inst.guard != kNoReg || defs.count[inst.dst] != 1) continue;
+      if (inst.forgets) continue;
       const bool variable = ir.regs[inst.a].kind == RegKind::kVariable;
       if (variable && (defs.count[inst.a] != 1 || !comes_before(defs.inst[inst.a], i))) continue;
       copy_of[inst.dst] = inst.a;

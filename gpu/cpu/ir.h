@@ -18,6 +18,9 @@ inline constexpr uint32_t kNoLabel = UINT32_MAX;
 // are not the same are never equal. The checking mode asks (check_fragments.cc).
 inline constexpr uint32_t kNoPart = 0;
 
+// Inst::flags of a branch: all active lanes are promised to go the same way (.uni).
+inline constexpr uint16_t kUniform = 1;
+
 enum class RegKind : uint8_t { kVariable, kConstant, kSpecial, kParam };
 
 struct VReg {
@@ -47,6 +50,7 @@ struct Inst {
   uint16_t count = 0;  // Op::count
   uint16_t flags = 0;
   bool memory = false;         // has a site
+  bool forgets = false;        // kMov, of a register to itself: what it holds is a former call's
   uint32_t target = kNoLabel;  // label; kBranchIndexed: first in Ir::tables
   uint32_t part = kNoPart;     // of its one register that may be one: dst, or of a store b
   uint32_t line = 0;
@@ -121,6 +125,9 @@ struct Flow {
 // kTooLarge where branches are so many and so far that finding dominators would take long, as in
 // PostDominators.
 Result<Flow> BuildFlow(const Ir& ir);
+
+// Of what forgets, keeps only what may be read before it is written.
+Status DropIdleForgets(Ir& ir, const Flow& flow);
 
 // For each block the nearest other one that every path from it to the kernel's end passes; kNoReg
 // where there is none.

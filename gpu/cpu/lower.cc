@@ -82,6 +82,8 @@ Inst& Lowering::Emit(Fn fn, Ty ty) {
   inst.guard = guard_;
   inst.guard_flip = guard_flip_;
   inst.line = instruction_ != nullptr ? instruction_->line : 0;
+  const bool branches = fn == Fn::kBranch || fn == Fn::kBranchIndexed || fn == Fn::kExit;
+  if (branches && operation_ != nullptr && operation_->uni) inst.flags = kUniform;
   if (!counted_) {
     inst.cost = 1;
     counted_ = true;

@@ -117,6 +117,7 @@ class Lowering {
   Result<Instance> MakeInstance(const ptx::Function& function);
   // lower_calls.cc
   Status Call(Operands operands, uint32_t depth);
+  void ForgetRegisters(const Instance& instance);
   Status InlineCall(const ptx::Function& callee, Operands operands, uint32_t depth);
   Status IndirectCall(Operands operands);
   Status CallSystem(SystemCall call, const ptx::Function& callee, Operands operands);

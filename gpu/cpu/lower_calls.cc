@@ -253,11 +253,31 @@ Status Lowering::Call(Operands operands, uint32_t depth) {
   return EndOutlinedCall(site, outlined->layout, operands);
 }
 
+// A function's registers are new with each call (PTX ISA 5.1.1 "Register State Space", 7.1), while
+// an inlined body in a loop has the same ones again.
+void Lowering::ForgetRegisters(const Instance& instance) {
+  for (size_t i = 0; i < instance.regs.size(); ++i) {
+    const ptx::Register& reg = instance.function->registers[i];
+    if (RegisterBytes(reg.type) == 0) continue;
+    for (uint32_t k = 0; k < std::max<uint32_t>(reg.vector, 1); ++k) {
+      const uint32_t r = instance.regs[i] + k;
+      const uint32_t bytes = ir_.regs[r].bytes;
+      const Ty ty = bytes == 1 ? Ty::kPred : TyOf(UnsignedOfBytes(bytes));
+      Emit(Fn::kMov, ty, r, r).forgets = true;
+    }
+  }
+  // What is alive is known at the beginnings of blocks.
+  const uint32_t begin = NewLabel();
+  Emit(Fn::kJump, Ty::kNone).target = begin;
+  PlaceLabel(begin);
+}
+
 Status Lowering::InlineCall(const ptx::Function& callee, Operands operands, uint32_t depth) {
   if (depth >= kDeepestCall) return Refuse("calls nest too deep");
   ASSIGN_OR_RETURN(Instance instance, MakeInstance(callee));
   RETURN_IF_ERROR(BindParams(instance, callee.returns, operands[0]));
   RETURN_IF_ERROR(BindParams(instance, callee.params, operands[2]));
+  if (apart_) ForgetRegisters(instance);
   RETURN_IF_ERROR(MoveParams(instance, callee.params, operands[2], /*returns=*/false));
   instance.after = NewLabel();
   uint32_t top = kNoReg;

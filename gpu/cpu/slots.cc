@@ -3,6 +3,7 @@
 // keeps its own part of a slot, so intervals may be reasoned about as for one thread.
 #include <algorithm>
 #include <queue>
+#include <set>
 
 #include "gpu/cpu/ir.h"
 
@@ -210,6 +211,25 @@ Result<std::vector<std::vector<uint32_t>>> LiveAtEntry(const Ir& ir, const Flow&
     }
   }
   return live;
+}
+
+Status DropIdleForgets(Ir& ir, const Flow& flow) {
+  std::vector<uint32_t> behind;  // the inst behind each run of them
+  for (uint32_t i = 1; i < ir.insts.size(); ++i) {
+    if (ir.insts[i].fn == Fn::kJump && ir.insts[i - 1].forgets) behind.push_back(i + 1);
+  }
+  ASSIGN_OR_RETURN(const auto live, LiveAtEntry(ir, flow, behind));
+  for (size_t k = 0; k < behind.size(); ++k) {
+    const std::set<uint32_t> needed(live[k].begin(), live[k].end());
+    for (uint32_t i = behind[k] - 1; i > 0 && ir.insts[i - 1].forgets; --i) {
+      Inst& inst = ir.insts[i - 1];
+      if (needed.contains(inst.dst)) continue;
+      inst.fn = Fn::kNone;
+      inst.dst = inst.a = kNoReg;
+      inst.forgets = false;
+    }
+  }
+  return Ok();
 }
 
 Result<Slots> AssignSlots(const Ir& ir, const Flow& flow, uint32_t limit) {

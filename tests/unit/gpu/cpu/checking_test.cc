@@ -448,6 +448,116 @@ TEST(Checking, LetsUndefinedValuesBeMovedAndDropped) {
   }
 }
 
+// %f0, %d0: a NaN that the kernel makes.
+std::string WithNan(const std::string& body) {
+  return ".reg .f32 %f<8>; .reg .f64 %d<8>; mov.f32 %f1, 0f7F800000; sub.f32 %f0, %f1, %f1; "
+         "mov.f64 %d1, 0d7FF0000000000000; sub.f64 %d0, %d1, %d1; " +
+         body;
+}
+
+TEST(Checking, FindsNansWhoseBitsTheIsaLeavesOpenWhereTheyAreSeen) {
+  for (const char* body :
+       {"st.global.f32 [%l1], %f0;", "mov.b32 %r6, %f0; st.global.u32 [%l1], %r6;",
+        "add.f32 %f2, %f0, 0f3F800000; st.global.f32 [%l1], %f2;",
+        "neg.f32 %f2, %f0; st.global.f32 [%l1], %f2;",
+        "abs.f32 %f2, %f0; st.global.f32 [%l1], %f2;",
+        "fma.rn.f64 %d2, %d0, %d0, %d1; st.global.f64 [%l0], %d2;",
+        "cvt.f64.f32 %d2, %f0; st.global.f64 [%l0], %d2;",
+        "min.f64 %d2, %d0, %d0; st.global.f64 [%l0], %d2;",
+        "copysign.f32 %f2, %f0, 0f3F800000; st.global.f32 [%l1], %f2;",
+        "mov.b64 {%r6, %r7}, %d0; st.global.u32 [%l1], %r6;",
+        "mov.b32 %r6, %f0; setp.lt.s32 %p1, %r6, 0; @%p1 exit;",
+        "shl.b32 %r1, %r0, 2; st.shared.f32 [%r1], %f0; ld.shared.f32 %f3, [%r1]; st.global.f32 "
+        "[%l1], %f3;",
+        // The upper word of a double is no number of its own.
+        "shl.b32 %r1, %r0, 3; st.shared.f64 [%r1], %d0; ld.shared.f32 %f3, [%r1+4]; setp.lt.f32 "
+        "%p1, %f3, 0f00000000; @%p1 exit;",
+        "mov.b32 %r6, %f0; shfl.sync.bfly.b32 %r1, %r6, 1, 31, -1; st.global.u32 [%l1], %r1;",
+        "selp.f32 %f2, %f0, %f1, %p1; st.global.f32 [%l1], %f2;"}) {
+    const Checked checked = CheckPtx(WithNan("setp.lt.u32 %p1, %r0, 40; " + std::string(body)));
+    EXPECT_THAT(checked.Kinds(), testing::Contains(FindingKind::kUnspecified)) << body;
+    if (checked.report.findings.empty()) continue;
+    EXPECT_EQ(checked.report.findings[0].first.what, "NaN") << body;
+  }
+}
+
+TEST(Checking, ANanIsANumberLikeAnyOther) {
+  for (const char* body :
+       {"setp.nan.f32 %p1, %f0, %f0; @%p1 exit;", "testp.infinite.f32 %p1, %f0; @%p1 exit;",
+        "max.f32 %f2, %f0, 0f3F800000; st.global.f32 [%l1], %f2;",
+        "cvt.rzi.s32.f32 %r6, %f0; st.global.u32 [%l1], %r6;",
+        "max.NaN.f32 %f2, %f0, 0f3F800000; st.global.f32 [%l1], %f2;",
+        "add.f32 %f2, %f0, %f0; mov.f32 %f3, %f2; setp.gt.f32 %p1, %f3, 0f00000000; selp.f32 %f4, "
+        "%f3, %f1, %p1; st.global.f32 [%l1], %f4;",
+        "shl.b32 %r1, %r0, 2; st.shared.f32 [%r1], %f0; ld.shared.f32 %f3, [%r1]; max.f32 %f3, "
+        "%f3, 0f3F800000; st.global.f32 [%l1], %f3;",
+        "shl.b32 %r1, %r0, 3; st.shared.f64 [%r1], %d0; ld.shared.f64 %d3, [%r1]; setp.nan.f64 "
+        "%p1, %d3, %d3; @%p1 exit;",
+        "mov.b32 %r6, %f0; shfl.sync.bfly.b32 %r1, %r6, 1, 31, -1; mov.b32 %f2, %r1; min.f32 %f2, "
+        "%f2, 0f00000000; st.global.f32 [%l1], %f2;",
+        "add.sat.f32 %f2, %f0, %f0; st.global.f32 [%l1], %f2;"}) {
+    const Checked checked = CheckPtx(WithNan(body));
+    EXPECT_TRUE(checked.report.clean()) << body << "\n" << Describe(checked.report);
+  }
+  // What the host gave is fixed, and so is what is only moved.
+  const Checked given = CheckedRun{
+      .text = Ptx("ld.global.u32 %r1, [%l1]; st.global.u32 [%l1], %r1;"),
+      .block = {32},
+      .buffers = {
+          Bytes(256, 0xff)}}.Go();
+  EXPECT_TRUE(given.report.clean()) << Describe(given.report);
+}
+
+TEST(Checking, OneOperandOfAnAndMayDecideAlone) {
+  for (const char* body : {"setp.lt.u32 %p2, %r0, 0; and.pred %p3, %p1, %p2; @%p3 exit;",
+                           "setp.lt.u32 %p2, %r0, 99; or.pred %p3, %p2, %p1; @%p3 exit;",
+                           "and.b32 %r6, %r5, 0; st.global.u32 [%l1], %r6;",
+                           "or.b32 %r6, -1, %r5; st.global.u32 [%l1], %r6;"}) {
+    const Checked checked = CheckPtx(body);
+    EXPECT_TRUE(checked.report.clean()) << body << "\n" << Describe(checked.report);
+  }
+  for (const char* body :
+       {"setp.lt.u32 %p2, %r0, 99; and.pred %p3, %p1, %p2; @%p3 exit;",
+        "setp.lt.u32 %p2, %r0, 0; or.pred %p3, %p2, %p1; @%p3 exit;",
+        "and.pred %p3, %p1, %p1; @%p3 exit;", "and.b32 %r6, %r5, 1; st.global.u32 [%l1], %r6;"}) {
+    EXPECT_THAT(CheckPtx(body).Kinds(), testing::Contains(kUninitialised)) << body;
+  }
+}
+
+TEST(Checking, FindsLanesThatPartWhereTheyArePromisedNotTo) {
+  for (const char* body :
+       {"setp.lt.u32 %p2, %r0, 7; @%p2 bra.uni L; st.global.u32 [%l1], 1; L:",
+        "setp.lt.u32 %p2, %r0, 7; @%p2 ret.uni;",
+        "T: .branchtargets A, B; and.b32 %r1, %r0, 1; brx.idx.uni %r1, T; A: B:"}) {
+    EXPECT_THAT(CheckPtx(body).Kinds(), ElementsAre(FindingKind::kUnspecified)) << body;
+  }
+  for (const char* body : {"setp.lt.u32 %p2, %r0, 32; @%p2 bra.uni L; st.global.u32 [%l1], 1; L:",
+                           "bra.uni L; L:", "setp.lt.u32 %p2, %r0, 0; @%p2 ret.uni;",
+                           "T: .branchtargets A, B; mov.u32 %r1, 1; brx.idx.uni %r1, T; A: B:"}) {
+    EXPECT_THAT(CheckPtx(body).Kinds(), IsEmpty()) << body;
+  }
+}
+
+// In a loop an inlined body has the registers of the turn before.
+TEST(Checking, ACallsRegistersAreNew) {
+  const auto check = [](const std::string& callee) {
+    const std::string text =
+        ".version 8.0\n.target sm_80\n.address_size 64\n.func (.reg .u32 r) f(.reg .u32 n) { .reg "
+        ".u32 %a<4>; .reg .pred %p<2>; setp.eq.u32 %p0, n, 0; " +
+        callee +
+        " ret; }\n.visible .entry k(.param .u64 p) { .reg .pred %p<2>; .reg .u32 %r<4>; .reg .u64 "
+        "%l0; ld.param.u64 %l0, [p]; mov.u32 %r0, 0;\nAGAIN: call (%r1), f, (%r0);\n"
+        "st.global.u32 [%l0], %r1; add.u32 %r0, %r0, 1; setp.lt.u32 %p0, %r0, 3; @%p0 bra AGAIN; "
+        "ret; }";
+    return CheckedRun{.text = text, .block = {1}, .buffers = {Words(64)}}.Go();
+  };
+  EXPECT_THAT(check("@%p0 mov.u32 %a1, 5; mov.u32 r, %a1;").Kinds(), ElementsAre(kUninitialised));
+  EXPECT_THAT(check("@%p0 mov.u32 r, 5;").Kinds(), ElementsAre(kUninitialised));
+  EXPECT_THAT(check("mov.u32 %a1, 5; add.u32 r, %a1, n;").Kinds(), IsEmpty());
+  EXPECT_THAT(check("@%p0 mov.u32 %a1, 5; @!%p0 mov.u32 %a1, 6; mov.u32 r, %a1;").Kinds(),
+              IsEmpty());
+}
+
 TEST(Checking, FindsUnwrittenBytesOfAWord) {
   EXPECT_THAT(CheckPtx("shl.b32 %r1, %r0, 2; st.shared.u16 [%r1], %r0; ld.shared.u32 %r2, [%r1]; "
                        "st.global.u32 [%l1], %r2;")
