@@ -1,5 +1,5 @@
-// Jobs that take all the memory that a worker may have: they end with a sentence of the worker's
-// own, not by the kernel's choice of a process to kill.
+// Jobs that take all the memory that a worker may have: they end, where they cannot do with less,
+// with a sentence of the worker's own, not by the kernel's choice of a process to kill.
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
@@ -13,7 +13,6 @@
 namespace souk::gpu::hostile {
 namespace {
 
-using testing::HasSubstr;
 
 // A root that lacks CAP_SYS_RESOURCE, of a worker that became nobody.
 constexpr const char* kNoRight = "this process may not limit what its worker may have";
@@ -66,8 +65,9 @@ class HeadroomTest : public ExhaustionTest {
 };
 
 // What a thread's registers and local memory take is not in memory_bytes: eight threads of the
-// device at 512 MiB each are more than a worker may have in all.
-TEST_P(ExhaustionTest, EndsALaunchThatAsksForAllMemory) {
+// device at 512 MiB each are more than a worker may have in all. It runs on one, as it would on a
+// device that has one.
+TEST_P(ExhaustionTest, RunsALaunchThatAsksForAllMemoryOnOneThread) {
   WorkerSpec spec = Spec();
   spec.threads = 8;
   auto worker = Start(spec);
@@ -78,9 +78,7 @@ TEST_P(ExhaustionTest, EndsALaunchThatAsksForAllMemory) {
                       .grid = {64, 1, 1},
                       .block = {1024, 1, 1}};
   const WorkerResult result = RunToEnd(*worker, RunOf(JobOf(kernel)));
-  ASSERT_TRUE(result.failure);
-  EXPECT_EQ(result.failure->code, Code::kExhausted) << result.failure->message;
-  EXPECT_THAT(result.failure->message, HasSubstr("no memory for a block's registers"));
+  EXPECT_FALSE(result.failure) << result.failure->message;
   EXPECT_LE(ResidentOf(WorkerPid()).peak_kib, 64u * 1024);
 }
 
