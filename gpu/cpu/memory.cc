@@ -124,7 +124,7 @@ SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const View& v, const Offset<kKin
 
 // Lane by lane: several allocations, windows of the generic space, faults.
 template <typename M, typename R>
-const Op* LoadSlowly(Warp& w, const Op* op, uint32_t mask) {
+SOUK_APART const Op* LoadSlowly(Warp& w, const Op* op, uint32_t mask) {
   const uint32_t bytes = static_cast<uint32_t>(sizeof(M)) * op->count;
   const uint8_t* from[kLanes] = {};
   for (uint32_t i = 0; i < kLanes; ++i) {
@@ -205,7 +205,7 @@ const Op* Load(Warp& w, const Op* op) {
 }
 
 template <typename M, typename R>
-const Op* StoreSlowly(Warp& w, const Op* op, uint32_t mask) {
+SOUK_APART const Op* StoreSlowly(Warp& w, const Op* op, uint32_t mask) {
   const uint32_t bytes = static_cast<uint32_t>(sizeof(M)) * op->count;
   for (uint32_t i = 0; i < kLanes; ++i) {
     if (!Runs(mask, static_cast<int>(i))) continue;

@@ -3,6 +3,10 @@
 // highest index are.
 #include "gpu/cpu/lane_ops.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 namespace souk::gpu::cpu::SOUK_SIMD {
 namespace {
 
@@ -51,18 +55,45 @@ struct Span {
   bool step;  // lane after lane
 };
 
+// x[i] == x[0] + i, modulo 2^32.
+SOUK_INLINE bool IsStep(const uint32_t* x) {
+#if defined(__AVX512F__)
+  const __m512i first =
+      _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(x[0])),
+                       _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(16));
+  return (_mm512_cmpneq_epi32_mask(_mm512_loadu_si512(x), first) |
+          _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(x + 16), second)) == 0;
+#elif defined(__AVX2__)
+  __m256i want = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(x[0])),
+                                  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  __m256i differ = _mm256_setzero_si256();
+  for (int i = 0; i < kLanes; i += 8) {
+    const __m256i here = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
+    differ = _mm256_or_si256(differ, _mm256_xor_si256(here, want));
+    want = _mm256_add_epi32(want, _mm256_set1_epi32(8));
+  }
+  return _mm256_testz_si256(differ, differ) != 0;
+#else
+  uint32_t differ = 0;
+  SOUK_LANES(i) {
+    differ |= (x[i] - x[0]) ^ static_cast<uint32_t>(i);
+  }
+  return differ == 0;
+#endif
+}
+
 template <typename I>
 SOUK_INLINE Span<I> SpanOf(const I* x) {
+  // Indices that wrap around are no neighbours.
+  if (IsStep(reinterpret_cast<const uint32_t*>(x)) && x[kLanes - 1] > x[0]) {
+    return {x[0], x[kLanes - 1], false, true};
+  }
   using U = Unsigned<I>;
   U same = 0;
-  U step = 0;
-  const U first = static_cast<U>(x[0]);
   SOUK_LANES(i) {
-    same |= static_cast<U>(x[i]) ^ first;
-    step |= (static_cast<U>(x[i]) - first) ^ static_cast<U>(i);
+    same |= static_cast<U>(x[i]) ^ static_cast<U>(x[0]);
   }
-  // Indices that wrap around are no neighbours.
-  if (step == 0 && x[kLanes - 1] > x[0]) return {x[0], x[kLanes - 1], false, true};
   if (same == 0) return {x[0], x[0], true, false};
   Span<I> span{x[0], x[0], false, false};
   SOUK_LANES(i) {
@@ -82,12 +113,9 @@ SOUK_INLINE bool IsInside(const Array& array, const Span<I>& span, uint64_t byte
          ((array.base | array.scale) & (bytes - 1)) == 0;
 }
 
-// False: the access must not be made.
 template <typename I>
-SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const Array& array, const I* x, uint32_t bytes,
-                         bool write, bool step) {
-  if ((array.site->notes & (write ? kNoteWrites : kNoteReads)) == 0) [[likely]]
-    return true;
+SOUK_APART bool NoteArray(Warp& w, const Op* op, const Array& array, const I* x, uint32_t bytes,
+                          bool write, bool step) {
   if (step && array.scale == bytes) {
     return NoteRun(w, op, array.base + Scaled(x[0], bytes), bytes * kLanes, write);
   }
@@ -96,6 +124,15 @@ SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const Array& array, const I* x, 
     offsets[i] = array.start + Scaled(x[i], array.scale);
   }
   return NoteEach(w, op, array.site->begin, offsets, bytes, write);
+}
+
+// False: the access must not be made.
+template <typename I>
+SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const Array& array, const I* x, uint32_t bytes,
+                         bool write, bool step) {
+  if ((array.site->notes & (write ? kNoteWrites : kNoteReads)) == 0) [[likely]]
+    return true;
+  return NoteArray(w, op, array, x, bytes, write, step);
 }
 
 template <typename I>
@@ -107,7 +144,7 @@ SOUK_INLINE uint8_t* ResolveAt(Warp& w, const Op* op, uint32_t lane, uint64_t ba
 }
 
 template <typename M, typename R, typename I>
-const Op* LoadEach(Warp& w, const Op* op, uint32_t mask, uint64_t base) {
+SOUK_APART const Op* LoadEach(Warp& w, const Op* op, uint32_t mask, uint64_t base) {
   const uint8_t* from[kLanes] = {};
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
@@ -122,8 +159,33 @@ const Op* LoadEach(Warp& w, const Op* op, uint32_t mask, uint64_t base) {
   return op + 1;
 }
 
+template <typename M, typename R, typename I>
+SOUK_APART const Op* StoreEach(Warp& w, const Op* op, uint32_t mask, uint64_t base) {
+  const R* b = w.Lanes<R>(op->b);
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    uint8_t* to = ResolveAt<I>(w, op, lane, base, sizeof(M), /*write=*/true);
+    if (to == nullptr) return nullptr;
+    *reinterpret_cast<M*>(to) = static_cast<M>(b[lane]);
+  }
+  return op + 1;
+}
+
+// The usual way: neighbours, all of which run. nullptr where this is another.
+template <typename I>
+SOUK_INLINE uint8_t* Neighbours(Warp& w, const Op* op, uint32_t bytes, uint8_t notes) {
+  if (op->count != bytes) return nullptr;
+  const I* const x = w.Lanes<I>(op->c);
+  if (!IsStep(reinterpret_cast<const uint32_t*>(x)) || x[kLanes - 1] <= x[0]) return nullptr;
+  const Array array = ArrayOf(w, op);
+  if (!IsInside(array, Span<I>{x[0], x[kLanes - 1], false, true}, bytes)) return nullptr;
+  if ((array.site->notes & notes) != 0) return nullptr;
+  return array.site->host + static_cast<int64_t>(array.start) + Distance(x[0], bytes);
+}
+
+// Any other way.
 template <typename M, typename R, typename I, bool kFull>
-SOUK_INLINE const Op* LoadArray(Warp& w, const Op* op) {
+__attribute__((noinline)) const Op* LoadArray(Warp& w, const Op* op) {
   const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
   if (!kFull && mask == 0) return op + 1;
   const Array array = ArrayOf(w, op);
@@ -158,7 +220,7 @@ SOUK_INLINE const Op* LoadArray(Warp& w, const Op* op) {
 }
 
 template <typename M, typename R, typename I, bool kFull>
-SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
+__attribute__((noinline)) const Op* StoreArray(Warp& w, const Op* op) {
   const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
   if (!kFull && mask == 0) return op + 1;
   const Array array = ArrayOf(w, op);
@@ -167,13 +229,7 @@ SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
   const Span<I> span = SpanOf(x);
   const R* b = w.Lanes<R>(op->b);
   if (!IsInside(array, span, sizeof(M)) || !array.site->writable) [[unlikely]] {
-    for (uint32_t left = mask; left != 0; left &= left - 1) {
-      const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-      uint8_t* to = ResolveAt<I>(w, op, lane, array.base, sizeof(M), /*write=*/true);
-      if (to == nullptr) return nullptr;
-      *reinterpret_cast<M*>(to) = static_cast<M>(b[lane]);
-    }
-    return op + 1;
+    return StoreEach<M, R, I>(w, op, mask, array.base);
   }
   if (!MayGoOn(w, op, array, x, sizeof(M), true, span.step)) return nullptr;
   uint8_t* at = array.site->host + static_cast<int64_t>(array.start);
@@ -191,15 +247,48 @@ SOUK_INLINE const Op* StoreArray(Warp& w, const Op* op) {
   return op + 1;
 }
 
+template <typename M, typename R, typename I, bool kFull>
+SOUK_INLINE const Op* LoadBy(Warp& w, const Op* op) {
+  if constexpr (kFull) {
+    const uint8_t* const at = Neighbours<I>(w, op, sizeof(M), kNoteReads);
+    if (at != nullptr) [[likely]] {
+      R* d = w.Lanes<R>(op->dst);
+      const M* from = reinterpret_cast<const M*>(at);
+      SOUK_LANES(i) {
+        d[i] = static_cast<R>(from[i]);
+      }
+      return op + 1;
+    }
+  }
+  return LoadArray<M, R, I, kFull>(w, op);
+}
+template <typename M, typename R, typename I, bool kFull>
+SOUK_INLINE const Op* StoreBy(Warp& w, const Op* op) {
+  if constexpr (kFull) {
+    uint8_t* const at = w.memory->sites[op->target].writable
+                            ? Neighbours<I>(w, op, sizeof(M), kNoteWrites)
+                            : nullptr;
+    if (at != nullptr) [[likely]] {
+      const R* b = w.Lanes<R>(op->b);
+      M* to = reinterpret_cast<M*>(at);
+      SOUK_LANES(i) {
+        to[i] = static_cast<M>(b[i]);
+      }
+      return op + 1;
+    }
+  }
+  return StoreArray<M, R, I, kFull>(w, op);
+}
+
 template <typename M, typename R, bool kFull>
 const Op* Load(Warp& w, const Op* op) {
-  return op->flags & kSignedIndex ? LoadArray<M, R, int32_t, kFull>(w, op)
-                                  : LoadArray<M, R, uint32_t, kFull>(w, op);
+  return op->flags & kSignedIndex ? LoadBy<M, R, int32_t, kFull>(w, op)
+                                  : LoadBy<M, R, uint32_t, kFull>(w, op);
 }
 template <typename M, typename R, bool kFull>
 const Op* Store(Warp& w, const Op* op) {
-  return op->flags & kSignedIndex ? StoreArray<M, R, int32_t, kFull>(w, op)
-                                  : StoreArray<M, R, uint32_t, kFull>(w, op);
+  return op->flags & kSignedIndex ? StoreBy<M, R, int32_t, kFull>(w, op)
+                                  : StoreBy<M, R, uint32_t, kFull>(w, op);
 }
 
 template <typename R>

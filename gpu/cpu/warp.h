@@ -17,6 +17,9 @@
 // instructions; none may be left as a symbol of its own that the linker could share among them.
 #define SOUK_INLINE inline __attribute__((always_inline))
 
+// What handlers seldom do: within them it would cost the usual way its registers.
+#define SOUK_APART __attribute__((noinline, cold))
+
 namespace souk::gpu::cpu {
 
 inline constexpr int kLanes = 32;

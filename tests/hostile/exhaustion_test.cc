@@ -13,7 +13,6 @@
 namespace souk::gpu::hostile {
 namespace {
 
-
 // A root that lacks CAP_SYS_RESOURCE, of a worker that became nobody.
 constexpr const char* kNoRight = "this process may not limit what its worker may have";
 
