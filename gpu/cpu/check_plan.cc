@@ -355,6 +355,7 @@ class Planner {
     out.window = static_cast<Window>(inst.flags >> kWindowShift);
     out.non_coherent = (inst.flags & kNonCoherent) != 0;
     out.reads_floats = ReadsFloats(inst);
+    if (out.watch == Watch::kForget) out.forgotten = inst.imm;
     out.uniform =
         (out.watch == Watch::kBranch || out.watch == Watch::kExit) && (inst.flags & kUniform) != 0;
     out.indexed = inst.fn == Fn::kBranchIndexed;

@@ -67,6 +67,7 @@ struct WatchedOp {
   // Of the address in device memory: which of CheckPlan::sources it is computed from, as bits; 0
   // where that is not known.
   uint64_t sources = 0;
+  uint64_t forgotten = 0;  // Inst::imm of what forgets .local memory
   // Registers of wmma's matrices, in CheckPlan::parts: those that the op reads as such and that
   // hold none, and those it writes that elsewhere hold one. next: behind the handler that looks at
   // them.

@@ -1,6 +1,8 @@
 // The observing handlers, and how undefined values pass through registers: one bit a lane for each
 // register that may hold one. An undefined operand makes a result undefined, whatever the
 // operation, except what selp does not choose, and x & 0, x | ~0.
+#include <cstring>
+
 #include "gpu/cpu/checker.h"
 #include "gpu/cpu/matrix.h"
 
@@ -250,6 +252,12 @@ void Checker::Forget(Warp& w, const Op* op, const WatchedOp& p) {
   const uint32_t mask = w.Mask(op);
   for (uint32_t i = 0; i < p.def_count; ++i) {
     Undefine(w, plan_->tracked[p.defs + i], mask, mask, kNeverWritten);
+  }
+  if (p.forgotten == 0) return;
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    const uint64_t thread = ActorOf(w, op, static_cast<uint32_t>(__builtin_ctz(left))).thread;
+    std::memset(local_defined_.data() + thread * local_bytes_ + (p.forgotten & UINT32_MAX),
+                kNothing, p.forgotten >> 32);
   }
 }
 

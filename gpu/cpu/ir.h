@@ -49,8 +49,10 @@ struct Inst {
   uint16_t extra_count = 0;
   uint16_t count = 0;  // Op::count
   uint16_t flags = 0;
-  bool memory = false;         // has a site
-  bool forgets = false;        // kMov, of a register to itself: what it holds is a former call's
+  bool memory = false;  // has a site
+  // kMov, of a register to itself: what it holds is a former call's. imm: the same of .local
+  // memory, its address and (<< 32) its bytes.
+  bool forgets = false;
   uint32_t target = kNoLabel;  // label; kBranchIndexed: first in Ir::tables
   uint32_t part = kNoPart;     // of its one register that may be one: dst, or of a store b
   uint32_t line = 0;

@@ -117,7 +117,10 @@ class Lowering {
   Result<Instance> MakeInstance(const ptx::Function& function);
   // lower_calls.cc
   Status Call(Operands operands, uint32_t depth);
-  void ForgetRegisters(const Instance& instance);
+  // Emits what the checking mode takes for the end of their values (Inst::forgets).
+  void Forget(const std::vector<uint32_t>& registers);
+  Status ForgetVariables(Instance& instance);
+  std::vector<uint32_t> RegistersOf(const Instance& instance) const;
   Status InlineCall(const ptx::Function& callee, Operands operands, uint32_t depth);
   Status IndirectCall(Operands operands);
   Status CallSystem(SystemCall call, const ptx::Function& callee, Operands operands);

@@ -253,18 +253,10 @@ Status Lowering::Call(Operands operands, uint32_t depth) {
   return EndOutlinedCall(site, outlined->layout, operands);
 }
 
-// A function's registers are new with each call (PTX ISA 5.1.1 "Register State Space", 7.1), while
-// an inlined body in a loop has the same ones again.
-void Lowering::ForgetRegisters(const Instance& instance) {
-  for (size_t i = 0; i < instance.regs.size(); ++i) {
-    const ptx::Register& reg = instance.function->registers[i];
-    if (RegisterBytes(reg.type) == 0) continue;
-    for (uint32_t k = 0; k < std::max<uint32_t>(reg.vector, 1); ++k) {
-      const uint32_t r = instance.regs[i] + k;
-      const uint32_t bytes = ir_.regs[r].bytes;
-      const Ty ty = bytes == 1 ? Ty::kPred : TyOf(UnsignedOfBytes(bytes));
-      Emit(Fn::kMov, ty, r, r).forgets = true;
-    }
+void Lowering::Forget(const std::vector<uint32_t>& registers) {
+  for (const uint32_t r : registers) {
+    const uint32_t bytes = ir_.regs[r].bytes;
+    Emit(Fn::kMov, bytes == 1 ? Ty::kPred : TyOf(UnsignedOfBytes(bytes)), r, r).forgets = true;
   }
   // What is alive is known at the beginnings of blocks.
   const uint32_t begin = NewLabel();
@@ -272,12 +264,52 @@ void Lowering::ForgetRegisters(const Instance& instance) {
   PlaceLabel(begin);
 }
 
+// What stands in .local memory, but for the arguments.
+Status Lowering::ForgetVariables(Instance& instance) {
+  const ptx::Function& function = *instance.function;
+  std::vector<bool> given(function.variables.size(), false);
+  for (const ptx::Param& param : function.params) {
+    if (!param.is_register) given[param.index] = true;
+  }
+  for (size_t i = 0; i < function.variables.size(); ++i) {
+    const ptx::Variable& v = function.variables[i];
+    if (given[i] || (v.space != ptx::Space::kLocal && v.space != ptx::Space::kParam)) continue;
+    Place& place = instance.places[i];
+    if (!place.known) {
+      ASSIGN_OR_RETURN(place, AllocateVariable(v, 0, 0));
+    }
+    const uint32_t unused = NewReg(4);
+    Inst& inst = Emit(Fn::kMov, Ty::kU32, unused, unused);
+    inst.forgets = true;
+    inst.imm = v.size << 32 | place.address;
+  }
+  return Ok();
+}
+
+// All that a copy of a function has, its carry flag too.
+std::vector<uint32_t> Lowering::RegistersOf(const Instance& instance) const {
+  std::vector<uint32_t> registers = {instance.carry};
+  for (size_t i = 0; i < instance.regs.size(); ++i) {
+    const ptx::Register& reg = instance.function->registers[i];
+    if (RegisterBytes(reg.type) == 0) continue;
+    for (uint32_t k = 0; k < std::max<uint32_t>(reg.vector, 1); ++k) {
+      registers.push_back(instance.regs[i] + k);
+    }
+  }
+  return registers;
+}
+
 Status Lowering::InlineCall(const ptx::Function& callee, Operands operands, uint32_t depth) {
   if (depth >= kDeepestCall) return Refuse("calls nest too deep");
   ASSIGN_OR_RETURN(Instance instance, MakeInstance(callee));
   RETURN_IF_ERROR(BindParams(instance, callee.returns, operands[0]));
   RETURN_IF_ERROR(BindParams(instance, callee.params, operands[2]));
-  if (apart_) ForgetRegisters(instance);
+  // A function's registers and variables are new with each call (PTX ISA 7.1), while an inlined
+  // body in a loop has the same ones again.
+  if (apart_) {
+    RETURN_IF_ERROR(ForgetVariables(instance));
+    Forget(RegistersOf(instance));
+  }
   RETURN_IF_ERROR(MoveParams(instance, callee.params, operands[2], /*returns=*/false));
   instance.after = NewLabel();
   uint32_t top = kNoReg;
@@ -294,6 +326,8 @@ Status Lowering::InlineCall(const ptx::Function& callee, Operands operands, uint
   operation_ = operation;
   guard_ = kNoReg;
   PlaceLabel(instance.after);
+  // ISA 9.7.2: the flag "is not preserved across calls".
+  if (apart_) Forget({caller->carry});
   if (has_stack_) Emit(Fn::kMov, Ty::kU32, top_, top);
   return MoveParams(instance, callee.returns, operands[0], /*returns=*/true);
 }

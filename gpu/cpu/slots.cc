@@ -223,7 +223,7 @@ Status DropIdleForgets(Ir& ir, const Flow& flow) {
     const std::set<uint32_t> needed(live[k].begin(), live[k].end());
     for (uint32_t i = behind[k] - 1; i > 0 && ir.insts[i - 1].forgets; --i) {
       Inst& inst = ir.insts[i - 1];
-      if (needed.contains(inst.dst)) continue;
+      if (needed.contains(inst.dst) || inst.imm != 0) continue;
       inst.fn = Fn::kNone;
       inst.dst = inst.a = kNoReg;
       inst.forgets = false;

@@ -558,6 +558,43 @@ TEST(Checking, ACallsRegistersAreNew) {
               IsEmpty());
 }
 
+TEST(Checking, ACallsVariablesAreNew) {
+  const auto check = [](const std::string& callee) {
+    const std::string text =
+        ".version 8.0\n.target sm_80\n.address_size 64\n.func (.param .b32 r) f(.param .b32 n) { "
+        ".local .align 4 .b8 keep[16]; .reg .u32 %a<4>; .reg .pred %p<2>; ld.param.u32 %a0, [n]; "
+        "setp.eq.u32 %p0, %a0, 0; mov.u32 %a1, 5; " +
+        callee +
+        " ret; }\n.visible .entry k(.param .u64 p) { .reg .pred %p<2>; .reg .u32 %r<4>; .reg .u64 "
+        "%l0; .param .b32 arg; .param .b32 res; ld.param.u64 %l0, [p]; mov.u32 %r0, 0;\nAGAIN: "
+        "st.param.b32 [arg], %r0; call (res), f, (arg); ld.param.b32 %r1, [res]; "
+        "st.global.u32 [%l0], %r1; add.u32 %r0, %r0, 1; setp.lt.u32 %p0, %r0, 3; @%p0 bra AGAIN; "
+        "ret; }";
+    return CheckedRun{.text = text, .block = {1}, .buffers = {Words(64)}}.Go().Kinds();
+  };
+  EXPECT_THAT(check("@%p0 st.param.b32 [r], %a1;"), ElementsAre(kUninitialised));
+  EXPECT_THAT(check("@%p0 st.local.u32 [keep+4], %a1; ld.local.u32 %a2, [keep+4]; st.param.b32 "
+                    "[r], %a2;"),
+              ElementsAre(kUninitialised));
+  EXPECT_THAT(check("st.local.u32 [keep+4], %a0; ld.local.u32 %a2, [keep+4]; st.param.b32 [r], "
+                    "%a2;"),
+              IsEmpty());
+}
+
+TEST(Checking, ACallLeavesTheCarryFlagOpen) {
+  const auto check = [](const std::string& body) {
+    const std::string text =
+        ".version 8.0\n.target sm_80\n.address_size 64\n.func f() { .reg .u32 %a<3>; mov.u32 %a0, "
+        "1; add.cc.u32 %a1, %a0, %a0; addc.u32 %a2, %a1, 0; ret; }\n.visible .entry k(.param .u64 "
+        "p) { .reg .u32 %r<4>; .reg .u64 %l0; ld.param.u64 %l0, [p]; mov.u32 %r0, -1; " +
+        body + " st.global.u32 [%l0], %r2; ret; }";
+    return CheckedRun{.text = text, .block = {1}, .buffers = {Words(64)}}.Go().Kinds();
+  };
+  EXPECT_THAT(check("add.cc.u32 %r1, %r0, %r0; call f; addc.u32 %r2, 0, 0;"),
+              ElementsAre(kUninitialised));
+  EXPECT_THAT(check("call f; add.cc.u32 %r1, %r0, %r0; addc.u32 %r2, 0, 0;"), IsEmpty());
+}
+
 TEST(Checking, FindsUnwrittenBytesOfAWord) {
   EXPECT_THAT(CheckPtx("shl.b32 %r1, %r0, 2; st.shared.u16 [%r1], %r0; ld.shared.u32 %r2, [%r1]; "
                        "st.global.u32 [%l1], %r2;")
