@@ -40,6 +40,21 @@ constexpr std::string_view kPtx = R"(
   st.global.u32 [%d1+1073741824], %r1;
   ret;
 }
+.visible .entry mingle(.param .u64 to)
+{
+  .reg .b32 %r<5>; .reg .b64 %d<4>;
+  ld.param.u64 %d1, [to];
+  mov.u32 %r1, %ctaid.x;
+  mov.u32 %r2, %tid.x;
+  add.u32 %r3, %r1, %r2;
+  and.b32 %r3, %r3, 31;
+  mul.wide.u32 %d2, %r3, 4;
+  add.s64 %d3, %d1, %d2;
+  ld.global.u32 %r4, [%d3];
+  mad.lo.u32 %r4, %r4, 5, %r1;
+  st.global.u32 [%d3], %r4;
+  ret;
+}
 .visible .entry spin()
 {
 again:
@@ -227,6 +242,34 @@ TEST(RunWorkload, CommitsToMemoryAtTheStartAtEachIntervalAndAtTheEnd) {
       {0, StateOf(100, 0)}, {2, StateOf(121, 110)}, {4, StateOf(146, 133)}, {5, StateOf(146, 160)}};
   EXPECT_EQ(result->commitments, expected);
   EXPECT_EQ(result->commitments_root, CommitmentsRoot(expected));
+}
+
+// Blocks that read and write each other's words: a data race on a GPU, and here as though they ran
+// one after the other.
+TEST(RunWorkload, ComesToTheSameOnAnyNumberOfThreads) {
+  Job job = Rounds();
+  Step step = Launch("mingle", {Pointer(0)});
+  step.launch->grid = {500, 1, 1};
+  job.workload.steps.assign(6, step);
+  job.workload.limits.thread_instructions = 10'000'000;
+  const auto run = [&](uint32_t threads) {
+    const auto device = MakeCpuDevice({.memory_bytes = kDeviceBytes, .threads = threads});
+    Result<RunResult> result = RunWorkload(job.workload, job.blobs, *device);
+    EXPECT_TRUE(result) << result.error().message;
+    return result ? std::move(*result) : RunResult{};
+  };
+  const RunResult one = run(1);
+  ASSERT_EQ(one.commitments.size(), 4u);
+  EXPECT_EQ(one.result_class, ptx::Class::kExact);
+  for (const uint32_t threads : {1u, 2u, 3u, 8u, 2u, 3u, 8u}) {
+    const RunResult other = run(threads);
+    EXPECT_EQ(other.commitments, one.commitments) << threads;
+    ASSERT_EQ(other.outputs.size(), one.outputs.size());
+    for (size_t i = 0; i < one.outputs.size(); ++i) {
+      EXPECT_EQ(other.outputs[i].npy, one.outputs[i].npy) << threads;
+    }
+    EXPECT_EQ(other.stats.thread_instructions, one.stats.thread_instructions) << threads;
+  }
 }
 
 TEST(RunWorkload, CommitsOnlyToStartAndEndWithoutAnInterval) {
