@@ -21,6 +21,27 @@ void SetBits(uint64_t* words, uint32_t first, uint32_t last) {
   words[last / 64] |= to;
 }
 
+// Memory may end while a kernel runs: then blocks run in order, with less. (On a thread of its own
+// no exception could be caught.)
+template <typename T>
+bool HasRoom(std::vector<T>& list) {
+  if (list.size() < list.capacity()) return true;
+  try {
+    list.reserve(list.size() * 2 + 64);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
+}
+template <typename T>
+bool AddChunk(std::vector<std::unique_ptr<T[]>>& chunks, size_t size) {
+  if (!HasRoom(chunks)) return false;
+  std::unique_ptr<T[]> chunk(new (std::nothrow) T[size]);
+  if (chunk == nullptr) return false;
+  chunks.push_back(std::move(chunk));
+  return true;
+}
+
 // Of a size that compilers do not know they make a string instruction, which takes twice as long.
 __attribute__((noinline)) void Copy(uint8_t* to, const uint8_t* from, size_t bytes) {
   std::memcpy(to, from, bytes);
@@ -32,7 +53,9 @@ Accesses::Accesses(uint64_t budget) : left_(static_cast<int64_t>(budget)) {}
 Accesses::~Accesses() = default;
 
 bool Accesses::Take(uint64_t bytes) {
-  return left_.fetch_sub(static_cast<int64_t>(bytes)) >= static_cast<int64_t>(bytes);
+  if (left_.fetch_sub(static_cast<int64_t>(bytes)) >= static_cast<int64_t>(bytes)) return true;
+  left_ += static_cast<int64_t>(bytes);
+  return false;
 }
 
 bool Accesses::Begin(const Memory& memory, uint32_t smallest_write, uint32_t threads,
@@ -65,16 +88,9 @@ bool Accesses::Begin(const Memory& memory, uint32_t smallest_write, uint32_t thr
   return true;
 }
 
-void Accesses::Stop(Stopped why) {
+void Accesses::Stop(Stopped why, uint64_t surprise) {
   Stopped none = Stopped::kNo;
-  stopped_.compare_exchange_strong(none, why);
-}
-
-std::set<uint64_t> Accesses::Surprises() const {
-  std::set<uint64_t> all;
-  for (const auto& thread : threads_)
-    all.insert(thread->surprises_.begin(), thread->surprises_.end());
-  return all;
+  if (stopped_.compare_exchange_strong(none, why)) surprise_ = surprise;
 }
 
 bool Accesses::Conflict() const {
@@ -121,8 +137,7 @@ bool ThreadAccesses::Note(size_t allocation, uint64_t address, uint32_t bytes, b
   *notes = expected ? kNoteReads | kNoteWrites : kNoteWrites;
   if (expected) return NoteBits(address, bytes, write);
   if (!write) return true;
-  surprises_.insert(all_.allocations_[allocation].begin);
-  all_.Stop(Accesses::Stopped::kSurprise);
+  all_.Stop(Accesses::Stopped::kSurprise, all_.allocations_[allocation].begin);
   return false;
 }
 
@@ -155,13 +170,14 @@ ThreadAccesses::Record ThreadAccesses::MakeRecord(uint64_t page) {
   const size_t number = pages_.size();
   if (number == records_.size() * kChunkRecords) {
     const size_t words = kChunkRecords * record_words_;
-    std::unique_ptr<uint64_t[]> chunk(all_.Take(words * 8) ? new (std::nothrow) uint64_t[words]
-                                                           : nullptr);
-    if (chunk == nullptr) {
+    if (!all_.Take(words * 8) || !AddChunk(records_, words)) {
       all_.Stop(Accesses::Stopped::kNoMemory);
       return nullptr;
     }
-    records_.push_back(std::move(chunk));
+  }
+  if (!HasRoom(pages_)) {
+    all_.Stop(Accesses::Stopped::kNoMemory);
+    return nullptr;
   }
   pages_.push_back(page);
   reinterpret_cast<uint32_t*>(table_.data())[page] = static_cast<uint32_t>(number + 1);
@@ -182,16 +198,15 @@ bool ThreadAccesses::Save(uint64_t page) {
     if (all_.stopped()) return false;
   }
   const size_t number = saved_.size();
+  bool room = true;
   if (number == copies_.size() * kChunkPages) {
     constexpr size_t kBytes = kChunkPages * Accesses::kPageBytes;
-    std::unique_ptr<uint8_t[]> chunk(all_.Take(kBytes) ? new (std::nothrow) uint8_t[kBytes]
-                                                       : nullptr);
-    if (chunk == nullptr) {
-      all_.Stop(Accesses::Stopped::kNoMemory);
-      state.store(as_byte(State::kClean));
-      return false;
-    }
-    copies_.push_back(std::move(chunk));
+    room = all_.Take(kBytes) && AddChunk(copies_, kBytes);
+  }
+  if (!room || !HasRoom(saved_)) {
+    all_.Stop(Accesses::Stopped::kNoMemory);
+    state.store(as_byte(State::kClean));
+    return false;
   }
   Copy(copies_[number / kChunkPages].get() + number % kChunkPages * Accesses::kPageBytes,
        all_.arena_ + page * Accesses::kPageBytes, Accesses::kPageBytes);
@@ -208,7 +223,6 @@ void ThreadAccesses::Forget() {
     all_.states_.data()[page] = static_cast<uint8_t>(Accesses::PageState::kClean);
   }
   saved_.clear();
-  surprises_.clear();
 }
 
 bool NoteRun(Warp& w, const Op* op, uint64_t address, uint32_t bytes, bool write) {

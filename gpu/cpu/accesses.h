@@ -41,12 +41,13 @@ class Accesses {
 
   // ---- any thread, while blocks run ----
   bool stopped() const { return stopped_.load(std::memory_order_relaxed) != Stopped::kNo; }
-  void Stop(Stopped why);
+  // Only the first one's reason counts.
+  void Stop(Stopped why, uint64_t surprise = 0);
 
   // ---- once all threads have come to an end ----
   Stopped why() const { return stopped_.load(std::memory_order_relaxed); }
-  // Where allocations begin that were written unexpectedly.
-  std::set<uint64_t> Surprises() const;
+  // Where the allocation begins that was written unexpectedly.
+  uint64_t surprise() const { return surprise_; }
   bool Conflict() const;
   // Memory is as it was at Begin.
   void Undo();
@@ -63,6 +64,7 @@ class Accesses {
 
   std::atomic<int64_t> left_;
   std::atomic<Stopped> stopped_ = Stopped::kNo;
+  uint64_t surprise_ = 0;  // of the thread that stopped them
   uint8_t* arena_ = nullptr;
   const Allocation* allocations_ = nullptr;
   std::vector<uint8_t> expected_ = {};  // by allocation
@@ -113,7 +115,6 @@ class ThreadAccesses {
   std::vector<uint64_t> pages_ = {};                       // of each record
   std::vector<std::unique_ptr<uint8_t[]>> copies_ = {};    // in chunks
   std::vector<uint64_t> saved_ = {};                       // the page of each copy
-  std::set<uint64_t> surprises_ = {};
 };
 
 }  // namespace souk::gpu::cpu

@@ -245,8 +245,8 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
       return schedule.Outcome();
     }
     learned.in_order = accesses_.why() != Accesses::Stopped::kSurprise;
-    for (const uint64_t begin : accesses_.Surprises()) {
-      if (learned.written.size() < kMostLearned) learned.written.insert(begin);
+    if (!learned.in_order && learned.written.size() < kMostLearned) {
+      learned.written.insert(accesses_.surprise());
     }
     accesses_.Undo();
   }

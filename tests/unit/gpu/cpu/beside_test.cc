@@ -288,7 +288,7 @@ TEST_F(Records, WritesElsewhereAreASurprise) {
   EXPECT_FALSE(accesses_->stopped());
   EXPECT_FALSE(accesses_->Of(1).Note(1, allocations_[1].begin, 4, true, &notes));
   EXPECT_EQ(accesses_->why(), cpu::Accesses::Stopped::kSurprise);
-  EXPECT_EQ(accesses_->Surprises(), std::set<uint64_t>{allocations_[1].begin});
+  EXPECT_EQ(accesses_->surprise(), allocations_[1].begin);
 }
 
 TEST_F(Records, NoMoreMemoryThanTheyMayTake) {
