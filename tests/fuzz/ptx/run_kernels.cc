@@ -52,8 +52,10 @@ struct Ending {
   Bytes bytes = {};
 };
 
-Ending RunOne(const Module& module, const Function& kernel, gpu::SimdLevel level) {
-  const auto device = gpu::MakeCpuDevice({.memory_bytes = kMemory, .threads = 1, .simd = level});
+Ending RunOne(const Module& module, const Function& kernel, gpu::SimdLevel level,
+              uint32_t threads) {
+  const auto device =
+      gpu::MakeCpuDevice({.memory_bytes = kMemory, .threads = threads, .simd = level});
   const std::set<std::string> only = {kernel.name};
   const auto failed = [](const Error& error) {
     return Ending{.code = error.code, .message = error.message};
@@ -88,8 +90,8 @@ int RunKernels(std::string_view text) {
   for (const Function& kernel : canonical->functions) {
     if (!kernel.is_entry || !kernel.defined || kernel.param_bytes > kMostParamBytes) continue;
     if (++tried > kKernels) break;
-    const Ending low = RunOne(*canonical, kernel, gpu::SimdLevel::kBaseline);
-    const Ending high = RunOne(*canonical, kernel, gpu::BestSimdLevel());
+    const Ending low = RunOne(*canonical, kernel, gpu::SimdLevel::kBaseline, 1);
+    const Ending high = RunOne(*canonical, kernel, gpu::BestSimdLevel(), 2);
     CHECK(low.done == high.done);
     CHECK(low.done || (low.code == high.code && low.message == high.message));
     CHECK(low.instructions == high.instructions);
