@@ -87,6 +87,11 @@ TEST_F(ReplicasTest, ALiarIsOutvotedNamedAndConvicted) {
   const Ran checked = RunProgram("souk-audit check-fault '" + fault + "'", folder_.path());
   EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
   EXPECT_NE(checked.out.find(mallory_.peer_id()), std::string::npos) << checked.out;
+  const Ran hurried =
+      RunProgram("souk-audit check-fault --time-limit 0s '" + fault + "'", folder_.path());
+  EXPECT_EQ(hurried.code, 1) << hurried.out << hurried.err;
+  EXPECT_NE(hurried.err.find("nothing is decided: the time limit"), std::string::npos)
+      << hurried.err;
   for (Node* node : {&ann_, &kite_, &mallory_, &coop_}) {
     const Ran verified = RunProgram("souk-audit verify '" + node->dir().string() + "'");
     EXPECT_EQ(verified.code, 0) << verified.out << verified.err;

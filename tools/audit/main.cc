@@ -148,14 +148,17 @@ int Main(int argc, char** argv) {
       "reference agrees\nwith a result; fault documents are for souk-audit check-fault.");
   replicas->callback([&] { action = [&] { return RunReplicas(target, replicas_command); }; });
 
-  std::filesystem::path fault_file;
-  bool fault_json = false;
+  CheckFaultCommand fault_command;
   CLI::App* fault = app.add_subcommand(
       "check-fault", "Checks a fault document (souk-audit replay --check), without a ledger");
-  fault->add_option("FILE", fault_file, "The document")->required();
-  fault->add_flag("--json", fault_json, "One JSON document on stdout");
-  fault->footer("FAULT PROVEN exits 0; anything else exits 1 and says why.");
-  fault->callback([&] { action = [&] { return RunCheckFault(fault_file, fault_json); }; });
+  fault->add_option("FILE", fault_command.file, "The document")->required();
+  fault->add_option("--time-limit", fault_command.time_limit, "Give up after so long")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  fault->add_flag("--json", fault_command.json, "One JSON document on stdout");
+  fault->footer(
+      "FAULT PROVEN exits 0; anything else exits 1 and says why, also where the time was up.");
+  fault->callback([&] { action = [&] { return RunCheckFault(fault_command); }; });
 
   std::string check_key;
   std::filesystem::path check_entry;
