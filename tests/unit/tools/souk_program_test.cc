@@ -425,6 +425,35 @@ TEST(RunLocal, SaysThatALaunchIsCleanAndWhatItComputed) {
             std::string::npos);
 }
 
+TEST(RunLocal, AProfilesSharesSumUpToTheWhole) {
+  const TestFolder folder;
+  WriteColliding(folder.path());
+  std::string text = ReadAll(folder.path() / "k.ptx");
+  text.insert(text.find("mov.u32"), ".loc 1 7 0\n");
+  std::ofstream(folder / "k.ptx") << text << ".file 1 \"k.cu\"\n";
+  const Ran ran = RunProgram("souk run w.toml --local --profile --json", folder.path());
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const json kernel = json::parse(ran.out)["profile"][0];
+  std::map<std::string, uint64_t> shares;
+  uint64_t sum = 0;
+  for (const json& line : kernel["hottest"]) {
+    shares[line["where"]] = line["thread_instructions"];
+    sum += line["thread_instructions"].get<uint64_t>();
+  }
+  EXPECT_EQ(sum, kernel["thread_instructions"].get<uint64_t>()) << kernel.dump(1);
+  EXPECT_EQ(shares["k.cu:7"], 24u) << kernel.dump(1);
+  EXPECT_EQ(shares["no line of the source"], 8u) << kernel.dump(1);
+  // This one has more lines than are listed.
+  const Ran many = RunProgram(
+      "souk run " + kWorkloads + "reduction/workload.toml --local --profile --json -o out",
+      folder.path());
+  for (const json& one : json::parse(many.out)["profile"]) {
+    sum = 0;
+    for (const json& line : one["hottest"]) sum += line["thread_instructions"].get<uint64_t>();
+    EXPECT_EQ(sum, one["thread_instructions"].get<uint64_t>()) << one.dump(1);
+  }
+}
+
 TEST(RunLocal, PutsResultsUnderTheWorkloadsOwnId) {
   const TestFolder folder;
   const std::string line =
