@@ -185,6 +185,22 @@ TEST(Souk, CompilesWithTheHeadersBesideTheSource) {
   EXPECT_EQ(ReadAll(folder.path() / "src" / "k.cu").rfind("#include", 0), 0u);
 }
 
+// A source may be a stranger's: what it includes lies beside it, and nothing is waited for.
+TEST(Souk, CompilesWithWhatAManifestMayIncludeAlone) {
+  const TestFolder folder;
+  std::filesystem::create_directories(folder / "src");
+  std::ofstream(folder / "value.h") << "1\n";
+  ASSERT_EQ(RunProgram("mkfifo src/pipe.h", folder.path()).code, 0);
+  for (const std::string header : {"../value.h", "/etc/hostname", "pipe.h", "none.h"}) {
+    std::ofstream(folder.path() / "src" / "k.cu") << "#include \"" << header << "\"\n";
+    for (const char* line : {"souk compile src/k.cu -o k.ptx", "souk inspect src/k.cu"}) {
+      const Ran ran = RunProgram(std::string("timeout 20 ") + line, folder.path());
+      EXPECT_EQ(ran.code, 1) << line << header << ran.err;
+      EXPECT_TRUE(IsOneLine(ran.err, "souk")) << ran.err;
+    }
+  }
+}
+
 // One instruction that nobody knows is no reason to say nothing of the other kernels.
 TEST(Inspect, ReportsTheOtherKernelsBesideAnUnknownInstruction) {
   const TestFolder folder;
