@@ -89,7 +89,9 @@ int Main(int argc, char** argv) {
   CLI::App* challenge =
       AddCommand(app, "challenge",
                  "Checks the capability challenges again, from the log and its blobs", target);
-  challenge->add_option("--lease", challenge_lease, "Only this lease's")->type_name("ID");
+  challenge->add_option("--lease", challenge_lease, "Only this lease's")
+      ->type_name("ID")
+      ->check(IdPrefix());
   challenge->footer(
       "Exits 0 where every verdict holds, 1 where one differs or its rows are not here any more.");
   challenge->callback([&] { action = [&] { return RunChallengeAudit(target, challenge_lease); }; });
@@ -110,7 +112,8 @@ int Main(int argc, char** argv) {
       target);
   replay->add_option("--job", replay_command.job, "The job's id, or a prefix of it")
       ->required()
-      ->type_name("ID");
+      ->type_name("ID")
+      ->check(IdPrefix());
   replay->add_option("--blocks", replay_command.blocks, "Blocks to run again")
       ->type_name("K")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 32))
@@ -137,7 +140,8 @@ int Main(int argc, char** argv) {
   CLI::App* replicas = AddCommand(
       app, "replicas", "Jobs that ran on several providers: who agrees, who differs", target);
   replicas->add_option("--round", replicas_command.round, "Only this one; a prefix will do")
-      ->type_name("ID");
+      ->type_name("ID")
+      ->check(IdPrefix());
   replicas->add_flag("--settle", replicas_command.settle,
                      "Where results differ, runs the whole job here in checking mode and says who "
                      "was wrong");

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 
+#include "protocol/text.h"
 #include "tools/common/terminal.h"
 
 namespace souk::tools {
@@ -111,6 +112,17 @@ std::string FirstEmptyValue(const CLI::App& command) {
 }
 
 }  // namespace
+
+const CLI::Validator& IdPrefix() {
+  static const CLI::Validator* const validator = new CLI::Validator(
+      [](std::string& text) {
+        const auto id = ResolveId(text, {});
+        const bool wrong = !id && id.error().code == Code::kMalformed && !text.empty();
+        return wrong ? id.error().message : std::string();
+      },
+      "");
+  return *validator;
+}
 
 std::string ManPage(const CLI::App& app) {
   std::string upper = app.get_name();

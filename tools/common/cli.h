@@ -7,6 +7,7 @@
 
 namespace CLI {
 class App;
+class Validator;
 }  // namespace CLI
 
 namespace souk::tools {
@@ -15,6 +16,10 @@ namespace souk::tools {
 // command line that does not parse is kMisuse with one line on stderr. Adds the hidden commands
 // `generate man` and `generate completion`, which print to stdout.
 int RunCommandLine(CLI::App& app, int argc, char** argv, std::function<int()>& action);
+
+// Of options that take an id: the beginning of one, whatever ids there are. That nothing is empty
+// RunCommandLine says.
+const CLI::Validator& IdPrefix();
 
 // groff -man. Options, defaults and footers (examples) of every command that --help shows.
 std::string ManPage(const CLI::App& app);

@@ -92,6 +92,8 @@ TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
                            "jobs 5ag0",
                            "logs -- -1",
                            "fetch ../x",
+                           "challenge 9d24 --size 100",
+                           "challenge 9d24 --size 32",
                            "bogus",
                            "offers 'price <'",
                            "why 'prise < 1'",
