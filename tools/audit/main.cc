@@ -149,7 +149,7 @@ int Main(int argc, char** argv) {
       ->type_name("DIR");
   replicas->footer(
       "Exits 0 where every round agreed and nobody differs. With --settle also where the CPU "
-      "reference agrees\nwith a result; fault documents are for souk-audit check-fault.");
+      "reference agrees with a result; fault documents are for souk-audit check-fault.");
   replicas->callback([&] { action = [&] { return RunReplicas(target, replicas_command); }; });
 
   CheckFaultCommand fault_command;

@@ -21,6 +21,10 @@ int RunCommandLine(CLI::App& app, int argc, char** argv, std::function<int()>& a
 // RunCommandLine says.
 const CLI::Validator& IdPrefix();
 
+// Each line that is wider cut between words; what goes on stands under a description, where the
+// line has one in the column that CLI11 puts them in, and else as far in as the line. Pure.
+std::string FitHelp(const std::string& help, size_t columns);
+
 // groff -man. Options, defaults and footers (examples) of every command that --help shows.
 std::string ManPage(const CLI::App& app);
 // For /usr/share/bash-completion/completions.

@@ -17,7 +17,7 @@ constexpr const char* kExamples =
     "  souk offers 'gpu.memory >= 24GiB order by price'\n"
     "  souk rent b071 --for 10m\n"
     "  souk run workload.toml                          rents, runs, fetches, releases\n"
-    "  souk run workload.toml --local                  on this machine, without a market\n"
+    "  souk run workload.toml --local                  on this machine, no market\n"
     "  souk inspect kernel.ptx";
 
 const CLI::Validator kDevice(
@@ -215,7 +215,7 @@ void CommandLine::AddChallenges() {
   challenge->footer(
       "Example:\n  souk challenge 9d24\n"
       "It takes the whole device for a few seconds of the lease. 64 rows leave a device that skips "
-      "a tenth\nof the work a chance of 1 in 850.");
+      "a tenth of the work a chance of 1 in 850.");
   challenge->callback([this] { action_ = [this] { return RunChallenge(common_, challenge_); }; });
 
   CLI::App* challenges = Add("challenges", "Lists challenges, and what they came to");
@@ -233,7 +233,7 @@ void CommandLine::AddJobs() {
   replicas->add_option("ROUND", id_, "Only this round")->check(IdPrefix());
   replicas->footer(
       "Each provider commits to its result before any is revealed. Who was right where they differ "
-      "says\nsouk-audit replicas DIR --settle.");
+      "says souk-audit replicas DIR --settle.");
   replicas->callback([this] { action_ = [this] { return RunReplicaList(common_, id_); }; });
 
   CLI::App* logs = Add("logs", "What is known of a job's life, or what its worker printed");

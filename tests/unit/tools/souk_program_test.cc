@@ -20,8 +20,10 @@ struct Program {
 const Program kPrograms[] = {
     {"souk",
      {"demo", "init", "id", "doctor", "compile", "inspect", "offers", "why", "balance", "rent",
-      "leases", "release", "run", "jobs", "logs", "fetch"}},
-    {"souk-audit", {"verify", "show", "leases", "balances", "key", "prove", "check-proof"}},
+      "leases", "release", "challenge", "challenges", "run", "jobs", "replicas", "logs", "fetch"}},
+    {"souk-audit",
+     {"verify", "show", "leases", "balances", "key", "challenge", "prove", "replay", "replicas",
+      "check-fault", "check-proof"}},
 };
 
 TEST(Programs, ExplainEveryCommand) {
@@ -38,6 +40,32 @@ TEST(Programs, ExplainEveryCommand) {
       EXPECT_EQ(one.err, "") << command;
     }
     EXPECT_EQ(help.out.find("generate"), std::string::npos) << "hidden commands stay hidden";
+  }
+}
+
+size_t WidestLine(const std::string& text) {
+  size_t widest = 0;
+  size_t width = 0;
+  for (const char c : text) {
+    const bool goes_on = (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+    width = c == '\n' ? 0 : width + (goes_on ? 0 : 1);
+    widest = std::max(widest, width);
+  }
+  return widest;
+}
+
+TEST(Programs, FitTheirHelpInto80Columns) {
+  for (const Program& program : kPrograms) {
+    std::vector<const char*> commands = program.commands;
+    commands.push_back("");
+    for (const char* command : commands) {
+      const std::string line = std::string(program.name) + " " + command + " --help";
+      const Ran help = RunProgram(line);
+      EXPECT_LE(WidestLine(help.out), 80u) << line << "\n" << help.out;
+    }
+  }
+  for (const char* line : {"soukd --help", "soukd run --help", "soukd init --help"}) {
+    EXPECT_LE(WidestLine(RunProgram(line).out), 80u) << line;
   }
 }
 
