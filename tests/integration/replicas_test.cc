@@ -75,6 +75,18 @@ TEST_F(ReplicasTest, ALiarIsOutvotedNamedAndConvicted) {
 
   const Ran before = Audit("replicas");
   EXPECT_EQ(before.code, 1) << before.out << before.err;
+  EXPECT_LE(tools::WidestLine(before.out), 80u) << before.out;
+  const Ran listed = RunProgram("souk replicas --dir '" + ann_.dir().string() + "'");
+  EXPECT_LE(tools::WidestLine(listed.out.substr(0, listed.out.find("  souk-audit replicas"))), 80u)
+      << listed.out;
+  const Ran text = Audit("replicas", "--settle --out .");
+  EXPECT_LE(tools::WidestLine(text.out), 80u) << text.out;
+  // All of it was run, none of it a sample.
+  for (const json& job : round["jobs"]) {
+    const Ran full = Audit("replay", "--full --job " + job["job"].get<std::string>());
+    EXPECT_EQ(full.code, job["peer_name"] == "mallory" ? 1 : 0) << full.out << full.err;
+    EXPECT_EQ(full.out.find("a sample"), std::string::npos) << full.out;
+  }
   const Ran settled = Audit("replicas", "--settle --json --out .");
   EXPECT_EQ(settled.code, 0) << settled.out << settled.err;
   const json told = json::parse(settled.out)["replications"][0];

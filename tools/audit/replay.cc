@@ -141,8 +141,8 @@ void PrintReplay(const Replayed& replayed) {
     Print(replayed.why_no_fault + "\n");
   } else {
     Print(
-        "a sample raises suspicion, it proves nothing: --check writes a fault document where one "
-        "can be made\n");
+        "this raises suspicion, it proves nothing: --check writes a fault document where one can "
+        "be made\n");
   }
 }
 

@@ -272,9 +272,7 @@ std::string WhyNot(const Outcome& out) {
                        out.job_id, TextAt(out.round, "state"), NumberAt(out.round, "agree"),
                        NumberAt(out.round, "of"), out.job_id);
   }
-  const std::string refused = TextAt(out.job, "refused");
-  return fmt::format("job {} {}: {}", TextAt(out.job, "id").substr(0, 8), TextAt(out.job, "state"),
-                     WithLineHint(refused.empty() ? TextAt(out.job, "sentence") : refused));
+  return WhyNoResult(out.job);
 }
 
 int ReportJson(const Outcome& out, bool done) {

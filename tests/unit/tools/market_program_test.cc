@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/souk/demo_market.h"
+#include "tools/souk/job.h"
 #include "unit/tools/run_program.h"
 
 namespace souk::tools {
@@ -42,6 +43,16 @@ class MarketProgram : public testing::Test {
   TestFolder folder_;
   std::unique_ptr<DemoMarket> market_;
 };
+
+TEST(WhyNoResult, IsNeverEmpty) {
+  const auto why = [](const char* refused, const char* sentence) {
+    return WhyNoResult(
+        {{"id", "5ab0f3a1aa"}, {"state", "lost"}, {"refused", refused}, {"sentence", sentence}});
+  };
+  EXPECT_EQ(why("no", "yes"), "job 5ab0f3a1 lost: no");
+  EXPECT_EQ(why("", "yes"), "job 5ab0f3a1 lost: yes");
+  EXPECT_NE(why("", "").find("souk logs 5ab0f3a1"), std::string::npos) << why("", "");
+}
 
 TEST_F(MarketProgram, OffersStandInTheQuerysOrderAndWhySaysTheRest) {
   const Ran ran = Souk("offers 'order by price desc'");

@@ -43,17 +43,6 @@ TEST(Programs, ExplainEveryCommand) {
   }
 }
 
-size_t WidestLine(const std::string& text) {
-  size_t widest = 0;
-  size_t width = 0;
-  for (const char c : text) {
-    const bool goes_on = (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-    width = c == '\n' ? 0 : width + (goes_on ? 0 : 1);
-    widest = std::max(widest, width);
-  }
-  return widest;
-}
-
 TEST(Programs, FitTheirHelpInto80Columns) {
   for (const Program& program : kPrograms) {
     std::vector<const char*> commands = program.commands;
