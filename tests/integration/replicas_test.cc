@@ -123,6 +123,7 @@ TEST_F(ReplicasTest, OneOfTwoConvictsNobodyAndTheRunFails) {
   const Ran three = Run("--replicate '2 of 3'");
   EXPECT_NE(three.code, 0);
   EXPECT_NE(three.err.find("replica 3 of 3"), std::string::npos) << three.err;
+  EXPECT_NE(three.err.find("no other provider's offer fits"), std::string::npos) << three.err;
 }
 
 TEST_F(ReplicasTest, APolicyIsExplainedWhereItIsNone) {

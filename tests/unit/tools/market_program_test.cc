@@ -185,6 +185,8 @@ TEST_F(MarketProgram, AClosedTerminalReleasesWhatWasRentedForIt) {
       "kill -HUP $(pgrep -P $!); wait");
   EXPECT_EQ(ReadAll(folder_.path() / "code"), "1\n") << ran.err;
   EXPECT_NE(ran.err.find("interrupted; the lease was released"), std::string::npos) << ran.err;
+  // For one who would not have waited for that.
+  EXPECT_NE(ran.err.find("cut short: souk release "), std::string::npos) << ran.err;
   for (const Doc& lease : SoukJson("leases")["leases"]) EXPECT_EQ(lease["over"], true);
 }
 
@@ -199,6 +201,23 @@ TEST_F(MarketProgram, ALeaseIsReleasedThoughTheDaemonDied) {
   EXPECT_NE(ran.err.find("the lease was released"), std::string::npos) << ran.err;
   for (const Doc& lease : SoukJson("leases")["leases"]) EXPECT_EQ(lease["over"], true);
   EXPECT_EQ(RunProgram("soukd stop --dir '" + market_->renter().dir.string() + "'").code, 0);
+}
+
+// Ten credits: enough for the first of two leases, not for both.
+TEST_F(MarketProgram, WhatAllReplicasMayCostIsLookedAtBeforeTheFirstIsRented) {
+  const std::string run =
+      "run " + kWorkloads + "reduction/workload.toml --yes --replicate '2 of 2' --for ";
+  const Ran dear = Souk(run + "18h");
+  EXPECT_EQ(dear.code, 1) << dear.out;
+  EXPECT_NE(dear.err.find("2 leases in book coop may cost"), std::string::npos) << dear.err;
+  EXPECT_TRUE(SoukJson("leases")["leases"].empty());
+  const Ran afforded = Souk(run + "1m");
+  EXPECT_EQ(afforded.code, 0) << afforded.err;
+  const Ran three =
+      Souk("run " + kWorkloads + "reduction/workload.toml --yes --for 1m --replicate '2 of 3'");
+  EXPECT_NE(three.err.find("replica 3 of 3, besides kite, helio: no other provider's offer fits"),
+            std::string::npos)
+      << three.err;
 }
 
 // A flipped bit of what a former job left: the workload's own file goes in again.
