@@ -281,7 +281,8 @@ Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
 }
 
 Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits> max_cost,
-                  const std::function<void(const std::string&, Duration)>& step) {
+                  const std::function<void(const std::string&, Duration)>& step,
+                  const std::function<void()>& given_up) {
   Json request = {{"do", "rent"},
                   {"offer", TextAt(plan.offer, "id")},
                   {"book", plan.book},
@@ -323,6 +324,7 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
     if (lost) return done.error();
     // Nobody is there to use it.
     InterruptGuard::Forget();
+    if (given_up) given_up();
     TellReleasing(id);
     if (const auto released = Release(link, id); !released) return released.error();
     return Error(done.error().code,

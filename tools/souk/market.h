@@ -52,8 +52,11 @@ Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
 
 // Rents, and waits until the lease is metering. `step` hears of each phase: its name and how long
 // it took. An error says why it was lost; nothing is held then, or it comes back by itself.
+// `given_up`: called before an interrupted one is given back, which can take as long as its
+// provider has for an answer.
 Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits> max_cost,
-                  const std::function<void(const std::string& phase, Duration took)>& step);
+                  const std::function<void(const std::string& phase, Duration took)>& step,
+                  const std::function<void()>& given_up = {});
 
 // Challenges the devices of these leases at once (ids, whole), and waits for the verdict. `size` 0:
 // by the model.

@@ -140,10 +140,21 @@ Result<std::vector<Json>> RentFor(DaemonLink& link, const gpu::Manifest& manifes
   }
   std::vector<Json> leases;
   for (const RentPlan& plan : plans) {
-    const auto lease = Rent(link, plan, terms.max_cost, [](const std::string&, Duration) {});
+    // Those rented before cost by the second.
+    bool asked = false;
+    const auto give_back = [&] {
+      for (const Json& one : leases) {
+        if (asked) break;
+        TellReleasing(TextAt(one, "id"));
+        static_cast<void>(link.Ask({{"do", "release"}, {"lease", TextAt(one, "id")}}));
+      }
+      asked = true;
+    };
+    const auto lease = Rent(
+        link, plan, terms.max_cost, [](const std::string&, Duration) {}, give_back);
     if (!lease) {
       InterruptGuard::Forget();
-      for (const Json& one : leases) TellReleasing(TextAt(one, "id"));
+      give_back();
       std::string before;
       for (const Json& one : leases) before += ", " + TextAt(one, "id").substr(0, 8);
       const Status released = ReleaseAll(link, leases);

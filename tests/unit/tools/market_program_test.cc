@@ -220,6 +220,31 @@ TEST_F(MarketProgram, WhatAllReplicasMayCostIsLookedAtBeforeTheFirstIsRented) {
       << three.err;
 }
 
+// A second one would leave them to whoever was told.
+TEST_F(MarketProgram, AnInterruptAmidRentingNamesWhatIsHeldAlready) {
+  const std::string helio = std::to_string(market_->helio().process->pid());
+  const Ran ran = Script(
+      "await() { for i in $(seq 100); do grep -q \"$1\" err && break; sleep 0.1; done; }\n"
+      "kill -STOP " +
+      helio + "; (souk run " + kWorkloads +
+      "reduction/workload.toml --yes --for 1m --replicate '2 of 2' 2>err; true) & "
+      "await '^rent  kite'; sleep 0.3; souk leases --json >leases; run=$(pgrep -P $!); "
+      "kill -HUP $run; for i in $(seq 100); do test $(grep -c 'cut short' err) = 2 && break; "
+      "sleep 0.1; done; kill -HUP $run; kill -CONT " +
+      helio + "; wait");
+  const std::string err = ReadAll(folder_.path() / "err");
+  const Doc leases = Doc::parse(ReadAll(folder_.path() / "leases"))["leases"];
+  EXPECT_EQ(leases.size(), 2u);
+  for (const Doc& lease : leases) {
+    const std::string id = lease["id"].get<std::string>().substr(0, 8);
+    EXPECT_NE(err.find("cut short: souk release " + id), std::string::npos) << err;
+  }
+  // The one that costs is released at once, not after the one that nobody answers for.
+  for (const Doc& lease : SoukJson("leases")["leases"]) {
+    EXPECT_TRUE(lease["peer_name"] == "helio" || lease["state"] != "Metering") << lease.dump(1);
+  }
+}
+
 // A flipped bit of what a former job left: the workload's own file goes in again.
 TEST_F(MarketProgram, ADamagedBlobOfARenterIsWrittenAnew) {
   const std::string run = "run " + kWorkloads + "reduction/workload.toml ";
