@@ -311,8 +311,7 @@ struct CommandLine {
     app.set_version_flag("--version", std::string("soukd ") + kSoukVersion);
     AddInit();
     CLI::App* run = Add("run", "Run this node until it is told to stop");
-    run->add_flag("--alone", alone,
-                  "Sign without a counterparty's word that this log is the newest");
+    run->add_flag("--alone", alone, "Sign unasked whether this log is the newest");
     run->add_option("--roles", roles, "Only these: provider,renter,clearing");
     Add("status", "What this node is doing");
     Add("id", "This node's names and addresses");
@@ -344,7 +343,7 @@ struct CommandLine {
     command->add_option("--price", init.price, "Credits per slice and hour; 0.10 without it");
     command->add_option("--region", init.region, "ISO 3166, two letters")->capture_default_str();
     command->add_flag("--allow-weak-jail", init.allow_weak_jail,
-                      "Rent a GPU out although this machine refuses namespaces");
+                      "Rent a GPU out where namespaces are refused");
     command->footer(
         "With SOUK_PASSPHRASE set the identity is locked; soukd run then needs it too.");
   }

@@ -1,6 +1,7 @@
 // Writes a kernel's ops: blocks in their order, registers as slots.
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "gpu/cpu/check_plan.h"
 #include "gpu/cpu/ir.h"
@@ -41,6 +42,7 @@ class Emitter {
     for (const uint32_t at : table_entries_) program_.extra[at] = start_[program_.extra[at]];
     Registers();
   }
+  std::vector<std::vector<LineCost>> TakeCosts() { return std::move(costs_); }
 
  private:
   uint32_t Slot(uint32_t reg) const {
@@ -69,7 +71,10 @@ class Emitter {
     }
     if (inst.memory) op.target = program_.site_count++;
     program_.ops.push_back(op);
-    if (emitted_ != nullptr) emitted_->push_back(inst);
+    if (emitted_ != nullptr) {
+      emitted_->push_back(inst);
+      costs_.emplace_back();
+    }
     program_.lines.push_back(inst.line);
     targets_.push_back(target_block);
     return program_.ops.back();
@@ -79,6 +84,7 @@ class Emitter {
     Op& op = Add(inst, target_block);
     op.cost = cost_;
     cost_ = 0;
+    if (emitted_ != nullptr) costs_.back() = std::exchange(since_, {});
     return op;
   }
   void AddJump(uint32_t block, uint32_t line) {
@@ -134,6 +140,7 @@ class Emitter {
     for (uint32_t i = block.begin; i < block.end; ++i) {
       const Inst& inst = ir_.insts[i];
       cost_ += inst.cost;
+      if (emitted_ != nullptr && inst.cost != 0) since_.push_back({inst.line, inst.cost});
       switch (inst.fn) {
         case Fn::kNone:
           break;
@@ -210,10 +217,12 @@ class Emitter {
   const HandlerTable& handlers_;
   Program& program_;
   std::vector<uint32_t> start_ = {};
-  std::vector<uint32_t> targets_ = {};        // of each op: a block, or kNoReg
-  std::vector<uint32_t> table_entries_ = {};  // in Program::extra: blocks until the end
-  std::map<uint32_t, uint32_t> tables_ = {};  // first in Ir::tables, in Program::extra
-  std::vector<Inst>* emitted_ = nullptr;      // of each op; nullptr where nobody asks
+  std::vector<uint32_t> targets_ = {};             // of each op: a block, or kNoReg
+  std::vector<uint32_t> table_entries_ = {};       // in Program::extra: blocks until the end
+  std::map<uint32_t, uint32_t> tables_ = {};       // first in Ir::tables, in Program::extra
+  std::vector<Inst>* emitted_ = nullptr;           // of each op; nullptr where nobody asks
+  std::vector<std::vector<LineCost>> costs_ = {};  // likewise
+  std::vector<LineCost> since_ = {};               // the last control op: those of cost_
   uint32_t next_ = kNoReg;
   uint32_t cost_ = 0;
 };
@@ -252,11 +261,11 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
     return inst.fn == Fn::kMalloc || inst.fn == Fn::kFree;
   });
   std::vector<Inst> emitted;
-  Emitter(ir, flow, after, slots, handlers, program,
-          watching != Watching::kNothing ? &emitted : nullptr)
-      .Run();
+  Emitter emitter(ir, flow, after, slots, handlers, program,
+                  watching != Watching::kNothing ? &emitted : nullptr);
+  emitter.Run();
   if (!checked) FindWrites(ir, program);
-  if (watching == Watching::kCounted) CountProgram(emitted, program);
+  if (watching == Watching::kCounted) CountProgram(emitted, emitter.TakeCosts(), program);
   if (checked) {
     program.shared_window = (ir.shared_slots.size() - 1) * kSharedSlot;
     if (ir.local_bytes != 0) program.local_bytes = ir.local_slots.size() * kLocalSlot;

@@ -81,7 +81,7 @@ Inst& Lowering::Emit(Fn fn, Ty ty) {
   inst.ty = ty;
   inst.guard = guard_;
   inst.guard_flip = guard_flip_;
-  inst.line = instruction_ != nullptr ? instruction_->line : 0;
+  inst.line = instruction_ != nullptr ? instruction_->line : function_line_;
   const bool branches = fn == Fn::kBranch || fn == Fn::kBranchIndexed || fn == Fn::kExit;
   if (branches && operation_ != nullptr && operation_->uni) inst.flags = kUniform;
   if (!counted_) {
@@ -546,12 +546,13 @@ Result<Ir> Lowering::Run(const ptx::Function& kernel) {
     place.address = param.offset;
   }
   ir_.param_bytes = kernel.param_bytes;
+  function_line_ = kernel.line;
   if (apart_) ir_.local_slots = {0};
   RETURN_IF_ERROR(LayOutShared(kernel));
   FindOutlined(kernel);
   BeginStack();
   RETURN_IF_ERROR(Body(instance, 0));
-  RETURN_IF_ERROR(FinishStack());
+  RETURN_IF_ERROR(FinishStack(kernel));
   return std::move(ir_);
 }
 

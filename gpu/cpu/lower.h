@@ -143,7 +143,7 @@ class Lowering {
   void FindOutlined(const ptx::Function& kernel);
   void FindRecursive(const std::vector<const ptx::Function*>& roots);
   void BeginStack();
-  Status FinishStack();
+  Status FinishStack(const ptx::Function& kernel);
   static Status LayOutFrame(FrameLayout& layout);
   static Result<FrameLayout> LayoutOf(const ptx::Function& function);
   static Result<FrameLayout> LayoutOf(const ptx::Prototype& prototype);
@@ -297,6 +297,7 @@ class Lowering {
   // The instruction being lowered.
   Instance* at_ = nullptr;
   const ptx::Instruction* instruction_ = nullptr;
+  uint32_t function_line_ = 0;  // of what stands before and after a body's instructions
   const ptx::Operation* operation_ = nullptr;
   uint32_t guard_ = kNoReg;
   bool guard_flip_ = false;

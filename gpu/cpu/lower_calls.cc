@@ -558,6 +558,7 @@ Status Lowering::OutlinedBody(Outlined& outlined) {
   const ptx::Function& function = *outlined.function;
   inside_ = &outlined;
   instruction_ = nullptr;
+  function_line_ = function.line;
   guard_ = kNoReg;
   guard_flip_ = false;
   counted_ = true;
@@ -590,6 +591,7 @@ Status Lowering::OutlinedBody(Outlined& outlined) {
 
 Status Lowering::Epilogue(Outlined& outlined) {
   const ptx::Function& function = *outlined.function;
+  function_line_ = function.line;
   PlaceLabel(outlined.instance.after);
   for (size_t i = 0; i < function.returns.size(); ++i) {
     const ptx::Param& result = function.returns[i];
@@ -617,7 +619,7 @@ Status Lowering::Epilogue(Outlined& outlined) {
 }
 
 // Bodies are lowered after the kernel's, one after another: each owns a range of registers.
-Status Lowering::FinishStack() {
+Status Lowering::FinishStack(const ptx::Function& kernel) {
   if (!has_stack_) return Ok();
   if (apart_) {
     return Error(Code::kUnsupported,
@@ -631,6 +633,7 @@ Status Lowering::FinishStack() {
   guard_flip_ = false;
   counted_ = true;
   for (const auto& outlined : outlined_) RETURN_IF_ERROR(Epilogue(*outlined));
+  function_line_ = kernel.line;
   PlaceLabel(bad_call_);
   Emit(Fn::kTrap, Ty::kNone).imm = static_cast<uint64_t>(FaultKind::kBadCall);
   RETURN_IF_ERROR(SaveAcrossCalls());

@@ -11,7 +11,9 @@ const Op* Counting(Warp& w, const Op* op) {
   const auto pc = static_cast<size_t>(op - w.code);
   const uint32_t mask = w.Mask(op);
   const uint32_t waiting = w.waiting_count;
+  const uint64_t executed = w.executed;
   const Op* const next = (*counts.program->counted)[pc].run[w.full](w, op);
+  counts.executed[pc] += w.executed - executed;
   if (w.waiting_count <= waiting) {
     counts.lanes[pc] += static_cast<uint64_t>(__builtin_popcount(mask));
   }
@@ -27,25 +29,31 @@ uint32_t BytesMoved(const Inst& inst) {
 
 }  // namespace
 
-void CountProgram(const std::vector<Inst>& emitted, Program& program) {
+void CountProgram(const std::vector<Inst>& emitted, std::vector<std::vector<LineCost>> costs,
+                  Program& program) {
   auto counted = std::make_shared<std::vector<CountedOp>>();
   for (size_t pc = 0; pc < program.ops.size(); ++pc) {
     Op& op = program.ops[pc];
-    counted->push_back({{op.run[0], op.run[1]}, emitted[pc].cost, BytesMoved(emitted[pc])});
+    counted->push_back({{op.run[0], op.run[1]}, BytesMoved(emitted[pc]), std::move(costs[pc])});
     op.run[0] = op.run[1] = &Counting;
   }
   program.counted = std::move(counted);
 }
 
+// The lines' thread-instructions add up to what the launch used.
 void AddCounts(const OpCounts& counts, KernelProfile& profile) {
   for (size_t pc = 0; pc < counts.lanes.size(); ++pc) {
     const CountedOp& op = (*counts.program->counted)[pc];
-    const uint64_t lanes = counts.lanes[pc];
-    if (lanes == 0 || (op.cost == 0 && op.bytes == 0)) continue;
-    LineCount& line = profile.lines[counts.program->lines[pc]];
-    line.thread_instructions += lanes * op.cost;
-    line.bytes += lanes * op.bytes;
-    profile.bytes += lanes * op.bytes;
+    const uint64_t bytes = counts.lanes[pc] * op.bytes;
+    if (bytes != 0) profile.lines[counts.program->lines[pc]].bytes += bytes;
+    profile.bytes += bytes;
+    const uint64_t executed = counts.executed[pc];
+    if (executed == 0) continue;
+    const uint32_t cost = counts.program->ops[pc].cost;
+    if (cost == 0) profile.lines[counts.program->lines[pc]].thread_instructions += executed;
+    for (const LineCost& one : op.costs) {
+      profile.lines[one.line].thread_instructions += executed / cost * one.cost;
+    }
   }
 }
 

@@ -17,7 +17,8 @@ inline constexpr uint64_t kMostTextBytes = 8192;
 // Field widths and precisions.
 inline constexpr int kWidest = 1024;
 // CUDA C++ Programming Guide, "Formatted Output", "Limitations": conversions beyond these are
-// printed as they stand.
+// printed as they stand. So is all from one on that it cannot follow: where the next argument would
+// be is not known then.
 inline constexpr uint32_t kMostArguments = 32;
 
 // ---- Reading what lanes point at ----
@@ -125,7 +126,8 @@ bool Bounded(int value) {
   return value >= -kWidest && value <= kWidest;
 }
 
-// Appends one converted argument. False: a fault (w.stop says so) or a width out of bounds.
+// False: a fault (w.stop says so), or what is no conversion, or a width out of bounds; from there
+// on the format is appended as it stands.
 class Printer {
  public:
   Printer(Warp& w, const Op* op, uint32_t lane, uint64_t arguments)
@@ -146,8 +148,11 @@ class Printer {
         out += '%';
         continue;
       }
+      const size_t begin = at - 1;
       Conversion c;
-      if (!ReadConversion(format, at, c) || !One(c, out)) return false;
+      if (ReadConversion(format, at, c) && One(c, out)) continue;
+      out += format.substr(begin);
+      return false;
     }
     return true;
   }
@@ -280,7 +285,7 @@ const Op* Printf(Warp& w, const Op* op) {
     if (!done && w.stop == Stop::kFault) return nullptr;
     // What was made of it costs as much as instructions that would write it, printed or not.
     w.executed += text.size();
-    if (done) Keep(state, text);
+    Keep(state, text);
     result = done ? printer.taken() : UINT32_MAX - 1;
   }
   return op + 1;

@@ -1,9 +1,17 @@
 #include "gpu/ptx/nvrtc.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -190,6 +198,88 @@ Result<std::string> Ptx(const Nvrtc& api, Program program) {
   return text;
 }
 
+Result<std::string> CompileHere(const Nvrtc& api, std::string_view source,
+                                const CompileOptions& options) {
+  Program program = nullptr;
+  const std::string text(source);  // NVRTC wants a closing NUL
+  std::vector<const char*> header_texts, header_names;
+  for (const Header* header : Headers(options)) {
+    header_texts.push_back(header->text.c_str());
+    header_names.push_back(header->name.c_str());
+  }
+  const int not_created =
+      api.create(&program, text.c_str(), options.name.c_str(),
+                 static_cast<int>(header_names.size()), header_texts.data(), header_names.data());
+  if (not_created != 0) {
+    return Error(Code::kUnavailable, fmt::format("NVRTC: {}", api.error(not_created)));
+  }
+  const auto destroy = [&](Program p) { api.destroy(&p); };
+  const std::unique_ptr<void, decltype(destroy)> owner(program, destroy);
+  const std::vector<std::string> arguments = Arguments(api, options);
+  std::vector<const char*> pointers;
+  pointers.reserve(arguments.size());
+  for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+  const int failed = api.compile(program, static_cast<int>(pointers.size()), pointers.data());
+  if (failed != 0) {
+    const std::string log = Log(api, program);
+    const bool has_host_code = source.find("<<<") != source.npos ||
+                               source.find("main(") != source.npos ||
+                               log.find("cannot open source file") != log.npos;
+    const char* const hint =
+        has_host_code ? "\nNVRTC takes device code alone, with the standard headers that kernels "
+                        "can use. Of a file with host code too, nvcc -ptx makes PTX."
+                      : "";
+    return Error(Code::kInvalidArgument, fmt::format("{} does not compile ({}):\n{}{}",
+                                                     options.name, api.error(failed), log, hint));
+  }
+  return Ptx(api, program);
+}
+
+// What the compiling process hands over: kDone or kNot, of an error its code, and the text.
+constexpr char kDone = 'd';
+constexpr char kNot = 'n';
+
+std::string ToAnswer(const Result<std::string>& compiled) {
+  if (compiled) return kDone + *compiled;
+  return std::string{kNot, static_cast<char>(compiled.error().code)} + compiled.error().message;
+}
+
+Result<std::string> FromAnswer(const std::string& answer, const CompileOptions& options) {
+  if (answer.starts_with(kDone)) return answer.substr(1);
+  if (answer.size() > 1 && answer[0] == kNot) {
+    return Error(static_cast<Code>(answer[1]), answer.substr(2));
+  }
+  return Error(Code::kUnavailable, "the compiler ended without a result for " + options.name);
+}
+
+void WriteAnswer(int to, std::string_view answer) {
+  while (!answer.empty()) {
+    const ssize_t wrote = ::write(to, answer.data(), answer.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return;
+    answer.remove_prefix(static_cast<size_t>(wrote));
+  }
+}
+
+// Until the other end is closed; false where the time is up before.
+bool ReadAnswer(int from, uint64_t milliseconds, std::string& answer) {
+  const auto start = std::chrono::steady_clock::now();
+  char piece[65536];
+  while (true) {
+    const auto passed = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                  std::chrono::steady_clock::now() - start)
+                                                  .count());
+    if (passed >= milliseconds) return false;
+    pollfd ready = {.fd = from, .events = POLLIN, .revents = 0};
+    const uint64_t wait = std::min<uint64_t>(milliseconds - passed, 60'000);
+    if (::poll(&ready, 1, static_cast<int>(wait)) <= 0) continue;
+    const ssize_t got = ::read(from, piece, sizeof(piece));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return true;
+    answer.append(piece, static_cast<size_t>(got));
+  }
+}
+
 }  // namespace
 
 fs::path FindToolkit() {
@@ -216,39 +306,27 @@ Result<std::string> CompileCuda(std::string_view source, const CompileOptions& o
   }
   const Result<Nvrtc>& api = Api();
   if (!api) return api.error();
-  Program program = nullptr;
-  const std::string text(source);  // NVRTC wants a closing NUL
-  std::vector<const char*> header_texts, header_names;
-  for (const Header* header : Headers(options)) {
-    header_texts.push_back(header->text.c_str());
-    header_names.push_back(header->name.c_str());
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error(Code::kIo, "no pipe to the compiler");
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // Whoever waits for it may be killed.
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
+    WriteAnswer(ends[1], ToAnswer(CompileHere(*api, source, options)));
+    ::_exit(0);
   }
-  const int not_created =
-      api->create(&program, text.c_str(), options.name.c_str(),
-                  static_cast<int>(header_names.size()), header_texts.data(), header_names.data());
-  if (not_created != 0) {
-    return Error(Code::kUnavailable, fmt::format("NVRTC: {}", api->error(not_created)));
+  ::close(ends[1]);
+  std::string answer;
+  const bool in_time = child > 0 && ReadAnswer(ends[0], options.milliseconds, answer);
+  ::close(ends[0]);
+  if (child < 0) return Error(Code::kUnavailable, "no process for the compiler");
+  if (!in_time) ::kill(child, SIGKILL);
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
-  const auto destroy = [&](Program p) { api->destroy(&p); };
-  const std::unique_ptr<void, decltype(destroy)> owner(program, destroy);
-  const std::vector<std::string> arguments = Arguments(*api, options);
-  std::vector<const char*> pointers;
-  pointers.reserve(arguments.size());
-  for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
-  const int failed = api->compile(program, static_cast<int>(pointers.size()), pointers.data());
-  if (failed != 0) {
-    const std::string log = Log(*api, program);
-    const bool has_host_code = source.find("<<<") != source.npos ||
-                               source.find("main(") != source.npos ||
-                               log.find("cannot open source file") != log.npos;
-    const char* const hint =
-        has_host_code ? "\nNVRTC takes device code alone, with the standard headers that kernels "
-                        "can use. Of a file with host code too, nvcc -ptx makes PTX."
-                      : "";
-    return Error(Code::kInvalidArgument, fmt::format("{} does not compile ({}):\n{}{}",
-                                                     options.name, api->error(failed), log, hint));
-  }
-  return Ptx(*api, program);
+  if (in_time) return FromAnswer(answer, options);
+  return Error(Code::kExhausted, fmt::format("{} takes longer than {} s to compile", options.name,
+                                             options.milliseconds / 1000));
 }
 
 }  // namespace souk::ptx

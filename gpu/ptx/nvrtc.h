@@ -27,6 +27,8 @@ struct CompileOptions {
   // Whether a * b + c may become one fused operation. Without it a host reference that is built
   // without contraction computes the same bits.
   bool fmad = true;
+  // Templates can keep the compiler busy for years. The largest sources take a minute or two.
+  uint64_t milliseconds = 600'000;
 };
 
 // The toolkit's root: $CUDA_HOME, $CUDA_PATH, the folder above nvcc on PATH, /usr/local/cuda, in
@@ -35,7 +37,8 @@ std::filesystem::path FindToolkit();
 
 // What NVRTC wrote, not yet canonical. kUnavailable where there is no NVRTC, with what was looked
 // for; kInvalidArgument with the compiler's log (its first 16 KiB) where the source does not
-// compile; kTooLarge beyond 16 MiB of source.
+// compile; kTooLarge beyond 16 MiB of source; kExhausted where the time is up. Runs in a process of
+// its own, since NVRTC cannot be told to stop.
 Result<std::string> CompileCuda(std::string_view source, const CompileOptions& options);
 
 // "13.0"; kUnavailable as above.

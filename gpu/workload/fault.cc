@@ -1,6 +1,7 @@
 #include "gpu/workload/fault.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 namespace souk::gpu {
@@ -20,10 +21,12 @@ Result<Bytes> PageOf(WorkloadSession& session, uint64_t page) {
 // The reference, launch by launch, in checking mode.
 class Reference {
  public:
-  static Result<std::unique_ptr<Reference>> Open(const Workload& workload, BlobSource& blobs) {
-    std::unique_ptr<Reference> made(new Reference(workload, blobs));
+  static Result<std::unique_ptr<Reference>> Open(const Workload& workload, BlobSource& blobs,
+                                                 const FaultOptions& options) {
+    std::unique_ptr<Reference> made(new Reference(workload, blobs, options));
     made->device_ = MakeCheckingDevice();
     ASSIGN_OR_RETURN(made->session_, WorkloadSession::Open(workload, blobs, *made->device_));
+    made->start_ = std::chrono::steady_clock::now();
     return made;
   }
 
@@ -40,11 +43,15 @@ class Reference {
 
   // Until so many launches have been run. Errors of a launch are the job's.
   Status RunTo(uint64_t launch) {
-    const LaunchBudget budget{.thread_instructions = workload_.limits.thread_instructions};
     while (session_->next() < launch) {
-      RETURN_IF_ERROR(session_->Launch(budget));
+      RETURN_IF_ERROR(Report());
+      ASSIGN_OR_RETURN(const uint64_t milliseconds, TimeLeft());
+      const LaunchBudget budget{.thread_instructions = workload_.limits.thread_instructions,
+                                .milliseconds = milliseconds};
+      ASSIGN_OR_RETURN(const LaunchStats stats, session_->Launch(budget));
+      thread_instructions_ += stats.thread_instructions;
     }
-    return Ok();
+    return Report();
   }
 
   // Whether a difference from what has been run so far counts.
@@ -61,9 +68,30 @@ class Reference {
   }
 
  private:
-  Reference(const Workload& workload, BlobSource& blobs) : workload_(workload), blobs_(blobs) {}
+  Reference(const Workload& workload, BlobSource& blobs, const FaultOptions& options)
+      : workload_(workload), blobs_(blobs), options_(options) {}
+
+  Status Report() const {
+    if (!options_.progress) return Ok();
+    return options_.progress({session_->next(), session_->launches(), thread_instructions_});
+  }
+
+  Result<uint64_t> TimeLeft() const {
+    const auto passed = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                  std::chrono::steady_clock::now() - start_)
+                                                  .count());
+    if (passed < options_.milliseconds) return options_.milliseconds - passed;
+    return Error(Code::kExhausted, "the time limit of " + std::to_string(options_.milliseconds) +
+                                       " ms is used up after launch " +
+                                       std::to_string(session_->next()) + " of " +
+                                       std::to_string(session_->launches()));
+  }
+
   const Workload& workload_;
   BlobSource& blobs_;
+  const FaultOptions& options_;
+  std::chrono::steady_clock::time_point start_ = {};
+  uint64_t thread_instructions_ = 0;
   std::unique_ptr<CheckingDevice> device_ = nullptr;
   std::unique_ptr<WorkloadSession> session_ = nullptr;
 };
@@ -219,20 +247,20 @@ Status CheckStep(Reference& reference, const ClaimedResult& claim, const FaultEv
 }  // namespace
 
 Result<std::optional<FaultEvidence>> FindFault(const Workload& workload, BlobSource& blobs,
-                                               const ClaimedResult& claim,
-                                               const StatesFile* states) {
+                                               const ClaimedResult& claim, const StatesFile* states,
+                                               const FaultOptions& options) {
   if (states != nullptr && CommitmentsRoot(states->commitments()) == claim.commitments_root) {
-    ASSIGN_OR_RETURN(const auto reference, Reference::Open(workload, blobs));
+    ASSIGN_OR_RETURN(const auto reference, Reference::Open(workload, blobs, options));
     ASSIGN_OR_RETURN(auto found, FindWrongStep(*reference, *states));
     if (found) return found;
   }
-  ASSIGN_OR_RETURN(const auto reference, Reference::Open(workload, blobs));
+  ASSIGN_OR_RETURN(const auto reference, Reference::Open(workload, blobs, options));
   return FindWrongOutput(*reference, claim);
 }
 
 Status CheckFault(const Workload& workload, BlobSource& blobs, const ClaimedResult& claim,
-                  const FaultEvidence& evidence) {
-  ASSIGN_OR_RETURN(const auto reference, Reference::Open(workload, blobs));
+                  const FaultEvidence& evidence, const FaultOptions& options) {
+  ASSIGN_OR_RETURN(const auto reference, Reference::Open(workload, blobs, options));
   return evidence.output.empty() ? CheckStep(*reference, claim, evidence)
                                  : CheckOutput(*reference, claim, evidence.output);
 }

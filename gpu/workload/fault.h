@@ -23,17 +23,23 @@ struct FaultEvidence {
   std::vector<Digest> path = {};  // from it to commitments[step]
 };
 
+struct FaultOptions {
+  uint64_t milliseconds = UINT64_MAX;  // of wall time, loading not counted; then kExhausted
+  // Called before the first launch and after each; an error ends the search with that error.
+  std::function<Status(const RunProgress&)> progress = {};
+};
+
 // Finds the first thing that is wrong, with all launches up to it in checking mode. Nothing where
 // the reference comes to the same; kDenied, with the reason, where what differs proves nothing: a
 // kernel that is not exact, a launch that is not clean.
 Result<std::optional<FaultEvidence>> FindFault(const Workload& workload, BlobSource& blobs,
-                                               const ClaimedResult& claim,
-                                               const StatesFile* states);
+                                               const ClaimedResult& claim, const StatesFile* states,
+                                               const FaultOptions& options = {});
 
 // Whether the evidence proves that the claim is wrong. Ok: it does. kMismatch, with the reason: the
 // evidence does not fit the claim, or the reference comes to the very same. kDenied: it differs,
 // and that proves nothing, as above.
 Status CheckFault(const Workload& workload, BlobSource& blobs, const ClaimedResult& claim,
-                  const FaultEvidence& evidence);
+                  const FaultEvidence& evidence, const FaultOptions& options = {});
 
 }  // namespace souk::gpu

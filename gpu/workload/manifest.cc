@@ -9,10 +9,10 @@
 
 #include "gpu/ptx/nvrtc.h"
 #include "gpu/workload/arguments.h"
-#include "gpu/workload/includes.h"
 #include "gpu/workload/manifest_values.h"
 #include "gpu/workload/npy.h"
 #include "gpu/workload/schedule.h"
+#include "gpu/workload/source_files.h"
 #include "gpu/workload/symbols.h"
 #include "protocol/base/file.h"
 
@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 constexpr uint64_t kDefaultTimeMs = 600'000;
 constexpr uint64_t kDefaultInstructions = 1'000'000'000'000;
 constexpr ptrdiff_t kMaxDots = 4096;
-constexpr size_t kMaxHeaders = 64;     // of one source, those that headers include too
 constexpr size_t kMaxTableDepth = 16;  // of [[launch.do.do]]
 
 // A TOML node, and how a person would name it: "launch[2].args[1]".
@@ -145,29 +144,9 @@ class Reader {
 
   // ---- files ----
 
-  // A stranger's manifest must not send a file of this machine to a provider, so that what it names
-  // has to lie in its folder, links followed.
-  Result<fs::path> FileBeside(const Place& at, const std::string& name) const {
-    // The system would read it up to the NUL only.
-    if (name.find('\0') != std::string::npos) return Wrong(at, "a file's name holds no NUL");
-    std::error_code error;
-    fs::path folder = path_.parent_path();
-    if (folder.empty()) folder = ".";
-    const fs::path root = fs::canonical(folder, error);
-    if (error) return Wrong(at, "its folder cannot be read: " + error.message(), Code::kIo);
-    const fs::path file = fs::canonical(root / name, error);
-    if (error) return Wrong(at, "no file \"" + name + "\": " + error.message(), Code::kNotFound);
-    const auto mismatch = std::mismatch(root.begin(), root.end(), file.begin(), file.end());
-    if (fs::path(name).is_absolute() || mismatch.first != root.end()) {
-      return Wrong(at, "\"" + name + "\" is not below the manifest's folder", Code::kDenied);
-    }
-    if (!fs::is_regular_file(file, error)) return Wrong(at, "\"" + name + "\" is not a plain file");
-    return file;
-  }
-
+  // What a manifest names lies in its folder.
   Result<Bytes> ReadBeside(const Place& at, const std::string& name, size_t most) const {
-    ASSIGN_OR_RETURN(const fs::path file, FileBeside(at, name));
-    Result<Bytes> bytes = ReadFile(file, most);
+    Result<Bytes> bytes = ReadFileBelow(path_.parent_path(), name, most);
     if (!bytes) return Wrong(at, bytes.error());
     return bytes;
   }
@@ -220,43 +199,16 @@ class Reader {
     return Ok();
   }
 
-  // The files beside the manifest that a source includes, and those that they include; a quoted
-  // name that is not there has to be one of the toolkit's.
-  Status CollectHeaders(const Place& at, const std::string& name, const std::string& source,
-                        std::vector<ptx::Header>& out) const {
-    const auto includes = IncludesOf(source);
-    if (!includes) return Wrong(at, includes.error().Within("\"" + name + "\""));
-    for (const Include& include : *includes) {
-      const auto known = [&](const ptx::Header& one) { return one.name == include.name; };
-      if (!include.quoted || std::any_of(out.begin(), out.end(), known)) continue;
-      const std::string below = (fs::path(name).parent_path() / include.name).string();
-      std::error_code error;
-      if (!fs::exists(path_.parent_path() / below, error)) {
-        if (fs::exists(ptx::FindToolkit() / "include" / include.name, error)) continue;
-        return Wrong(at,
-                     "\"" + name + "\": line " + std::to_string(include.line) + ": no file \"" +
-                         include.name + "\" beside it, nor in the toolkit",
-                     Code::kNotFound);
-      }
-      if (out.size() == kMaxHeaders) return Wrong(at, "too many #includes", Code::kTooLarge);
-      ASSIGN_OR_RETURN(const Bytes bytes, ReadBeside(at, below, kMaxModuleBytes));
-      out.push_back({include.name, std::string(AsText(bytes))});
-      const std::string text = out.back().text;  // `out` grows below
-      RETURN_IF_ERROR(CollectHeaders(at, name, text, out));
-    }
-    return Ok();
-  }
-
   Result<std::string> Compile(const Place& at, const Place& path, const std::string& name,
                               const std::string& source) const {
     ASSIGN_OR_RETURN(const uint64_t arch, Whole(at, "arch", 75));
     if (arch < 50 || arch > 999) return Wrong(Child(at, "arch"), "is no compute capability × 10");
-    std::vector<ptx::Header> headers;
-    RETURN_IF_ERROR(CollectHeaders(path, name, source, headers));
+    Result<std::vector<ptx::Header>> headers = HeadersBeside(path_.parent_path(), name, source);
+    if (!headers) return Wrong(path, headers.error());
     Result<std::string> text =
         ptx::CompileCuda(source, {.architecture = static_cast<uint32_t>(arch),
                                   .name = name,
-                                  .headers = std::move(headers),
+                                  .headers = std::move(*headers),
                                   .line_info = true});
     if (!text) return Wrong(path, text.error());
     return text;

@@ -75,6 +75,18 @@ TEST_F(ReplicasTest, ALiarIsOutvotedNamedAndConvicted) {
 
   const Ran before = Audit("replicas");
   EXPECT_EQ(before.code, 1) << before.out << before.err;
+  EXPECT_LE(tools::WidestLine(before.out), 80u) << before.out;
+  const Ran listed = RunProgram("souk replicas --dir '" + ann_.dir().string() + "'");
+  EXPECT_LE(tools::WidestLine(listed.out.substr(0, listed.out.find("  souk-audit replicas"))), 80u)
+      << listed.out;
+  const Ran text = Audit("replicas", "--settle --out .");
+  EXPECT_LE(tools::WidestLine(text.out), 80u) << text.out;
+  // All of it was run, none of it a sample.
+  for (const json& job : round["jobs"]) {
+    const Ran full = Audit("replay", "--full --job " + job["job"].get<std::string>());
+    EXPECT_EQ(full.code, job["peer_name"] == "mallory" ? 1 : 0) << full.out << full.err;
+    EXPECT_EQ(full.out.find("a sample"), std::string::npos) << full.out;
+  }
   const Ran settled = Audit("replicas", "--settle --json --out .");
   EXPECT_EQ(settled.code, 0) << settled.out << settled.err;
   const json told = json::parse(settled.out)["replications"][0];
@@ -87,6 +99,11 @@ TEST_F(ReplicasTest, ALiarIsOutvotedNamedAndConvicted) {
   const Ran checked = RunProgram("souk-audit check-fault '" + fault + "'", folder_.path());
   EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
   EXPECT_NE(checked.out.find(mallory_.peer_id()), std::string::npos) << checked.out;
+  const Ran hurried =
+      RunProgram("souk-audit check-fault --time-limit 0s '" + fault + "'", folder_.path());
+  EXPECT_EQ(hurried.code, 1) << hurried.out << hurried.err;
+  EXPECT_NE(hurried.err.find("nothing is decided: the time limit"), std::string::npos)
+      << hurried.err;
   for (Node* node : {&ann_, &kite_, &mallory_, &coop_}) {
     const Ran verified = RunProgram("souk-audit verify '" + node->dir().string() + "'");
     EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
@@ -106,6 +123,7 @@ TEST_F(ReplicasTest, OneOfTwoConvictsNobodyAndTheRunFails) {
   const Ran three = Run("--replicate '2 of 3'");
   EXPECT_NE(three.code, 0);
   EXPECT_NE(three.err.find("replica 3 of 3"), std::string::npos) << three.err;
+  EXPECT_NE(three.err.find("no other provider's offer fits"), std::string::npos) << three.err;
 }
 
 TEST_F(ReplicasTest, APolicyIsExplainedWhereItIsNone) {

@@ -80,6 +80,13 @@ class Transcripts {
   }
 
   const std::map<Digest, Transcript>& all() const { return all_; }
+  // Of the log's acceptances and challenges.
+  std::vector<Digest> Leases() const {
+    std::vector<Digest> leases;
+    for (const auto& [lease, device] : devices_) leases.push_back(lease);
+    for (const auto& [id, one] : all_) leases.push_back(one.lease);
+    return leases;
+  }
   const LeasedDevice* DeviceOf(const Digest& lease) const {
     const auto it = devices_.find(lease);
     return it == devices_.end() ? nullptr : &it->second;
@@ -199,12 +206,21 @@ int RunChallengeAudit(const AuditTarget& target, const std::string& lease) {
   }
   const auto transcripts = ReadTranscripts(opened->log());
   if (!transcripts) return Fail(transcripts.error());
+  std::optional<Digest> only;
+  if (!lease.empty()) {
+    const auto found = ResolveId(lease, transcripts->Leases());
+    if (!found && found.error().code == Code::kNotFound) {
+      return Fail(Error(Code::kNotFound, "this log has no lease " + lease));
+    }
+    if (!found) return Fail(found.error());
+    only = *found;
+  }
   Table table(
       {{"CHALLENGE"}, {"LEASE"}, {"GPU"}, {"N", Align::kRight}, {"VERDICT"}, {"AGAIN"}, {""}});
   Json rows = Json::array();
   std::set<Found> found;
   for (const auto& [id, one] : transcripts->all()) {
-    if (!one.lease.Hex().starts_with(lease)) continue;
+    if (only && one.lease != *only) continue;
     const Recheck recheck = CheckAgain(target.dir, one, transcripts->DeviceOf(one.lease));
     found.insert(recheck.found);
     rows.push_back(TranscriptJson(one, recheck));

@@ -48,7 +48,13 @@ struct ReplicasCommand {
   std::filesystem::path out = {};  // folder of the fault documents; empty: this one
 };
 int RunReplicas(const AuditTarget& target, const ReplicasCommand& command);
-int RunCheckFault(const std::filesystem::path& file, bool json);
+struct CheckFaultCommand {
+  std::filesystem::path file = {};
+  std::string time_limit = "1h";  // a document comes from a stranger, and its kernels run for as
+                                  // long as its workload says
+  bool json = false;
+};
+int RunCheckFault(const CheckFaultCommand& command);
 
 // Computes the log's challenges again; `lease`: only those of leases whose ids begin so.
 int RunChallengeAudit(const AuditTarget& target, const std::string& lease);

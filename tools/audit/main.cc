@@ -89,7 +89,9 @@ int Main(int argc, char** argv) {
   CLI::App* challenge =
       AddCommand(app, "challenge",
                  "Checks the capability challenges again, from the log and its blobs", target);
-  challenge->add_option("--lease", challenge_lease, "Only this lease's")->type_name("ID");
+  challenge->add_option("--lease", challenge_lease, "Only this lease's")
+      ->type_name("ID")
+      ->check(IdPrefix());
   challenge->footer(
       "Exits 0 where every verdict holds, 1 where one differs or its rows are not here any more.");
   challenge->callback([&] { action = [&] { return RunChallengeAudit(target, challenge_lease); }; });
@@ -110,7 +112,8 @@ int Main(int argc, char** argv) {
       target);
   replay->add_option("--job", replay_command.job, "The job's id, or a prefix of it")
       ->required()
-      ->type_name("ID");
+      ->type_name("ID")
+      ->check(IdPrefix());
   replay->add_option("--blocks", replay_command.blocks, "Blocks to run again")
       ->type_name("K")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 32))
@@ -137,7 +140,8 @@ int Main(int argc, char** argv) {
   CLI::App* replicas = AddCommand(
       app, "replicas", "Jobs that ran on several providers: who agrees, who differs", target);
   replicas->add_option("--round", replicas_command.round, "Only this one; a prefix will do")
-      ->type_name("ID");
+      ->type_name("ID")
+      ->check(IdPrefix());
   replicas->add_flag("--settle", replicas_command.settle,
                      "Where results differ, runs the whole job here in checking mode and says who "
                      "was wrong");
@@ -145,17 +149,20 @@ int Main(int argc, char** argv) {
       ->type_name("DIR");
   replicas->footer(
       "Exits 0 where every round agreed and nobody differs. With --settle also where the CPU "
-      "reference agrees\nwith a result; fault documents are for souk-audit check-fault.");
+      "reference agrees with a result; fault documents are for souk-audit check-fault.");
   replicas->callback([&] { action = [&] { return RunReplicas(target, replicas_command); }; });
 
-  std::filesystem::path fault_file;
-  bool fault_json = false;
+  CheckFaultCommand fault_command;
   CLI::App* fault = app.add_subcommand(
       "check-fault", "Checks a fault document (souk-audit replay --check), without a ledger");
-  fault->add_option("FILE", fault_file, "The document")->required();
-  fault->add_flag("--json", fault_json, "One JSON document on stdout");
-  fault->footer("FAULT PROVEN exits 0; anything else exits 1 and says why.");
-  fault->callback([&] { action = [&] { return RunCheckFault(fault_file, fault_json); }; });
+  fault->add_option("FILE", fault_command.file, "The document")->required();
+  fault->add_option("--time-limit", fault_command.time_limit, "Give up after so long")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  fault->add_flag("--json", fault_command.json, "One JSON document on stdout");
+  fault->footer(
+      "FAULT PROVEN exits 0; anything else exits 1 and says why, also where the time was up.");
+  fault->callback([&] { action = [&] { return RunCheckFault(fault_command); }; });
 
   std::string check_key;
   std::filesystem::path check_entry;

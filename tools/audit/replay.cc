@@ -141,9 +141,19 @@ void PrintReplay(const Replayed& replayed) {
     Print(replayed.why_no_fault + "\n");
   } else {
     Print(
-        "a sample raises suspicion, it proves nothing: --check writes a fault document where one "
-        "can be made\n");
+        "this raises suspicion, it proves nothing: --check writes a fault document where one can "
+        "be made\n");
   }
+}
+
+std::function<Status(const gpu::RunProgress&)> Drawing(ProgressLine& line, const char* label) {
+  return [&line, label](const gpu::RunProgress& now) {
+    const double share = now.launches_total == 0 ? 1
+                                                 : static_cast<double>(now.launches_done) /
+                                                       static_cast<double>(now.launches_total);
+    line.Show(label, fmt::format("launch {}/{}", now.launches_done, now.launches_total), share, "");
+    return Ok();
+  };
 }
 
 // The provider's own states, where they are at hand.
@@ -168,7 +178,11 @@ Result<States> ReadStates(const JobCase& job, gpu::BlobSource& blobs) {
 
 Status WriteFault(Replayed& replayed, gpu::BlobSource& blobs, const gpu::ClaimedResult& claim,
                   const gpu::StatesFile* states, const ReplayCommand& command) {
-  const auto evidence = gpu::FindFault(replayed.job.workload, blobs, claim, states);
+  ProgressLine line;
+  gpu::FaultOptions options;
+  options.progress = Drawing(line, "fault");
+  const auto evidence = gpu::FindFault(replayed.job.workload, blobs, claim, states, options);
+  line.Clear();
   if (!evidence && evidence.error().code == Code::kDenied) {
     replayed.why_no_fault = evidence.error().message;
     return Ok();
@@ -205,14 +219,7 @@ Result<Replayed> ReplayJob(const OpenedLedger& ledger, const fs::path& dir,
   options.check = command.check;
   options.threads = std::max(1u, std::thread::hardware_concurrency());
   ProgressLine line;
-  options.progress = [&line](const gpu::RunProgress& now) {
-    const double share = now.launches_total == 0 ? 1
-                                                 : static_cast<double>(now.launches_done) /
-                                                       static_cast<double>(now.launches_total);
-    line.Show("replay", fmt::format("launch {}/{}", now.launches_done, now.launches_total), share,
-              "");
-    return Ok();
-  };
+  options.progress = Drawing(line, "replay");
   ASSIGN_OR_RETURN(replayed.report,
                    gpu::Replay(replayed.job.workload, blobs, claim, file, options));
   line.Clear();
@@ -235,21 +242,33 @@ int RunReplay(const AuditTarget& target, const ReplayCommand& command) {
   return replayed->report.agrees() ? kDone : kFailed;
 }
 
-int RunCheckFault(const fs::path& file, bool json) {
+int RunCheckFault(const CheckFaultCommand& command) {
+  const fs::path& file = command.file;
+  const auto limit = ParseDuration(command.time_limit);
+  if (!limit) return Misuse("--time-limit: " + limit.error().message);
   const auto bytes = ReadFile(file, kMostFaultBytes);
   if (!bytes) return Fail(bytes.error());
   auto document = DecodeFaultDocument(*bytes);
   if (!document) return Fail(document.error().Within(file.string()));
   const JobCase& job = document->job;
   const gpu::ClaimedResult claim = job.Claim(document->blobs);
-  const Status proven = gpu::CheckFault(job.workload, document->blobs, claim, document->evidence);
+  ProgressLine line;
+  gpu::FaultOptions options;
+  options.milliseconds = static_cast<uint64_t>(limit->ms);
+  options.progress = Drawing(line, "check");
+  const Status proven =
+      gpu::CheckFault(job.workload, document->blobs, claim, document->evidence, options);
+  line.Clear();
+  if (!proven && proven.error().code == Code::kExhausted) {
+    return Fail(proven.error().Within("nothing is decided"));
+  }
   if (!proven) return Fail(proven.error().Within("no fault is proven"));
   const std::string what =
       document->evidence.output.empty()
           ? "the state after launch " +
                 std::to_string(document->evidence.commitments[document->evidence.step].launch)
           : "output " + document->evidence.output;
-  if (json) {
+  if (command.json) {
     PrintJson({{"proven", true},
                {"what", what},
                {"job", job.job_document->id().ToString()},

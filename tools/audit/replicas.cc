@@ -185,23 +185,24 @@ void PrintRound(const Round& round) {
   const bool settled = std::any_of(round.jobs.begin(), round.jobs.end(),
                                    [](const ReplicaJob& job) { return !job.settled.empty(); });
   std::vector<Table::Column> columns = {{"JOB"}, {"PROVIDER"}, {"STANDING"}, {"DIFFERS IN"}};
-  if (settled) columns.push_back({"CPU REFERENCE"});
+  if (settled) columns.push_back({"REFERENCE"});
   Table table(columns);
   const std::vector<Replica> replicas = ReplicasOf(round);
   for (size_t i = 0; i < round.jobs.size(); ++i) {
     const ReplicaJob& job = round.jobs[i];
-    std::vector<std::string> row = {job.id.Short(), Shorten(job.provider.ToString(), 20),
+    // 80 columns at most.
+    std::vector<std::string> row = {job.id.Short(), Shorten(job.provider.ToString(), 10),
                                     ReplicaStandingName(round.verdict.standings[i]),
-                                    DifferenceOf(replicas, round.verdict, i)};
-    if (settled) {
-      row.push_back(job.settled +
-                    (job.fault_file.empty() ? "" : ": fault document " + job.fault_file));
-    }
+                                    Shorten(DifferenceOf(replicas, round.verdict, i), 29)};
+    if (settled) row.push_back(job.settled);
     table.Add(row);
   }
   Print(table.ToText());
   for (const ReplicaJob& job : round.jobs) {
     if (!job.why.empty()) Print(fmt::format("{}: {}\n", job.id.Short(), job.why));
+    if (!job.fault_file.empty()) {
+      Print(fmt::format("{}: fault document {}\n", job.id.Short(), job.fault_file));
+    }
   }
 }
 

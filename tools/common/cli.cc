@@ -5,10 +5,15 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 
+#include "protocol/text.h"
 #include "tools/common/terminal.h"
 
 namespace souk::tools {
 namespace {
+
+constexpr size_t kDescriptionColumn = 30;  // CLI11's own default
+constexpr size_t kHelpColumns = 80;
+constexpr size_t kManColumns = 70;  // man indents
 
 // Commands that --help lists.
 std::vector<const CLI::App*> VisibleCommands(const CLI::App& app) {
@@ -83,7 +88,7 @@ std::string Synopsis(const CLI::App& program, const CLI::App& command) {
 
 std::string Examples(const CLI::App& app) {
   if (app.get_footer().empty()) return "";
-  return ".PP\n.nf\n" + Roff(app.get_footer()) + "\n.fi\n";
+  return ".PP\n.nf\n" + Roff(FitHelp(app.get_footer(), kManColumns)) + ".fi\n";
 }
 
 std::string OptionNames(const CLI::App& app) {
@@ -110,7 +115,48 @@ std::string FirstEmptyValue(const CLI::App& command) {
   return "";
 }
 
+std::string FitLine(const std::string& line, size_t columns) {
+  if (DisplayWidth(line) <= columns) return line;
+  const size_t first = line.find_first_not_of(' ');
+  size_t in = std::min(first, columns / 2);
+  if (in != 0 && line.size() > kDescriptionColumn && line[kDescriptionColumn - 1] == ' ' &&
+      line[kDescriptionColumn] != ' ') {
+    in = kDescriptionColumn;
+  }
+  size_t cut = std::string::npos;
+  for (size_t at = line.find(' ', std::max(first, in)); at != std::string::npos;
+       at = line.find(' ', at + 1)) {
+    if (cut != std::string::npos && DisplayWidth(line.substr(0, at)) > columns) break;
+    cut = at;
+  }
+  if (cut == std::string::npos) return line;
+  const size_t rest = line.find_first_not_of(' ', cut);
+  if (rest == std::string::npos) return line.substr(0, cut);
+  return line.substr(0, cut) + "\n" + FitLine(std::string(in, ' ') + line.substr(rest), columns);
+}
+
 }  // namespace
+
+std::string FitHelp(const std::string& help, size_t columns) {
+  std::string out;
+  for (size_t at = 0; at < help.size();) {
+    const size_t end = std::min(help.find('\n', at), help.size());
+    out += FitLine(help.substr(at, end - at), columns) + "\n";
+    at = end + 1;
+  }
+  return out;
+}
+
+const CLI::Validator& IdPrefix() {
+  static const CLI::Validator* const validator = new CLI::Validator(
+      [](std::string& text) {
+        const auto id = ResolveId(text, {});
+        const bool wrong = !id && id.error().code == Code::kMalformed && !text.empty();
+        return wrong ? id.error().message : std::string();
+      },
+      "");
+  return *validator;
+}
 
 std::string ManPage(const CLI::App& app) {
   std::string upper = app.get_name();
@@ -197,6 +243,10 @@ int RunCommandLine(CLI::App& app, int argc, char** argv, std::function<int()>& a
     }
     return action ? action() : kMisuse;
   } catch (const CLI::ParseError& error) {
+    if (error.get_name() == "CallForHelp") {
+      Print(FitHelp(app.help(), kHelpColumns));
+      return kDone;
+    }
     if (error.get_exit_code() == 0) return app.exit(error);
     std::string name = app.get_name();
     for (const CLI::App* command : app.get_subcommands()) name += " " + command->get_name();

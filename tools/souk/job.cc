@@ -159,6 +159,14 @@ std::string WithLineHint(const std::string& sentence) {
   return sentence + " (a line of the canonical PTX: souk compile FILE -o -)";
 }
 
+std::string WhyNoResult(const Json& job) {
+  const std::string id = TextAt(job, "id").substr(0, 8);
+  std::string why = TextAt(job, "refused");
+  if (why.empty()) why = TextAt(job, "sentence");
+  if (why.empty()) why = "without a receipt, given up or refused; see: souk logs " + id;
+  return fmt::format("job {} {}: {}", id, TextAt(job, "state"), WithLineHint(why));
+}
+
 namespace {
 
 // Puts everything into the daemon's store; the fields of a request that say what is to be run.

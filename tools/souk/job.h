@@ -14,6 +14,9 @@ Status FitsOffer(const gpu::Manifest& manifest, const Json& offer);
 // the sentence names a line.
 std::string WithLineHint(const std::string& sentence);
 
+// Why a job that is over has no results: "job 5ab0f3a1 failed: …".
+std::string WhyNoResult(const Json& job);
+
 // The newest .version over the workload's modules, × 10.
 Result<uint32_t> NewestPtx(const gpu::Manifest& manifest);
 
@@ -28,7 +31,7 @@ Result<std::string> SubmitReplicas(DaemonLink& link, const gpu::Manifest& manife
 Result<Json> WatchRound(DaemonLink& link, const std::string& round);
 // The providers of a round, what each did, and what came of it; every line ends in a newline.
 std::string ReplicasTable(const Json& round);
-// What to do about those who differ, a line; "" where nobody does. `dir`: the node's.
+// What to do about those who differ, two lines; "" where nobody does. `dir`: the node's.
 std::string SettleHint(const Json& round, const std::string& dir);
 
 // Waits until the job is over, drawing its progress on stderr. The job's last row. An error where

@@ -4,6 +4,7 @@
 #include "gpu/cpu/supported.h"
 #include "gpu/ptx/classify.h"
 #include "gpu/ptx/nvrtc.h"
+#include "gpu/workload/source_files.h"
 #include "protocol/base/file.h"
 #include "protocol/base/sha256.h"
 #include "protocol/text.h"
@@ -34,9 +35,14 @@ Result<ptx::Module> Canonical(const std::string& text, const fs::path& path) {
 Result<std::string> CompileFile(const CompileOptions& options) {
   ASSIGN_OR_RETURN(const std::string text, ReadText(options.source));
   if (options.source.extension() == ".ptx") return text;
-  // NVRTC looks for quoted #includes in the folder of that name.
-  return ptx::CompileCuda(
-      text, {.architecture = options.arch, .name = options.source.string(), .fmad = options.fmad});
+  // By the rule that manifests have: the source may be a stranger's.
+  auto headers =
+      gpu::HeadersBeside(options.source.parent_path(), options.source.filename().string(), text);
+  if (!headers) return headers.error().Within(options.source.string());
+  return ptx::CompileCuda(text, {.architecture = options.arch,
+                                 .name = options.source.string(),
+                                 .headers = std::move(*headers),
+                                 .fmad = options.fmad});
 }
 
 std::string DottedVersion(uint32_t times_ten) {

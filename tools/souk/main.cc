@@ -1,9 +1,9 @@
 // souk: what renters hold.
 #include <CLI/CLI.hpp>
+#include <bit>
 
 #include "gpu/cuda/open_device.h"
 #include "protocol/base/file.h"
-#include "protocol/text.h"
 #include "tools/common/cli.h"
 #include "tools/common/terminal.h"
 #include "tools/souk/commands.h"
@@ -17,22 +17,22 @@ constexpr const char* kExamples =
     "  souk offers 'gpu.memory >= 24GiB order by price'\n"
     "  souk rent b071 --for 10m\n"
     "  souk run workload.toml                          rents, runs, fetches, releases\n"
-    "  souk run workload.toml --local                  on this machine, without a market\n"
+    "  souk run workload.toml --local                  on this machine, no market\n"
     "  souk inspect kernel.ptx";
-
-// The beginning of an id, whatever ids there are. That nothing is empty RunCommandLine says.
-const CLI::Validator kId(
-    [](std::string& text) {
-      const auto id = ResolveId(text, {});
-      const bool wrong = !id && id.error().code == Code::kMalformed && !text.empty();
-      return wrong ? id.error().message : std::string();
-    },
-    "");
 
 const CLI::Validator kDevice(
     [](std::string& text) {
       const Status status = gpu::CheckDeviceName(text);
       return status || text.empty() ? std::string() : status.error().message;
+    },
+    "");
+
+// As limits::kLeastChallenge and kMostChallenge have it.
+const CLI::Validator kMatrixSize(
+    [](std::string& text) {
+      const std::string wrong = CLI::Range(64, 65'536)(text);
+      if (!wrong.empty()) return wrong;
+      return std::has_single_bit(std::stoul(text)) ? wrong : "'" + text + "' is no power of two";
     },
     "");
 
@@ -129,7 +129,7 @@ void CommandLine::AddRun() {
   run->add_option("--lease", run_.leases,
                   "On this lease; else one is rented and released. Once for each replica")
       ->type_name("ID")
-      ->check(kId);
+      ->check(IdPrefix());
   run->add_option("--for", run_.duration, "Rent for so long; else the manifest's")
       ->type_name("10m");
   run->add_option("--max-cost", run_.max_cost, "Refuse where it could cost more")
@@ -187,12 +187,12 @@ void CommandLine::AddLeases() {
   rent->callback([this] { action_ = [this] { return RunRent(common_, rent_); }; });
 
   CLI::App* leases = Add("leases", "Lists leases, or tells one's story");
-  leases->add_option("ID", id_, "A lease")->check(kId);
+  leases->add_option("ID", id_, "A lease")->check(IdPrefix());
   leases->add_flag("--open", flag_, "Only those that live");
   leases->callback([this] { action_ = [this] { return RunLeaseList(common_, id_, flag_); }; });
 
   CLI::App* release = Add("release", "Ends a lease and waits until it is settled");
-  release->add_option("ID", id_, "The lease")->required()->check(kId);
+  release->add_option("ID", id_, "The lease")->required()->check(IdPrefix());
   release->callback([this] { action_ = [this] { return RunRelease(common_, id_); }; });
 }
 
@@ -203,43 +203,46 @@ void CommandLine::AddChallenges() {
       ->add_option("LEASE", challenge_.leases,
                    "Leases with one provider: their devices are challenged at once")
       ->required()
-      ->check(kId);
+      ->check(IdPrefix());
   challenge->add_option("--rows", challenge_.rows, "How many rows of the product are checked")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  challenge->add_option("--size", challenge_.size, "Rows of the matrices; by the model otherwise")
-      ->check(CLI::Range(64, 65'536));
+  challenge
+      ->add_option("--size", challenge_.size,
+                   "Rows of the matrices, a power of two up to 65536; by the model otherwise")
+      ->type_name("N")
+      ->check(kMatrixSize);
   challenge->footer(
       "Example:\n  souk challenge 9d24\n"
       "It takes the whole device for a few seconds of the lease. 64 rows leave a device that skips "
-      "a tenth\nof the work a chance of 1 in 850.");
+      "a tenth of the work a chance of 1 in 850.");
   challenge->callback([this] { action_ = [this] { return RunChallenge(common_, challenge_); }; });
 
   CLI::App* challenges = Add("challenges", "Lists challenges, and what they came to");
-  challenges->add_option("LEASE", id_, "Only this lease's")->check(kId);
+  challenges->add_option("LEASE", id_, "Only this lease's")->check(IdPrefix());
   challenges->callback([this] { action_ = [this] { return RunChallengeList(common_, id_); }; });
 }
 
 void CommandLine::AddJobs() {
   CLI::App* jobs = Add("jobs", "Lists jobs, or shows one with its receipt");
-  jobs->add_option("ID", id_, "A job")->check(kId);
+  jobs->add_option("ID", id_, "A job")->check(IdPrefix());
   jobs->callback([this] { action_ = [this] { return RunJobs(common_, id_); }; });
 
   CLI::App* replicas =
       Add("replicas", "Jobs that ran on several providers, and whether these agree");
-  replicas->add_option("ROUND", id_, "Only this round")->check(kId);
+  replicas->add_option("ROUND", id_, "Only this round")->check(IdPrefix());
   replicas->footer(
       "Each provider commits to its result before any is revealed. Who was right where they differ "
-      "says\nsouk-audit replicas DIR --settle.");
+      "says souk-audit replicas DIR --settle.");
   replicas->callback([this] { action_ = [this] { return RunReplicaList(common_, id_); }; });
 
   CLI::App* logs = Add("logs", "What is known of a job's life, or what its worker printed");
-  logs->add_option("ID", id_, "The job")->required()->check(kId);
+  logs->add_option("ID", id_, "The job")->required()->check(IdPrefix());
   logs->add_flag("-f,--follow", flag_, "Go on until it is over");
   logs->callback([this] { action_ = [this] { return RunLogs(common_, id_, flag_); }; });
 
   CLI::App* fetch = Add("fetch", "Writes a job's results, each checked against its receipt");
-  fetch->add_option("ID", fetch_.job, "The job")->required()->check(kId);
+  fetch->add_option("ID", fetch_.job, "The job")->required()->check(IdPrefix());
   fetch->add_option("-o,--out", fetch_.out, "Where to; results/<id> by default")->type_name("DIR");
   fetch->add_flag("--evidence", fetch_.evidence,
                   "Also what a third party needs to judge it: job, receipt, proofs, blobs");

@@ -148,19 +148,57 @@ Result<RentPlan> PlanRent(const Json& offer, Duration duration, uint32_t slices,
   return plan;
 }
 
+namespace {
+
+// What this node's account in a book has beside what is held.
+Result<Credits> FreeIn(DaemonLink& link, const std::string& book) {
+  ASSIGN_OR_RETURN(const Json balance, link.Ask({{"do", "balance"}, {"book", book}}, Seconds(5)));
+  return Credits{NumberAt(balance, "posted_micro") - NumberAt(balance, "held_micro")};
+}
+
+Credits CostIn(const std::string& book, const std::vector<RentPlan>& plans) {
+  Credits cost = {};
+  for (const RentPlan& plan : plans) {
+    if (plan.book == book) cost = cost + plan.at_most;
+  }
+  return cost;
+}
+
+}  // namespace
+
 Result<RentPlan> PlanRentWherePaid(DaemonLink& link, const Json& offer, Duration duration,
-                                   uint32_t slices, const std::string& book) {
+                                   uint32_t slices, const std::string& book,
+                                   const std::vector<RentPlan>& before) {
   ASSIGN_OR_RETURN(RentPlan plan, PlanRent(offer, duration, slices, book));
   if (!book.empty() || offer["clearing_peers"].size() < 2) return plan;
   for (const Json& peer : offer["clearing_peers"]) {
     const std::string id = TextAt(peer, "id");
     // A book that does not answer is no reason to stop: another may.
-    const auto balance = link.Ask({{"do", "balance"}, {"book", id}}, Seconds(5));
-    if (!balance) continue;
-    const int64_t free = NumberAt(*balance, "posted_micro") - NumberAt(*balance, "held_micro");
-    if (free >= plan.at_most.micro) return PlanRent(offer, duration, slices, id);
+    const auto free = FreeIn(link, id);
+    if (free && *free >= CostIn(id, before) + plan.at_most) {
+      return PlanRent(offer, duration, slices, id);
+    }
   }
   return plan;
+}
+
+Status CanPay(DaemonLink& link, const std::vector<RentPlan>& plans) {
+  std::set<std::string> asked;
+  for (const RentPlan& plan : plans) {
+    if (!asked.insert(plan.book).second) continue;
+    const auto free = FreeIn(link, plan.book);
+    const Credits cost = CostIn(plan.book, plans);
+    if (!free || *free >= cost) continue;
+    const auto leases = std::count_if(plans.begin(), plans.end(),
+                                      [&](const RentPlan& one) { return one.book == plan.book; });
+    return Error(Code::kExhausted,
+                 fmt::format("{} in book {} may cost {} cr, and this node's account there has {} "
+                             "cr left: shorten it with --for; souk balance shows the account to "
+                             "which the book's operator can issue more",
+                             leases == 1 ? "the lease" : fmt::format("{} leases", leases),
+                             plan.book_name, FormatCredits(cost), FormatCredits(*free)));
+  }
+  return Ok();
 }
 
 std::string PlanText(const RentPlan& plan) {
@@ -222,20 +260,29 @@ Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,
                                              : fmt::format("no offer of {} matches; see: {}", total,
                                                            WhyCommand(query)));
   }
-  Status first = Error(Code::kNotFound, "only offers of this node itself match");
-  bool others = false;
+  std::optional<Error> refused;
   for (const Json& offer : found["offers"]) {
     if (FlagAt(offer, "own")) continue;
     const Status status = fits(offer);
     if (status) return offer;
-    if (!others) first = status.error().Within("offer of " + TextAt(offer, "name"));
-    others = true;
+    if (refused && (refused->code != Code::kDuplicate || status.error().code == Code::kDuplicate)) {
+      continue;
+    }
+    refused = status.error();
+    if (refused->code != Code::kDuplicate) {
+      refused = refused->Within("offer of " + TextAt(offer, "name"));
+    }
   }
-  return first.error();
+  if (!refused) return Error(Code::kNotFound, "only offers of this node itself match");
+  const int64_t leased = NumberAt(found, "leased");
+  if (leased == 0) return *refused;
+  return Error(refused->code, fmt::format("{}; {} more that {} leased now", refused->message,
+                                          leased, leased == 1 ? "matches is" : "match are"));
 }
 
 Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits> max_cost,
-                  const std::function<void(const std::string&, Duration)>& step) {
+                  const std::function<void(const std::string&, Duration)>& step,
+                  const std::function<void()>& given_up) {
   Json request = {{"do", "rent"},
                   {"offer", TextAt(plan.offer, "id")},
                   {"book", plan.book},
@@ -277,6 +324,8 @@ Result<Json> Rent(DaemonLink& link, const RentPlan& plan, std::optional<Credits>
     if (lost) return done.error();
     // Nobody is there to use it.
     InterruptGuard::Forget();
+    if (given_up) given_up();
+    TellReleasing(id);
     if (const auto released = Release(link, id); !released) return released.error();
     return Error(done.error().code,
                  fmt::format("{}; lease {} was given back", done.error().message, id.substr(0, 8)));
@@ -326,7 +375,7 @@ Result<Json> Release(DaemonLink& link, const std::string& id) {
 }
 
 Status ReleaseAll(DaemonLink& link, std::vector<Json>& leases) {
-  Status first = Ok();
+  std::optional<Error> failed;
   for (const Json& lease : leases) {
     // What fails here is asked again, and reported, below.
     static_cast<void>(link.Ask({{"do", "release"}, {"lease", TextAt(lease, "id")}}));
@@ -334,9 +383,16 @@ Status ReleaseAll(DaemonLink& link, std::vector<Json>& leases) {
   for (Json& lease : leases) {
     auto settled = Release(link, TextAt(lease, "id"));
     if (settled) lease = *settled;
-    if (!settled && first) first = settled.error();
+    if (settled) continue;
+    const std::string before = failed ? failed->message + "; " : "";
+    failed = Error(failed ? failed->code : settled.error().code, before + settled.error().message);
   }
-  return first;
+  return failed ? Status(*failed) : Ok();
+}
+
+void TellReleasing(const std::string& lease) {
+  const std::string id = lease.substr(0, 8);
+  fmt::print(stderr, "releasing lease {}; where this is cut short: souk release {}\n", id, id);
 }
 
 std::string SettledText(const Json& lease) {

@@ -13,21 +13,27 @@ namespace {
 
 constexpr size_t kHottest = 5;
 
-// A line of the source where that is known, else of the PTX.
+// A line of the source where that is known, of the PTX where no line's is; all instructions whose
+// is not; and at the end all that is not among the hottest, so that the shares sum up to 1.
 struct HotLine {
   std::string where = {};
   uint64_t thread_instructions = 0;
   uint64_t bytes = 0;
 };
 
+std::string PlaceOf(uint32_t line, const std::map<uint32_t, ptx::SourceLine>& sources) {
+  const auto source = sources.find(line);
+  if (source != sources.end()) {
+    return fmt::format("{}:{}", source->second.file, source->second.line);
+  }
+  return sources.empty() ? fmt::format("line {} of the PTX", line) : "no line of the source";
+}
+
 std::vector<HotLine> HotLines(const gpu::KernelProfile& kernel,
                               const std::map<uint32_t, ptx::SourceLine>& sources) {
   std::map<std::string, HotLine> by_place;
   for (const auto& [line, count] : kernel.lines) {
-    const auto source = sources.find(line);
-    const std::string where = source != sources.end()
-                                  ? fmt::format("{}:{}", source->second.file, source->second.line)
-                                  : fmt::format("line {} of the PTX", line);
+    const std::string where = PlaceOf(line, sources);
     HotLine& hot = by_place[where];
     hot.where = where;
     hot.thread_instructions += count.thread_instructions;
@@ -38,7 +44,16 @@ std::vector<HotLine> HotLines(const gpu::KernelProfile& kernel,
   std::stable_sort(lines.begin(), lines.end(), [](const HotLine& x, const HotLine& y) {
     return x.thread_instructions > y.thread_instructions;
   });
-  if (lines.size() > kHottest) lines.resize(kHottest);
+  const size_t others = lines.size() - std::min(lines.size(), kHottest);
+  lines.resize(lines.size() - others);
+  HotLine rest{
+      others == 0 ? "elsewhere" : fmt::format("{} other line{}", others, others == 1 ? "" : "s"),
+      kernel.thread_instructions, kernel.bytes};
+  for (const HotLine& line : lines) {
+    rest.thread_instructions -= std::min(rest.thread_instructions, line.thread_instructions);
+    rest.bytes -= std::min(rest.bytes, line.bytes);
+  }
+  if (rest.thread_instructions != 0 || rest.bytes != 0) lines.push_back(std::move(rest));
   return lines;
 }
 

@@ -53,22 +53,24 @@ Result<Json> WatchRound(DaemonLink& link, const std::string& id) {
 }
 
 std::string ReplicasTable(const Json& round) {
+  // 80 columns at most.
   Table table({{"JOB"}, {"PROVIDER"}, {"STATE"}, {"STANDING"}, {"DIFFERS IN"}});
-  const Json& jobs = round["jobs"];
-  for (const Json& job : jobs) {
+  std::string sentences;
+  for (const Json& job : round["jobs"]) {
+    const std::string id = TextAt(job, "job").substr(0, 8);
     const std::string sentence = TextAt(job, "sentence");
-    table.Add({TextAt(job, "job").substr(0, 8), Shorten(TextAt(job, "peer_name"), kNameColumns),
-               TextAt(job, "state") + (sentence.empty() ? "" : ": " + sentence),
-               TextAt(job, "standing"), TextAt(job, "difference")});
+    table.Add({id, Shorten(TextAt(job, "peer_name"), 13), TextAt(job, "state"),
+               TextAt(job, "standing"), Shorten(TextAt(job, "difference"), 29)});
+    if (!sentence.empty()) sentences += fmt::format("{}: {}\n", id, sentence);
   }
-  return table.ToText();
+  return table.ToText() + sentences;
 }
 
 std::string SettleHint(const Json& round, const std::string& dir) {
   if (!AnyDiffers(round)) return "";
   return fmt::format(
-      "who differs has proven nothing yet; who was right says: souk-audit replicas {} --round {} "
-      "--settle\n",
+      "who differs has proven nothing yet; who was right says:\n"
+      "  souk-audit replicas {} --round {} --settle\n",
       dir, TextAt(round, "round").substr(0, 8));
 }
 

@@ -70,7 +70,7 @@ Result<Manner> MannerOf(const gpu::Manifest& manifest, const RunOptions& options
 Status FitsReplica(const Json& offer, const std::vector<RentPlan>& before, bool any_device) {
   for (const RentPlan& plan : before) {
     if (TextAt(plan.offer, "provider") == TextAt(offer, "provider")) {
-      return Error(Code::kUnsupported, "its provider runs another replica");
+      return Error(Code::kDuplicate, "no other provider's offer fits");
     }
     if (any_device) continue;
     for (const char* field : {"kind", "model", "architecture", "driver"}) {
@@ -81,6 +81,15 @@ Status FitsReplica(const Json& offer, const std::vector<RentPlan>& before, bool 
     }
   }
   return Ok();
+}
+
+// `why`: no offer was found for the next replica.
+Error WhyNoReplica(const Error& why, const std::vector<RentPlan>& before, uint32_t of) {
+  std::string names;
+  for (const RentPlan& plan : before) {
+    names += (names.empty() ? "" : ", ") + TextAt(plan.offer, "name");
+  }
+  return why.Within(fmt::format("replica {} of {}, besides {}", before.size() + 1, of, names));
 }
 
 Result<std::vector<RentPlan>> PlanRents(DaemonLink& link, const gpu::Manifest& manifest,
@@ -96,13 +105,10 @@ Result<std::vector<RentPlan>> PlanRents(DaemonLink& link, const gpu::Manifest& m
       return FitsOffer(manifest, one);
     });
     if (!offer) {
-      if (plans.empty()) return offer.error();
-      return offer.error().Within(
-          fmt::format("replica {} of {}, for each of which another provider is needed",
-                      plans.size() + 1, manner.of));
+      return plans.empty() ? offer.error() : WhyNoReplica(offer.error(), plans, manner.of);
     }
     ASSIGN_OR_RETURN(RentPlan plan,
-                     PlanRentWherePaid(link, *offer, terms.duration, 1, options.book));
+                     PlanRentWherePaid(link, *offer, terms.duration, 1, options.book, plans));
     at_most = at_most + plan.at_most;
     plans.push_back(std::move(plan));
   }
@@ -115,6 +121,7 @@ Result<std::vector<RentPlan>> PlanRents(DaemonLink& link, const gpu::Manifest& m
                              what, FormatDuration(terms.duration), FormatCredits(at_most),
                              FormatCredits(*terms.max_cost)));
   }
+  RETURN_IF_ERROR(CanPay(link, plans));
   return plans;
 }
 
@@ -133,9 +140,21 @@ Result<std::vector<Json>> RentFor(DaemonLink& link, const gpu::Manifest& manifes
   }
   std::vector<Json> leases;
   for (const RentPlan& plan : plans) {
-    const auto lease = Rent(link, plan, terms.max_cost, [](const std::string&, Duration) {});
+    // Those rented before cost by the second.
+    bool asked = false;
+    const auto give_back = [&] {
+      for (const Json& one : leases) {
+        if (asked) break;
+        TellReleasing(TextAt(one, "id"));
+        static_cast<void>(link.Ask({{"do", "release"}, {"lease", TextAt(one, "id")}}));
+      }
+      asked = true;
+    };
+    const auto lease = Rent(
+        link, plan, terms.max_cost, [](const std::string&, Duration) {}, give_back);
     if (!lease) {
       InterruptGuard::Forget();
+      give_back();
       std::string before;
       for (const Json& one : leases) before += ", " + TextAt(one, "id").substr(0, 8);
       const Status released = ReleaseAll(link, leases);
@@ -272,9 +291,7 @@ std::string WhyNot(const Outcome& out) {
                        out.job_id, TextAt(out.round, "state"), NumberAt(out.round, "agree"),
                        NumberAt(out.round, "of"), out.job_id);
   }
-  const std::string refused = TextAt(out.job, "refused");
-  return fmt::format("job {} {}: {}", TextAt(out.job, "id").substr(0, 8), TextAt(out.job, "state"),
-                     WithLineHint(refused.empty() ? TextAt(out.job, "sentence") : refused));
+  return WhyNoResult(out.job);
 }
 
 int ReportJson(const Outcome& out, bool done) {
@@ -363,6 +380,9 @@ int RunRemotely(const Common& common, const RunOptions& options) {
   auto outcome = RunOnLeases(*link, *manifest, *manner, *leases, options);
   // Rented for this: given back whatever became of the job.
   InterruptGuard::Forget();
+  for (const Json& lease : *leases) {
+    if (own && !outcome) TellReleasing(TextAt(lease, "id"));
+  }
   const Status settled = own ? ReleaseAll(*link, *leases) : Ok();
   if (!outcome) {
     std::string sentence = outcome.error().message;

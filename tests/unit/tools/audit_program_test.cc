@@ -198,6 +198,7 @@ TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
        {"", "verfy kite", "verify", "show kite --raw", "prove kite --out P",
         "verify kite --no-such", "verify kite --threads many", "verify kite --threads 100000",
         "prove kite --entry -1 --out P", "prove kite --entry 1 --out - --json",
+        "challenge kite --lease zz", "replicas kite --round zz", "replay kite --job zz",
         "show kite --count 0", "show kite --from -1", "show kite 4 --raw --json"}) {
     const Ran ran = Audit(line);
     EXPECT_EQ(ran.code, 2) << line;
@@ -207,6 +208,13 @@ TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
     EXPECT_EQ(ran.out.find("\"ok\": false") != std::string::npos, document) << line;
     EXPECT_EQ(ran.out.empty(), !document) << line;
   }
+}
+
+TEST_F(AuditProgram, FailsWhereALeaseIsUnknown) {
+  const Ran unknown = Audit("challenge kite --lease ffff" + Key("kite"));
+  EXPECT_EQ(unknown.code, 1) << unknown.out;
+  EXPECT_TRUE(IsOneLine(unknown.err, "souk-audit")) << unknown.err;
+  EXPECT_EQ(Audit("challenge kite" + Key("kite")).code, 0);
 }
 
 TEST_F(AuditProgram, FailsWhereItsOutputCannotBeWritten) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/souk/demo_market.h"
+#include "tools/souk/job.h"
 #include "unit/tools/run_program.h"
 
 namespace souk::tools {
@@ -42,6 +43,16 @@ class MarketProgram : public testing::Test {
   TestFolder folder_;
   std::unique_ptr<DemoMarket> market_;
 };
+
+TEST(WhyNoResult, IsNeverEmpty) {
+  const auto why = [](const char* refused, const char* sentence) {
+    return WhyNoResult(
+        {{"id", "5ab0f3a1aa"}, {"state", "lost"}, {"refused", refused}, {"sentence", sentence}});
+  };
+  EXPECT_EQ(why("no", "yes"), "job 5ab0f3a1 lost: no");
+  EXPECT_EQ(why("", "yes"), "job 5ab0f3a1 lost: yes");
+  EXPECT_NE(why("", "").find("souk logs 5ab0f3a1"), std::string::npos) << why("", "");
+}
 
 TEST_F(MarketProgram, OffersStandInTheQuerysOrderAndWhySaysTheRest) {
   const Ran ran = Souk("offers 'order by price desc'");
@@ -174,6 +185,8 @@ TEST_F(MarketProgram, AClosedTerminalReleasesWhatWasRentedForIt) {
       "kill -HUP $(pgrep -P $!); wait");
   EXPECT_EQ(ReadAll(folder_.path() / "code"), "1\n") << ran.err;
   EXPECT_NE(ran.err.find("interrupted; the lease was released"), std::string::npos) << ran.err;
+  // For one who would not have waited for that.
+  EXPECT_NE(ran.err.find("cut short: souk release "), std::string::npos) << ran.err;
   for (const Doc& lease : SoukJson("leases")["leases"]) EXPECT_EQ(lease["over"], true);
 }
 
@@ -188,6 +201,48 @@ TEST_F(MarketProgram, ALeaseIsReleasedThoughTheDaemonDied) {
   EXPECT_NE(ran.err.find("the lease was released"), std::string::npos) << ran.err;
   for (const Doc& lease : SoukJson("leases")["leases"]) EXPECT_EQ(lease["over"], true);
   EXPECT_EQ(RunProgram("soukd stop --dir '" + market_->renter().dir.string() + "'").code, 0);
+}
+
+// Ten credits: enough for the first of two leases, not for both.
+TEST_F(MarketProgram, WhatAllReplicasMayCostIsLookedAtBeforeTheFirstIsRented) {
+  const std::string run =
+      "run " + kWorkloads + "reduction/workload.toml --yes --replicate '2 of 2' --for ";
+  const Ran dear = Souk(run + "18h");
+  EXPECT_EQ(dear.code, 1) << dear.out;
+  EXPECT_NE(dear.err.find("2 leases in book coop may cost"), std::string::npos) << dear.err;
+  EXPECT_TRUE(SoukJson("leases")["leases"].empty());
+  const Ran afforded = Souk(run + "1m");
+  EXPECT_EQ(afforded.code, 0) << afforded.err;
+  const Ran three =
+      Souk("run " + kWorkloads + "reduction/workload.toml --yes --for 1m --replicate '2 of 3'");
+  EXPECT_NE(three.err.find("replica 3 of 3, besides kite, helio: no other provider's offer fits"),
+            std::string::npos)
+      << three.err;
+}
+
+// A second one would leave them to whoever was told.
+TEST_F(MarketProgram, AnInterruptAmidRentingNamesWhatIsHeldAlready) {
+  const std::string helio = std::to_string(market_->helio().process->pid());
+  const Ran ran = Script(
+      "await() { for i in $(seq 100); do grep -q \"$1\" err && break; sleep 0.1; done; }\n"
+      "kill -STOP " +
+      helio + "; (souk run " + kWorkloads +
+      "reduction/workload.toml --yes --for 1m --replicate '2 of 2' 2>err; true) & "
+      "await '^rent  kite'; sleep 0.3; souk leases --json >leases; run=$(pgrep -P $!); "
+      "kill -HUP $run; for i in $(seq 100); do test $(grep -c 'cut short' err) = 2 && break; "
+      "sleep 0.1; done; kill -HUP $run; kill -CONT " +
+      helio + "; wait");
+  const std::string err = ReadAll(folder_.path() / "err");
+  const Doc leases = Doc::parse(ReadAll(folder_.path() / "leases"))["leases"];
+  EXPECT_EQ(leases.size(), 2u);
+  for (const Doc& lease : leases) {
+    const std::string id = lease["id"].get<std::string>().substr(0, 8);
+    EXPECT_NE(err.find("cut short: souk release " + id), std::string::npos) << err;
+  }
+  // The one that costs is released at once, not after the one that nobody answers for.
+  for (const Doc& lease : SoukJson("leases")["leases"]) {
+    EXPECT_TRUE(lease["peer_name"] == "helio" || lease["state"] != "Metering") << lease.dump(1);
+  }
 }
 
 // A flipped bit of what a former job left: the workload's own file goes in again.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -50,6 +51,18 @@ inline testing::AssertionResult IsOneLine(const std::string& text, const std::st
   const bool one = !text.empty() && text.find('\n') == text.size() - 1;
   if (one && text.rfind(program + ": ", 0) == 0) return testing::AssertionSuccess();
   return testing::AssertionFailure() << "not one line of " << program << ": " << text;
+}
+
+// Columns of the widest line.
+inline size_t WidestLine(const std::string& text) {
+  size_t widest = 0;
+  size_t width = 0;
+  for (const char c : text) {
+    const bool goes_on = (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+    width = c == '\n' ? 0 : width + (goes_on ? 0 : 1);
+    widest = std::max(widest, width);
+  }
+  return widest;
 }
 
 }  // namespace souk::tools

@@ -20,8 +20,10 @@ struct Program {
 const Program kPrograms[] = {
     {"souk",
      {"demo", "init", "id", "doctor", "compile", "inspect", "offers", "why", "balance", "rent",
-      "leases", "release", "run", "jobs", "logs", "fetch"}},
-    {"souk-audit", {"verify", "show", "leases", "balances", "key", "prove", "check-proof"}},
+      "leases", "release", "challenge", "challenges", "run", "jobs", "replicas", "logs", "fetch"}},
+    {"souk-audit",
+     {"verify", "show", "leases", "balances", "key", "challenge", "prove", "replay", "replicas",
+      "check-fault", "check-proof"}},
 };
 
 TEST(Programs, ExplainEveryCommand) {
@@ -38,6 +40,21 @@ TEST(Programs, ExplainEveryCommand) {
       EXPECT_EQ(one.err, "") << command;
     }
     EXPECT_EQ(help.out.find("generate"), std::string::npos) << "hidden commands stay hidden";
+  }
+}
+
+TEST(Programs, FitTheirHelpInto80Columns) {
+  for (const Program& program : kPrograms) {
+    std::vector<const char*> commands = program.commands;
+    commands.push_back("");
+    for (const char* command : commands) {
+      const std::string line = std::string(program.name) + " " + command + " --help";
+      const Ran help = RunProgram(line);
+      EXPECT_LE(WidestLine(help.out), 80u) << line << "\n" << help.out;
+    }
+  }
+  for (const char* line : {"soukd --help", "soukd run --help", "soukd init --help"}) {
+    EXPECT_LE(WidestLine(RunProgram(line).out), 80u) << line;
   }
 }
 
@@ -92,6 +109,8 @@ TEST(Souk, ExitsTwoWhereTheCommandLineIsWrong) {
                            "jobs 5ag0",
                            "logs -- -1",
                            "fetch ../x",
+                           "challenge 9d24 --size 100",
+                           "challenge 9d24 --size 32",
                            "bogus",
                            "offers 'price <'",
                            "why 'prise < 1'",
@@ -183,6 +202,22 @@ TEST(Souk, CompilesWithTheHeadersBesideTheSource) {
     EXPECT_EQ(RunProgram(line, folder.path()).code, 2) << line;
   }
   EXPECT_EQ(ReadAll(folder.path() / "src" / "k.cu").rfind("#include", 0), 0u);
+}
+
+// A source may be a stranger's: what it includes lies beside it, and nothing is waited for.
+TEST(Souk, CompilesWithWhatAManifestMayIncludeAlone) {
+  const TestFolder folder;
+  std::filesystem::create_directories(folder / "src");
+  std::ofstream(folder / "value.h") << "1\n";
+  ASSERT_EQ(RunProgram("mkfifo src/pipe.h", folder.path()).code, 0);
+  for (const std::string header : {"../value.h", "/etc/hostname", "pipe.h", "none.h"}) {
+    std::ofstream(folder.path() / "src" / "k.cu") << "#include \"" << header << "\"\n";
+    for (const char* line : {"souk compile src/k.cu -o k.ptx", "souk inspect src/k.cu"}) {
+      const Ran ran = RunProgram(std::string("timeout 20 ") + line, folder.path());
+      EXPECT_EQ(ran.code, 1) << line << header << ran.err;
+      EXPECT_TRUE(IsOneLine(ran.err, "souk")) << ran.err;
+    }
+  }
 }
 
 // One instruction that nobody knows is no reason to say nothing of the other kernels.
@@ -423,6 +458,35 @@ TEST(RunLocal, SaysThatALaunchIsCleanAndWhatItComputed) {
   EXPECT_FALSE(other.contains("check"));
   EXPECT_NE(RunProgram(line + "--check", folder.path()).out.find("check 2 launches: clean\n"),
             std::string::npos);
+}
+
+TEST(RunLocal, AProfilesSharesSumUpToTheWhole) {
+  const TestFolder folder;
+  WriteColliding(folder.path());
+  std::string text = ReadAll(folder.path() / "k.ptx");
+  text.insert(text.find("mov.u32"), ".loc 1 7 0\n");
+  std::ofstream(folder / "k.ptx") << text << ".file 1 \"k.cu\"\n";
+  const Ran ran = RunProgram("souk run w.toml --local --profile --json", folder.path());
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const json kernel = json::parse(ran.out)["profile"][0];
+  std::map<std::string, uint64_t> shares;
+  uint64_t sum = 0;
+  for (const json& line : kernel["hottest"]) {
+    shares[line["where"]] = line["thread_instructions"];
+    sum += line["thread_instructions"].get<uint64_t>();
+  }
+  EXPECT_EQ(sum, kernel["thread_instructions"].get<uint64_t>()) << kernel.dump(1);
+  EXPECT_EQ(shares["k.cu:7"], 24u) << kernel.dump(1);
+  EXPECT_EQ(shares["no line of the source"], 8u) << kernel.dump(1);
+  // This one has more lines than are listed.
+  const Ran many = RunProgram(
+      "souk run " + kWorkloads + "reduction/workload.toml --local --profile --json -o out",
+      folder.path());
+  for (const json& one : json::parse(many.out)["profile"]) {
+    sum = 0;
+    for (const json& line : one["hottest"]) sum += line["thread_instructions"].get<uint64_t>();
+    EXPECT_EQ(sum, one["thread_instructions"].get<uint64_t>()) << one.dump(1);
+  }
 }
 
 TEST(RunLocal, PutsResultsUnderTheWorkloadsOwnId) {

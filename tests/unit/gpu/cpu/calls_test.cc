@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "gpu/ptx/module.h"
 #include "unit/gpu/cpu/run_ptx.h"
 
 namespace souk::gpu::cpu_test {
@@ -84,6 +87,19 @@ TEST(Calls, AStackThatIsFullIsAFault) {
                       "st.local.u8 [%rd1], 1; call.uni g, (); ret; }\n" +
                       WordKernel("call.uni g, ();")),
               HasSubstr("stack overflow"));
+}
+
+TEST(Calls, AStackThatIsFullIsAFaultOfTheFunctionThatHadNoRoom) {
+  const std::string text = ".func f() { call.uni f, (); ret; }\n" + WordKernel("call.uni f, ();");
+  auto module = ptx::Parse(WithHeader(text));
+  ASSERT_TRUE(module);
+  module = ptx::Canonicalize(std::move(*module));
+  ASSERT_TRUE(module);
+  const std::string canonical = ptx::Write(*module);
+  const size_t body = canonical.find("\n.func f") + 1;
+  const auto line =
+      1 + std::count(canonical.begin(), canonical.begin() + static_cast<ptrdiff_t>(body), '\n');
+  EXPECT_THAT(FaultOf(text), HasSubstr(", line " + std::to_string(line) + ", ")) << canonical;
 }
 
 TEST(Calls, AFrameLargerThanTheStackIsRefused) {

@@ -47,6 +47,37 @@ TEST(SystemCalls, PrintfWritesWhatTheHostsDoes) {
   }
 }
 
+// Prints the format with one argument of 7; what vprintf returned.
+std::pair<std::string, uint32_t> Print(const std::string& format) {
+  std::string bytes;
+  for (const char c : format) bytes += std::to_string(static_cast<int>(c)) + ", ";
+  PtxRun run;
+  run.text =
+      ".extern .func (.param .b32 r) vprintf(.param .b64 f, .param .b64 a);\n"
+      ".global .align 1 .b8 text[" +
+      std::to_string(format.size() + 1) + "] = {" + bytes +
+      "0};\n.visible .entry k(.param .u64 p)\n{\n"
+      ".local .align 8 .b8 list[8];\n.reg .b32 %r<3>;\n.reg .b64 %rd<6>;\n"
+      "mov.u64 %rd1, list;\nmov.u32 %r1, 7;\nst.local.u32 [%rd1], %r1;\n"
+      "cvta.local.u64 %rd2, %rd1;\nmov.u64 %rd3, text;\ncvta.global.u64 %rd4, %rd3;\n"
+      "{ .param .b64 f; .param .b64 a; .param .b32 r; st.param.b64 [f], %rd4;\n"
+      "st.param.b64 [a], %rd2; call.uni (r), vprintf, (f, a); ld.param.b32 %r2, [r]; }\n"
+      "ld.param.u64 %rd5, [p];\nst.global.u32 [%rd5], %r2;\nret;\n}\n";
+  run.buffers = {Bytes(4, 0)};
+  const auto ran = run.Go();
+  EXPECT_TRUE(ran) << ran.error().message;
+  return {run.printed, FromBuffer<uint32_t>(run.buffers[0])[0]};
+}
+
+TEST(SystemCalls, PrintfPrintsAsItStandsWhatItCannotFollow) {
+  using Printed = std::pair<std::string, uint32_t>;
+  const auto lost = static_cast<uint32_t>(-2);
+  EXPECT_EQ(Print("a %d b\n"), Printed("a 7 b\n", 1u));
+  EXPECT_EQ(Print("a %d %n %d b\n"), Printed("a 7 %n %d b\n", lost));
+  EXPECT_EQ(Print("a %2000d b\n"), Printed("a %2000d b\n", lost));
+  EXPECT_EQ(Print("100 %"), Printed("100 %", lost));
+}
+
 TEST(SystemCalls, AFloodOfPrintsIsCutAndCostsBudget) {
   PtxRun run = Kernel("flood", {64, 1, 1}, {256, 1, 1});
   run.scalars = {100};

@@ -143,6 +143,19 @@ INSTANTIATE_TEST_SUITE_P(Sources, NvrtcCorpus,
                                   std::to_string(std::get<1>(row.param));
                          });
 
+TEST(Nvrtc, ASourceThatNeverCompilesIsGivenUp) {
+  SKIP_WITHOUT_NVRTC();
+  CompileOptions options;
+  options.milliseconds = 1000;
+  const auto ptx = CompileCuda(
+      "template <int D, long P> struct T { static constexpr long v = T<D - 1, 2 * P>::v + T<D - 1, "
+      "2 * P + 1>::v; };\ntemplate <long P> struct T<0, P> { static constexpr long v = P; };\n"
+      "__global__ void k(long* x) { *x = T<40, 1>::v; }",
+      options);
+  ASSERT_FALSE(ptx);
+  EXPECT_EQ(ptx.error().code, Code::kExhausted) << ptx.error().message;
+}
+
 TEST(Nvrtc, SaysWhatIsMissingWhereThereIsNoToolkit) {
   if (!FindToolkit().empty()) GTEST_SKIP() << "there is a CUDA Toolkit here";
   const auto ptx = CompileCuda("__global__ void k() {}", {});

@@ -246,6 +246,29 @@ TEST(Adversary, IsAlwaysConvictedByTheWholeLaunchInCheckingMode) {
   }
 }
 
+TEST(Adversary, AFaultIsLookedForNoLongerThanAsked) {
+  Task task = MakeTask(1);
+  auto states = HonestStates(task.workload, task.blobs);
+  ASSERT_TRUE(states);
+  std::mt19937 random(1);
+  TampersWithOneWord(*states, task, random);
+  const ForgedRun run = Claimed(task.workload, *states);
+  std::vector<uint64_t> done;
+  FaultOptions options;
+  options.progress = [&](const RunProgress& now) {
+    EXPECT_EQ(now.launches_total, kLaunches);
+    done.push_back(now.launches_done);
+    return Ok();
+  };
+  const auto fault = FindFault(task.workload, task.blobs, run.claim, nullptr, options);
+  ASSERT_TRUE(fault && *fault);
+  EXPECT_EQ(done, (std::vector<uint64_t>{0, 1, 2}));
+  options.milliseconds = 0;
+  const Status late = CheckFault(task.workload, task.blobs, run.claim, **fault, options);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kExhausted) << late.error().message;
+}
+
 TEST(Adversary, MissesAreBoundedAsTheHypergeometricDistributionHasIt) {
   EXPECT_EQ(MostMissed(100, 100, 0.99), 0u);
   EXPECT_EQ(MostMissed(100, 0, 0.99), 100u);
