@@ -171,16 +171,17 @@ SOUK_APART const Op* StoreEach(Warp& w, const Op* op, uint32_t mask, uint64_t ba
   return op + 1;
 }
 
-// The usual way: neighbours, all of which run. nullptr where this is another.
+// The usual way: neighbours, all of which run; *at: the first one's place. False: this is another.
 template <typename I>
-SOUK_INLINE uint8_t* Neighbours(Warp& w, const Op* op, uint32_t bytes, uint8_t notes) {
-  if (op->count != bytes) return nullptr;
+SOUK_INLINE bool AreNeighbours(Warp& w, const Op* op, uint32_t bytes, uint8_t notes, uint8_t** at) {
+  if (op->count != bytes) return false;
   const I* const x = w.Lanes<I>(op->c);
-  if (!IsStep(reinterpret_cast<const uint32_t*>(x)) || x[kLanes - 1] <= x[0]) return nullptr;
+  if (!IsStep(reinterpret_cast<const uint32_t*>(x)) || x[kLanes - 1] <= x[0]) return false;
   const Array array = ArrayOf(w, op);
-  if (!IsInside(array, Span<I>{x[0], x[kLanes - 1], false, true}, bytes)) return nullptr;
-  if ((array.site->notes & notes) != 0) return nullptr;
-  return array.site->host + static_cast<int64_t>(array.start) + Distance(x[0], bytes);
+  if (!IsInside(array, Span<I>{x[0], x[kLanes - 1], false, true}, bytes)) return false;
+  if ((array.site->notes & notes) != 0) return false;
+  *at = array.site->host + static_cast<int64_t>(array.start) + Distance(x[0], bytes);
+  return true;
 }
 
 // Any other way.
@@ -250,8 +251,8 @@ __attribute__((noinline)) const Op* StoreArray(Warp& w, const Op* op) {
 template <typename M, typename R, typename I, bool kFull>
 SOUK_INLINE const Op* LoadBy(Warp& w, const Op* op) {
   if constexpr (kFull) {
-    const uint8_t* const at = Neighbours<I>(w, op, sizeof(M), kNoteReads);
-    if (at != nullptr) [[likely]] {
+    uint8_t* at = nullptr;
+    if (AreNeighbours<I>(w, op, sizeof(M), kNoteReads, &at)) [[likely]] {
       R* d = w.Lanes<R>(op->dst);
       const M* from = reinterpret_cast<const M*>(at);
       SOUK_LANES(i) {
@@ -265,10 +266,9 @@ SOUK_INLINE const Op* LoadBy(Warp& w, const Op* op) {
 template <typename M, typename R, typename I, bool kFull>
 SOUK_INLINE const Op* StoreBy(Warp& w, const Op* op) {
   if constexpr (kFull) {
-    uint8_t* const at = w.memory->sites[op->target].writable
-                            ? Neighbours<I>(w, op, sizeof(M), kNoteWrites)
-                            : nullptr;
-    if (at != nullptr) [[likely]] {
+    uint8_t* at = nullptr;
+    if (w.memory->sites[op->target].writable &&
+        AreNeighbours<I>(w, op, sizeof(M), kNoteWrites, &at)) [[likely]] {
       const R* b = w.Lanes<R>(op->b);
       M* to = reinterpret_cast<M*>(at);
       SOUK_LANES(i) {

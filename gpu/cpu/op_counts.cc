@@ -50,7 +50,10 @@ void AddCounts(const OpCounts& counts, KernelProfile& profile) {
     const uint64_t executed = counts.executed[pc];
     if (executed == 0) continue;
     const uint32_t cost = counts.program->ops[pc].cost;
-    if (cost == 0) profile.lines[counts.program->lines[pc]].thread_instructions += executed;
+    if (cost == 0) {
+      profile.lines[counts.program->lines[pc]].thread_instructions += executed;
+      continue;
+    }
     for (const LineCost& one : op.costs) {
       profile.lines[one.line].thread_instructions += executed / cost * one.cost;
     }

@@ -79,7 +79,7 @@ class CheatTest : public testing::Test {
 Rows* CheatTest::product_ = nullptr;
 
 TEST_F(CheatTest, AnHonestProverIsNeverTakenForOne) {
-  const Proof honest = CommitTo(Product());
+  Proof honest = CommitTo(Product());
   EXPECT_EQ(CountCaught(TestSeed(), 64, [&](uint64_t) { return honest; }), 0u);
 }
 
