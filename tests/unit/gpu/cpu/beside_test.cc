@@ -60,7 +60,7 @@ Outcome RunOn(uint32_t threads, const std::string& text, SimdLevel level, uint64
 // The same on one thread as on several, again and again. Returns what one thread gives.
 Outcome ExpectSame(const std::string& body, uint64_t budget = 0) {
   const std::string text = Kernel(body);
-  const Outcome one = RunOn(1, text, SimdLevel::kBaseline, budget);
+  Outcome one = RunOn(1, text, SimdLevel::kBaseline, budget);
   for (const SimdLevel level : Levels()) {
     for (const uint32_t threads : {2u, 3u, 8u}) {
       for (size_t turn = 0; turn < Thinned(16); ++turn) {
