@@ -67,6 +67,7 @@ class Parser {
   Status Header();
   Status Version();
   Status Target();
+  Status Architecture(std::string_view name, uint32_t line);
   Status Statement();
   Status File();
   Status Section();

@@ -1,37 +1,14 @@
-// The version table of what is not an instruction's spelling: targets, directives, special
-// registers, operands. From "PTX ISA Notes" throughout ISA 9.0 and chapter 13, "Release Notes".
+// The version table of what is not an instruction's spelling: directives, special registers,
+// operands. From "PTX ISA Notes" throughout ISA 9.0 and chapter 13, "Release Notes".
 #include <algorithm>
 
 #include "gpu/ptx/canonical.h"
+#include "gpu/ptx/targets.h"
 
 namespace souk::ptx {
 namespace {
 
-constexpr uint32_t kFloor = 60;  // the memory model and .sync instructions begin here
-
-struct TargetRow {
-  uint32_t target;
-  uint32_t version;
-};
-constexpr TargetRow kTargets[] = {{72, 61},  {75, 63},  {80, 70},  {86, 71},  {87, 74},
-                                  {88, 90},  {89, 78},  {90, 78},  {100, 86}, {101, 86},
-                                  {103, 88}, {110, 90}, {120, 87}, {121, 88}};
-
-uint32_t TargetVersion(const Module& module) {
-  uint32_t version = kFloor;
-  for (const TargetRow& row : kTargets) {
-    if (row.target <= module.target) version = std::max(version, row.version);
-    if (row.target == module.target) version = row.version;
-  }
-  // A target that this table does not know is newer than it.
-  const bool known = module.target < 75 ||
-                     std::any_of(std::begin(kTargets), std::end(kTargets),
-                                 [&](const TargetRow& row) { return row.target == module.target; });
-  if (!known) return module.version;
-  if (module.target_suffix == "a") version = std::max(version, 80u);
-  if (module.target_suffix == "f") version = std::max(version, 88u);
-  return std::max(version, kFloor);
-}
+constexpr uint32_t kFloor = kOldestVersion;
 
 uint32_t DirectivesVersion(const Directives& d) {
   if (d.blocksareclusters) return 90;
@@ -107,7 +84,7 @@ uint32_t FunctionVersion(const Module& module, const Function& f) {
 }  // namespace
 
 uint32_t LeastVersion(const Module& module) {
-  uint32_t version = TargetVersion(module);
+  uint32_t version = std::max(kFloor, FirstVersionWith(module.target, module.target_suffix));
   for (const Variable& v : module.variables) {
     for (const Relocation& r : v.relocations) version = std::max(version, r.masked ? 71u : kFloor);
     if (v.type == Type::kB128) version = std::max(version, 83u);

@@ -1,6 +1,7 @@
 // What gpu/ptx takes and writes, judged by the toolkit's ptxas: it takes what our parser takes, it
 // takes what the canonicaliser writes, and our parser reads that back to the same thing.
 // SOUK_PTXAS_… say how much; tools/check --long asks for more.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -9,6 +10,7 @@
 
 #include "gpu/ptx/module.h"
 #include "gpu/ptx/nvrtc.h"
+#include "gpu/ptx/targets.h"
 #include "protocol/base/file.h"
 #include "reference/program.h"
 #include "reference/wild.h"
@@ -87,6 +89,39 @@ TEST(Ptxas, TakesEveryInstructionThatTheParserTakes) {
 std::string TargetOf(const ptx::Module& module) {
   return module.target < 75 ? "sm_75"
                             : "sm_" + std::to_string(module.target) + module.target_suffix;
+}
+
+std::string EmptyKernel(uint32_t version, const std::string& target) {
+  return fmt::format(".version {}.{}\n.target {}\n.address_size 64\n.visible .entry k() {{ ret; }}",
+                     version / 10, version % 10, target);
+}
+
+TEST(Ptxas, HasTheVersionsThatTheParserTakes) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  for (uint32_t version = ptx::kOldestVersion; version < 100; ++version) {
+    const std::string text = EmptyKernel(version, "sm_50");
+    EXPECT_EQ(ptx::Parse(text).has_value(), ptx::PtxasErrors(text, "sm_75").empty()) << text;
+  }
+}
+
+TEST(Ptxas, HasTheTargetsThatTheParserTakesFromTheirVersionOn) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  for (uint32_t number = 50; number < 130; ++number) {
+    for (const char* suffix : {"", "a", "f"}) {
+      const uint32_t first = ptx::FirstVersionWith(number, suffix);
+      const bool plain = *suffix == '\0';
+      // One with a suffix runs nowhere else, and CUDA 13 has no sm_101.
+      if (first == 0 || (!plain && number == 101)) continue;
+      const std::string target = fmt::format("sm_{}{}", number, suffix);
+      const std::string device = plain ? "sm_121" : target;
+      EXPECT_EQ(ptx::PtxasErrors(EmptyKernel(first, target), device), "");
+      // It takes sm_88 before the ISA's notes say so.
+      if (first == ptx::kOldestVersion || number == 88) continue;
+      uint32_t before = first - 1;
+      while (!ptx::IsVersion(before)) --before;
+      EXPECT_NE(ptx::PtxasErrors(EmptyKernel(before, target), device), "") << target;
+    }
+  }
 }
 
 TEST(Ptxas, TakesTheFuzzersGoodSeedsAndTheirCanonicalForm) {

@@ -99,8 +99,6 @@ TEST(PtxCanonical, LowersTheVersionToWhatIsNeeded) {
   EXPECT_EQ(version("sm_75", ".pragma \"enable_smem_spilling\";"), 87u);
   EXPECT_EQ(version("sm_75", ".pragma \"frequency 5\";"), 90u);
   EXPECT_EQ(version("sm_75", ".pragma \"not tabled\";"), 90u);
-  // A target newer than the table keeps the version written.
-  EXPECT_EQ(version("sm_150", ""), 90u);
 }
 
 TEST(PtxCanonical, ForgetsNamesCommentsSpacingAndScopes) {

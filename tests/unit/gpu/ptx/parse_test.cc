@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <tuple>
 
 #include "gpu/ptx/module.h"
 
@@ -46,6 +47,44 @@ TEST(PtxParse, RefusesHeadersItCannotHonour) {
   EXPECT_EQ(RefusalCode(".version 6\n.target sm_75\n"), Code::kMalformed);
   EXPECT_EQ(RefusalCode(".version 6.33\n.target sm_75\n"), Code::kMalformed);
   EXPECT_EQ(RefusalCode(""), Code::kMalformed);
+}
+
+TEST(PtxParse, TakesVersionsAndTargetsThatThereAre) {
+  const auto header = [](const char* version, const char* target) {
+    return fmt::format(".version {}\n.target {}\n.address_size 64\n", version, target);
+  };
+  for (const char* version : {"6.0", "6.5", "7.0", "7.8", "8.0", "8.8", "9.0"}) {
+    EXPECT_EQ(Refusal(header(version, "sm_50")), "accepted") << version;
+  }
+  for (const char* version : {"1.0", "5.0", "5.9", "6.6", "6.9", "7.9", "8.9", "9.1", "99.0"}) {
+    EXPECT_EQ(RefusalCode(header(version, "sm_50")), Code::kUnsupported) << version;
+  }
+  for (const char* target :
+       {"sm_50",  "sm_52",   "sm_53",   "sm_60",   "sm_61",   "sm_62",  "sm_70",   "sm_72",
+        "sm_75",  "sm_80",   "sm_86",   "sm_87",   "sm_88",   "sm_89",  "sm_90",   "sm_90a",
+        "sm_100", "sm_100a", "sm_100f", "sm_101a", "sm_103f", "sm_110", "sm_120a", "sm_121f"}) {
+    EXPECT_EQ(Refusal(header("9.0", target)), "accepted") << target;
+  }
+  for (const char* target : {"sm_5", "sm_35", "sm_51", "sm_81", "sm_999", "sm_9000000000", "sm_90f",
+                             "sm_75a", "sm_100b", "sm_100af", "sm_", "gfx_90a", "compute_80"}) {
+    EXPECT_EQ(RefusalCode(header("9.0", target)), Code::kUnsupported) << target;
+  }
+}
+
+TEST(PtxParse, RefusesAVersionOlderThanItsTarget) {
+  const std::tuple<const char*, const char*, const char*> rows[] = {
+      {"sm_72", "6.0", "6.1"},   {"sm_75", "6.2", "6.3"},  {"sm_80", "6.5", "7.0"},
+      {"sm_86", "7.0", "7.1"},   {"sm_87", "7.3", "7.4"},  {"sm_89", "7.7", "7.8"},
+      {"sm_90", "7.7", "7.8"},   {"sm_90a", "7.8", "8.0"}, {"sm_100", "8.5", "8.6"},
+      {"sm_100f", "8.7", "8.8"}, {"sm_103", "8.7", "8.8"}, {"sm_120", "8.6", "8.7"}};
+  for (const auto& [target, before, first] : rows) {
+    const auto header = [&](const char* version) {
+      return fmt::format(".version {}\n.target {}\n.address_size 64\n", version, target);
+    };
+    EXPECT_EQ(Refusal(header(before)),
+              fmt::format("line 2: .target {} needs .version {}", target, first));
+    EXPECT_EQ(Refusal(header(first)), "accepted") << target;
+  }
 }
 
 TEST(PtxParse, LaysParametersOutByAlignment) {
