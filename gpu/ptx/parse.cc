@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gpu/ptx/parser.h"
+#include "gpu/ptx/sizes.h"
 #include "gpu/ptx/targets.h"
 
 namespace souk::ptx {
@@ -78,6 +79,7 @@ Status Parser::CountName() {
 Result<Module> Parser::Run() {
   RETURN_IF_ERROR(Header());
   while (token_.kind != TokenKind::kEnd) RETURN_IF_ERROR(Statement());
+  RETURN_IF_ERROR(CheckShared(module_));
   return std::move(module_);
 }
 

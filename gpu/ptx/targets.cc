@@ -37,4 +37,9 @@ uint32_t FirstVersionWith(uint32_t target, std::string_view suffix) {
   return 0;
 }
 
+uint32_t MostStaticShared(uint32_t target, std::string_view suffix) {
+  if (suffix != "a") return 48 * 1024;
+  return target < 120 ? 227 * 1024 : 99 * 1024;
+}
+
 }  // namespace souk::ptx

@@ -17,4 +17,8 @@ bool IsVersion(uint32_t version);
 // is no such target.
 uint32_t FirstVersionWith(uint32_t target, std::string_view suffix);
 
+// Bytes of .shared variables that a kernel may have; a launch may add as many as the device grants.
+uint32_t MostStaticShared(uint32_t target, std::string_view suffix);
+inline constexpr uint32_t kMostConstant = 64 * 1024;  // of .const variables that a module may have
+
 }  // namespace souk::ptx

@@ -199,10 +199,10 @@ void AddShapes(std::vector<Case>& out) {
   };
   shape(
       "dynamic-and-static-shared-beyond", Code::kTooLarge, "shared memory over 227 KiB",
-      {.body = ".shared .b8 s[200000]; ld.shared.u8 %h1, [s];", .dynamic_shared_bytes = 64 * 1024});
-  shape("static-shared-beyond", Code::kTooLarge, "shared memory over 227 KiB",
+      {.body = ".shared .b8 s[40000]; ld.shared.u8 %h1, [s];", .dynamic_shared_bytes = 200 * 1024});
+  shape("static-shared-beyond", Code::kTooLarge, "300000 bytes of static shared memory",
         {.body = ".shared .b8 s[300000]; ld.shared.u8 %h1, [s];"});
-  shape("shared-of-2-to-the-43", Code::kTooLarge, "shared memory over 227 KiB",
+  shape("shared-of-2-to-the-43", Code::kTooLarge, "8796093022208 bytes of static shared memory",
         {.body = ".shared .b8 s[8796093022208]; ld.shared.u8 %h1, [s];"});
   shape("local-beyond", Code::kTooLarge, "local memory over 512 KiB",
         {.body = ".local .b8 l[524289]; st.local.u8 [l], %h1;"});

@@ -91,6 +91,76 @@ std::string TargetOf(const ptx::Module& module) {
                             : "sm_" + std::to_string(module.target) + module.target_suffix;
 }
 
+// Parts of modules, of which some have too much.
+std::vector<std::string> SharedTexts() {
+  const std::string kernel = ".visible .entry k() { .reg .b64 %l; ";
+  const std::string end = "st.global.u64 [g], %l; ret; }";
+  // Of two functions' variables of one name ptxas counts one, though it has room for both.
+  const std::string f = ".func f() { .shared .b8 w[30000]; ret; } .func h() { ret; } ";
+  const std::string table = ".global .u64 t[1] = {f}; ";
+  const std::string own = ".shared .b8 s[30000]; ";
+  const std::string indirect = "ld.global.u64 %l, [g]; p: .callprototype _ (); call %l, p; ret; } ";
+  const std::string both = ".shared .b8 a[30000]; .shared .b8 b[30000]; ";
+  const std::string dynamic = ".extern .shared .align 32768 .b8 d[]; ";
+  return {
+      kernel + ".shared .b8 s[49152]; ret; }",
+      kernel + ".shared .b8 s[49153]; ret; }",
+      ".shared .b8 s[49153]; " + kernel + "ret; }",
+      ".shared .b8 s[49153]; " + kernel + "mov.u64 %l, s; ret; }",
+      ".shared .b8 s[49153]; " + kernel + "ret; st.shared.u8 [s+4], 0; ret; }",
+      ".extern .shared .b8 s[49153]; " + kernel + "mov.u64 %l, s; " + end,
+      f + kernel + own + "ret; }",
+      f + kernel + own + "call f; ret; }",
+      f + kernel + own + "mov.u64 %l, f; " + end,
+      f + table + kernel + own + "ret; }",
+      f + table + kernel + own + "ld.global.u64 %l, [t]; " + end,
+      f + table + ".global .u64 t2[1] = {t}; " + kernel + own + "ld.global.u64 %l, [t2]; " + end,
+      f + table + kernel + own + indirect,
+      f + kernel + own + indirect + ".visible .entry k2() { .reg .b64 %l; mov.u64 %l, f; " + end,
+      f + kernel + own + indirect + ".visible .entry k2() { .reg .b64 %l; mov.u64 %l, h; " + end,
+      f + ".func i() { call f; ret; } " + kernel + own + "call i; ret; }",
+      both + kernel + "mov.u64 %l, a; " + end,
+      both + kernel + "mov.u64 %l, a; st.shared.u64 [b], %l; ret; }",
+      both + ".func u() { st.shared.u8 [b], 0; ret; } " + kernel + "call u; mov.u64 %l, a; " + end,
+      kernel + own + "ret; } .visible .entry k2() { " + own + "ret; }",
+      kernel + ".shared .b8 a; .shared .align 16 .b8 b[49136]; ret; }",
+      kernel + ".shared .b8 a; .shared .align 16 .b8 b[49137]; ret; }",
+      ".func f() { .shared .b8 a; ret; } " + kernel +
+          ".shared .align 16384 .b8 b[32769]; call f; ret; }",
+      ".func f() { .shared .align 16384 .b8 b[32769]; ret; } " + kernel +
+          ".shared .b8 a; call f; ret; }",
+      dynamic + kernel + "mov.u64 %l, d; " + end,
+      dynamic + kernel + ".shared .b8 s[32768]; ret; }",
+      dynamic + kernel + ".shared .b8 s[32769]; ret; }",
+      kernel + ".shared .b8 s[32769]; ret; } " + dynamic};
+}
+
+TEST(Ptxas, RefusesAsMuchStaticSharedMemoryAsTheParser) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  const std::string head = "\n.address_size 64\n.global .align 8 .u64 g;\n";
+  for (const std::string& text : SharedTexts()) {
+    const std::string whole = ".version 9.0\n.target sm_80" + head + text;
+    const std::string errors = ptx::PtxasErrors(whole, "sm_80");
+    EXPECT_EQ(ptx::Parse(whole).has_value(), errors.empty()) << text << "\n" << errors;
+  }
+  for (const auto& [target, most] : {std::pair("sm_75", 49152),
+                                     {"sm_90", 49152},
+                                     {"sm_90a", 232448},
+                                     {"sm_100a", 232448},
+                                     {"sm_103f", 49152},
+                                     {"sm_110a", 232448},
+                                     {"sm_120a", 101376},
+                                     {"sm_121", 49152}}) {
+    for (const int bytes : {most, most + 1}) {
+      const std::string whole =
+          fmt::format(".version 9.0\n.target {}{}.visible .entry k() {{ .shared .b8 s[{}]; ret; }}",
+                      target, head, bytes);
+      EXPECT_EQ(ptx::Parse(whole).has_value(), bytes == most) << target;
+      EXPECT_EQ(ptx::PtxasErrors(whole, target).empty(), bytes == most) << target;
+    }
+  }
+}
+
 std::string EmptyKernel(uint32_t version, const std::string& target) {
   return fmt::format(".version {}.{}\n.target {}\n.address_size 64\n.visible .entry k() {{ ret; }}",
                      version / 10, version % 10, target);

@@ -780,5 +780,69 @@ TEST(PtxParse, MatchesEveryPrefixOfAModuleToAnErrorOrAModule) {
   }
 }
 
+// ptxas's rules: tests/reference/ptxas_test.cc asks it.
+TEST(PtxParse, RefusesKernelsWithMoreStaticSharedMemoryThanTheirTargetGrants) {
+  const auto refusal = [](const std::string& target, uint32_t bytes) {
+    return Refusal(
+        fmt::format(".version 9.0\n.target {}\n.visible .entry k() {{\n"
+                    ".shared .b8 s[{}]; ret; }}\n",
+                    target, bytes));
+  };
+  for (const char* target : {"sm_50", "sm_75", "sm_90", "sm_100", "sm_100f", "sm_120"}) {
+    EXPECT_EQ(refusal(target, 49152), "accepted") << target;
+    EXPECT_EQ(refusal(target, 49153),
+              fmt::format("line 3: kernel 'k' has 49153 bytes of static shared memory; 49152 are "
+                          "the most on {}",
+                          target));
+  }
+  EXPECT_EQ(refusal("sm_90a", 232448), "accepted");
+  EXPECT_NE(refusal("sm_90a", 232449), "accepted");
+  EXPECT_EQ(refusal("sm_120a", 101376), "accepted");
+  EXPECT_NE(refusal("sm_120a", 101377), "accepted");
+  EXPECT_EQ(RefusalCode(std::string(kHeader) + ".entry k() { .shared .b8 s[60000]; ret; }"),
+            Code::kTooLarge);
+}
+
+TEST(PtxParse, CountsSharedVariablesOfWhatAKernelReaches) {
+  const auto accepted = [](const std::string& text) {
+    return Refusal(kHeader + text) == "accepted";
+  };
+  const std::string kernel = ".entry k() { .reg .b64 %l; ";
+  const std::string far = ".func f() { .shared .b8 s[30000]; ret; }\n";
+  const std::string own = ".shared .b8 s[30000]; ";
+  EXPECT_TRUE(accepted(far + kernel + own + "ret; }"));
+  EXPECT_FALSE(accepted(far + kernel + own + "call f; ret; }"));
+  EXPECT_FALSE(accepted(far + kernel + own + "mov.u64 %l, f; ret; }"));
+  const std::string table = ".global .u64 t[1] = {f};\n";
+  EXPECT_TRUE(accepted(far + table + kernel + own + "ret; }"));
+  EXPECT_FALSE(accepted(far + table + kernel + own + "mov.u64 %l, t; ret; }"));
+  EXPECT_FALSE(accepted(far + table + kernel + own + "p: .callprototype _ (.param .b32 x); " +
+                        ".param .b32 a; mov.u64 %l, 0; call %l, (a), p; ret; }"));
+  const std::string both = ".shared .b8 a[30000];\n.shared .b8 b[30000];\n";
+  EXPECT_TRUE(accepted(both + kernel + "mov.u64 %l, a; ret; }"));
+  EXPECT_FALSE(accepted(both + kernel + "mov.u64 %l, a; mov.u64 %l, b; ret; }"));
+  EXPECT_TRUE(accepted(".entry a() { " + own + "ret; }\n.entry b() { " + own + "ret; }"));
+  // Padding counts; the dynamic part does but to where it would begin.
+  EXPECT_TRUE(accepted(kernel + ".shared .b8 a; .shared .align 16 .b8 b[49136]; ret; }"));
+  EXPECT_FALSE(accepted(kernel + ".shared .b8 a; .shared .align 16 .b8 b[49137]; ret; }"));
+  const std::string dynamic = ".extern .shared .align 32768 .b8 d[];\n";
+  EXPECT_TRUE(accepted(dynamic + kernel + "mov.u64 %l, d; ret; }"));
+  EXPECT_TRUE(accepted(dynamic + kernel + ".shared .b8 a[32768]; ret; }"));
+  EXPECT_FALSE(accepted(dynamic + kernel + ".shared .b8 a[32769]; ret; }"));
+}
+
+TEST(PtxParse, GivesUpOnSharedMemoryThatKernelsReachTooOften) {
+  // 20,000 kernels, each of which names 5,000 variables through a function.
+  std::string text = std::string(kHeader) + ".shared .b8 most[49152];\n";
+  std::string names;
+  for (int i = 0; i < 5000; ++i) {
+    text += fmt::format(".shared .b8 v{};\n", i);
+    names += fmt::format("mov.u64 %l, v{};\n", i);
+  }
+  text += ".func f() { .reg .b64 %l;\n" + names + "ret; }\n";
+  for (int i = 0; i < 20000; ++i) text += fmt::format(".entry k{}() {{ call f; ret; }}\n", i);
+  EXPECT_EQ(RefusalCode(text), Code::kTooLarge);
+}
+
 }  // namespace
 }  // namespace souk::ptx
