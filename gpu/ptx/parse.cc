@@ -80,6 +80,7 @@ Result<Module> Parser::Run() {
   RETURN_IF_ERROR(Header());
   while (token_.kind != TokenKind::kEnd) RETURN_IF_ERROR(Statement());
   RETURN_IF_ERROR(CheckShared(module_));
+  RETURN_IF_ERROR(CheckConstants(module_));
   return std::move(module_);
 }
 

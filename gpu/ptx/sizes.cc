@@ -14,7 +14,7 @@ namespace {
 
 // Each kernel is followed by itself, so that many kernels of many shared functions cost their
 // product.
-constexpr uint64_t kMostSteps = uint64_t{1} << 26;
+constexpr uint64_t kMostSteps = uint64_t{1} << 24;
 constexpr uint64_t kMostSummed = uint64_t{1} << 62;
 
 // Bytes in all once v stands behind the first ones; sums stop at about kMostSummed.
@@ -173,6 +173,20 @@ Status CheckShared(const Module& module) {
         fmt::format("line {}: kernel {} has {} bytes of static shared memory; {} are the "
                     "most on sm_{}{}",
                     f.line, Quoted(f.name), *bytes, most, module.target, module.target_suffix));
+  }
+  return Ok();
+}
+
+Status CheckConstants(const Module& module) {
+  uint64_t bytes = 0;
+  for (const Variable& v : module.variables) {
+    if (v.space != Space::kConst) continue;
+    bytes = Behind(bytes, v);
+    if (bytes <= kMostConstant) continue;
+    return Error(
+        Code::kTooLarge,
+        fmt::format("line {}: with {} the module has {} bytes of constants; {} are the most",
+                    v.line, Quoted(v.name), bytes, kMostConstant));
   }
   return Ok();
 }

@@ -9,4 +9,7 @@ namespace souk::ptx {
 // where the sizes cannot be told with bounded work.
 Status CheckShared(const Module& module);
 
+// kTooLarge where the .const variables of the module, used or not, do not fit (kMostConstant).
+Status CheckConstants(const Module& module);
+
 }  // namespace souk::ptx

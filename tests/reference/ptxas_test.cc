@@ -161,6 +161,23 @@ TEST(Ptxas, RefusesAsMuchStaticSharedMemoryAsTheParser) {
   }
 }
 
+TEST(Ptxas, RefusesAsManyConstantsAsTheParser) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  const std::string kernel = ".visible .entry k() { ret; }\n";
+  for (const std::string& text :
+       {kernel + ".const .b8 c[65536];", kernel + ".const .b8 c[65537];",
+        std::string(".const .b8 c[65537];"), kernel + ".extern .const .b8 c[65537];",
+        kernel + ".weak .const .b8 c[65537] = {1};", kernel + ".const .b8 c[40000], d[40000];",
+        kernel + ".extern .const .b8 c[40000]; .const .b8 d[20000]; .visible .const .b8 c[40000];",
+        kernel + ".const .b8 c; .const .align 4 .b8 d[65532];",
+        kernel + ".const .b8 c; .const .align 4 .b8 d[65533];",
+        kernel + ".const .align 4 .b8 d[65533]; .const .b8 c;"}) {
+    const std::string whole = ".version 9.0\n.target sm_80\n.address_size 64\n" + text;
+    const std::string errors = ptx::PtxasErrors(whole, "sm_80");
+    EXPECT_EQ(ptx::Parse(whole).has_value(), errors.empty()) << text << "\n" << errors;
+  }
+}
+
 std::string EmptyKernel(uint32_t version, const std::string& target) {
   return fmt::format(".version {}.{}\n.target {}\n.address_size 64\n.visible .entry k() {{ ret; }}",
                      version / 10, version % 10, target);

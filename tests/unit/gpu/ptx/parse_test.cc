@@ -831,8 +831,21 @@ TEST(PtxParse, CountsSharedVariablesOfWhatAKernelReaches) {
   EXPECT_FALSE(accepted(dynamic + kernel + ".shared .b8 a[32769]; ret; }"));
 }
 
+TEST(PtxParse, RefusesMoreConstantsThanAModuleMayHave) {
+  const auto refusal = [](const std::string& text) { return Refusal(kHeader + text); };
+  EXPECT_EQ(refusal(".const .b8 c[65536];\n"), "accepted");
+  EXPECT_EQ(refusal(".const .b8 a[65535];\n.const .b8 c[2];\n"),
+            "line 5: with 'c' the module has 65537 bytes of constants; 65536 are the most");
+  EXPECT_EQ(RefusalCode(std::string(kHeader) + ".const .b8 c[65537];"), Code::kTooLarge);
+  EXPECT_NE(refusal(".visible .const .b8 c[65537] = {1};"), "accepted");
+  EXPECT_NE(refusal(".const .b8 c[40000], d[40000]; .entry k() { ret; }"), "accepted");
+  // Padding counts.
+  EXPECT_EQ(refusal(".const .b8 c; .const .align 4 .b8 d[65532];"), "accepted");
+  EXPECT_NE(refusal(".const .b8 c; .const .align 4 .b8 d[65533];"), "accepted");
+}
+
 TEST(PtxParse, GivesUpOnSharedMemoryThatKernelsReachTooOften) {
-  // 20,000 kernels, each of which names 5,000 variables through a function.
+  // 4,000 kernels, each of which names 5,000 variables through a function.
   std::string text = std::string(kHeader) + ".shared .b8 most[49152];\n";
   std::string names;
   for (int i = 0; i < 5000; ++i) {
@@ -840,7 +853,7 @@ TEST(PtxParse, GivesUpOnSharedMemoryThatKernelsReachTooOften) {
     names += fmt::format("mov.u64 %l, v{};\n", i);
   }
   text += ".func f() { .reg .b64 %l;\n" + names + "ret; }\n";
-  for (int i = 0; i < 20000; ++i) text += fmt::format(".entry k{}() {{ call f; ret; }}\n", i);
+  for (int i = 0; i < 4000; ++i) text += fmt::format(".entry k{}() {{ call f; ret; }}\n", i);
   EXPECT_EQ(RefusalCode(text), Code::kTooLarge);
 }
 
