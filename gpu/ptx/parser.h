@@ -115,6 +115,7 @@ class Parser {
   Result<uint32_t> DeclareLabel(std::string_view name, uint32_t line);
   uint32_t FinalLabel(uint32_t label) const;
   Status FinishLabels();
+  std::string TargetFault(const Instruction& instruction, uint32_t i) const;
 
   // parse_operand.cc
   Status InstructionStatement();

@@ -37,12 +37,12 @@ void AddLoops(std::vector<Case>& out) {
   out.push_back(
       Exhausts("loop-of-one-warp-while-others-wait",
                "setp.lt.u32 %p1, %r0, 32; @%p1 bra L; bar.sync 0; bra E;\nL: bra L;\nE:"));
-  out.push_back(Exhausts("loop-in-which-all-lanes-diverge",
-                         "L: and.b32 %r1, %r0, 31; brx.idx %r1, T;\nT: .branchtargets " +
-                             Each(31, [](const std::string& i) { return "A" + i + ", "; }) +
-                             "A31;\n" + Each(32, [](const std::string& i) {
-                               return "A" + i + ": add.u32 %r2, %r2, " + i + "; bra L;\n";
-                             })));
+  out.push_back(Exhausts(
+      "loop-in-which-all-lanes-diverge",
+      "T: .branchtargets " + Each(31, [](const std::string& i) { return "A" + i + ", "; }) +
+          "A31;\nL: and.b32 %r1, %r0, 31; brx.idx %r1, T;\n" + Each(32, [](const std::string& i) {
+            return "A" + i + ": add.u32 %r2, %r2, " + i + "; bra L;\n";
+          })));
   out.push_back(
       Exhausts("spin-on-what-nobody-writes",
                "L: ld.volatile.global.u32 %r1, [%rd0]; setp.eq.u32 %p1, %r1, 0; @%p1 bra L;"));

@@ -28,7 +28,8 @@ constexpr const char* kOperands[] = {
     "shared_bytes", "shared_bytes+4", "local_bytes", "global_bytes", "global_bytes+8",
     "constant_bytes", "param_bytes", "buffer", "callee",
     "%tid.x", "%tid", "%laneid", "%clock64", "%clock", "%lanemask_lt", "%ctaid.w", "%globaltimer",
-    "%dynamic_smem_size", "%envreg3", "%pm0", "%smid", "label", "table"};
+    "%dynamic_smem_size", "%envreg3", "%pm0", "%smid", "label", "table", "calls",
+    "type"};
 // clang-format on
 
 std::vector<std::string> SplitOperands(const std::string& text) {
@@ -57,7 +58,8 @@ constexpr const char* kHead =
     ".reg .b64 %base, %shl, %shg, %lol, %log, %ctl; .reg .b32 %shb;\n"
     ".shared .align 32 .b8 shared_bytes[64]; .local .align 32 .b8 local_bytes[64]; "
     ".param .align 16 .b8 call_bytes[64];\n"
-    "label:\ntable: .branchtargets label;\n";
+    "label:\ntable: .branchtargets label; calls: .calltargets callee; "
+    "type: .callprototype _ (.param .align 16 .b8 _[64]);\n";
 
 }  // namespace
 

@@ -516,6 +516,9 @@ TEST(PtxParse, TakesNamedValuesOnlyWhereThereIsSuchAnInstruction) {
       {"mov.u64 %l0, gv", "mov.u64 %l0, gv+4", "add.s64 %l0, %l1, gv+4", "cvta.global.u64 %l0, gv",
        "mov.u32 %r0, %tid.x", "cvt.u64.u32 %l0, %tid.x", "cvt.u16.u32 %h0, %tid.x",
        "add.u32 %r0, %r1, WARP_SZ"});
+  // Ptxas divides 64 bits in a routine of its own, which takes no expression.
+  ExpectVerdicts({"div.s64 %l0, %l1, sv+8", "rem.u64 %l0, gv+8, %l1", "div.s64 %l0, %l1, sv"},
+                 {"div.s32 %r0, %r1, sv+8", "div.s64 %l0, %l1, 8"});
 }
 
 TEST(PtxParse, TakesVectorsWhoseElementsAgree) {
@@ -778,6 +781,30 @@ TEST(PtxParse, MatchesEveryPrefixOfAModuleToAnErrorOrAModule) {
       EXPECT_NE(module.error().message, "");
     }
   }
+}
+
+TEST(PtxParse, TakesBranchesAndCallsOnlyToWhatTheyMayGoTo) {
+  const auto refusal = [](const std::string& line, const std::string& after = "") {
+    return Refusal(kHeader + (".func f() { ret; }\n.entry k() {\n.reg .b32 %r; .reg .b64 %l; L:\n"
+                              "t: .branchtargets L; c: .calltargets f; p: .callprototype _ ();\n" +
+                              line + "\n" + after + "\n}"));
+  };
+  for (const char* line : {"bra L;", "brx.idx %r, t;", "call %l, p;", "call %l, c;", "call f;",
+                           "{ brx.idx %r, t; }", "{ call %l, p; }"}) {
+    EXPECT_EQ(refusal(line), "accepted") << line;
+  }
+  for (const char* line : {"bra t;", "bra c;", "bra p;"}) {
+    EXPECT_EQ(refusal(line), "line 8: bra needs a label") << line;
+  }
+  for (const char* line : {"brx.idx %r, L;", "brx.idx %r, c;", "brx.idx %r, p;"}) {
+    EXPECT_NE(refusal(line), "accepted") << line;
+  }
+  for (const char* line : {"call %l;", "call %l, L;", "call %l, t;", "call f, p;", "call f, c;"}) {
+    EXPECT_NE(refusal(line), "accepted") << line;
+  }
+  EXPECT_NE(refusal("brx.idx %r, u;", "u: .branchtargets L;"), "accepted");
+  EXPECT_NE(refusal("call %l, q;", "q: .callprototype _ ();"), "accepted");
+  EXPECT_NE(refusal("call %l, d;", "d: .calltargets f;"), "accepted");
 }
 
 // ptxas's rules: tests/reference/ptxas_test.cc asks it.
