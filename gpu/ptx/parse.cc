@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gpu/ptx/canonical.h"
 #include "gpu/ptx/parser.h"
 #include "gpu/ptx/sizes.h"
 #include "gpu/ptx/targets.h"
@@ -79,6 +80,7 @@ Status Parser::CountName() {
 Result<Module> Parser::Run() {
   RETURN_IF_ERROR(Header());
   while (token_.kind != TokenKind::kEnd) RETURN_IF_ERROR(Statement());
+  RETURN_IF_ERROR(CheckNeeds(module_));
   RETURN_IF_ERROR(CheckShared(module_));
   RETURN_IF_ERROR(CheckConstants(module_));
   return std::move(module_);
@@ -168,7 +170,6 @@ Status Parser::Statement() {
   if (AcceptDot("global")) return ModuleVariables(Space::kGlobal, linkage);
   if (AcceptDot("const")) return ModuleVariables(Space::kConst, linkage);
   if (AcceptDot("shared")) return ModuleVariables(Space::kShared, linkage);
-  if (AcceptDot("local")) return ModuleVariables(Space::kLocal, linkage);
   if (AcceptDot("tex")) return ModuleVariables(Space::kTex, linkage);
   if (linkage != Linkage::kInternal) return Unexpected("a variable or function");
   if (AcceptDot("file")) return File();

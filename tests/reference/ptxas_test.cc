@@ -178,6 +178,57 @@ TEST(Ptxas, RefusesAsManyConstantsAsTheParser) {
   }
 }
 
+TEST(Ptxas, AsksForTheVersionsAndTargetsThatTheParserAsksFor) {
+  if (!ptx::HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  struct Row {
+    const char* version;
+    const char* target;
+    const char* text;
+    bool taken;
+  };
+  constexpr Row kRows[] = {
+      {"8.0", "sm_90", "$mov.u32 %r0, %aggr_smem_size;", false},
+      {"8.1", "sm_89", "$mov.u32 %r0, %aggr_smem_size;", false},
+      {"8.1", "sm_90", "$mov.u32 %r0, %aggr_smem_size;", true},
+      {"7.8", "sm_75", "$mov.u64 %l0, %current_graph_exec;", false},
+      {"7.5", "sm_80", "$mov.u32 %r0, %reserved_smem_offset_0;", false},
+      {"9.0", "sm_75", "$mov.u32 %r0, %reserved_smem_offset_0;", false},
+      {"7.6", "sm_80", "$mov.u32 %r0, %reserved_smem_offset_0;", true},
+      {"9.0", "sm_89", "$mov.u32 %r0, %cluster_ctarank;", false},
+      {"7.8", "sm_90", "$mov.u32 %r0, %cluster_ctarank;", true},
+      {"8.2", "sm_75", "$.reg .b128 %q; mov.b128 %q, %q;", false},
+      {"8.2", "sm_75", "$.pragma \"used_bytes_mask 0xfff\";", false},
+      {"6.3", "sm_75", "$p: .callprototype _ () .noreturn;", false},
+      {"6.3", "sm_75", ".func f() .noreturn { trap; }", false},
+      {"6.4", "sm_75", ".func f() .noreturn { trap; }", true},
+      {"7.0", "sm_75", ".global .u32 x; .global .u8 m[1] = {0xff(x)};", false},
+      {"7.1", "sm_75", ".global .u32 x; .global .u8 m[1] = {0xff(x)};", true},
+      {"9.0", "sm_89", ".entry k() .maxclusterrank 4 { ret; }", false},
+      {"9.0", "sm_89", ".entry k() .reqnctapercluster 2 { ret; }", false},
+      {"8.8", "sm_90", ".entry k() .blocksareclusters .reqntid 32 .reqnctapercluster 2 { ret; }",
+       false},
+      {"9.0", "sm_90", ".entry k() .blocksareclusters .reqntid 32 .reqnctapercluster 2 { ret; }",
+       true},
+      {"9.0", "sm_75", ".entry k() .maxntid 32 .reqntid 32 { ret; }", false},
+      {"8.0", "sm_75", ".entry k(.param .b8 p[4352]) { ret; }", true},
+      {"8.0", "sm_75", ".entry k(.param .b8 p[4353]) { ret; }", false},
+      {"8.1", "sm_62", ".entry k(.param .b8 p[4353]) { ret; }", false},
+      {"8.1", "sm_75", ".entry k(.param .b8 p[32764]) { ret; }", true},
+      {"9.0", "sm_75", ".entry k(.param .b8 p[32765]) { ret; }", false},
+      {"9.0", "sm_75", ".local .b8 l[8];", false}};
+  for (const Row& row : kRows) {
+    std::string text = row.text;
+    if (text[0] == '$') {
+      text = ".entry k() { .reg .b32 %r<2>; .reg .b64 %l<2>; " + text.substr(1) + " ret; }";
+    }
+    const std::string whole =
+        fmt::format(".version {}\n.target {}\n.address_size 64\n{}", row.version, row.target, text);
+    EXPECT_EQ(ptx::Parse(whole).has_value(), row.taken) << whole;
+    const std::string device = std::string(row.target) == "sm_62" ? "sm_75" : row.target;
+    EXPECT_EQ(ptx::PtxasErrors(whole, device).empty(), row.taken) << whole;
+  }
+}
+
 std::string EmptyKernel(uint32_t version, const std::string& target) {
   return fmt::format(".version {}.{}\n.target {}\n.address_size 64\n.visible .entry k() {{ ret; }}",
                      version / 10, version % 10, target);

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <tuple>
+#include <vector>
 
 #include "gpu/ptx/module.h"
 
@@ -651,7 +652,7 @@ TEST(PtxParse, EvaluatesConstantExpressionsAsPtxas) {
 
 TEST(PtxParse, ReadsInitialisersWithAddresses) {
   const Module module =
-      Parsed(std::string(kHeader) +
+      Parsed(std::string(".version 7.1\n.target sm_75\n") +
              ".func f() { ret; }\n.global .u32 a = 7;\n"
              ".const .align 8 .u64 t[4] = {f, generic(a), a+4, 9};\n"
              ".global .s16 m[2][3] = {{1, -2}, {3}};\n.global .f32 x[] = {1.5, 0f3F800000};\n"
@@ -882,6 +883,56 @@ TEST(PtxParse, GivesUpOnSharedMemoryThatKernelsReachTooOften) {
   text += ".func f() { .reg .b64 %l;\n" + names + "ret; }\n";
   for (int i = 0; i < 4000; ++i) text += fmt::format(".entry k{}() {{ call f; ret; }}\n", i);
   EXPECT_EQ(RefusalCode(text), Code::kTooLarge);
+}
+
+TEST(PtxParse, RefusesWhatTheHeadersTargetOrVersionLacks) {
+  const auto refusal = [](const std::string& version, const std::string& target,
+                          const std::string& text) {
+    return Refusal(".version " + version + "\n.target " + target + "\n" + text);
+  };
+  const auto line = [&](const std::string& version, const std::string& target,
+                        const std::string& text) {
+    return refusal(
+        version, target,
+        ".entry k() { .reg .f32 %f<4>; .reg .b32 %r<4>; .reg .b16 %h<4>;\n" + text + "; ret; }");
+  };
+  constexpr const char* kRedux = "redux.sync.add.s32 %r0, %r1, %r2";
+  EXPECT_EQ(line("9.0", "sm_75", kRedux), "line 4: 'redux.sync.add.s32': it needs .target sm_80");
+  EXPECT_EQ(line("7.0", "sm_80", kRedux), "accepted");
+  EXPECT_EQ(line("7.5", "sm_80", "bmsk.clamp.b32 %r0, %r1, %r2"),
+            "line 4: 'bmsk.clamp.b32': it needs .version 7.6");
+  // What only targets with a suffix have.
+  const std::tuple<const char*, std::vector<std::string>, std::vector<std::string>> suffixed[] = {
+      {"setmaxnreg.dec.sync.aligned.u32 64", {"sm_90a", "sm_100f", "sm_121a"}, {"sm_90", "sm_120"}},
+      {"redux.sync.max.f32 %f0, %f1, %r2",
+       {"sm_100a", "sm_103f"},
+       {"sm_100", "sm_110a", "sm_120a"}},
+      {"cvt.rs.f16x2.f32 %r0, %f1, %f2, %r3", {"sm_100a", "sm_103a"}, {"sm_100f", "sm_120a"}},
+      {"cvt.rp.ue8m0x2.bf16x2 %h0, %r1", {"sm_100f", "sm_120a"}, {"sm_90a", "sm_100"}},
+      {"wgmma.fence.sync.aligned", {"sm_90a"}, {"sm_90", "sm_100a"}}};
+  for (const auto& [text, good, bad] : suffixed) {
+    for (const std::string& target : good) EXPECT_EQ(line("9.0", target, text), "accepted") << text;
+    for (const std::string& target : bad) EXPECT_NE(line("9.0", target, text), "accepted") << text;
+  }
+  EXPECT_EQ(line("9.0", "sm_90", "wgmma.fence.sync.aligned"),
+            "line 4: 'wgmma.fence.sync.aligned': sm_90 lacks it");
+  EXPECT_EQ(refusal("9.0", "sm_75", ".entry k() .maxclusterrank 4 { ret; }"),
+            "line 3: 'k' needs .target sm_90");
+  EXPECT_EQ(line("9.0", "sm_80", "mov.u32 %r0, %cluster_ctarank"),
+            "line 3: 'k' needs .target sm_90");
+  EXPECT_EQ(line("8.0", "sm_90", "mov.u32 %r0, %aggr_smem_size"), "line 3: 'k' needs .version 8.1");
+  EXPECT_EQ(refusal("8.0", "sm_75", ".entry k(.param .b8 p[4353]) { ret; }"),
+            "line 3: 'k' needs .version 8.1");
+  EXPECT_EQ(refusal("9.0", "sm_62", ".entry k(.param .b8 p[4353]) { ret; }"),
+            "line 3: 'k' needs .target sm_70");
+  EXPECT_EQ(refusal("9.0", "sm_75", ".entry k(.param .b8 p[32764]) { ret; }"), "accepted");
+  EXPECT_EQ(refusal("9.0", "sm_75", ".entry k(.param .b8 p[32765]) { ret; }"),
+            "line 3: 'k' has 32765 bytes of parameters; 32764 are the most");
+  EXPECT_EQ(refusal("9.0", "sm_75", ".entry k() .maxntid 32 .reqntid 32 { ret; }"),
+            "line 3: 'k' has .maxntid beside .reqntid");
+  EXPECT_EQ(refusal("7.0", "sm_75", ".global .u32 x; .global .u8 m[1] = {0xff(x)};"),
+            "the module's variables need .version 7.1");
+  EXPECT_NE(refusal("9.0", "sm_75", ".local .b8 l[8];"), "accepted");
 }
 
 }  // namespace
