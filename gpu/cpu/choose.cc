@@ -503,7 +503,6 @@ Choice BarrierOperation(const Operation& o) {
 
 Choice MatrixOperation(const Operation& o) {
   if (!ptx::MatrixOf(o)) return No("matrices of this shape or type");
-  if (o.type == Type::kF64 && RoundIndex(o) != 0) return No("rounding mode");
   return Special(Form::kMatrix);
 }
 
