@@ -139,10 +139,67 @@ bool IsBeyondDivision(std::span<const double> x) {
   return std::fabs(x[1]) > 0x1p126 || (std::fabs(x[1]) < kLeastNormal && x[1] != 0);
 }
 
+// Of f16 and bf16.
+struct SmallFormat {
+  int fraction;  // bits
+  int least;     // exponent of the least normal number
+  double most;
+};
+constexpr SmallFormat kHalfFormat = {10, -14, 65504};
+constexpr SmallFormat kBrainFormat = {7, -126, 0x1.fep127};
+
+bool IsBrain(ptx::Type type) {
+  return type == ptx::Type::kBf16 || type == ptx::Type::kBf16x2;
+}
+
+double SmallValue(const SmallFormat& f, uint64_t bits) {
+  const int exponent = static_cast<int>(bits >> f.fraction) & ((1 << (15 - f.fraction)) - 1);
+  const uint64_t fraction = bits & ((uint64_t{1} << f.fraction) - 1);
+  const uint64_t whole = exponent == 0 ? fraction : fraction | uint64_t{1} << f.fraction;
+  double size =
+      std::ldexp(static_cast<double>(whole), std::max(exponent, 1) - 1 + f.least - f.fraction);
+  if (exponent == (1 << (15 - f.fraction)) - 1) size = fraction != 0 ? NAN : INFINITY;
+  return bits & 0x8000 ? -size : size;
+}
+
+// ISA 9.7.4, ex2 and tanh. The true value is rounded once, too.
+Judgement JudgeSmall(Approximation approximation, bool brain, bool ftz, uint64_t operand,
+                     uint64_t result) {
+  const SmallFormat& f = brain ? kBrainFormat : kHalfFormat;
+  const double x = SmallValue(f, operand);
+  const double y = SmallValue(f, result);
+  const double truth = Truth(approximation, {&x, 1});
+  if (IsSpecialMatch(truth, y, f.most)) return {.within = true};
+  if (std::isnan(truth) || std::isinf(truth) || std::isnan(y)) return {};
+  const double least = std::ldexp(1.0, f.least);
+  const double size = std::fabs(truth);
+  if (ftz && y == 0 && size < least) return {.within = true};
+  const double unit = std::ldexp(1.0, std::max(std::ilogb(size), f.least) - f.fraction);
+  const double seen = std::isinf(y) ? std::copysign(f.most + unit, y) : y;
+  const double off = std::fabs(seen - truth);
+  const double bound = approximation == Approximation::kTanh ? std::exp2(brain ? -8 : -10.987)
+                                                             : std::exp2(brain ? -7 : -9.9) * size;
+  const double allowed = std::max(bound, size < least ? unit : 0.5 * unit);
+  return {.within = off <= allowed,
+          .share = off / allowed,
+          .ulp = approximation == Approximation::kTanh ? 0 : off / unit};
+}
+
 }  // namespace
 
-Judgement Judge(Approximation approximation, bool ftz, std::span<const uint64_t> operands,
-                uint64_t result) {
+Judgement Judge(Approximation approximation, ptx::Type type, bool ftz,
+                std::span<const uint64_t> operands, uint64_t result) {
+  if (type != ptx::Type::kF32 && type != ptx::Type::kF64) {
+    Judgement worst{.within = true};
+    for (uint32_t at = 0; at < ptx::TypeBits(type); at += 16) {
+      const Judgement half = JudgeSmall(approximation, IsBrain(type), ftz,
+                                        operands[0] >> at & 0xffff, result >> at & 0xffff);
+      worst = {.within = worst.within && half.within,
+               .share = std::max(worst.share, half.share),
+               .ulp = std::max(worst.ulp, half.ulp)};
+    }
+    return worst;
+  }
   const bool wide = IsWide(approximation);
   double x[2] = {};
   for (size_t i = 0; i < operands.size() && i < 2; ++i) {
@@ -170,7 +227,12 @@ Judgement Judge(Approximation approximation, bool ftz, std::span<const uint64_t>
   return exact.within && exact.share < flushed.share ? exact : flushed;
 }
 
-const char* BoundText(Approximation approximation) {
+const char* BoundText(Approximation approximation, ptx::Type type) {
+  const bool tanh = approximation == Approximation::kTanh;
+  if (IsBrain(type)) return tanh ? "2^-8" : "2^-7 of the value";
+  if (type == ptx::Type::kF16 || type == ptx::Type::kF16x2) {
+    return tanh ? "2^-10.987" : "2^-9.9 of the value";
+  }
   switch (approximation) {
     case Approximation::kNone:
       return "exact";

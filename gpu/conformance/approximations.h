@@ -17,12 +17,13 @@ struct Judgement {
   double ulp = 0;
 };
 
-// operands and result: bits, as slots and columns have them. .ftz forms may take subnormal operands
+// operands and result: bits, as slots and columns of the type have them; of a pair the worse half
+// counts. .ftz forms may take subnormal operands
 // for zeros and give zeros for subnormal results; sqrt, rcp and others without it must not.
-Judgement Judge(Approximation approximation, bool ftz, std::span<const uint64_t> operands,
-                uint64_t result);
+Judgement Judge(Approximation approximation, ptx::Type type, bool ftz,
+                std::span<const uint64_t> operands, uint64_t result);
 
 // "2 ulp", "2^-20.5 absolute within ±2 pi": for people.
-const char* BoundText(Approximation approximation);
+const char* BoundText(Approximation approximation, ptx::Type type);
 
 }  // namespace souk::gpu::conformance

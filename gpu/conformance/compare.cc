@@ -72,7 +72,7 @@ Judgement JudgeRow(const KernelRun& run, const Slot& slot, uint32_t row, uint64_
     const uint32_t width = SlotBytes(column.type);
     operands.push_back(ValueAt(*column.bytes, uint64_t{row} * width, width));
   }
-  return Judge(slot.approximation, slot.ftz, operands, value);
+  return Judge(slot.approximation, slot.type, slot.ftz, operands, value);
 }
 
 // Judges one slot of one output.
@@ -92,7 +92,7 @@ void JudgeSlot(const KernelRun& run, const Slot& slot, ByteView found, Compariso
     if (shown || comparison.differences.size() >= kMostDifferences) continue;
     shown = true;
     comparison.differences.push_back(
-        Describe(run, slot, row, BoundText(slot.approximation), value));
+        Describe(run, slot, row, BoundText(slot.approximation, slot.type), value));
   }
 }
 

@@ -19,35 +19,6 @@ SOUK_INLINE float Out(float v, uint64_t imm) {
   return Canonical(imm & kFtz ? Flush(v) : v);
 }
 
-// v to the nearest integer, |v| < 2^51.
-SOUK_INLINE double Nearest(double v) {
-  const double magic = 0x1.8p52;
-  return (v + magic) - magic;
-}
-SOUK_INLINE double PowerOfTwo(double whole) {
-  // The integer stands in the low bits of whole + 1.5 × 2^52.
-  const uint64_t bits = Bits<uint64_t>(whole + 1023 + 0x1.8p52);
-  return Bits<double>(bits << 52);
-}
-
-// 2^x for |x| < 1000: 2^whole × e^(part × ln 2), Taylor up to the tenth power (part <= 1/2).
-SOUK_INLINE double Exp2(double x) {
-  const double whole = Nearest(x);
-  const double t = (x - whole) * 0x1.62e42fefa39efp-1;
-  double p = 1.0 / 3628800;
-  p = p * t + 1.0 / 362880;
-  p = p * t + 1.0 / 40320;
-  p = p * t + 1.0 / 5040;
-  p = p * t + 1.0 / 720;
-  p = p * t + 1.0 / 120;
-  p = p * t + 1.0 / 24;
-  p = p * t + 1.0 / 6;
-  p = p * t + 0.5;
-  p = p * t + 1.0;
-  p = p * t + 1.0;
-  return p * PowerOfTwo(whole);
-}
-
 struct Ex2 : LaneF32 {
   static float Do(float v, uint64_t imm) {
     const double x = In(v, imm);
@@ -131,11 +102,7 @@ struct Cos : LaneF32 {
 struct Tanh : LaneF32 {
   static float Do(float v, uint64_t imm) {
     const double x = In(v, imm);
-    const double a = x < 0 ? -x : x;
-    const double bounded = a < 20 ? a : 20.0;
-    const double t = Exp2(bounded * (-2 * 0x1.71547652b82fep+0));
-    const double y = bounded < 1e-4 ? bounded - bounded * bounded * bounded / 3 : (1 - t) / (1 + t);
-    const float r = static_cast<float>(y);
+    const float r = static_cast<float>(TanhOfSize(x < 0 ? -x : x));
     const float s = Bits<float>(Bits<uint32_t>(r) | (Bits<uint32_t>(v) & 0x80000000));
     return Out(x != x ? v : s, imm);
   }

@@ -113,20 +113,6 @@ const Op* ByFtz(Warp& w, const Op* op) {
 // are volatile so that the arithmetic stays between the two changes of mode.
 enum class Arithmetic : uint8_t { kAdd, kSub, kMul, kFma, kDiv, kRcp, kSqrt };
 
-inline int HostMode(Round round) {
-  switch (round) {
-    case Round::kZero:
-      return FE_TOWARDZERO;
-    case Round::kDown:
-      return FE_DOWNWARD;
-    case Round::kUp:
-      return FE_UPWARD;
-    case Round::kNearest:
-      break;
-  }
-  return FE_TONEAREST;
-}
-
 template <Arithmetic kArithmetic>
 double Directed(double x, double y, double z) {
   volatile double a = x;

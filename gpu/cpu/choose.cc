@@ -46,9 +46,6 @@ Round RoundOf(Rounding rounding) {
       return Round::kNearest;
   }
 }
-uint32_t RoundIndex(const Operation& o) {
-  return static_cast<uint32_t>(RoundOf(o.rounding));
-}
 
 bool IsHalf(Type t) {
   return t == Type::kF16 || t == Type::kF16x2 || t == Type::kBf16 || t == Type::kBf16x2;
@@ -270,7 +267,7 @@ Choice Approximation(const Operation& o) {
   if (o.type == Type::kF64 && fn == Fn::kRsqrt) {
     return Plain(o.ftz ? Fn::kRsqrtFtz64 : Fn::kRsqrt, o.type, 1);
   }
-  if (o.type != Type::kF32) return No("type");
+  if (o.type != Type::kF32 && !IsHalf(o.type)) return No("type");
   Choice c = Plain(fn, o.type, 1);
   c.imm = FloatModifiers(o);
   return c;
@@ -506,7 +503,6 @@ Choice BarrierOperation(const Operation& o) {
 
 Choice MatrixOperation(const Operation& o) {
   if (!ptx::MatrixOf(o)) return No("matrices of this shape or type");
-  if (o.type == Type::kF64 && RoundIndex(o) != 0) return No("rounding mode");
   return Special(Form::kMatrix);
 }
 
@@ -572,6 +568,10 @@ Ty TyOf(Type type) {
     default:
       return Ty::kNone;
   }
+}
+
+uint32_t RoundIndex(const Operation& o) {
+  return static_cast<uint32_t>(RoundOf(o.rounding));
 }
 
 uint64_t FloatModifiers(const Operation& o) {

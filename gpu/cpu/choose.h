@@ -62,6 +62,7 @@ struct Choice {
 };
 
 Ty TyOf(ptx::Type type);
+uint32_t RoundIndex(const ptx::Operation& operation);  // a Round
 uint64_t FloatModifiers(const ptx::Operation& operation);
 
 Choice Choose(const ptx::Operation& operation);

@@ -2,6 +2,8 @@
 // Compiled without contraction and without fast-math, so that every level gives the same bits.
 #pragma once
 
+#include <cfenv>
+
 #include "gpu/cpu/lane_ops.h"
 
 namespace souk::gpu::cpu::SOUK_SIMD {
@@ -249,6 +251,59 @@ SOUK_INLINE uint16_t FloatToHalf(float v) {
   r = magnitude >= 0x477ff000 ? 0x7c00 : r;
   r = sign | r;
   return static_cast<uint16_t>(magnitude > 0x7f800000 ? 0x7fff : r);
+}
+
+// For fesetround: directed rounding of doubles goes through the processor's own mode.
+SOUK_INLINE int HostMode(Round round) {
+  switch (round) {
+    case Round::kZero:
+      return FE_TOWARDZERO;
+    case Round::kDown:
+      return FE_DOWNWARD;
+    case Round::kUp:
+      return FE_UPWARD;
+    case Round::kNearest:
+      break;
+  }
+  return FE_TONEAREST;
+}
+
+// What approximate instructions are computed with: basic operations on doubles alone.
+
+// v to the nearest integer, |v| < 2^51.
+SOUK_INLINE double Nearest(double v) {
+  const double magic = 0x1.8p52;
+  return (v + magic) - magic;
+}
+SOUK_INLINE double PowerOfTwo(double whole) {
+  // The integer stands in the low bits of whole + 1.5 × 2^52.
+  const uint64_t bits = Bits<uint64_t>(whole + 1023 + 0x1.8p52);
+  return Bits<double>(bits << 52);
+}
+
+// 2^x for |x| < 1000: 2^whole × e^(part × ln 2), Taylor up to the tenth power (part <= 1/2).
+SOUK_INLINE double Exp2(double x) {
+  const double whole = Nearest(x);
+  const double t = (x - whole) * 0x1.62e42fefa39efp-1;
+  double p = 1.0 / 3628800;
+  p = p * t + 1.0 / 362880;
+  p = p * t + 1.0 / 40320;
+  p = p * t + 1.0 / 5040;
+  p = p * t + 1.0 / 720;
+  p = p * t + 1.0 / 120;
+  p = p * t + 1.0 / 24;
+  p = p * t + 1.0 / 6;
+  p = p * t + 0.5;
+  p = p * t + 1.0;
+  p = p * t + 1.0;
+  return p * PowerOfTwo(whole);
+}
+
+// tanh of v >= 0; 1 for NaN.
+SOUK_INLINE double TanhOfSize(double v) {
+  const double bounded = v < 20 ? v : 20.0;
+  const double t = Exp2(bounded * (-2 * 0x1.71547652b82fep+0));
+  return bounded < 1e-4 ? bounded - bounded * bounded * bounded / 3 : (1 - t) / (1 + t);
 }
 
 }  // namespace souk::gpu::cpu::SOUK_SIMD

@@ -102,6 +102,24 @@ struct CopysignHalf {
   static uint16_t Do(uint16_t a, uint16_t b, uint64_t) { return (a & 0x8000) | (b & 0x7fff); }
 };
 
+// .approx: like those of f32 (approx.cc), rounded once more.
+template <class H>
+struct Ex2Half {
+  static uint16_t Do(uint16_t a, uint64_t imm) {
+    const double x = H::Load(In<H>(a, imm));
+    const double clamped = x > 200.0 ? 200.0 : x < -200.0 ? -200.0 : x;
+    return x != x ? 0x7fff : Out<H>(Exp2(clamped == clamped ? clamped : 0.0), imm);
+  }
+};
+template <class H>
+struct TanhHalf {
+  static uint16_t Do(uint16_t a, uint64_t imm) {
+    const double x = H::Load(a);
+    const uint16_t size = Out<H>(TanhOfSize(x < 0 ? -x : x), imm);
+    return x != x ? 0x7fff : static_cast<uint16_t>(size | (a & 0x8000));
+  }
+};
+
 // A functor on halves as one on lanes: one half, or two in a word.
 template <class F, typename T>
 struct Spread1 {
@@ -209,6 +227,8 @@ void RegisterType(HandlerTable& t, Ty ty) {
   PutImm1<Spread1<AbsHalf<H>, T>>(t, Fn::kFAbs, ty);
   PutImm1<Spread1<NegHalf<H>, T>>(t, Fn::kFNeg, ty);
   PutImm2<Spread2<CopysignHalf<H>, T>>(t, Fn::kCopysign, ty);
+  PutImm1<Spread1<Ex2Half<H>, T>>(t, Fn::kEx2, ty);
+  PutImm1<Spread1<TanhHalf<H>, T>>(t, Fn::kTanh, ty);
 }
 
 }  // namespace

@@ -90,6 +90,9 @@ Status Lowering::MultiplyMatrices(const Matrix& matrix, Operands operands) {
   product.half_c = matrix.c == Type::kF16;
   product.half_d = matrix.d == Type::kF16;
   product.satfinite = operation_->satfinite;
+  if (matrix.a == Type::kF64) {
+    product.rounding = static_cast<uint8_t>(RoundIndex(*operation_));
+  }
   std::vector<ExtraReg> regs;
   constexpr const char* kOperands = "dabc";
   for (size_t i = 0; i < operands.size(); ++i) {

@@ -183,6 +183,22 @@ void AccumulateDoubles(const double* a, const double* b, double* sums, const Pro
     }
   }
 }
+// Operands and results are volatile so that the arithmetic stays between the two changes of mode.
+void AccumulateDirected(const double* a, const double* b, double* sums, const Product& p) {
+  fesetround(HostMode(static_cast<Round>(p.rounding)));
+  for (uint32_t i = 0; i < p.m; ++i) {
+    for (uint32_t j = 0; j < p.n; ++j) {
+      volatile double sum = sums[i * p.n + j];
+      for (uint32_t x = 0; x < p.k; ++x) {
+        volatile double from_a = a[i * p.k + x];
+        volatile double from_b = b[x * p.n + j];
+        sum = Fma(from_a, from_b, sum);
+      }
+      sums[i * p.n + j] = sum;
+    }
+  }
+  fesetround(FE_TONEAREST);
+}
 
 template <typename T>
 struct Matrices {
@@ -226,7 +242,11 @@ const Op* MultiplyDoubles(Warp& w, const Op* op) {
   Matrices<double> x;
   const uint32_t* const c = GatherBoth<F64, F64>(w, SourceSlots(w, op, p), p, x);
   GatherSums(w, c, p, x.sums);
-  AccumulateDoubles(x.a, x.b, x.sums, p);
+  if (p.rounding == static_cast<uint8_t>(Round::kNearest)) {
+    AccumulateDoubles(x.a, x.b, x.sums, p);
+  } else {
+    AccumulateDirected(x.a, x.b, x.sums, p);
+  }
   ScatterSums(w, w.extra + op->extra, p, x.sums, [](double v) { return Canonical(v, 0.0); });
   return op + 1;
 }

@@ -17,10 +17,11 @@ struct Product {
   bool half_c = false;  // of .f16
   bool half_d = false;
   bool satfinite = false;
+  uint8_t rounding = 0;  // Round; of doubles
 
   SOUK_INLINE uint64_t Pack() const {
     return uint64_t{m} | uint64_t{n} << 8 | uint64_t{k} << 16 | uint64_t{half_c} << 24 |
-           uint64_t{half_d} << 25 | uint64_t{satfinite} << 26;
+           uint64_t{half_d} << 25 | uint64_t{satfinite} << 26 | uint64_t{rounding} << 27;
   }
   static SOUK_INLINE Product Unpack(uint64_t imm) {
     Product p;
@@ -30,6 +31,7 @@ struct Product {
     p.half_c = (imm >> 24 & 1) != 0;
     p.half_d = (imm >> 25 & 1) != 0;
     p.satfinite = (imm >> 26 & 1) != 0;
+    p.rounding = imm >> 27 & 3;
     return p;
   }
 };

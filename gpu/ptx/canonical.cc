@@ -6,6 +6,7 @@
 #include <map>
 
 #include "gpu/ptx/forms.h"
+#include "gpu/ptx/sizes.h"
 
 namespace souk::ptx {
 namespace {
@@ -238,6 +239,8 @@ Result<Module> Canonicalize(Module module) {
   for (Function& f : module.functions) CanonicalFunction(f, stem);
   module.version = LeastVersion(module);
   module.canonical = true;
+  // Functions have moved, and what padding they need with them.
+  RETURN_IF_ERROR(CheckShared(module));
   return module;
 }
 

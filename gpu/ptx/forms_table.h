@@ -81,7 +81,6 @@ inline constexpr ModifierRow kModifiers[] = {
     {"L1::evict_last", 74, 70},
     {"L1::no_allocate", 74, 70},
     {"L2::evict_normal", 74, 80},
-    {"L2::evict_first", 88, 100},
     {"L2::evict_last", 74, 80},
     {"b128", 83, 70},
     {"v8", 88, 100},

@@ -299,7 +299,8 @@ struct Limits {
 
 // Reads a whole module. Instructions that are not known do not stop it: they become
 // Opcode::kUnknown, so that a report can list every one. Errors are kMalformed ("line 12: …"),
-// kTooLarge, and kUnsupported (32-bit addresses, debug forms older than ISA 6.0).
+// kTooLarge (Limits, and those of ptxas: sizes.h), and kUnsupported (32-bit addresses, debug forms
+// older than ISA 6.0, a .version or .target that targets.h does not have).
 Result<Module> Parse(std::string_view text, const Limits& limits = {});
 
 // The canonical form, the one that is hashed, signed and sent to devices:

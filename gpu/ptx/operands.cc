@@ -384,7 +384,7 @@ class OperandChecker {
         return op_.opcode == Opcode::kMov;
       case OperandKind::kVariable:
         if (op_.opcode == Opcode::kCvta && !op_.to) return SpaceSuits(op_.space, SpaceOf(o));
-        if (o.value != 0) return true;
+        if (o.value != 0) return !(IsPtxasRoutine() && TypeBits(op_.type) == 64);
         return op_.opcode == Opcode::kMov &&
                (TypeBits(op_.type) == 64 || SpaceOf(o) != Space::kGlobal);
       default:

@@ -379,6 +379,37 @@ void RaiseRequirement(Operation& op) {
   }
 }
 
+bool IsBlockScaled(Type type) {
+  return type == Type::kUe8m0x2 || type == Type::kE2m1x2 || type == Type::kE2m3x2 ||
+         type == Type::kE3m2x2;
+}
+
+// "Target ISA Notes"; of wgmma, tcgen05, ldmatrix and stmatrix whatever the table leaves open.
+SuffixNeed SuffixOf(const Operation& op) {
+  constexpr uint32_t kNewest = 121;
+  switch (op.opcode) {
+    case Opcode::kWgmma:
+      return {90, 90, true};
+    case Opcode::kTcgen05:
+      return {100, 110};
+    case Opcode::kSetmaxnreg:
+      return {90, kNewest};
+    case Opcode::kTensormap:
+      return op.HasRest("replace") ? SuffixNeed{90, kNewest} : SuffixNeed{};
+    case Opcode::kLdmatrix:
+    case Opcode::kStmatrix:
+      return op.version_known ? SuffixNeed{} : SuffixNeed{100, kNewest};
+    case Opcode::kRedux:
+      return op.type == Type::kF32 ? SuffixNeed{100, 103} : SuffixNeed{};
+    case Opcode::kCvt:
+      if (op.rounding == Rounding::kRs) return {100, 103, true};
+      return IsBlockScaled(op.type) || IsBlockScaled(op.type2) ? SuffixNeed{100, kNewest}
+                                                               : SuffixNeed{};
+    default:
+      return {};
+  }
+}
+
 std::vector<std::string_view> SplitDots(std::string_view spelling) {
   std::vector<std::string_view> parts;
   while (parts.size() <= kMaxModifiers) {
@@ -480,6 +511,7 @@ Operation DecodeOperation(std::string_view spelling) {
   for (std::string_view modifier : modifiers) TakeModifier(op, modifier);
   FillDefaults(op);
   RaiseRequirement(op);
+  op.needs_suffix = SuffixOf(op);
   op.unknown = Contradiction(op);
   if (!op.unknown.empty()) op.opcode = Opcode::kUnknown;
   return op;

@@ -157,6 +157,13 @@ enum class Order : uint8_t { kWeak, kRelaxed, kAcquire, kRelease, kAcqRel, kSc }
 enum class Scope : uint8_t { kNone, kCta, kCluster, kGpu, kSys };
 enum class CacheOp : uint8_t { kNone, kCa, kCg, kCs, kLu, kCv, kWb, kWt };
 
+// What only targets with a suffix have (sm_90a, sm_100f): those numbered `first` to `last`.
+struct SuffixNeed {
+  uint32_t first = 0;  // 0: any target will do
+  uint32_t last = 0;
+  bool only_a = false;  // not sm_100f
+};
+
 // One distinct opcode with its modifiers; Module::operations holds each once. The fields below
 // `spelling` are a pure function of it (DecodeOperation). Fields that an opcode does not have keep
 // their defaults.
@@ -222,6 +229,7 @@ struct Operation {
   uint32_t needs_version = 0;
   uint32_t needs_target = 0;
   bool version_known = false;
+  SuffixNeed needs_suffix = {};
 
   bool HasRest(std::string_view modifier) const;
 };

@@ -1,6 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "gpu/ptx/canonical.h"
 #include "gpu/ptx/parser.h"
+#include "gpu/ptx/sizes.h"
+#include "gpu/ptx/targets.h"
 
 namespace souk::ptx {
 
@@ -75,6 +80,9 @@ Status Parser::CountName() {
 Result<Module> Parser::Run() {
   RETURN_IF_ERROR(Header());
   while (token_.kind != TokenKind::kEnd) RETURN_IF_ERROR(Statement());
+  RETURN_IF_ERROR(CheckNeeds(module_));
+  RETURN_IF_ERROR(CheckShared(module_));
+  RETURN_IF_ERROR(CheckConstants(module_));
   return std::move(module_);
 }
 
@@ -103,7 +111,9 @@ Status Parser::Version() {
   for (char c : text) {
     if (c != '.') module_.version = module_.version * 10 + static_cast<uint32_t>(c - '0');
   }
-  if (module_.version < 10) return Unexpected("a version like 6.3");
+  if (!IsVersion(module_.version)) {
+    return At(token_.line, "a .version that is not supported: " + Quoted(text), Code::kUnsupported);
+  }
   Advance();
   return Ok();
 }
@@ -117,23 +127,29 @@ Status Parser::Target() {
       module_.texmode_independent = true;
       continue;
     }
-    const size_t digits = name.find_first_not_of("0123456789", 3);
-    if (name.substr(0, 3) != "sm_" || name.size() < 5 || name[3] == '0' ||
-        std::min(digits, name.size()) > 6 || std::min(digits, name.size()) < 5 ||
-        module_.target != 0) {
-      return At(line, "a target that is not supported: " + Quoted(name), Code::kUnsupported);
-    }
-    for (char c : name.substr(3, digits == std::string_view::npos ? digits : digits - 3)) {
-      module_.target = module_.target * 10 + static_cast<uint32_t>(c - '0');
-    }
-    if (digits != std::string_view::npos) module_.target_suffix = name.substr(digits);
-    if (!module_.target_suffix.empty() && module_.target_suffix != "a" &&
-        module_.target_suffix != "f") {
-      return At(line, "a target that is not supported: " + Quoted(name), Code::kUnsupported);
-    }
+    if (module_.target != 0) return At(line, "more than one sm_ target");
+    RETURN_IF_ERROR(Architecture(name, line));
   } while (Accept(","));
   if (module_.target == 0) return At(line, "no sm_ target is given");
   return Ok();
+}
+
+// sm_75, sm_100a: its number and its suffix.
+Status Parser::Architecture(std::string_view name, uint32_t line) {
+  const size_t digits = std::min(name.find_first_not_of("0123456789", 3), name.size());
+  uint32_t first = 0;
+  if (name.starts_with("sm_") && (digits == 5 || digits == 6) && name[3] != '0') {
+    for (char c : name.substr(3, digits - 3)) {
+      module_.target = module_.target * 10 + static_cast<uint32_t>(c - '0');
+    }
+    module_.target_suffix = name.substr(digits);
+    first = FirstVersionWith(module_.target, module_.target_suffix);
+  }
+  if (first == 0) {
+    return At(line, "a target that is not supported: " + Quoted(name), Code::kUnsupported);
+  }
+  if (module_.version >= first) return Ok();
+  return At(line, fmt::format(".target {} needs .version {}.{}", name, first / 10, first % 10));
 }
 
 Result<Linkage> Parser::AcceptLinkage() {
@@ -154,7 +170,6 @@ Status Parser::Statement() {
   if (AcceptDot("global")) return ModuleVariables(Space::kGlobal, linkage);
   if (AcceptDot("const")) return ModuleVariables(Space::kConst, linkage);
   if (AcceptDot("shared")) return ModuleVariables(Space::kShared, linkage);
-  if (AcceptDot("local")) return ModuleVariables(Space::kLocal, linkage);
   if (AcceptDot("tex")) return ModuleVariables(Space::kTex, linkage);
   if (linkage != Linkage::kInternal) return Unexpected("a variable or function");
   if (AcceptDot("file")) return File();

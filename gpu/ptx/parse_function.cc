@@ -461,7 +461,39 @@ Status Parser::FinishLabels() {
       if (target == kNoIndex) return At(function_.line, "a branch table that leads to a table");
     }
   }
+  for (uint32_t i = 0; i < function_.body.size(); ++i) {
+    const std::string fault = TargetFault(function_.body[i], i);
+    if (!fault.empty()) return At(function_.body[i].line, fault);
+  }
   return Ok();
+}
+
+// Empty where instruction i goes to what its opcode may go to: a table or prototype stands before
+// its use.
+std::string Parser::TargetFault(const Instruction& instruction, uint32_t i) const {
+  const std::span<const Operand> operands = function_.Operands(instruction);
+  const auto is_table = [&](const Operand& o, bool calls) {
+    if (o.kind != OperandKind::kTable) return false;
+    const TargetTable& table = function_.tables[o.index];
+    return table.is_calls == calls && table.position <= i;
+  };
+  switch (module_.OperationOf(instruction).opcode) {
+    case Opcode::kBra:
+      return operands[0].kind == OperandKind::kLabel ? "" : "bra needs a label";
+    case Opcode::kBrx:
+      return is_table(operands[1], false) ? "" : "brx needs .branchtargets that stand before it";
+    case Opcode::kCall: {
+      const bool direct = operands[1].kind == OperandKind::kFunction;
+      if (direct) return operands.size() == 3 ? "" : "only a call through a register has a type";
+      const bool known =
+          operands.size() > 3 &&
+          (is_table(operands[3], true) || (operands[3].kind == OperandKind::kPrototype &&
+                                           function_.prototypes[operands[3].index].position <= i));
+      return known ? "" : "a call through a register needs its type before it";
+    }
+    default:
+      return "";
+  }
 }
 
 }  // namespace souk::ptx

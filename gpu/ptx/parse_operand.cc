@@ -63,6 +63,18 @@ std::optional<Picks> FindPicks(std::string_view name) {
   return picks;
 }
 
+// What the module's header does not grant the operation; empty where it has all.
+std::string Lack(const Operation& op, const Module& m) {
+  const SuffixNeed& need = op.needs_suffix;
+  if (op.needs_target > m.target) return fmt::format("it needs .target sm_{}", op.needs_target);
+  if (op.needs_version > m.version) {
+    return fmt::format("it needs .version {}.{}", op.needs_version / 10, op.needs_version % 10);
+  }
+  const bool suits = need.first <= m.target && m.target <= need.last &&
+                     (m.target_suffix == "a" || (m.target_suffix == "f" && !need.only_a));
+  return need.first == 0 || suits ? "" : fmt::format("sm_{}{} lacks it", m.target, m.target_suffix);
+}
+
 Operand Literal(const Constant& constant) {
   Operand operand;
   operand.kind = constant.kind == TokenKind::kInteger   ? OperandKind::kInteger
@@ -135,6 +147,9 @@ Status Parser::InstructionStatement() {
   instruction.operand_count = static_cast<uint32_t>(operands.size());
   function_.operands.insert(function_.operands.end(), operands.begin(), operands.end());
   const Operation& op = module_.operations[instruction.operation];
+  if (const std::string lack = Lack(op, module_); !lack.empty()) {
+    return At(instruction.line, Quoted(op.spelling) + ": " + lack);
+  }
   if (opcode != Opcode::kUnknown && opcode != Opcode::kCall) {
     const std::string fault = OperandFault(op, module_, function_, function_.Operands(instruction),
                                            instruction.guard != kNoIndex);

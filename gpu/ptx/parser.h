@@ -67,6 +67,7 @@ class Parser {
   Status Header();
   Status Version();
   Status Target();
+  Status Architecture(std::string_view name, uint32_t line);
   Status Statement();
   Status File();
   Status Section();
@@ -114,6 +115,7 @@ class Parser {
   Result<uint32_t> DeclareLabel(std::string_view name, uint32_t line);
   uint32_t FinalLabel(uint32_t label) const;
   Status FinishLabels();
+  std::string TargetFault(const Instruction& instruction, uint32_t i) const;
 
   // parse_operand.cc
   Status InstructionStatement();

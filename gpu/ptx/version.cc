@@ -1,37 +1,17 @@
-// The version table of what is not an instruction's spelling: targets, directives, special
-// registers, operands. From "PTX ISA Notes" throughout ISA 9.0 and chapter 13, "Release Notes".
+// The version table of what is not an instruction's spelling: directives, special registers,
+// operands. From "PTX ISA Notes" throughout ISA 9.0 and chapter 13, "Release Notes".
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "gpu/ptx/canonical.h"
+#include "gpu/ptx/lexer.h"
+#include "gpu/ptx/targets.h"
 
 namespace souk::ptx {
 namespace {
 
-constexpr uint32_t kFloor = 60;  // the memory model and .sync instructions begin here
-
-struct TargetRow {
-  uint32_t target;
-  uint32_t version;
-};
-constexpr TargetRow kTargets[] = {{72, 61},  {75, 63},  {80, 70},  {86, 71},  {87, 74},
-                                  {88, 90},  {89, 78},  {90, 78},  {100, 86}, {101, 86},
-                                  {103, 88}, {110, 90}, {120, 87}, {121, 88}};
-
-uint32_t TargetVersion(const Module& module) {
-  uint32_t version = kFloor;
-  for (const TargetRow& row : kTargets) {
-    if (row.target <= module.target) version = std::max(version, row.version);
-    if (row.target == module.target) version = row.version;
-  }
-  // A target that this table does not know is newer than it.
-  const bool known = module.target < 75 ||
-                     std::any_of(std::begin(kTargets), std::end(kTargets),
-                                 [&](const TargetRow& row) { return row.target == module.target; });
-  if (!known) return module.version;
-  if (module.target_suffix == "a") version = std::max(version, 80u);
-  if (module.target_suffix == "f") version = std::max(version, 88u);
-  return std::max(version, kFloor);
-}
+constexpr uint32_t kFloor = kOldestVersion;
 
 uint32_t DirectivesVersion(const Directives& d) {
   if (d.blocksareclusters) return 90;
@@ -51,14 +31,16 @@ uint32_t SpecialVersion(const Operand& operand) {
 }
 
 // Forms that differ in their operands only.
-uint32_t OperandsVersion(const Operation& op, std::span<const Operand> operands) {
+uint32_t OperandsVersion(const Function& f, const Operation& op,
+                         std::span<const Operand> operands) {
   switch (op.opcode) {
     case Opcode::kMin:
     case Opcode::kMax:
       return operands.size() > 3 ? 88 : kFloor;
     case Opcode::kCp:  // the predicate ignore-src
       return op.HasRest("async") && operands.size() > 3 &&
-                     operands[3].kind == OperandKind::kRegister
+                     operands[3].kind == OperandKind::kRegister &&
+                     f.registers[operands[3].index].type == Type::kPred
                  ? 75
                  : kFloor;
     case Opcode::kMbarrier:
@@ -80,8 +62,31 @@ uint32_t PragmaVersion(const Module& module, std::string_view pragma) {
   return module.version;
 }
 
+constexpr uint64_t kOldParameterBytes = 4352;
+constexpr uint64_t kMostParameterBytes = 32764;
+
+uint32_t SpecialTarget(const Operand& operand) {
+  const auto special = static_cast<Special>(operand.index);
+  if (special == Special::kAggrSmemSize) return 90;
+  if (special >= Special::kIsExplicitCluster && special <= Special::kClusterNctarank) return 90;
+  const bool reserved =
+      special >= Special::kReservedSmemOffsetBegin && special <= Special::kReservedSmemOffset1;
+  return reserved ? 80 : 0;
+}
+
+// Of its header and its special registers; instructions have theirs.
+uint32_t FunctionTarget(const Function& f) {
+  const Directives& d = f.directives;
+  const bool clusters = d.blocksareclusters || d.explicitcluster || d.maxclusterrank != 0 ||
+                        d.reqnctapercluster[0] != 0;
+  uint32_t target = clusters ? 90 : f.is_entry && f.param_bytes > kOldParameterBytes ? 70 : 0;
+  for (const Operand& operand : f.operands) {
+    if (operand.kind == OperandKind::kSpecial) target = std::max(target, SpecialTarget(operand));
+  }
+  return target;
+}
+
 uint32_t FunctionVersion(const Module& module, const Function& f) {
-  constexpr uint64_t kOldParameterBytes = 4352;
   uint32_t version = DirectivesVersion(f.directives);
   if (f.is_entry && f.param_bytes > kOldParameterBytes) version = std::max(version, 81u);
   for (const Prototype& prototype : f.prototypes) {
@@ -98,7 +103,7 @@ uint32_t FunctionVersion(const Module& module, const Function& f) {
   }
   for (const Instruction& i : f.body) {
     const Operation& op = module.OperationOf(i);
-    version = std::max({version, op.needs_version, OperandsVersion(op, f.Operands(i))});
+    version = std::max({version, op.needs_version, OperandsVersion(f, op, f.Operands(i))});
     if (!op.version_known) version = std::max(version, module.version);
   }
   return version;
@@ -107,7 +112,7 @@ uint32_t FunctionVersion(const Module& module, const Function& f) {
 }  // namespace
 
 uint32_t LeastVersion(const Module& module) {
-  uint32_t version = TargetVersion(module);
+  uint32_t version = std::max(kFloor, FirstVersionWith(module.target, module.target_suffix));
   for (const Variable& v : module.variables) {
     for (const Relocation& r : v.relocations) version = std::max(version, r.masked ? 71u : kFloor);
     if (v.type == Type::kB128) version = std::max(version, 83u);
@@ -115,6 +120,33 @@ uint32_t LeastVersion(const Module& module) {
   for (const Function& f : module.functions)
     version = std::max(version, FunctionVersion(module, f));
   return version;
+}
+
+Status CheckNeeds(const Module& module) {
+  for (const Function& f : module.functions) {
+    const auto refuse = [&](const std::string& what, Code code = Code::kMalformed) {
+      return Error(code, fmt::format("line {}: {} {}", f.line, Quoted(f.name), what));
+    };
+    if (const uint32_t target = FunctionTarget(f); target > module.target) {
+      return refuse(fmt::format("needs .target sm_{}", target));
+    }
+    if (const uint32_t version = FunctionVersion(module, f); version > module.version) {
+      return refuse(fmt::format("needs .version {}.{}", version / 10, version % 10));
+    }
+    if (f.is_entry && f.param_bytes > kMostParameterBytes) {
+      return refuse(fmt::format("has {} bytes of parameters; {} are the most", f.param_bytes,
+                                kMostParameterBytes),
+                    Code::kTooLarge);
+    }
+    if (f.directives.maxntid[0] != 0 && f.directives.reqntid[0] != 0) {
+      return refuse("has .maxntid beside .reqntid");
+    }
+  }
+  if (const uint32_t version = LeastVersion(module); version > module.version) {
+    return Error(Code::kMalformed, fmt::format("the module's variables need .version {}.{}",
+                                               version / 10, version % 10));
+  }
+  return Ok();
 }
 
 }  // namespace souk::ptx

@@ -37,12 +37,12 @@ void AddLoops(std::vector<Case>& out) {
   out.push_back(
       Exhausts("loop-of-one-warp-while-others-wait",
                "setp.lt.u32 %p1, %r0, 32; @%p1 bra L; bar.sync 0; bra E;\nL: bra L;\nE:"));
-  out.push_back(Exhausts("loop-in-which-all-lanes-diverge",
-                         "L: and.b32 %r1, %r0, 31; brx.idx %r1, T;\nT: .branchtargets " +
-                             Each(31, [](const std::string& i) { return "A" + i + ", "; }) +
-                             "A31;\n" + Each(32, [](const std::string& i) {
-                               return "A" + i + ": add.u32 %r2, %r2, " + i + "; bra L;\n";
-                             })));
+  out.push_back(Exhausts(
+      "loop-in-which-all-lanes-diverge",
+      "T: .branchtargets " + Each(31, [](const std::string& i) { return "A" + i + ", "; }) +
+          "A31;\nL: and.b32 %r1, %r0, 31; brx.idx %r1, T;\n" + Each(32, [](const std::string& i) {
+            return "A" + i + ": add.u32 %r2, %r2, " + i + "; bra L;\n";
+          })));
   out.push_back(
       Exhausts("spin-on-what-nobody-writes",
                "L: ld.volatile.global.u32 %r1, [%rd0]; setp.eq.u32 %p1, %r1, 0; @%p1 bra L;"));
@@ -199,10 +199,10 @@ void AddShapes(std::vector<Case>& out) {
   };
   shape(
       "dynamic-and-static-shared-beyond", Code::kTooLarge, "shared memory over 227 KiB",
-      {.body = ".shared .b8 s[200000]; ld.shared.u8 %h1, [s];", .dynamic_shared_bytes = 64 * 1024});
-  shape("static-shared-beyond", Code::kTooLarge, "shared memory over 227 KiB",
+      {.body = ".shared .b8 s[40000]; ld.shared.u8 %h1, [s];", .dynamic_shared_bytes = 200 * 1024});
+  shape("static-shared-beyond", Code::kTooLarge, "300000 bytes of static shared memory",
         {.body = ".shared .b8 s[300000]; ld.shared.u8 %h1, [s];"});
-  shape("shared-of-2-to-the-43", Code::kTooLarge, "shared memory over 227 KiB",
+  shape("shared-of-2-to-the-43", Code::kTooLarge, "8796093022208 bytes of static shared memory",
         {.body = ".shared .b8 s[8796093022208]; ld.shared.u8 %h1, [s];"});
   shape("local-beyond", Code::kTooLarge, "local memory over 512 KiB",
         {.body = ".local .b8 l[524289]; st.local.u8 [l], %h1;"});

@@ -31,8 +31,8 @@ void AddHeaders(std::vector<Case>& out) {
                           "ELF\x02\x01\x01"));
   out.push_back(
       Malformed("version-999", "version", ".version 999\n.target sm_80\n.address_size 64\n"));
-  out.push_back(Malformed("version-99", "not in canonical form",
-                          ".version 99.0\n.target sm_80\n.address_size 64\n", Code::kMismatch));
+  out.push_back(Malformed("version-99", "", ".version 99.0\n.target sm_80\n.address_size 64\n",
+                          Code::kUnsupported));
   out.push_back(
       Malformed("version-of-40-digits", "", ".version " + Times(40, "9") + ".0\n.target sm_80\n"));
   out.push_back(Malformed("version-twice", "", Header() + Header()));

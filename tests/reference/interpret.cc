@@ -85,7 +85,7 @@ Family MemoryFamily(const Operation& op, Family family) {
 
 Family ArithmeticFamily(const Operation& op) {
   if (ptx::IsFloat(op.type)) {
-    if (IsApproximate(op)) return IsScalarFloat(op.type) ? Family::kApproximate : Family::kNone;
+    if (IsApproximate(op)) return Family::kApproximate;
     return IsKnownFloat(op.type) ? Family::kFloat : Family::kNone;
   }
   const bool reads_carry =
@@ -371,6 +371,7 @@ class Thread {
   Status Video(const Operation& op, Operands o);
   Status Load(const Operation& op, Operands o);
   Status Store(const Operation& op, Operands o);
+  Status StoreBounded(uint32_t reg, uint64_t address, uint32_t size);
   Status Atom(const Operation& op, Operands o);
   Status Cvta(const Operation& op, Operands o);
   Status Isspacep(const Operation& op, Operands o);
@@ -394,8 +395,8 @@ class Thread {
   const Place place_;
   Memory& memory_;
   std::vector<BoundedStore>& stores_;
-  std::vector<uint64_t> registers_;  // each with no bits beyond its type's
-  std::vector<std::optional<Bounded>> bounded_;
+  std::vector<uint64_t> registers_;            // each with no bits beyond its type's
+  std::vector<std::vector<Bounded>> bounded_;  // empty, or the parts of an approximate result
   bool carry_ = false;
 };
 
@@ -453,7 +454,9 @@ Result<uint64_t> Thread::SpecialValue(const Operand& o) const {
 Result<uint64_t> Thread::Fetch(const Operand& o, Type type) {
   switch (o.kind) {
     case OperandKind::kRegister: {
-      if (bounded_[o.index]) return Error(Code::kUnsupported, "an approximate result is used");
+      if (!bounded_[o.index].empty()) {
+        return Error(Code::kUnsupported, "an approximate result is used");
+      }
       const uint64_t bits = registers_[o.index];
       if (type == Type::kPred) return uint64_t{(bits != 0) != o.negated};
       return Truncate(type, bits);
@@ -487,7 +490,7 @@ Status Thread::Write(const Operand& o, Type type, uint64_t bits) {
   const Type reg = kernel_.registers[o.index].type;
   if (ptx::TypeBits(reg) < ptx::TypeBits(type))
     return Error(Code::kUnsupported, "a narrow register");
-  bounded_[o.index].reset();
+  bounded_[o.index].clear();
   registers_[o.index] = type == Type::kPred || ptx::IsFloat(type)
                             ? Truncate(type, bits)
                             : TruncateTo(ptx::TypeBits(reg), ValueOf(type, bits));
@@ -531,9 +534,19 @@ Status Thread::Approximation(const Operation& op, Operands o) {
   for (size_t i = 0; i + 1 < o.size(); ++i) {
     ASSIGN_OR_RETURN(s[i], Fetch(o[i + 1], op.type));
   }
-  const Bounded result = Approximate(op, s);
-  RETURN_IF_ERROR(Write(o[0], op.type, result.bits));
-  if (o[0].kind == OperandKind::kRegister) bounded_[o[0].index] = result;
+  // Of a pair each half by itself.
+  Operation part = op;
+  if (op.type == Type::kF16x2) part.type = Type::kF16;
+  if (op.type == Type::kBf16x2) part.type = Type::kBf16;
+  const uint32_t width = ptx::TypeBits(part.type);
+  std::vector<Bounded> results;
+  uint64_t bits = 0;
+  for (uint32_t at = 0; at < ptx::TypeBits(op.type); at += width) {
+    results.push_back(Approximate(part, {s[0] >> at, s[1] >> at}));
+    bits |= Truncate(part.type, results.back().bits) << at;
+  }
+  RETURN_IF_ERROR(Write(o[0], op.type, bits));
+  if (o[0].kind == OperandKind::kRegister) bounded_[o[0].index] = std::move(results);
   return Ok();
 }
 
@@ -693,7 +706,7 @@ Result<uint64_t> Thread::AddressIn(const Operand& o, ptx::Space space) {
     // A variable's name stands for its address within its own space.
     if (space == ptx::Space::kGeneric) return memory_.Generic(VariableOf(o).space, address);
   } else if (o.base == ptx::BaseKind::kRegister) {
-    if (bounded_[o.index]) return Error(Code::kUnsupported, "an approximate address");
+    if (!bounded_[o.index].empty()) return Error(Code::kUnsupported, "an approximate address");
     address += registers_[o.index];
   }
   return memory_.Generic(space, address);
@@ -713,6 +726,18 @@ Status Thread::Load(const Operation& op, Operands o) {
   return Ok();
 }
 
+// Notes that an approximate result is stored, if the register holds one.
+Status Thread::StoreBounded(uint32_t reg, uint64_t address, uint32_t size) {
+  const std::vector<Bounded>& parts = bounded_[reg];
+  if (parts.empty()) return Ok();
+  const uint32_t width = ptx::TypeBytes(parts[0].type);
+  if (width * parts.size() != size) return Error(Code::kUnsupported, "part of a result");
+  for (size_t i = 0; i < parts.size(); ++i) {
+    stores_.push_back({address + i * width, width, parts[i]});
+  }
+  return Ok();
+}
+
 Status Thread::Store(const Operation& op, Operands o) {
   ASSIGN_OR_RETURN(const uint64_t address, AddressIn(o[0], op.space));
   const Operands parts = Parts(o[1]);
@@ -721,12 +746,7 @@ Status Thread::Store(const Operation& op, Operands o) {
   if (parts.size() != op.vector) return Error(Code::kUnsupported, "elements");
   for (size_t i = 0; i < parts.size(); ++i) {
     const bool is_register = parts[i].kind == OperandKind::kRegister;
-    if (is_register && bounded_[parts[i].index]) {
-      const Bounded& bounded = *bounded_[parts[i].index];
-      if (ptx::TypeBytes(bounded.type) != size)
-        return Error(Code::kUnsupported, "part of a result");
-      stores_.push_back({address + i * size, size, bounded});
-    }
+    if (is_register) RETURN_IF_ERROR(StoreBounded(parts[i].index, address + i * size, size));
     uint64_t bits = 0;
     if (is_register) {
       bits = registers_[parts[i].index];

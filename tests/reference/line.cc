@@ -151,7 +151,8 @@ std::optional<std::string> LineMaker::Destination(const Operation& op, Type want
     if (!reg) return std::nullopt;
     return Define(*reg, line);
   }
-  const Type type = ptx::TypeBits(wanted) == 16 ? Type::kB16 : wanted;
+  const bool pair = wanted == Type::kF16x2 || wanted == Type::kBf16x2;
+  const Type type = pair ? Type::kB32 : ptx::TypeBits(wanted) == 16 ? Type::kB16 : wanted;
   for (uint32_t i = 0; i < Registers().size(); ++i) {
     const RegisterRow& row = Registers()[i];
     if (!row.approximate || row.type != type) continue;

@@ -208,6 +208,7 @@ const std::vector<RegisterRow>& Registers() {
     add("%fa", 3, Type::kF32, true);
     add("%da", 2, Type::kF64, true);
     add("%ha", 2, Type::kB16, true);
+    add("%ra", 2, Type::kB32, true);
     return made;
   }();
   return *rows;

@@ -28,7 +28,8 @@ constexpr const char* kOperands[] = {
     "shared_bytes", "shared_bytes+4", "local_bytes", "global_bytes", "global_bytes+8",
     "constant_bytes", "param_bytes", "buffer", "callee",
     "%tid.x", "%tid", "%laneid", "%clock64", "%clock", "%lanemask_lt", "%ctaid.w", "%globaltimer",
-    "%dynamic_smem_size", "%envreg3", "%pm0", "%smid", "label", "table"};
+    "%dynamic_smem_size", "%envreg3", "%pm0", "%smid", "label", "table", "calls",
+    "type"};
 // clang-format on
 
 std::vector<std::string> SplitOperands(const std::string& text) {
@@ -54,10 +55,12 @@ constexpr const char* kHead =
     ".reg .f16 %hf<4>; .reg .b32 %r<8>; .reg .u32 %u<4>; .reg .s32 %i<4>; .reg .f32 %f<8>; "
     ".reg .f16x2 %hh<4>; .reg .b64 %l<8>; .reg .u64 %lu<4>; .reg .s64 %ls<4>; .reg .f64 %d<8>; "
     ".reg .v4 .f32 %v; .reg .v2 .b64 %w; .reg .f32 %fa<4>; .reg .f64 %da<4>; .reg .b16 %ha<4>; "
+    ".reg .b32 %ra<4>; "
     ".reg .b64 %base, %shl, %shg, %lol, %log, %ctl; .reg .b32 %shb;\n"
     ".shared .align 32 .b8 shared_bytes[64]; .local .align 32 .b8 local_bytes[64]; "
     ".param .align 16 .b8 call_bytes[64];\n"
-    "label:\ntable: .branchtargets label;\n";
+    "label:\ntable: .branchtargets label; calls: .calltargets callee; "
+    "type: .callprototype _ (.param .align 16 .b8 _[64]);\n";
 
 }  // namespace
 

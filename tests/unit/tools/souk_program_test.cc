@@ -364,11 +364,11 @@ TEST(Inspect, SaysWhyAKernelIsNotExact) {
 TEST(Inspect, GivesNoLineWhereAKernelIsRefusedAsAWhole) {
   const TestFolder folder;
   std::ofstream(folder / "big.ptx") << ".version 8.0\n.target sm_80\n.address_size 64\n"
-                                       ".visible .entry k() { .shared .b8 s[300000]; "
-                                       ".reg .b32 %r; ld.shared.b32 %r, [s]; ret; }\n";
+                                       ".visible .entry k() { .local .b8 s[600000]; "
+                                       ".reg .b32 %r; ld.local.b32 %r, [s]; ret; }\n";
   const Ran text = RunProgram("souk inspect big.ptx", folder.path());
   ASSERT_EQ(text.code, 0) << text.err;
-  EXPECT_NE(text.out.find("shared memory over 227 KiB"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("local memory over 512 KiB"), std::string::npos) << text.out;
   EXPECT_EQ(text.out.find("line "), std::string::npos) << text.out;
   const json report = json::parse(RunProgram("souk inspect big.ptx --json", folder.path()).out);
   const json& kernel = report["kernels"].at(0);

@@ -21,7 +21,7 @@ uint64_t Moved(float v, int32_t places) {
 }
 bool Within(Approximation approximation, std::vector<uint64_t> operands, uint64_t result,
             bool ftz = false) {
-  return Judge(approximation, ftz, operands, result).within;
+  return Judge(approximation, ptx::Type::kF32, ftz, operands, result).within;
 }
 
 // One slot of one row, with one f32 input.
@@ -104,6 +104,33 @@ TEST(Approximations, BoundsAreKeptTo) {
   EXPECT_FALSE(Within(Approximation::kTanh, {three}, Moved(std::tanh(3.0f), 9000)));
   EXPECT_FALSE(Within(Approximation::kLg2, {three}, Moved(std::log2(3.0f), 8)));
   EXPECT_FALSE(Within(Approximation::kEx2, {three}, Moved(8.0f, 3)));
+}
+
+TEST(Approximations, OfHalvesAreJudgedByTheirOwnBounds) {
+  const auto within = [](Approximation approximation, Type type, uint64_t operand, uint64_t result,
+                         bool ftz = false) {
+    return Judge(approximation, type, ftz, {{operand}}, result).within;
+  };
+  const auto ex2 = Approximation::kEx2;
+  // 2^1 = 2: a place of f16 is 2^-10 of it, of bf16 2^-7.
+  EXPECT_TRUE(within(ex2, Type::kF16, 0x3c00, 0x4001));
+  EXPECT_FALSE(within(ex2, Type::kF16, 0x3c00, 0x4002));
+  EXPECT_TRUE(within(ex2, Type::kBf16, 0x3f80, 0x4001));
+  EXPECT_FALSE(within(ex2, Type::kBf16, 0x3f80, 0x4002));
+  EXPECT_TRUE(within(ex2, Type::kF16, 0x4c00, 0x7c00)) << "2^16 is beyond the largest";
+  EXPECT_FALSE(within(ex2, Type::kF16, 0x4b00, 0x7c00));
+  EXPECT_TRUE(within(ex2, Type::kF16, 0xfc00, 0));
+  EXPECT_TRUE(within(ex2, Type::kF16, 0x7e00, 0x7fff));
+  EXPECT_FALSE(within(ex2, Type::kF16, 0x7e00, 0x3c00));
+  EXPECT_TRUE(within(ex2, Type::kBf16, 0xc300, 0, /*ftz=*/true)) << "2^-128";
+  EXPECT_FALSE(within(ex2, Type::kBf16, 0xc300, 0));
+  const auto tanh = Approximation::kTanh;
+  EXPECT_TRUE(within(tanh, Type::kF16, 0x3800, 0x3766)) << "tanh 0.5";
+  EXPECT_FALSE(within(tanh, Type::kF16, 0x3800, 0x3768));
+  // Both of a pair.
+  EXPECT_TRUE(within(ex2, Type::kF16x2, 0x3c003c00, 0x40004001));
+  EXPECT_FALSE(within(ex2, Type::kF16x2, 0x3c003c00, 0x40004002));
+  EXPECT_FALSE(within(ex2, Type::kF16x2, 0x3c003c00, 0x40024000));
 }
 
 TEST(Approximations, SineIsMeasuredAbsolutely) {

@@ -333,7 +333,7 @@ TEST(Fault, ADeviceWhoseKernelFaultedRefusesEverything) {
 TEST(Fault, LaunchesThatMakeNoSenseAreRefusedBeforeTheyRun) {
   const auto device = NewDevice(BestSimdLevel());
   const std::string text = Kernel("") +
-                           ".visible .entry big() { .shared .b8 s[100000]; .reg .b32 %r<2>; "
+                           ".visible .entry big() { .shared .b8 s[40000]; .reg .b32 %r<2>; "
                            "ld.shared.u32 %r1, [s]; ret; }\n"
                            ".visible .entry fixed() .reqntid 32, 2, 1 { ret; }\n"
                            ".visible .entry most() .maxntid 64, 1, 1 { ret; }\n";
@@ -362,8 +362,8 @@ TEST(Fault, LaunchesThatMakeNoSenseAreRefusedBeforeTheyRun) {
   EXPECT_EQ(code("k", Dim3{0, 1, 1}, one, 8), "invalid_argument");
   EXPECT_EQ(code("k", Dim3{1, 65536, 1}, one, 8), "invalid_argument");
   EXPECT_EQ(code("k", Dim3{0x80000000, 1, 1}, one, 8), "invalid_argument");
-  EXPECT_EQ(code("big", one, one, 0, 100000), "ok");
-  EXPECT_EQ(code("big", one, one, 0, 140000), "too_large");
+  EXPECT_EQ(code("big", one, one, 0, 160000), "ok");
+  EXPECT_EQ(code("big", one, one, 0, 200000), "too_large");
   EXPECT_EQ(code("big", one, one, 0, 0xffffffff), "too_large");
   EXPECT_EQ(code("fixed", one, Dim3{32, 2, 1}, 0), "ok");
   EXPECT_EQ(code("fixed", one, Dim3{64, 1, 1}, 0), "invalid_argument");

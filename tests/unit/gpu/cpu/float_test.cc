@@ -537,6 +537,33 @@ TEST(Approximation, StaysWithinTwoUnitsOfTheLastPlace) {
   }
 }
 
+TEST(Approximation, OfHalvesIsTheTrueValueRounded) {
+  std::vector<uint64_t> all;
+  for (uint64_t bits = 0; bits < 0x10000; ++bits) all.push_back(bits);
+  const auto is_nan = [](uint64_t bits) { return (bits & 0x7fff) > 0x7c00; };
+  const std::vector<uint64_t> powers = Apply({"ex2.approx.f16 %d, %a;", "b16", {"b16"}}, {all});
+  const std::vector<uint64_t> tangents = Apply({"tanh.approx.f16 %d, %a;", "b16", {"b16"}}, {all});
+  for (const uint64_t bits : all) {
+    if (is_nan(bits)) {
+      ASSERT_EQ(powers[bits], 0x7fffu) << bits;
+      ASSERT_EQ(tangents[bits], 0x7fffu) << bits;
+      continue;
+    }
+    const double x = HalfValue(bits);
+    ASSERT_EQ(powers[bits], NearestHalf(std::exp2(x))) << x;
+    ASSERT_EQ(tangents[bits], NearestHalf(std::tanh(x))) << x;
+  }
+  const auto one = [](const std::string& code, uint64_t bits) {
+    return Apply({code, "b32", {"b32"}}, {{bits}})[0];
+  };
+  // 2 and -1; 3 and -infinity.
+  EXPECT_EQ(one("ex2.approx.f16x2 %d, %a;", 0x4000bc00), 0x44003800u);
+  EXPECT_EQ(one("ex2.approx.ftz.bf16x2 %d, %a;", 0x4040ff80), 0x41000000u);
+  EXPECT_EQ(one("ex2.approx.ftz.bf16x2 %d, %a;", 0xc3000080), 0x00003f80u);  // 2^-128; subnormal
+  EXPECT_EQ(one("tanh.approx.bf16x2 %d, %a;", 0x7f80ff80), 0x3f80bf80u);
+  EXPECT_EQ(one("tanh.approx.f16x2 %d, %a;", 0x80003800), 0x80003765u);
+}
+
 TEST(Approximation, SpecialValuesFollowTheIsaTables) {
   const auto one = [](const std::string& code, uint64_t bits) {
     return Apply({code, "f32", {"f32"}}, {{bits}})[0];

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cfenv>
 #include <cmath>
 #include <cstring>
 
@@ -160,6 +161,12 @@ Elements Collect(const Bytes& bytes, Elements like, int rows, int columns, Fragm
   return like;
 }
 
+int HostModeOf(const std::string& spelling) {
+  if (spelling.find(".rz.") != std::string::npos) return FE_TOWARDZERO;
+  if (spelling.find(".rm.") != std::string::npos) return FE_DOWNWARD;
+  return spelling.find(".rp.") != std::string::npos ? FE_UPWARD : FE_TONEAREST;
+}
+
 void ExpectMma(const std::string& spelling, const MmaShape& s, const ProductTypes& types,
                bool satfinite, uint64_t seed) {
   const Elements a = RandomElements(types.a, static_cast<size_t>(s.m * s.k), seed);
@@ -180,7 +187,9 @@ void ExpectMma(const std::string& spelling, const MmaShape& s, const ProductType
   text += spelling + " " + List("%d", counts[0]) + ", " + List("%a", counts[1]) + ", " +
           List("%b", counts[2]) + ", " + List("%c", counts[3]) + ";\n";
   text += MoveRegisters(true, "%d", counts[0], bits, 0) + "ret;\n}\n";
+  fesetround(HostModeOf(spelling));
   const Elements want = Multiply(a, b, c, types, s.m, s.n, s.k, satfinite);
+  fesetround(FE_TONEAREST);
   for (const SimdLevel level : Levels()) {
     PtxRun run;
     run.text = text;
@@ -242,7 +251,11 @@ TEST(Mma, Doubles) {
   const std::string tail = ".row.col.f64.f64.f64.f64";
   for (uint64_t seed = 1; seed < 40; seed += 3) {
     ExpectMma("mma.sync.aligned.m8n8k4" + tail, kDoubles8, types, false, seed);
-    ExpectMma("mma.sync.aligned.m8n8k4.row.col.rn.f64.f64.f64.f64", kDoubles8, types, false, seed);
+    for (const char* rounding : {"rn", "rz", "rm", "rp"}) {
+      const std::string directed = std::string(".row.col.") + rounding + ".f64.f64.f64.f64";
+      ExpectMma("mma.sync.aligned.m8n8k4" + directed, kDoubles8, types, false, seed);
+      ExpectMma("mma.sync.aligned.m16n8k8" + directed, kDoubles16By8, types, false, seed);
+    }
     ExpectMma("mma.sync.aligned.m16n8k4" + tail, kDoubles16By4, types, false, seed);
     ExpectMma("mma.sync.aligned.m16n8k8" + tail, kDoubles16By8, types, false, seed);
     ExpectMma("mma.sync.aligned.m16n8k16" + tail, kDoubles16By16, types, false, seed);

@@ -174,7 +174,7 @@ std::unique_ptr<Device> NewDevice(SimdLevel level, uint32_t threads, uint64_t me
 }
 
 std::string WithHeader(const std::string& text) {
-  return ".version 8.0\n.target sm_80\n.address_size 64\n" + text;
+  return ".version 9.0\n.target sm_90\n.address_size 64\n" + text;
 }
 
 Result<ModuleHandle> LoadText(Device& device, const std::string& text) {

@@ -16,7 +16,7 @@ std::vector<SimdLevel> Levels();
 std::unique_ptr<Device> NewDevice(SimdLevel level, uint32_t threads = 1,
                                   uint64_t memory_bytes = uint64_t{1} << 28);
 
-// ".version 8.0 .target sm_80 .address_size 64" and the text.
+// ".version 9.0 .target sm_90 .address_size 64" and the text.
 std::string WithHeader(const std::string& text);
 // Parses, canonicalises, loads; Whole: what has its own header.
 Result<ModuleHandle> LoadText(Device& device, const std::string& text);

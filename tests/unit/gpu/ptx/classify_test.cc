@@ -15,7 +15,7 @@ const SupportCheck kAll = [](const Module&, const Function&, const Instruction&)
 // Declarations on line 4, the body from line 5 on.
 Module ModuleOf(const std::string& body, const std::string& more = "") {
   auto module = Parse(
-      ".version 9.0\n.target sm_90\n.address_size 64\n" + more +
+      ".version 9.0\n.target sm_100a\n.address_size 64\n" + more +
       ".extern .func (.param .b32 r) vprintf(.param .b64 a, .param .b64 b); .extern .func "
       "__assertfail(.param .b64 a); .shared .align 16 .b8 sh[64]; .entry k(.param .u64 p) { .reg "
       ".b32 %r<9>; .reg .b64 %l<9>; .reg .f32 %f<9>; .reg .f64 %d<9>; .reg .pred %p<9>; "

@@ -167,6 +167,34 @@ TEST(PtxForms, AreTakenByPtxasAtTheVersionTheyNeed) {
   EXPECT_GT(count, 4000u);
 }
 
+// The parser decides line by line what a target has; ptxas must take all that passes.
+TEST(PtxForms, AreTakenByEveryTargetForWhichTheParserTakesThem) {
+  if (!HavePtxas()) GTEST_SKIP() << "no ptxas here";
+  size_t taken = 0;
+  size_t tried = 0;
+  for (const char* target : {"sm_75", "sm_80", "sm_86", "sm_87", "sm_89", "sm_90", "sm_90a",
+                             "sm_100", "sm_100f", "sm_120", "sm_120a"}) {
+    std::vector<std::string> lines;
+    for (const auto& [need, samples] : SamplesByNeed(6)) {
+      for (const std::string& line : samples) {
+        ++tried;
+        if (Parse(SampleModule(90, target, {line}))) lines.push_back(line);
+      }
+    }
+    taken += lines.size();
+    const std::string errors = PtxasErrors(SampleModule(90, target, lines), target);
+    const auto refused = RefusedLines(errors, lines.size());
+    if (refused.empty()) {
+      EXPECT_EQ(errors, "") << target;
+    }
+    for (const auto& [row, message] : refused) {
+      ADD_FAILURE() << target << ": " << (row < lines.size() ? lines[row] : "?") << ": " << message;
+    }
+  }
+  EXPECT_GT(taken, 10000u);
+  EXPECT_LT(taken, tried);
+}
+
 TEST(PtxForms, NameNoVersionLaterThanTheFirst) {
   if (!HavePtxas()) GTEST_SKIP() << "no ptxas here";
   // ptxas takes these before the ISA's notes say so.

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <tuple>
+#include <vector>
 
 #include "gpu/ptx/module.h"
 
@@ -46,6 +48,44 @@ TEST(PtxParse, RefusesHeadersItCannotHonour) {
   EXPECT_EQ(RefusalCode(".version 6\n.target sm_75\n"), Code::kMalformed);
   EXPECT_EQ(RefusalCode(".version 6.33\n.target sm_75\n"), Code::kMalformed);
   EXPECT_EQ(RefusalCode(""), Code::kMalformed);
+}
+
+TEST(PtxParse, TakesVersionsAndTargetsThatThereAre) {
+  const auto header = [](const char* version, const char* target) {
+    return fmt::format(".version {}\n.target {}\n.address_size 64\n", version, target);
+  };
+  for (const char* version : {"6.0", "6.5", "7.0", "7.8", "8.0", "8.8", "9.0"}) {
+    EXPECT_EQ(Refusal(header(version, "sm_50")), "accepted") << version;
+  }
+  for (const char* version : {"1.0", "5.0", "5.9", "6.6", "6.9", "7.9", "8.9", "9.1", "99.0"}) {
+    EXPECT_EQ(RefusalCode(header(version, "sm_50")), Code::kUnsupported) << version;
+  }
+  for (const char* target :
+       {"sm_50",  "sm_52",   "sm_53",   "sm_60",   "sm_61",   "sm_62",  "sm_70",   "sm_72",
+        "sm_75",  "sm_80",   "sm_86",   "sm_87",   "sm_88",   "sm_89",  "sm_90",   "sm_90a",
+        "sm_100", "sm_100a", "sm_100f", "sm_101a", "sm_103f", "sm_110", "sm_120a", "sm_121f"}) {
+    EXPECT_EQ(Refusal(header("9.0", target)), "accepted") << target;
+  }
+  for (const char* target : {"sm_5", "sm_35", "sm_51", "sm_81", "sm_999", "sm_9000000000", "sm_90f",
+                             "sm_75a", "sm_100b", "sm_100af", "sm_", "gfx_90a", "compute_80"}) {
+    EXPECT_EQ(RefusalCode(header("9.0", target)), Code::kUnsupported) << target;
+  }
+}
+
+TEST(PtxParse, RefusesAVersionOlderThanItsTarget) {
+  const std::tuple<const char*, const char*, const char*> rows[] = {
+      {"sm_72", "6.0", "6.1"},   {"sm_75", "6.2", "6.3"},  {"sm_80", "6.5", "7.0"},
+      {"sm_86", "7.0", "7.1"},   {"sm_87", "7.3", "7.4"},  {"sm_89", "7.7", "7.8"},
+      {"sm_90", "7.7", "7.8"},   {"sm_90a", "7.8", "8.0"}, {"sm_100", "8.5", "8.6"},
+      {"sm_100f", "8.7", "8.8"}, {"sm_103", "8.7", "8.8"}, {"sm_120", "8.6", "8.7"}};
+  for (const auto& [target, before, first] : rows) {
+    const auto header = [&](const char* version) {
+      return fmt::format(".version {}\n.target {}\n.address_size 64\n", version, target);
+    };
+    EXPECT_EQ(Refusal(header(before)),
+              fmt::format("line 2: .target {} needs .version {}", target, first));
+    EXPECT_EQ(Refusal(header(first)), "accepted") << target;
+  }
 }
 
 TEST(PtxParse, LaysParametersOutByAlignment) {
@@ -477,6 +517,9 @@ TEST(PtxParse, TakesNamedValuesOnlyWhereThereIsSuchAnInstruction) {
       {"mov.u64 %l0, gv", "mov.u64 %l0, gv+4", "add.s64 %l0, %l1, gv+4", "cvta.global.u64 %l0, gv",
        "mov.u32 %r0, %tid.x", "cvt.u64.u32 %l0, %tid.x", "cvt.u16.u32 %h0, %tid.x",
        "add.u32 %r0, %r1, WARP_SZ"});
+  // Ptxas divides 64 bits in a routine of its own, which takes no expression.
+  ExpectVerdicts({"div.s64 %l0, %l1, sv+8", "rem.u64 %l0, gv+8, %l1", "div.s64 %l0, %l1, sv"},
+                 {"div.s32 %r0, %r1, sv+8", "div.s64 %l0, %l1, 8"});
 }
 
 TEST(PtxParse, TakesVectorsWhoseElementsAgree) {
@@ -609,7 +652,7 @@ TEST(PtxParse, EvaluatesConstantExpressionsAsPtxas) {
 
 TEST(PtxParse, ReadsInitialisersWithAddresses) {
   const Module module =
-      Parsed(std::string(kHeader) +
+      Parsed(std::string(".version 7.1\n.target sm_75\n") +
              ".func f() { ret; }\n.global .u32 a = 7;\n"
              ".const .align 8 .u64 t[4] = {f, generic(a), a+4, 9};\n"
              ".global .s16 m[2][3] = {{1, -2}, {3}};\n.global .f32 x[] = {1.5, 0f3F800000};\n"
@@ -739,6 +782,157 @@ TEST(PtxParse, MatchesEveryPrefixOfAModuleToAnErrorOrAModule) {
       EXPECT_NE(module.error().message, "");
     }
   }
+}
+
+TEST(PtxParse, TakesBranchesAndCallsOnlyToWhatTheyMayGoTo) {
+  const auto refusal = [](const std::string& line, const std::string& after = "") {
+    return Refusal(kHeader + (".func f() { ret; }\n.entry k() {\n.reg .b32 %r; .reg .b64 %l; L:\n"
+                              "t: .branchtargets L; c: .calltargets f; p: .callprototype _ ();\n" +
+                              line + "\n" + after + "\n}"));
+  };
+  for (const char* line : {"bra L;", "brx.idx %r, t;", "call %l, p;", "call %l, c;", "call f;",
+                           "{ brx.idx %r, t; }", "{ call %l, p; }"}) {
+    EXPECT_EQ(refusal(line), "accepted") << line;
+  }
+  for (const char* line : {"bra t;", "bra c;", "bra p;"}) {
+    EXPECT_EQ(refusal(line), "line 8: bra needs a label") << line;
+  }
+  for (const char* line : {"brx.idx %r, L;", "brx.idx %r, c;", "brx.idx %r, p;"}) {
+    EXPECT_NE(refusal(line), "accepted") << line;
+  }
+  for (const char* line : {"call %l;", "call %l, L;", "call %l, t;", "call f, p;", "call f, c;"}) {
+    EXPECT_NE(refusal(line), "accepted") << line;
+  }
+  EXPECT_NE(refusal("brx.idx %r, u;", "u: .branchtargets L;"), "accepted");
+  EXPECT_NE(refusal("call %l, q;", "q: .callprototype _ ();"), "accepted");
+  EXPECT_NE(refusal("call %l, d;", "d: .calltargets f;"), "accepted");
+}
+
+// ptxas's rules: tests/reference/ptxas_test.cc asks it.
+TEST(PtxParse, RefusesKernelsWithMoreStaticSharedMemoryThanTheirTargetGrants) {
+  const auto refusal = [](const std::string& target, uint32_t bytes) {
+    return Refusal(
+        fmt::format(".version 9.0\n.target {}\n.visible .entry k() {{\n"
+                    ".shared .b8 s[{}]; ret; }}\n",
+                    target, bytes));
+  };
+  for (const char* target : {"sm_50", "sm_75", "sm_90", "sm_100", "sm_100f", "sm_120"}) {
+    EXPECT_EQ(refusal(target, 49152), "accepted") << target;
+    EXPECT_EQ(refusal(target, 49153),
+              fmt::format("line 3: kernel 'k' has 49153 bytes of static shared memory; 49152 are "
+                          "the most on {}",
+                          target));
+  }
+  EXPECT_EQ(refusal("sm_90a", 232448), "accepted");
+  EXPECT_NE(refusal("sm_90a", 232449), "accepted");
+  EXPECT_EQ(refusal("sm_120a", 101376), "accepted");
+  EXPECT_NE(refusal("sm_120a", 101377), "accepted");
+  EXPECT_EQ(RefusalCode(std::string(kHeader) + ".entry k() { .shared .b8 s[60000]; ret; }"),
+            Code::kTooLarge);
+}
+
+TEST(PtxParse, CountsSharedVariablesOfWhatAKernelReaches) {
+  const auto accepted = [](const std::string& text) {
+    return Refusal(kHeader + text) == "accepted";
+  };
+  const std::string kernel = ".entry k() { .reg .b64 %l; ";
+  const std::string far = ".func f() { .shared .b8 s[30000]; ret; }\n";
+  const std::string own = ".shared .b8 s[30000]; ";
+  EXPECT_TRUE(accepted(far + kernel + own + "ret; }"));
+  EXPECT_FALSE(accepted(far + kernel + own + "call f; ret; }"));
+  EXPECT_FALSE(accepted(far + kernel + own + "mov.u64 %l, f; ret; }"));
+  const std::string table = ".global .u64 t[1] = {f};\n";
+  EXPECT_TRUE(accepted(far + table + kernel + own + "ret; }"));
+  EXPECT_FALSE(accepted(far + table + kernel + own + "mov.u64 %l, t; ret; }"));
+  EXPECT_FALSE(accepted(far + table + kernel + own + "p: .callprototype _ (.param .b32 x); " +
+                        ".param .b32 a; mov.u64 %l, 0; call %l, (a), p; ret; }"));
+  const std::string both = ".shared .b8 a[30000];\n.shared .b8 b[30000];\n";
+  EXPECT_TRUE(accepted(both + kernel + "mov.u64 %l, a; ret; }"));
+  EXPECT_FALSE(accepted(both + kernel + "mov.u64 %l, a; mov.u64 %l, b; ret; }"));
+  EXPECT_TRUE(accepted(".entry a() { " + own + "ret; }\n.entry b() { " + own + "ret; }"));
+  // Padding counts; the dynamic part does but to where it would begin.
+  EXPECT_TRUE(accepted(kernel + ".shared .b8 a; .shared .align 16 .b8 b[49136]; ret; }"));
+  EXPECT_FALSE(accepted(kernel + ".shared .b8 a; .shared .align 16 .b8 b[49137]; ret; }"));
+  const std::string dynamic = ".extern .shared .align 32768 .b8 d[];\n";
+  EXPECT_TRUE(accepted(dynamic + kernel + "mov.u64 %l, d; ret; }"));
+  EXPECT_TRUE(accepted(dynamic + kernel + ".shared .b8 a[32768]; ret; }"));
+  EXPECT_FALSE(accepted(dynamic + kernel + ".shared .b8 a[32769]; ret; }"));
+}
+
+TEST(PtxParse, RefusesMoreConstantsThanAModuleMayHave) {
+  const auto refusal = [](const std::string& text) { return Refusal(kHeader + text); };
+  EXPECT_EQ(refusal(".const .b8 c[65536];\n"), "accepted");
+  EXPECT_EQ(refusal(".const .b8 a[65535];\n.const .b8 c[2];\n"),
+            "line 5: with 'c' the module has 65537 bytes of constants; 65536 are the most");
+  EXPECT_EQ(RefusalCode(std::string(kHeader) + ".const .b8 c[65537];"), Code::kTooLarge);
+  EXPECT_NE(refusal(".visible .const .b8 c[65537] = {1};"), "accepted");
+  EXPECT_NE(refusal(".const .b8 c[40000], d[40000]; .entry k() { ret; }"), "accepted");
+  // Padding counts.
+  EXPECT_EQ(refusal(".const .b8 c; .const .align 4 .b8 d[65532];"), "accepted");
+  EXPECT_NE(refusal(".const .b8 c; .const .align 4 .b8 d[65533];"), "accepted");
+}
+
+TEST(PtxParse, GivesUpOnSharedMemoryThatKernelsReachTooOften) {
+  // 4,000 kernels, each of which names 5,000 variables through a function.
+  std::string text = std::string(kHeader) + ".shared .b8 most[49152];\n";
+  std::string names;
+  for (int i = 0; i < 5000; ++i) {
+    text += fmt::format(".shared .b8 v{};\n", i);
+    names += fmt::format("mov.u64 %l, v{};\n", i);
+  }
+  text += ".func f() { .reg .b64 %l;\n" + names + "ret; }\n";
+  for (int i = 0; i < 4000; ++i) text += fmt::format(".entry k{}() {{ call f; ret; }}\n", i);
+  EXPECT_EQ(RefusalCode(text), Code::kTooLarge);
+}
+
+TEST(PtxParse, RefusesWhatTheHeadersTargetOrVersionLacks) {
+  const auto refusal = [](const std::string& version, const std::string& target,
+                          const std::string& text) {
+    return Refusal(".version " + version + "\n.target " + target + "\n" + text);
+  };
+  const auto line = [&](const std::string& version, const std::string& target,
+                        const std::string& text) {
+    return refusal(
+        version, target,
+        ".entry k() { .reg .f32 %f<4>; .reg .b32 %r<4>; .reg .b16 %h<4>;\n" + text + "; ret; }");
+  };
+  constexpr const char* kRedux = "redux.sync.add.s32 %r0, %r1, %r2";
+  EXPECT_EQ(line("9.0", "sm_75", kRedux), "line 4: 'redux.sync.add.s32': it needs .target sm_80");
+  EXPECT_EQ(line("7.0", "sm_80", kRedux), "accepted");
+  EXPECT_EQ(line("7.5", "sm_80", "bmsk.clamp.b32 %r0, %r1, %r2"),
+            "line 4: 'bmsk.clamp.b32': it needs .version 7.6");
+  // What only targets with a suffix have.
+  const std::tuple<const char*, std::vector<std::string>, std::vector<std::string>> suffixed[] = {
+      {"setmaxnreg.dec.sync.aligned.u32 64", {"sm_90a", "sm_100f", "sm_121a"}, {"sm_90", "sm_120"}},
+      {"redux.sync.max.f32 %f0, %f1, %r2",
+       {"sm_100a", "sm_103f"},
+       {"sm_100", "sm_110a", "sm_120a"}},
+      {"cvt.rs.f16x2.f32 %r0, %f1, %f2, %r3", {"sm_100a", "sm_103a"}, {"sm_100f", "sm_120a"}},
+      {"cvt.rp.ue8m0x2.bf16x2 %h0, %r1", {"sm_100f", "sm_120a"}, {"sm_90a", "sm_100"}},
+      {"wgmma.fence.sync.aligned", {"sm_90a"}, {"sm_90", "sm_100a"}}};
+  for (const auto& [text, good, bad] : suffixed) {
+    for (const std::string& target : good) EXPECT_EQ(line("9.0", target, text), "accepted") << text;
+    for (const std::string& target : bad) EXPECT_NE(line("9.0", target, text), "accepted") << text;
+  }
+  EXPECT_EQ(line("9.0", "sm_90", "wgmma.fence.sync.aligned"),
+            "line 4: 'wgmma.fence.sync.aligned': sm_90 lacks it");
+  EXPECT_EQ(refusal("9.0", "sm_75", ".entry k() .maxclusterrank 4 { ret; }"),
+            "line 3: 'k' needs .target sm_90");
+  EXPECT_EQ(line("9.0", "sm_80", "mov.u32 %r0, %cluster_ctarank"),
+            "line 3: 'k' needs .target sm_90");
+  EXPECT_EQ(line("8.0", "sm_90", "mov.u32 %r0, %aggr_smem_size"), "line 3: 'k' needs .version 8.1");
+  EXPECT_EQ(refusal("8.0", "sm_75", ".entry k(.param .b8 p[4353]) { ret; }"),
+            "line 3: 'k' needs .version 8.1");
+  EXPECT_EQ(refusal("9.0", "sm_62", ".entry k(.param .b8 p[4353]) { ret; }"),
+            "line 3: 'k' needs .target sm_70");
+  EXPECT_EQ(refusal("9.0", "sm_75", ".entry k(.param .b8 p[32764]) { ret; }"), "accepted");
+  EXPECT_EQ(refusal("9.0", "sm_75", ".entry k(.param .b8 p[32765]) { ret; }"),
+            "line 3: 'k' has 32765 bytes of parameters; 32764 are the most");
+  EXPECT_EQ(refusal("9.0", "sm_75", ".entry k() .maxntid 32 .reqntid 32 { ret; }"),
+            "line 3: 'k' has .maxntid beside .reqntid");
+  EXPECT_EQ(refusal("7.0", "sm_75", ".global .u32 x; .global .u8 m[1] = {0xff(x)};"),
+            "the module's variables need .version 7.1");
+  EXPECT_NE(refusal("9.0", "sm_75", ".local .b8 l[8];"), "accepted");
 }
 
 }  // namespace
