@@ -48,7 +48,7 @@ class AuditProgram : public testing::Test {
 };
 
 // The clock's share of the output differs from run to run.
-std::string WithoutTime(std::string text) {
+std::string WithoutTime(const std::string& text) {
   const size_t at = text.find("VALID ");
   return at == std::string::npos ? text : text.substr(0, at + 6);
 }

@@ -387,12 +387,12 @@ TEST(Checking, FindsRegistersThatWereNeverWrittenWhereTheyDecide) {
         "setp.lt.u32 %p1, %r5, 4; selp.u32 %r6, 1, 2, %p1; st.global.u32 [%l1], %r6;",
         "mov.u32 %r6, 1; @%p1 mov.u32 %r6, 2; st.global.u32 [%l1], %r6;",
         "setp.lt.u32 %p1, %r0, 9; @%p1 mov.u32 %r6, 2; st.global.u32 [%l1], %r6;",
-        "cvt.u64.u32 %l2, %r5; and.b64 %l2, %l2, 4; add.s64 %l2, %l2, %l0; ld.global.u32 %r1, "
-        "[%l2];",
+        ("cvt.u64.u32 %l2, %r5; and.b64 %l2, %l2, 4; add.s64 %l2, %l2, %l0; ld.global.u32 %r1, "
+         "[%l2];"),
         "mov.b64 %l2, {%r0, %r5}; st.global.u64 [%l0], %l2;",
         "setp.eq.u32 %p2, %r0, 0; @!%p2 exit; red.global.add.u32 [%l0], %r5;",
-        "shl.b32 %r1, %r0, 2; st.shared.u32 [%r1], %r5; ld.shared.u32 %r2, [%r1]; st.global.u32 "
-        "[%l1], %r2;",
+        ("shl.b32 %r1, %r0, 2; st.shared.u32 [%r1], %r5; ld.shared.u32 %r2, [%r1]; st.global.u32 "
+         "[%l1], %r2;"),
         "shfl.sync.bfly.b32 %r1, %r5, 1, 31, -1; st.global.u32 [%l1], %r1;",
         "vote.sync.any.pred %p2, %p1, -1; selp.u32 %r1, 1, 2, %p2; st.global.u32 [%l1], %r1;",
         "bar.red.popc.u32 %r1, 0, %p1; st.global.u32 [%l1], %r1;", "bar.warp.sync %r5;",
@@ -441,8 +441,8 @@ TEST(Checking, LetsUndefinedValuesBeMovedAndDropped) {
         "setp.lt.u32 %p1, %r0, 9; @%p1 mov.u32 %r6, 2; @%p1 st.global.u32 [%l1], %r6;",
         "add.s32 %r6, %r5, 1; mov.u32 %r6, 3; st.global.u32 [%l1], %r6;",
         "shfl.sync.bfly.b32 %r1, %r5, 1, 31, -1; mov.u32 %r1, 1; st.global.u32 [%l1], %r1;",
-        "{ .local .b64 x; ld.local.u64 %l2, [x]; st.local.u32 [x], %r0; ld.local.u32 %r1, [x]; "
-        "st.global.u32 [%l1], %r1; }"}) {
+        ("{ .local .b64 x; ld.local.u64 %l2, [x]; st.local.u32 [x], %r0; ld.local.u32 %r1, [x]; "
+         "st.global.u32 [%l1], %r1; }")}) {
     const Checked checked = CheckPtx(body);
     EXPECT_TRUE(checked.report.clean()) << body << "\n" << Describe(checked.report);
   }
@@ -467,11 +467,11 @@ TEST(Checking, FindsNansWhoseBitsTheIsaLeavesOpenWhereTheyAreSeen) {
         "copysign.f32 %f2, %f0, 0f3F800000; st.global.f32 [%l1], %f2;",
         "mov.b64 {%r6, %r7}, %d0; st.global.u32 [%l1], %r6;",
         "mov.b32 %r6, %f0; setp.lt.s32 %p1, %r6, 0; @%p1 exit;",
-        "shl.b32 %r1, %r0, 2; st.shared.f32 [%r1], %f0; ld.shared.f32 %f3, [%r1]; st.global.f32 "
-        "[%l1], %f3;",
+        ("shl.b32 %r1, %r0, 2; st.shared.f32 [%r1], %f0; ld.shared.f32 %f3, [%r1]; st.global.f32 "
+         "[%l1], %f3;"),
         // The upper word of a double is no number of its own.
-        "shl.b32 %r1, %r0, 3; st.shared.f64 [%r1], %d0; ld.shared.f32 %f3, [%r1+4]; setp.lt.f32 "
-        "%p1, %f3, 0f00000000; @%p1 exit;",
+        ("shl.b32 %r1, %r0, 3; st.shared.f64 [%r1], %d0; ld.shared.f32 %f3, [%r1+4]; setp.lt.f32 "
+         "%p1, %f3, 0f00000000; @%p1 exit;"),
         "mov.b32 %r6, %f0; shfl.sync.bfly.b32 %r1, %r6, 1, 31, -1; st.global.u32 [%l1], %r1;",
         "selp.f32 %f2, %f0, %f1, %p1; st.global.f32 [%l1], %f2;"}) {
     const Checked checked = CheckPtx(WithNan("setp.lt.u32 %p1, %r0, 40; " + std::string(body)));
@@ -487,14 +487,14 @@ TEST(Checking, ANanIsANumberLikeAnyOther) {
         "max.f32 %f2, %f0, 0f3F800000; st.global.f32 [%l1], %f2;",
         "cvt.rzi.s32.f32 %r6, %f0; st.global.u32 [%l1], %r6;",
         "max.NaN.f32 %f2, %f0, 0f3F800000; st.global.f32 [%l1], %f2;",
-        "add.f32 %f2, %f0, %f0; mov.f32 %f3, %f2; setp.gt.f32 %p1, %f3, 0f00000000; selp.f32 %f4, "
-        "%f3, %f1, %p1; st.global.f32 [%l1], %f4;",
-        "shl.b32 %r1, %r0, 2; st.shared.f32 [%r1], %f0; ld.shared.f32 %f3, [%r1]; max.f32 %f3, "
-        "%f3, 0f3F800000; st.global.f32 [%l1], %f3;",
-        "shl.b32 %r1, %r0, 3; st.shared.f64 [%r1], %d0; ld.shared.f64 %d3, [%r1]; setp.nan.f64 "
-        "%p1, %d3, %d3; @%p1 exit;",
-        "mov.b32 %r6, %f0; shfl.sync.bfly.b32 %r1, %r6, 1, 31, -1; mov.b32 %f2, %r1; min.f32 %f2, "
-        "%f2, 0f00000000; st.global.f32 [%l1], %f2;",
+        ("add.f32 %f2, %f0, %f0; mov.f32 %f3, %f2; setp.gt.f32 %p1, %f3, 0f00000000; selp.f32 %f4, "
+         "%f3, %f1, %p1; st.global.f32 [%l1], %f4;"),
+        ("shl.b32 %r1, %r0, 2; st.shared.f32 [%r1], %f0; ld.shared.f32 %f3, [%r1]; max.f32 %f3, "
+         "%f3, 0f3F800000; st.global.f32 [%l1], %f3;"),
+        ("shl.b32 %r1, %r0, 3; st.shared.f64 [%r1], %d0; ld.shared.f64 %d3, [%r1]; setp.nan.f64 "
+         "%p1, %d3, %d3; @%p1 exit;"),
+        ("mov.b32 %r6, %f0; shfl.sync.bfly.b32 %r1, %r6, 1, 31, -1; mov.b32 %f2, %r1; min.f32 %f2, "
+         "%f2, 0f00000000; st.global.f32 [%l1], %f2;"),
         "add.sat.f32 %f2, %f0, %f0; st.global.f32 [%l1], %f2;"}) {
     const Checked checked = CheckPtx(WithNan(body));
     EXPECT_TRUE(checked.report.clean()) << body << "\n" << Describe(checked.report);
@@ -716,11 +716,11 @@ TEST(Checking, FindsWhatTheDeviceChooses) {
 
 TEST(Checking, FindsLanesThatMeetAtDifferentInstructionsOrAreNotNamed) {
   for (const char* body :
-       {"setp.lt.u32 %p1, %r0, 9; @%p1 bra L; shfl.sync.idx.b32 %r1, %r0, 0, 31, -1; bra M; "
-        "L: shfl.sync.idx.b32 %r1, %r0, 3, 31, -1; M: st.global.u32 [%l1], %r1;",
+       {("setp.lt.u32 %p1, %r0, 9; @%p1 bra L; shfl.sync.idx.b32 %r1, %r0, 0, 31, -1; bra M; "
+         "L: shfl.sync.idx.b32 %r1, %r0, 3, 31, -1; M: st.global.u32 [%l1], %r1;"),
         "vote.sync.any.pred %p1, 1, 0x7fffffff;", "match.any.sync.b32 %r1, %r0, 0xfffffffe;",
-        "setp.lt.u32 %p1, %r0, 31; @!%p1 exit; shfl.sync.down.b32 %r1, %r0, 1, 31, -1; "
-        "st.global.u32 [%l1], %r1;"}) {
+        ("setp.lt.u32 %p1, %r0, 31; @!%p1 exit; shfl.sync.down.b32 %r1, %r0, 1, 31, -1; "
+         "st.global.u32 [%l1], %r1;")}) {
     EXPECT_THAT(CheckPtx(body).Kinds(), ElementsAre(FindingKind::kAbsentLane)) << body;
   }
   // Exited lanes may be named, and what comes from them dropped.
