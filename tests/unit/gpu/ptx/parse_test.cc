@@ -78,13 +78,13 @@ TEST(PtxParse, RefusesAVersionOlderThanItsTarget) {
       {"sm_86", "7.0", "7.1"},   {"sm_87", "7.3", "7.4"},  {"sm_89", "7.7", "7.8"},
       {"sm_90", "7.7", "7.8"},   {"sm_90a", "7.8", "8.0"}, {"sm_100", "8.5", "8.6"},
       {"sm_100f", "8.7", "8.8"}, {"sm_103", "8.7", "8.8"}, {"sm_120", "8.6", "8.7"}};
+  const auto header_of = [](const char* version, const char* target) {
+    return fmt::format(".version {}\n.target {}\n.address_size 64\n", version, target);
+  };
   for (const auto& [target, before, first] : rows) {
-    const auto header = [&](const char* version) {
-      return fmt::format(".version {}\n.target {}\n.address_size 64\n", version, target);
-    };
-    EXPECT_EQ(Refusal(header(before)),
+    EXPECT_EQ(Refusal(header_of(before, target)),
               fmt::format("line 2: .target {} needs .version {}", target, first));
-    EXPECT_EQ(Refusal(header(first)), "accepted") << target;
+    EXPECT_EQ(Refusal(header_of(first, target)), "accepted") << target;
   }
 }
 
