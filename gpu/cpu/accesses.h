@@ -25,7 +25,7 @@ class ThreadAccesses;
 class Accesses {
  public:
   static constexpr uint64_t kPageBytes = 4096;
-  enum class Stopped : uint8_t { kNo, kSurprise, kNoMemory };
+  enum class Stopped : uint8_t { kNo, kSurprise, kNoMemory, kSlow };
 
   // budget: bytes that all records and saved pages may take.
   explicit Accesses(uint64_t budget);

@@ -41,18 +41,15 @@ uint8_t CommutingKind(const Inst& inst) {
   }
 }
 
-// PTX ISA 9.7.3: single precision gives "an unspecified NaN"; double precision keeps payloads, but
-// which of two, and what an operation makes, is not said. (Halves give the canonical one.)
+// PTX ISA 9.7.3, 9.7.4: single and half precision give "an unspecified NaN"; double precision keeps
+// payloads, but which of two, and what an operation makes, is not said.
 bool IsFloat(Ty ty) {
-  return ty == Ty::kF32 || ty == Ty::kF64;
+  return ty == Ty::kF32 || ty == Ty::kF64 || ty == Ty::kF16 || ty == Ty::kBf16 ||
+         ty == Ty::kF16x2 || ty == Ty::kBf16x2;
 }
 
-// Whether the operands count as numbers, so that one NaN is like another.
-bool ReadsFloats(const Inst& inst) {
-  if (InRange(inst.fn, Fn::kCvt, Fn::kCvtLast)) {
-    return IsFloat(static_cast<Ty>(Index(inst.fn) - Index(Fn::kCvt)));
-  }
-  if (!IsFloat(inst.ty)) return false;
+// Whether the operation computes with numbers of its type, rather than with their bits.
+bool IsArithmetic(const Inst& inst) {
   switch (inst.fn) {
     case Fn::kAdd:
     case Fn::kSub:
@@ -72,7 +69,8 @@ bool ReadsFloats(const Inst& inst) {
     case Fn::kSqrtApprox:
     case Fn::kFAbs:
     case Fn::kFNeg:
-    case Fn::kTestp:
+    case Fn::kFMin:
+    case Fn::kFMax:
     case Fn::kEx2:
     case Fn::kLg2:
     case Fn::kSin:
@@ -81,22 +79,39 @@ bool ReadsFloats(const Inst& inst) {
     case Fn::kTanh:
     case Fn::kRcpFtz64:
     case Fn::kRsqrtFtz64:
-      return true;
-    case Fn::kFMin:
-    case Fn::kFMax:
-      return (inst.imm & kXorsign) == 0;  // else signs of NaNs show
+      return IsFloat(inst.ty);
     default:
-      return InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) ||
-             InRange(inst.fn, Fn::kFAdd, Fn::kFSqrtLast);
+      return IsFloat(inst.ty) && InRange(inst.fn, Fn::kFAdd, Fn::kFSqrtLast);
   }
 }
 
-bool MakesNans(const Inst& inst) {
-  if (!ReadsFloats(inst) || !IsFloat(inst.ty) || inst.dst == kNoReg) return false;
-  const bool compares = InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) || inst.fn == Fn::kTestp;
-  const bool canonical =
-      (inst.fn == Fn::kFMin || inst.fn == Fn::kFMax) && (inst.imm & kNanWins) != 0;
-  return !compares && !canonical;
+Ty ReadsNans(const Inst& inst) {
+  Ty type = inst.ty;
+  if (InRange(inst.fn, Fn::kCvt, Fn::kCvtLast)) {
+    type = static_cast<Ty>(Index(inst.fn) - Index(Fn::kCvt));
+  } else if (inst.fn == Fn::kCvtPack) {
+    type = Ty::kF32;
+  } else if (!InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) && inst.fn != Fn::kTestp &&
+             !IsArithmetic(inst)) {
+    return Ty::kNone;
+  }
+  // Of .xorsign.abs the sign of a NaN shows.
+  if ((inst.fn == Fn::kFMin || inst.fn == Fn::kFMax) && (inst.imm & kXorsign) != 0) {
+    return Ty::kNone;
+  }
+  // Of a pair's halves one may be a NaN: that is not told apart.
+  return type == Ty::kF16x2 || type == Ty::kBf16x2 || !IsFloat(type) ? Ty::kNone : type;
+}
+
+Ty MakesNans(const Inst& inst) {
+  if (inst.dst == kNoReg || !IsFloat(inst.ty)) return Ty::kNone;
+  const bool converts =
+      inst.fn == Fn::kCvtPack || (InRange(inst.fn, Fn::kCvt, Fn::kCvtLast) &&
+                                  IsFloat(static_cast<Ty>(Index(inst.fn) - Index(Fn::kCvt))));
+  if (!converts && !IsArithmetic(inst)) return Ty::kNone;
+  const bool canonical = (inst.fn == Fn::kFMin || inst.fn == Fn::kFMax) &&
+                         (inst.imm & (kNanWins | kXorsign)) == kNanWins;
+  return canonical ? Ty::kNone : inst.ty;
 }
 
 bool IsShuffle(Fn fn) {
@@ -161,6 +176,8 @@ Watch WatchOf(const Inst& inst) {
       return Watch::kAnd;
     case Fn::kOr:
       return Watch::kOr;
+    case Fn::kFns:
+      return Watch::kDivide;  // of a base beyond 31 as of a divisor of zero
     case Fn::kDiv:
     case Fn::kRem:
       if (IsInteger(inst.ty)) return Watch::kDivide;
@@ -168,7 +185,7 @@ Watch WatchOf(const Inst& inst) {
     default:
       break;
   }
-  if (MakesNans(inst)) return Watch::kFloat;
+  if (MakesNans(inst) != Ty::kNone) return Watch::kFloat;
   // What stands before the memory operations only computes; what may be added behind them does not.
   return Index(fn) < Index(Fn::kLd) && !inst.memory ? Watch::kPlain : Watch::kNothing;
 }
@@ -298,6 +315,7 @@ class Planner {
         return window != Window::kGlobal && window != Window::kParam;
       }
       case Watch::kDivide: {
+        if (inst.fn == Fn::kFns) return true;
         const VReg& divisor = ir_.regs[inst.b];
         return divisor.kind != RegKind::kConstant || divisor.value == 0;
       }
@@ -354,7 +372,12 @@ class Planner {
     out.shuffle = inst.fn;
     out.window = static_cast<Window>(inst.flags >> kWindowShift);
     out.non_coherent = (inst.flags & kNonCoherent) != 0;
-    out.reads_floats = ReadsFloats(inst);
+    out.reads = ReadsNans(inst);
+    out.makes = MakesNans(inst);
+    if (out.watch == Watch::kLoad || out.watch == Watch::kStore) {
+      const Fn first = out.watch == Watch::kLoad ? Fn::kLd : Fn::kSt;
+      out.register_bytes = static_cast<uint8_t>(2u << (Index(inst.fn) - Index(first)) % 3);
+    }
     if (out.watch == Watch::kForget) out.forgotten = inst.imm;
     out.uniform =
         (out.watch == Watch::kBranch || out.watch == Watch::kExit) && (inst.flags & kUniform) != 0;

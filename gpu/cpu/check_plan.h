@@ -51,10 +51,13 @@ struct WatchedOp {
   Fn shuffle = Fn::kNone;
   Window window = Window::kGeneric;
   bool non_coherent = false;
-  bool reads_floats = false;  // of a NaN among its operands it sees nothing but that it is one
-  bool uniform = false;       // a branch that all lanes are promised to take alike
-  bool indexed = false;       // brx.idx
-  bool moves = false;         // its result is an operand, bit for bit
+  // Of a NaN of this type among its operands it sees nothing but that it is one; kNone: none.
+  Ty reads = Ty::kNone;
+  Ty makes = Ty::kNone;        // the NaNs that it may give, whose bits are open
+  uint8_t register_bytes = 0;  // loads and stores: of a lane's register
+  bool uniform = false;        // a branch that all lanes are promised to take alike
+  bool indexed = false;        // brx.idx
+  bool moves = false;          // its result is an operand, bit for bit
   uint32_t a = kUntracked;
   uint32_t b = kUntracked;
   uint32_t c = kUntracked;

@@ -112,7 +112,7 @@ Status Checker::BeginLaunch(const Program& program, const LaunchShape& shape,
   uint64_t variables = 0;
   for (const uint64_t bytes : plan_->local_slots) variables += bytes * warps * kLanes;
   for (const uint64_t bytes : shared_slots_) variables += bytes;
-  fixed_bytes_ = registers * 12 + variables + all_pages * sizeof(RecordPage);
+  fixed_bytes_ = registers * 13 + variables + all_pages * sizeof(RecordPage);
   if (!budget_.Take(fixed_bytes_)) {
     fixed_bytes_ = 0;
     return TooLarge(program.name);
@@ -123,6 +123,7 @@ Status Checker::BeginLaunch(const Program& program, const LaunchShape& shape,
   }
   undefined_.assign(registers, 0);
   nans_.assign(registers, 0);
+  nan_types_.assign(registers, Ty::kNone);
   origins_.assign(registers, kNeverWritten);
   for (const Allocation& a : allocations) {
     RecordRegion region;

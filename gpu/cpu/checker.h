@@ -109,11 +109,14 @@ class Checker {
     uint32_t members = 0;
     uint32_t lanes = 0;
   };
-  // What a byte of .shared or .local memory holds: nothing that was written, a value, part of a NaN
-  // of so many bytes whose bits are open.
+  // What a byte of .shared or .local memory holds: nothing that was written, a value, an undefined
+  // one, part of a NaN of a type whose bits are open.
   static constexpr uint8_t kNothing = 0;
   static constexpr uint8_t kValue = 1;
-  static constexpr uint8_t NanOf(uint32_t bytes) { return static_cast<uint8_t>(0x80 | bytes); }
+  static constexpr uint8_t kOpen = 2;
+  static constexpr uint8_t kOpenOfNan = 3;  // what came of the bits of a NaN
+  static constexpr uint8_t NanOf(Ty type) { return static_cast<uint8_t>(0x80 | Index(type)); }
+  static constexpr bool IsNan(uint8_t what) { return (what & 0x80) != 0; }
   // Where an undefined value came from: a pc, or one of these.
   static constexpr uint32_t kNeverWritten = UINT32_MAX;
   static constexpr uint32_t kSpecialOrigin = 1u << 31;
@@ -123,13 +126,15 @@ class Checker {
   // Of those the lanes in which nothing but the bits of a NaN is open: a number's every use is
   // fixed.
   uint32_t* Nans(const Warp& w) { return nans_.data() + RowOf(w); }
+  // Of which type those NaNs are.
+  Ty* NanType(const Warp& w) { return nan_types_.data() + RowOf(w); }
   uint32_t* Origin(const Warp& w) { return origins_.data() + RowOf(w); }
   size_t RowOf(const Warp& w) const { return size_t{w.index} * plan_->tracked_count; }
   void Define(Warp& w, const WatchedOp& p, uint32_t lanes);
   // bad: of the lanes, those that become undefined; nans: of these, those in which only the bits of
   // a NaN are.
   void Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin,
-                uint32_t nans = 0);
+                uint32_t nans = 0, Ty type = Ty::kNone);
   // Reports lanes in which the tracked register is undefined, and counts it as defined from then
   // on: one mistake is not reported over and over.
   void MustBeDefined(Warp& w, const Op* op, uint32_t tracked, uint32_t lanes, const char* decides);
@@ -167,9 +172,9 @@ class Checker {
   void CompleteCopies(uint32_t thread, ThreadCopies& copies, uint32_t before);
   void NoteReadOnly(const Spot& spot, uint32_t bytes, const Warp& w, const Op* op, uint32_t lane);
   // Bits of the `count` elements from the spot on that are not a value.
-  // nans: of these, those that are NaNs whose bits are open.
-  static uint32_t UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count,
-                                    uint32_t* nans);
+  static uint32_t UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count);
+  // The type of the NaN that the element is, whose bits are open; kNone: it is none.
+  static Ty NanElement(const uint8_t* defined, uint32_t bytes);
   Actor ActorOf(const Warp& w, const Op* op, uint32_t lane) const {
     const uint32_t thread = w.index * kLanes + lane;
     return {thread, w.index, lane, MakeOpOfThread(static_cast<uint32_t>(op - w.code), thread)};
@@ -213,6 +218,7 @@ class Checker {
   uint64_t local_bytes_ = 0;                 // of a thread
   std::vector<uint32_t> undefined_ = {};     // warp, tracked register: lanes
   std::vector<uint32_t> nans_ = {};
+  std::vector<Ty> nan_types_ = {};
   std::vector<uint32_t> origins_ = {};
   std::vector<std::vector<Meeting>> meetings_ = {};  // by warp
   // By barrier: warps that took part in phases with a count since the whole block last met.

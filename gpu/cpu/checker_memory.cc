@@ -259,20 +259,23 @@ void Checker::DoAtomic(const Spot& spot, uint32_t bytes, const Actor& a, uint8_t
   });
 }
 
-uint32_t Checker::UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count,
-                                    uint32_t* nans) {
+uint32_t Checker::UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count) {
   if (spot.defined == nullptr) return 0;
   uint32_t undefined = 0;
   for (uint32_t e = 0; e < count; ++e) {
-    bool is_nan = true;
     for (uint32_t k = 0; k < bytes; ++k) {
-      const uint8_t what = spot.defined[e * bytes + k];
-      if (what != kValue) undefined |= uint32_t{1} << e;
-      is_nan = is_nan && what == NanOf(bytes);
+      if (spot.defined[e * bytes + k] != kValue) undefined |= uint32_t{1} << e;
     }
-    if (is_nan) *nans |= uint32_t{1} << e;
   }
   return undefined;
+}
+
+Ty Checker::NanElement(const uint8_t* defined, uint32_t bytes) {
+  const Ty type = static_cast<Ty>(defined[0] & 0x7f);
+  if (!IsNan(defined[0]) || ElementBytes(type) != bytes) return Ty::kNone;
+  const bool whole =
+      std::all_of(defined, defined + bytes, [&](uint8_t what) { return what == defined[0]; });
+  return whole ? type : Ty::kNone;
 }
 
 void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
@@ -282,6 +285,7 @@ void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
   const uint32_t count = op->count;
   uint32_t undefined[32] = {};  // by element: lanes
   uint32_t nans[32] = {};
+  Ty types[32] = {};
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
     Spot spot;
@@ -289,21 +293,25 @@ void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
     if (spot.space != Space::kLocal) Read(spot, p.bytes * count, ActorOf(w, op, lane));
     if (p.non_coherent && spot.space == Space::kGlobal)
       NoteReadOnly(spot, p.bytes * count, w, op, lane);
-    uint32_t nan_elements = 0;
-    const uint32_t elements = UndefinedElements(spot, p.bytes, count, &nan_elements);
+    const uint32_t elements = UndefinedElements(spot, p.bytes, count);
     if (elements == 0) continue;
     const auto pc = static_cast<uint32_t>(op - w.code);
     undefined_loads_.try_emplace(pc, spot);
-    const auto is_nan = [](uint8_t what) { return what != kNothing && what != kValue; };
-    if (std::any_of(spot.defined, spot.defined + p.bytes * count, is_nan)) nan_loads_.insert(pc);
+    const auto of_nan = [](uint8_t what) { return IsNan(what) || what == kOpenOfNan; };
+    if (std::any_of(spot.defined, spot.defined + p.bytes * count, of_nan)) nan_loads_.insert(pc);
     for (uint32_t e = 0; e < count; ++e) {
-      if ((elements >> e) & 1) undefined[e] |= uint32_t{1} << lane;
-      if ((nan_elements >> e) & 1) nans[e] |= uint32_t{1} << lane;
+      if (((elements >> e) & 1) == 0) continue;
+      undefined[e] |= uint32_t{1} << lane;
+      const Ty type =
+          p.register_bytes == p.bytes ? NanElement(spot.defined + e * p.bytes, p.bytes) : Ty::kNone;
+      if (type == Ty::kNone || (nans[e] != 0 && types[e] != type)) continue;
+      nans[e] |= uint32_t{1} << lane;
+      types[e] = type;
     }
   }
   for (uint32_t e = 0; e < count; ++e) {
     Undefine(w, plan_->tracked[p.elements + e], mask, undefined[e],
-             static_cast<uint32_t>(op - w.code), nans[e]);
+             static_cast<uint32_t>(op - w.code), nans[e], types[e]);
   }
 }
 
@@ -335,10 +343,12 @@ void Checker::Store(Warp& w, const Op* op, const WatchedOp& p) {
       const uint32_t value = plan_->tracked[p.elements + e];
       const bool is_undefined = value != kUntracked && ((undefined[value] >> lane) & 1) != 0;
       if (spot.defined != nullptr) {
-        const bool is_nan = is_undefined && ((Nans(w)[value] >> lane) & 1) != 0;
+        const bool of_nan = is_undefined && ((Nans(w)[value] >> lane) & 1) != 0;
+        const bool whole = of_nan && p.register_bytes == p.bytes;
         std::memset(spot.defined + e * p.bytes,
-                    is_nan         ? NanOf(p.bytes)
-                    : is_undefined ? kNothing
+                    whole          ? NanOf(NanType(w)[value])
+                    : of_nan       ? kOpenOfNan
+                    : is_undefined ? kOpen
                                    : kValue,
                     p.bytes);
       } else if (is_undefined) {
@@ -358,8 +368,7 @@ void Checker::Atom(Warp& w, const Op* op, const WatchedOp& p) {
     Spot spot;
     if (!LocateOperand(w, op, p, lane, p.bytes, &spot)) continue;
     DoAtomic(spot, p.bytes, ActorOf(w, op, lane), p.atomic);
-    uint32_t nans = 0;
-    if (UndefinedElements(spot, p.bytes, 1, &nans) != 0) {
+    if (UndefinedElements(spot, p.bytes, 1) != 0) {
       undefined_loads_.try_emplace(pc, spot);
       ReportUndefined(pc, w, op, lane, "what it finds");
     }

@@ -104,6 +104,27 @@ uint32_t LanesThatHold(Warp& w, uint32_t slot, uint32_t bytes, bool ones) {
   return LanesThatHold(w, slot, value);
 }
 
+// A NaN, or a pair in which one is.
+bool HasNan(const uint8_t* at, Ty type) {
+  const auto half = [](uint64_t bits, uint64_t infinity) { return (bits & 0x7fff) > infinity; };
+  uint64_t bits = 0;
+  std::memcpy(&bits, at, ElementBytes(type));
+  switch (type) {
+    case Ty::kF64:
+      return (bits & INT64_MAX) > 0x7ff0000000000000;
+    case Ty::kF32:
+      return (bits & INT32_MAX) > 0x7f800000;
+    case Ty::kF16:
+    case Ty::kF16x2:
+      return half(bits, 0x7c00) || half(bits >> 16, 0x7c00);
+    case Ty::kBf16:
+    case Ty::kBf16x2:
+      return half(bits, 0x7f80) || half(bits >> 16, 0x7f80);
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Handler ObservingHandler(Watch watch) {
@@ -155,11 +176,18 @@ Handler ObservingHandler(Watch watch) {
 }
 
 void Checker::Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin,
-                       uint32_t nans) {
+                       uint32_t nans, Ty type) {
   if (tracked == kUntracked) return;
   uint32_t& mask = Undefined(w)[tracked];
   mask = (mask & ~lanes) | bad;
-  Nans(w)[tracked] = (Nans(w)[tracked] & ~lanes) | (bad & nans);
+  uint32_t& left = Nans(w)[tracked];
+  left &= ~lanes;
+  // Of one type in all lanes: what else was one counts as undefined.
+  if ((bad & nans) != 0) {
+    if (NanType(w)[tracked] != type) left = 0;
+    NanType(w)[tracked] = type;
+    left |= bad & nans;
+  }
   if (bad != 0) Origin(w)[tracked] = origin;
 }
 
@@ -195,15 +223,21 @@ void Checker::Compute(Warp& w, const Op* op, const WatchedOp& p) {
   uint32_t bad = 0;
   uint32_t open_nans = 0;
   uint32_t otherwise = 0;
+  Ty type = Ty::kNone;
+  const Ty* const types = NanType(w);
   uint32_t origin = kNeverWritten;
   const auto take = [&](uint32_t tracked, uint32_t lanes) {
     if (tracked == kUntracked) return;
-    const uint32_t here = undefined[tracked] & lanes & ~(p.reads_floats ? nans[tracked] : 0);
+    const bool alike = p.reads != Ty::kNone && types[tracked] == p.reads;
+    const uint32_t here = undefined[tracked] & lanes & ~(alike ? nans[tracked] : 0);
     if (here == 0) return;
     if (bad == 0) origin = Origin(w)[tracked];
     bad |= here;
-    open_nans |= here & nans[tracked];
-    otherwise |= here & ~nans[tracked];
+    const uint32_t numbers = here & nans[tracked];
+    if (numbers != 0 && type == Ty::kNone) type = types[tracked];
+    const uint32_t alike_numbers = type == types[tracked] ? numbers : 0;
+    open_nans |= alike_numbers;
+    otherwise |= here & ~alike_numbers;
   };
   if (p.watch == Watch::kSelect) {
     const uint32_t first = w.Predicate(op->c);
@@ -221,7 +255,13 @@ void Checker::Compute(Warp& w, const Op* op, const WatchedOp& p) {
     for (uint32_t i = 0; i < p.use_count; ++i) take(plan_->tracked[p.uses + i], mask);
   }
   if (p.watch == Watch::kDivide) {
-    const uint32_t zero = LanesThatHold(w, op->b, p.bytes, false);
+    uint32_t zero = 0;
+    if (p.shuffle == Fn::kFns) {  // ISA fns: "base must be <= 31"
+      const uint32_t* const base = w.Lanes<uint32_t>(op->b);
+      for (int i = 0; i < kLanes; ++i) zero |= uint32_t{base[i] > 31} << i;
+    } else {
+      zero = LanesThatHold(w, op->b, p.bytes, false);
+    }
     if ((zero & mask) != 0 && bad == 0) origin = static_cast<uint32_t>(op - w.code);
     bad |= zero & mask;
   }
@@ -229,23 +269,20 @@ void Checker::Compute(Warp& w, const Op* op, const WatchedOp& p) {
   take(p.guard, w.active);
   const uint32_t still_nans = p.moves ? open_nans & ~otherwise : 0;
   for (uint32_t i = 0; i < p.def_count; ++i) {
-    Undefine(w, plan_->tracked[p.defs + i], mask, bad, origin, still_nans);
+    Undefine(w, plan_->tracked[p.defs + i], mask, bad, origin, still_nans, type);
   }
 }
 
 void Checker::NoteNans(Warp& w, const Op* op, const WatchedOp& p, uint32_t mask) {
   uint32_t nans = 0;
-  for (int i = 0; i < kLanes; ++i) {
-    const bool is_nan = p.bytes == 4 ? w.Lanes<float>(op->dst)[i] != w.Lanes<float>(op->dst)[i]
-                                     : w.Lanes<double>(op->dst)[i] != w.Lanes<double>(op->dst)[i];
-    nans |= uint32_t{is_nan} << i;
+  for (uint32_t i = 0; i < kLanes; ++i) {
+    nans |= uint32_t{HasNan(w.regs + op->dst + i * ElementBytes(p.makes), p.makes)} << i;
   }
   const uint32_t tracked = plan_->tracked[p.defs];
   nans &= mask & ~Undefined(w)[tracked];
   if (nans == 0) return;
-  Undefined(w)[tracked] |= nans;
-  Nans(w)[tracked] |= nans;
-  Origin(w)[tracked] = static_cast<uint32_t>(op - w.code);
+  const bool pair = p.makes == Ty::kF16x2 || p.makes == Ty::kBf16x2;
+  Undefine(w, tracked, nans, nans, static_cast<uint32_t>(op - w.code), pair ? 0 : nans, p.makes);
 }
 
 void Checker::Forget(Warp& w, const Op* op, const WatchedOp& p) {
@@ -294,6 +331,7 @@ void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
   const uint32_t* const c = w.Lanes<uint32_t>(op->c);
   const uint32_t* const members = w.Lanes<uint32_t>(w.extra[op->extra]);
   const uint32_t value_nans = p.a == kUntracked ? 0 : Nans(w)[p.a];
+  const Ty type = p.a == kUntracked ? Ty::kNone : NanType(w)[p.a];
   uint32_t absent = 0;
   uint32_t received = 0;
   uint32_t nans = 0;
@@ -315,7 +353,7 @@ void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
     origin = of(p.b) != 0 ? Origin(w)[p.b] : Origin(w)[p.c];
   }
   Undefine(w, plan_->tracked[p.elements], active, absent | received | choice, origin,
-           nans & ~(absent | choice));
+           nans & ~(absent | choice), type);
   Undefine(w, plan_->tracked[p.elements + 1], active, choice, origin);
 }
 

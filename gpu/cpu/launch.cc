@@ -14,6 +14,12 @@
 namespace souk::gpu::cpu {
 namespace {
 
+// A block that waits for what would be there if the blocks before it had run would wait for ever.
+// One that runs for long is stopped to see whether blocks have met; if not all begin anew, and may
+// run longer.
+inline constexpr uint64_t kFirstMostOfBlock = uint64_t{1} << 25;
+inline constexpr uint64_t kLongerBlocks = 8;
+inline constexpr uint64_t kMostOfBlocks = uint64_t{1} << 60;
 // How often a launch begins anew, and what is kept for the next ones.
 inline constexpr int kMostSurprises = 5;
 inline constexpr size_t kMostLearned = 64;
@@ -37,8 +43,14 @@ std::chrono::steady_clock::time_point DeadlineOf(uint64_t milliseconds) {
 // until all before them are: so the budget is charged, and the first error found, in block order.
 class Schedule {
  public:
-  Schedule(const Program& program, uint64_t blocks, uint32_t threads, uint64_t budget)
-      : program_(program), blocks_(blocks), budget_(budget) {
+  // most_of_block: thread-instructions of one block beyond which all are stopped.
+  Schedule(const Program& program, uint64_t blocks, uint32_t threads, uint64_t budget,
+           uint64_t most_of_block, Accesses& accesses)
+      : program_(program),
+        blocks_(blocks),
+        budget_(budget),
+        most_of_block_(most_of_block),
+        accesses_(accesses) {
     CHECK(threads > 0);
     // Small ones: while the last is done the other threads have nothing to do. Large enough that
     // the lock costs nothing beside them.
@@ -64,8 +76,10 @@ class Schedule {
       const uint64_t end = std::min(blocks_, (chunk + 1) * chunk_blocks_);
       for (uint64_t b = chunk * chunk_blocks_;
            b < end && !done.error && !done.exhausted && !done.late; ++b) {
-        const BlockEnd how = runner.Run(b, left, &done.executed);
+        const uint64_t most = std::min(left, done.executed + most_of_block_);
+        const BlockEnd how = runner.Run(b, most, &done.executed);
         done.exhausted = how == BlockEnd::kExhausted;
+        if (done.exhausted && done.executed <= left) accesses_.Stop(Accesses::Stopped::kSlow);
         done.late = how == BlockEnd::kTimeOver;
         if (how == BlockEnd::kFault) done.error = runner.FaultError(b);
       }
@@ -77,6 +91,9 @@ class Schedule {
     if (error_) return *error_;
     return charged_;
   }
+  // The budget ended, or what ended otherwise stood just before it: warps that have a little left
+  // take turns in another way, and what comes first may be another thing.
+  bool is_close() const { return is_close_; }
 
  private:
   struct Done {
@@ -99,6 +116,7 @@ class Schedule {
       } else if (first.late) {
         error_ = TimeOver(program_);
       }
+      is_close_ = error_ && first.executed >= budget_ - charged_;
       charged_ += first.executed;
       first = Done{};
       ++first_open_;
@@ -110,6 +128,9 @@ class Schedule {
   const Program& program_;
   const uint64_t blocks_;
   const uint64_t budget_;
+  const uint64_t most_of_block_;
+  Accesses& accesses_;
+  bool is_close_ = false;
   uint64_t chunk_blocks_ = 1;
   uint64_t chunks_ = 0;
   std::mutex mutex_;
@@ -216,12 +237,14 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
                                                     ByteView params, uint32_t threads,
                                                     const LaunchBudget& budget, Deadline deadline) {
   Learned& learned = learned_[&program];
+  uint64_t most_of_block = kFirstMostOfBlock;
   // A launch begins anew for each allocation that it writes unexpectedly.
-  for (int surprises = 0; surprises < kMostSurprises && !learned.in_order; ++surprises) {
+  for (int surprises = 0; surprises < kMostSurprises && !learned.in_order;) {
     std::set<uint64_t> expected = ExpectedWrites(program, memory, params);
     expected.insert(learned.written.begin(), learned.written.end());
     if (!accesses_.Begin(memory, program.smallest_write, threads, expected)) break;
-    Schedule schedule(program, shape.blocks(), threads, budget.thread_instructions);
+    Schedule schedule(program, shape.blocks(), threads, budget.thread_instructions, most_of_block,
+                      accesses_);
     // Exact kernels neither print nor use the heap.
     std::vector<SystemState> systems(threads);
     while (runners_.size() < threads) runners_.push_back(std::make_unique<BlockRunner>());
@@ -240,15 +263,22 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
     }
     schedule.Work(*runners_[0]);
     for (std::thread& t : others) t.join();
-    if (!accesses_.stopped() && !accesses_.Conflict()) {
+    using Stopped = Accesses::Stopped;
+    const Stopped why = accesses_.why();
+    const bool met = why != Stopped::kSurprise && why != Stopped::kNoMemory && accesses_.Conflict();
+    if (why == Stopped::kNo && !met && !schedule.is_close()) {
       accesses_.End();
       return schedule.Outcome();
     }
-    learned.in_order = accesses_.why() != Accesses::Stopped::kSurprise;
-    if (!learned.in_order && learned.written.size() < kMostLearned) {
-      learned.written.insert(accesses_.surprise());
-    }
     accesses_.Undo();
+    if (why == Stopped::kNo && !met) break;
+    learned.in_order = met || why == Stopped::kNoMemory;
+    if (why == Stopped::kSlow) {
+      most_of_block = std::min(most_of_block * kLongerBlocks, kMostOfBlocks);
+    } else {
+      ++surprises;
+      if (learned.written.size() < kMostLearned) learned.written.insert(accesses_.surprise());
+    }
   }
   return std::nullopt;
 }

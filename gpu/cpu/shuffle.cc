@@ -94,9 +94,14 @@ const Op* Shuffle(Warp& w, const Op* op) {
     from[i] = in ? j : lane;
     inside[i] = in ? 1 : 0;
   }
+  const uint32_t active = w.active;
+  // What comes from a lane that is not there the ISA leaves open. Its register may hold what
+  // another block left: the lane keeps its own value.
+  if (active != kAllLanes) {
+    for (int i = 0; i < kLanes; ++i) from[i] = Runs(active, from[i]) ? from[i] : i;
+  }
   Pick(a, from, r);
   uint32_t* d = w.Lanes<uint32_t>(op->dst);
-  const uint32_t active = w.active;
   SOUK_LANES(i) {
     d[i] = Blend(active, i, r[i], d[i]);
   }

@@ -189,6 +189,64 @@ TEST(Beside, WaitingForALaterBlockIsEndless) {
   EXPECT_THAT(one.error, HasSubstr("used up its budget"));
 }
 
+// In order no block ever waits; beside each other an earlier one waits for what a later one has
+// changed.
+TEST(Beside, ABlockThatWouldWaitForEverIsStopped) {
+  const Outcome one = ExpectSame(R"(
+    AGAIN: ld.global.u32 %r3, [%rd0]; sub.u32 %r3, %r3, 1000; setp.gt.u32 %p1, %r3, %r0;
+    @%p1 bra AGAIN;
+    add.u32 %r4, %r0, 1000; st.global.u32 [%rd0], %r4;)");
+  EXPECT_EQ(Words(one, 0)[0], 1000 + kBlocks - 1);
+}
+
+// A block that runs for long is begun anew, once nothing shows that it waits for another.
+TEST(Beside, LongBlocksComeToTheirEnd) {
+  const Outcome one = ExpectSame(R"(
+    setp.gt.u32 %p0, %r0, 1; @%p0 bra END; mov.u32 %r3, 0;
+    AGAIN: add.u32 %r3, %r3, 1; setp.lt.u32 %p1, %r3, 300000; @%p1 bra AGAIN;
+    END: add.u64 %rd3, %rd1, %rd2; st.global.u32 [%rd3], %r2;)");
+  EXPECT_EQ(Words(one, 1)[kWords - 1], kWords - 1);
+}
+
+// Where the budget ends just where a kernel faults, what comes first is the same.
+TEST(Beside, TheEdgeOfTheBudgetIsWhereItIs) {
+  const std::string text = Kernel(R"(
+    setp.eq.u32 %p0, %r0, 1; setp.gt.and.u32 %p1, %r1, 31, %p0; mov.u64 %rd9, 0;
+    @%p1 st.global.u32 [%rd9], %r0;)" +
+                                  std::string(kDelay));
+  for (uint64_t budget = 570'000; budget < 1'200'000; budget += 9'973) {
+    const Outcome one = RunOn(1, text, SimdLevel::kBaseline, budget);
+    for (int turn = 0; turn < 3; ++turn) {
+      ASSERT_EQ(RunOn(2, text, SimdLevel::kBaseline, budget).error, one.error) << budget;
+    }
+  }
+}
+
+// Registers of lanes that are not there hold what other blocks left.
+TEST(Beside, NothingComesFromLanesThatAreNotThere) {
+  for (const SimdLevel level : Levels()) {
+    Bytes first;
+    for (const uint32_t threads : {1u, 2u, 2u, 2u, 3u, 8u, 8u}) {
+      PtxRun run;
+      run.text = R"(.visible .entry k(.param .u64 x) {
+        .reg .b64 %rd<4>; .reg .b32 %r<8>; ld.param.u64 %rd0, [x];
+        mov.u32 %r0, %ctaid.x; mov.u32 %r1, %tid.x; mad.lo.u32 %r2, %r0, 40, %r1;
+        mul.wide.u32 %rd1, %r2, 4; add.u64 %rd1, %rd1, %rd0;
+        shfl.sync.down.b32 %r3, %r2, 16, 31, -1; add.u32 %r2, %r2, %r3;
+        shfl.sync.bfly.b32 %r4, %r2, 31, 31, -1; add.u32 %r2, %r2, %r4;
+        st.global.u32 [%rd1], %r2; ret; })";
+      run.grid = Dim3{500, 1, 1};
+      run.block = Dim3{40, 1, 1};
+      run.buffers = {Bytes(500 * 40 * 4)};
+      run.threads = threads;
+      run.level = level;
+      ASSERT_TRUE(run.Go());
+      if (first.empty()) first = run.buffers[0];
+      EXPECT_TRUE(run.buffers[0] == first) << threads;
+    }
+  }
+}
+
 // More than the device gives for it: then blocks run in order.
 TEST(Beside, WithoutMemoryForUndoingBlocksRunInOrder) {
   const uint64_t words = 3u << 20;
