@@ -404,6 +404,9 @@ class OperandChecker {
                (wanted == Type::kB32 && o.kind == OperandKind::kFloat32) ||
                (wanted == Type::kB64 && o.kind == OperandKind::kFloat64);
       case OperandKind::kSpecial:
+        // %is_explicit_cluster
+        if (wanted == Type::kPred) return op_.opcode == Opcode::kMov && MovesSpecial(o);
+        [[fallthrough]];
       case OperandKind::kVariable:
       case OperandKind::kFunction:
         return MayBeNamed(o) && !IsFloat(wanted) && wanted != Type::kPred &&
