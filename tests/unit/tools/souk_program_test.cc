@@ -482,7 +482,8 @@ TEST(RunLocal, AProfilesSharesSumUpToTheWhole) {
   const Ran many = RunProgram(
       "souk run " + kWorkloads + "reduction/workload.toml --local --profile --json -o out",
       folder.path());
-  for (const json& one : json::parse(many.out)["profile"]) {
+  const json profile = json::parse(many.out)["profile"];
+  for (const json& one : profile) {
     sum = 0;
     for (const json& line : one["hottest"]) sum += line["thread_instructions"].get<uint64_t>();
     EXPECT_EQ(sum, one["thread_instructions"].get<uint64_t>()) << one.dump(1);
