@@ -275,7 +275,7 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
     learned.in_order = met || why == Stopped::kNoMemory;
     if (why == Stopped::kSlow) {
       most_of_block = std::min(most_of_block * kLongerBlocks, kMostOfBlocks);
-    } else {
+    } else if (why == Stopped::kSurprise) {
       ++surprises;
       if (learned.written.size() < kMostLearned) learned.written.insert(accesses_.surprise());
     }
