@@ -306,7 +306,7 @@ struct Selp {
     SOUK_LANES(i) {
       d[i] = Blend(p, i, a[i], b[i]);
     }
-    return op + 1;
+    return Next(w, op);
   }
 };
 // d = c >= 0 ? a : b.

@@ -26,6 +26,24 @@ uint64_t SharedBytes(const Program& program, const LaunchShape& shape) {
              : program.dynamic_shared_offset + shape.dynamic_shared_bytes;
 }
 
+// Of a special register that holds one of the block's coordinates.
+std::optional<uint32_t> AxisOf(ptx::Special special) {
+  using ptx::Special;
+  switch (special) {
+    case Special::kCtaidX:
+    case Special::kClusteridX:
+      return 0;
+    case Special::kCtaidY:
+    case Special::kClusteridY:
+      return 1;
+    case Special::kCtaidZ:
+    case Special::kClusteridZ:
+      return 2;
+    default:
+      return std::nullopt;
+  }
+}
+
 void Broadcast(uint8_t* at, uint8_t bytes, uint64_t value) {
   for (int i = 0; i < kLanes; ++i) std::memcpy(at + i * bytes, &value, bytes);
 }
@@ -106,6 +124,12 @@ Status BlockRunner::Prepare(const Program& program, const LaunchShape& shape, co
     w.memory = &memory_;
     w.index = i;
     FillWarp(i);
+  }
+  coordinates_.clear();
+  for (const SpecialSlot& special : program.specials) {
+    if (const std::optional<uint32_t> axis = AxisOf(special.special)) {
+      coordinates_.push_back(CoordinateSlot{special.offset, *axis});
+    }
   }
   return Ok();
 }
@@ -217,33 +241,21 @@ void BlockRunner::FillWarp(uint32_t warp) {
       lanes[i] = value;
     }
   }
+  w.SetActive(kAllLanes);
+  for (const Op& op : program_->prologue) op.run[0](w, &op);
 }
 
+// Where the block's coordinates are kept, those that differ from the last block's are written.
 void BlockRunner::FillBlock(uint64_t block) {
-  using ptx::Special;
-  const uint32_t x = static_cast<uint32_t>(block % shape_.grid.x);
-  const uint32_t y = static_cast<uint32_t>(block / shape_.grid.x % shape_.grid.y);
-  const uint32_t z = static_cast<uint32_t>(block / shape_.grid.x / shape_.grid.y);
-  for (const SpecialSlot& s : program_->specials) {
-    uint32_t value = 0;
-    switch (s.special) {
-      case Special::kCtaidX:
-      case Special::kClusteridX:
-        value = x;
-        break;
-      case Special::kCtaidY:
-      case Special::kClusteridY:
-        value = y;
-        break;
-      case Special::kCtaidZ:
-      case Special::kClusteridZ:
-        value = z;
-        break;
-      default:
-        continue;
-    }
+  const uint32_t at[3] = {static_cast<uint32_t>(block % shape_.grid.x),
+                          static_cast<uint32_t>(block / shape_.grid.x % shape_.grid.y),
+                          static_cast<uint32_t>(block / shape_.grid.x / shape_.grid.y)};
+  for (CoordinateSlot& slot : coordinates_) {
+    const uint32_t value = at[slot.axis];
+    if (slot.holds == value) continue;
+    slot.holds = value;
     for (Warp& w : warps_) {
-      uint32_t* lanes = w.Lanes<uint32_t>(s.offset);
+      uint32_t* const lanes = w.Lanes<uint32_t>(slot.offset);
       for (int i = 0; i < kLanes; ++i) lanes[i] = value;
     }
   }
@@ -262,9 +274,12 @@ void BlockRunner::StartWarps() {
     w.stop = Stop::kNone;
     w.last_pc = 0;
     w.executed = 0;
-    for (uint32_t& a : w.arrived) a = 0;
-    if (w.partly_arrived != 0) std::memset(w.arriving, 0, sizeof(w.arriving));
-    w.partly_arrived = 0;
+    if (w.has_arrived) {
+      std::memset(w.arrived, 0, sizeof(w.arrived));
+      std::memset(w.arriving, 0, sizeof(w.arriving));
+      w.partly_arrived = 0;
+      w.has_arrived = false;
+    }
   }
   if (memory_.checker != nullptr) return;  // clears what variables have of their slots
   if (memory_.shared_bytes != 0) shared_.Clear(memory_.shared_bytes);
@@ -307,7 +322,6 @@ BlockEnd BlockRunner::Turn(uint64_t slice, uint64_t limit, uint64_t* executed) {
       continue;
     }
     ran = true;
-    finished = false;
     const uint64_t before = w.executed;
     w.limit = before + std::min(slice, limit - *executed);
     const Op* op = w.stop == Stop::kSlice ? w.PickNext() : w.Pick();
@@ -319,6 +333,7 @@ BlockEnd BlockRunner::Turn(uint64_t slice, uint64_t limit, uint64_t* executed) {
       return BlockEnd::kFault;
     }
     if (IsLate(w.executed - before)) return BlockEnd::kTimeOver;
+    finished = finished && w.stop == Stop::kDone;
   }
   if (finished) return BlockEnd::kFinished;
   fault_ = Fault{};

@@ -91,7 +91,14 @@ class BlockRunner {
   const Program* program_ = nullptr;
   LaunchShape shape_ = {};
   Memory memory_ = {};
+  // A register that holds one of the block's coordinates, and what it holds now.
+  struct CoordinateSlot {
+    uint32_t offset = 0;
+    uint32_t axis = 0;
+    uint64_t holds = UINT64_MAX;  // no coordinate
+  };
   std::vector<Warp> warps_ = {};
+  std::vector<CoordinateSlot> coordinates_ = {};
   std::vector<Site> sites_ = {};
   Bytes params_ = {};
   Pages registers_ = {};

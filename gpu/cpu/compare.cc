@@ -30,6 +30,9 @@ SOUK_INLINE auto Holds(T a, T b) {
   if constexpr (kCompare == Compare::kNan) return (a != a) | (b != b);
 }
 
+template <typename T>
+inline constexpr bool kIsFloat = static_cast<T>(0.5) != static_cast<T>(0);
+
 // The mask of lanes whose flag is not zero; flags are 0 or ~0.
 inline uint32_t Gather(const int32_t* flags) {
   uint32_t mask = 0;
@@ -39,13 +42,63 @@ inline uint32_t Gather(const int32_t* flags) {
 
 #if defined(__AVX512DQ__)
 inline constexpr int kVectorBytes = 64;
-SOUK_INLINE uint32_t Signs32(__m512i v) {
-  return _mm512_movepi32_mask(v);
+
+// What the instructions call the comparisons: of integers, and of floats without signalling.
+template <Compare kCompare, typename T>
+constexpr int Predicate() {
+  constexpr bool kFloat = kIsFloat<T>;
+  switch (kCompare) {
+    case Compare::kEq:
+      return kFloat ? _CMP_EQ_OQ : _MM_CMPINT_EQ;
+    case Compare::kNe:
+      return kFloat ? _CMP_NEQ_OQ : _MM_CMPINT_NE;
+    case Compare::kLt:
+      return kFloat ? _CMP_LT_OQ : _MM_CMPINT_LT;
+    case Compare::kLe:
+      return kFloat ? _CMP_LE_OQ : _MM_CMPINT_LE;
+    case Compare::kGt:
+      return kFloat ? _CMP_GT_OQ : _MM_CMPINT_NLE;
+    case Compare::kGe:
+      return kFloat ? _CMP_GE_OQ : _MM_CMPINT_NLT;
+    case Compare::kEqu:
+      return _CMP_EQ_UQ;
+    case Compare::kNeu:
+      return _CMP_NEQ_UQ;
+    case Compare::kLtu:
+      return _CMP_NGE_UQ;
+    case Compare::kLeu:
+      return _CMP_NGT_UQ;
+    case Compare::kGtu:
+      return _CMP_NLE_UQ;
+    case Compare::kGeu:
+      return _CMP_NLT_UQ;
+    case Compare::kNum:
+      return _CMP_ORD_Q;
+    default:
+      return _CMP_UNORD_Q;
+  }
 }
-SOUK_INLINE uint32_t Signs64(__m512i v) {
-  return _mm512_movepi64_mask(v);
+SOUK_INLINE __m512i Bits512(const void* at) {
+  return _mm512_loadu_si512(at);
 }
-using Raw = __m512i;
+// Of one vector: compilers make vectors of flags of what their own comparisons find.
+template <Compare kCompare, typename T>
+SOUK_INLINE uint32_t CompareVector(const T* a, const T* b) {
+  constexpr int kPredicate = Predicate<kCompare, T>();
+  if constexpr (kIsFloat<T> && sizeof(T) == 4) {
+    return _mm512_cmp_ps_mask(_mm512_loadu_ps(a), _mm512_loadu_ps(b), kPredicate);
+  } else if constexpr (kIsFloat<T>) {
+    return _mm512_cmp_pd_mask(_mm512_loadu_pd(a), _mm512_loadu_pd(b), kPredicate);
+  } else if constexpr (sizeof(T) == 4 && kIsSigned<T>) {
+    return _mm512_cmp_epi32_mask(Bits512(a), Bits512(b), kPredicate);
+  } else if constexpr (sizeof(T) == 4) {
+    return _mm512_cmp_epu32_mask(Bits512(a), Bits512(b), kPredicate);
+  } else if constexpr (kIsSigned<T>) {
+    return _mm512_cmp_epi64_mask(Bits512(a), Bits512(b), kPredicate);
+  } else {
+    return _mm512_cmp_epu64_mask(Bits512(a), Bits512(b), kPredicate);
+  }
+}
 #elif defined(__AVX2__)
 inline constexpr int kVectorBytes = 32;
 SOUK_INLINE uint32_t Signs32(__m256i v) {
@@ -61,7 +114,16 @@ template <Compare kCompare, typename T>
 SOUK_INLINE uint32_t CompareLanes(Warp& w, const Op* op) {
   const T* a = w.Lanes<T>(op->a);
   const T* b = w.Lanes<T>(op->b);
-#if defined(__AVX2__)
+#if defined(__AVX512DQ__)
+  if constexpr (sizeof(T) >= 4) {
+    constexpr int kStep = kVectorBytes / static_cast<int>(sizeof(T));
+    uint32_t mask = 0;
+    for (int i = 0; i < kLanes; i += kStep) {
+      mask |= CompareVector<kCompare, T>(a + i, b + i) << i;
+    }
+    return mask;
+  }
+#elif defined(__AVX2__)
   if constexpr (sizeof(T) >= 4) {
     typedef T Vector __attribute__((vector_size(kVectorBytes)));
     constexpr int kStep = kVectorBytes / static_cast<int>(sizeof(T));
@@ -90,7 +152,7 @@ template <Compare kCompare, typename T>
 struct Setp {
   static const Op* Full(Warp& w, const Op* op) {
     w.Predicate(op->dst) = CompareLanes<kCompare, T>(w, op);
-    return op + 1;
+    return Next(w, op);
   }
   static const Op* Some(Warp& w, const Op* op) {
     const uint32_t mask = w.Mask(op);
@@ -100,6 +162,38 @@ struct Setp {
     return op + 1;
   }
 };
+
+// The comparison, joined with the predicate c.
+template <Compare kCompare, typename T>
+SOUK_INLINE uint32_t Joined(Warp& w, const Op* op) {
+  const uint32_t turn = 0 - static_cast<uint32_t>(op->imm);
+  return ((CompareLanes<kCompare, T>(w, op) ^ turn) & (w.Predicate(op->c) ^ turn)) ^ turn;
+}
+
+template <Compare kCompare, typename T>
+struct SetpJoin {
+  static const Op* Full(Warp& w, const Op* op) {
+    w.Predicate(op->dst) = Joined<kCompare, T>(w, op);
+    return Next(w, op);
+  }
+  static const Op* Some(Warp& w, const Op* op) {
+    const uint32_t mask = w.Mask(op);
+    const uint32_t r = Joined<kCompare, T>(w, op);
+    uint32_t& d = w.Predicate(op->dst);
+    d = (d & ~mask) | (r & mask);
+    return op + 1;
+  }
+};
+
+// A branch has no guard but its comparison.
+template <Compare kCompare, typename T, bool kGoesOn>
+const Op* SetpBranch(Warp& w, const Op* op) {
+  const uint32_t r = Joined<kCompare, T>(w, op);
+  uint32_t& d = w.Predicate(op->dst);
+  d = (d & ~w.active) | (r & w.active);
+  const uint32_t taken = w.active & (r ^ op->guard_flip);
+  return op->flags & kEndsLanes ? EndLanes<kGoesOn>(w, op, taken) : Divide<kGoesOn>(w, op, taken);
+}
 
 // Subnormal operands count as zero (.ftz).
 template <Compare kCompare>
@@ -122,6 +216,13 @@ template <Compare kCompare, typename T>
 void PutSetp(HandlerTable& t, Ty ty) {
   t.At(Fn::kSetp + static_cast<uint32_t>(kCompare), ty) =
       HandlerPair{&Setp<kCompare, T>::Some, &Setp<kCompare, T>::Full};
+  if constexpr (sizeof(T) >= 4) {  // what FuseComparisons takes
+    const auto index = static_cast<uint32_t>(kCompare);
+    t.At(Fn::kSetpJoin + index, ty) =
+        HandlerPair{&SetpJoin<kCompare, T>::Some, &SetpJoin<kCompare, T>::Full};
+    t.At(Fn::kSetpBranch + index, ty) =
+        HandlerPair{&SetpBranch<kCompare, T, false>, &SetpBranch<kCompare, T, true>};
+  }
 }
 
 template <typename T>

@@ -5,34 +5,20 @@
 namespace souk::gpu::cpu {
 namespace {
 
-void Count(Warp& w, const Op* op) {
-  w.executed += uint64_t{op->cost} * w.lanes;
-}
-
 // imm: a FaultKind where it is not the op's usual one.
 FaultKind KindOf(const Op* op, FaultKind usual) {
   return op->imm == 0 ? usual : static_cast<FaultKind>(op->imm);
 }
 
+template <bool kGoesOn>
 const Op* Jump(Warp& w, const Op* op) {
   Count(w, op);
-  return Continue(w, op->target);
+  return GoTo<kGoesOn>(w, op->target);
 }
 
+template <bool kGoesOn>
 const Op* Branch(Warp& w, const Op* op) {
-  Count(w, op);
-  const uint32_t taken = w.Mask(op);
-  const uint32_t after = static_cast<uint32_t>(op - w.code) + 1;
-  if (taken == 0) return Continue(w, after);
-  if (taken == w.active) return Continue(w, op->target);
-  const uint32_t rest = w.active & ~taken;
-  w.Push(op->target, taken);
-  w.Push(after, rest);
-  if (w.executed >= w.limit) {
-    w.stop = Stop::kSlice;
-    return nullptr;
-  }
-  return w.Pick();
+  return Divide<kGoesOn>(w, op, w.Mask(op));
 }
 
 const Op* BranchIndexed(Warp& w, const Op* op) {
@@ -50,10 +36,9 @@ const Op* BranchIndexed(Warp& w, const Op* op) {
   return w.Pick();
 }
 
+template <bool kGoesOn>
 const Op* Exit(Warp& w, const Op* op) {
-  Count(w, op);
-  const uint32_t mask = w.Mask(op);
-  return mask == 0 ? op + 1 : w.Exit(op, mask);
+  return EndLanes<kGoesOn>(w, op, w.Mask(op));
 }
 
 const Op* Trap(Warp& w, const Op* op) {
@@ -99,11 +84,21 @@ void Put(HandlerTable& t, Fn fn, Handler handler) {
 
 }  // namespace
 
+const Op* DivideLanes(Warp& w, const Op* op, uint32_t taken) {
+  w.Push(op->target, taken);
+  w.Push(static_cast<uint32_t>(op - w.code) + 1, w.active & ~taken);
+  if (w.executed >= w.limit) {
+    w.stop = Stop::kSlice;
+    return nullptr;
+  }
+  return w.Pick();
+}
+
 void RegisterControl(HandlerTable& t) {
-  Put(t, Fn::kJump, &Jump);
-  Put(t, Fn::kBranch, &Branch);
+  t.At(Fn::kJump, Ty::kNone) = HandlerPair{&Jump<false>, &Jump<true>};
+  t.At(Fn::kBranch, Ty::kNone) = HandlerPair{&Branch<false>, &Branch<true>};
   Put(t, Fn::kBranchIndexed, &BranchIndexed);
-  Put(t, Fn::kExit, &Exit);
+  t.At(Fn::kExit, Ty::kNone) = HandlerPair{&Exit<false>, &Exit<true>};
   Put(t, Fn::kTrap, &Trap);
   Put(t, Fn::kBarrier, &Barrier);
   t.At(Fn::kClock, Ty::kU32) = HandlerPair{&Clock<uint32_t>, &Clock<uint32_t>};

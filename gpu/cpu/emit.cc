@@ -50,12 +50,16 @@ class Emitter {
   }
   uint32_t BlockOf(uint32_t label) const { return flow_.block_of[ir_.labels[label]]; }
 
-  Op& Add(const Inst& inst, uint32_t target_block) {
-    const HandlerPair& pair = handlers_.At(inst.fn, inst.ty);
+  Op OpOf(const Inst& inst) {
+    const bool compares = inst.compare != 0;
+    const Fn fn = compares ? Fn::kSetpBranch + (inst.compare - 1u) : inst.fn;
+    const HandlerPair& pair = handlers_.At(fn, inst.ty);
     Op op;
+    // The last handler of a guarded exit may be `some` (control.cc looks at the guard in each).
+    // Those who look at every op need it to come back to them.
     const bool guarded = inst.guard != kNoReg;
     op.run[0] = pair.some;
-    op.run[1] = guarded ? pair.some : pair.full;
+    op.run[1] = guarded || emitted_ != nullptr ? pair.some : pair.full;
     op.dst = Slot(inst.dst);
     op.a = Slot(inst.a);
     op.b = Slot(inst.b);
@@ -65,10 +69,15 @@ class Emitter {
     op.imm = inst.imm;
     op.count = inst.count;
     op.flags = inst.flags;
+    if (compares && inst.fn == Fn::kExit) op.flags |= kEndsLanes;
     op.extra = static_cast<uint32_t>(program_.extra.size());
     for (uint32_t i = 0; i < inst.extra_count; ++i) {
       program_.extra.push_back(Slot(ir_.extras[inst.extra + i].reg));
     }
+    return op;
+  }
+  Op& Add(const Inst& inst, uint32_t target_block) {
+    Op op = OpOf(inst);
     if (inst.memory) op.target = program_.site_count++;
     program_.ops.push_back(op);
     if (emitted_ != nullptr) {
@@ -104,7 +113,7 @@ class Emitter {
       if (ir_.insts[i].fn != Fn::kNone) return false;
     }
     const Inst& last = ir_.insts[block.end - 1];
-    return last.fn == Fn::kExit && last.guard == kNoReg;
+    return last.fn == Fn::kExit && !IsGuarded(last);
   }
 
   // target: where lanes come to that went around the barrier (Waiting::skip_pc).
@@ -141,6 +150,10 @@ class Emitter {
       const Inst& inst = ir_.insts[i];
       cost_ += inst.cost;
       if (emitted_ != nullptr && inst.cost != 0) since_.push_back({inst.line, inst.cost});
+      if (inst.hoisted) {
+        program_.prologue.push_back(OpOf(inst));
+        continue;
+      }
       switch (inst.fn) {
         case Fn::kNone:
           break;
@@ -164,7 +177,7 @@ class Emitter {
         }
         case Fn::kExit:
           AddControl(inst, kNoReg);
-          if (inst.guard == kNoReg) return;
+          if (!IsGuarded(inst)) return;
           break;
         case Fn::kBarrier:
           EmitBarrier(b, inst);
@@ -236,9 +249,14 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   ASSIGN_OR_RETURN(Ir ir, Lower(module, kernel, address_of, handlers, /*apart=*/checked));
   ASSIGN_OR_RETURN(const Flow flow, BuildFlow(ir));
   if (checked) RETURN_IF_ERROR(DropIdleForgets(ir, flow));
+  DropConversions(ir, flow);
   ForwardCopies(ir, flow);
   if (!checked) FindArrays(ir, flow);  // the checking mode looks at whole addresses
   DropUnreadPredicates(ir);
+  if (!checked) {
+    HoistInvariants(ir, flow);
+    FuseComparisons(ir, flow);
+  }
   ASSIGN_OR_RETURN(const Slots slots, AssignSlots(ir, flow, kMostRegisterBytes));
   std::vector<uint32_t> after;
   const bool has_barriers = std::any_of(ir.insts.begin(), ir.insts.end(),

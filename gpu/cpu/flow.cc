@@ -319,13 +319,17 @@ Result<std::vector<uint32_t>> PostDominators(const Flow& flow) {
   return nearest;
 }
 
-namespace {
-
-// Where each register is written: by one unguarded inst, or otherwise.
-struct Definitions {
-  std::vector<uint32_t> count = {};
-  std::vector<uint32_t> inst = {};
-};
+bool ComesBefore(const Flow& flow, uint32_t first, uint32_t second) {
+  constexpr int kMostSteps = 256;
+  const uint32_t x = flow.block_of[first];
+  uint32_t y = flow.block_of[second];
+  if (x == y) return first < second;
+  for (int steps = 0; steps < kMostSteps && y != 0; ++steps) {
+    y = flow.blocks[y].dominator;
+    if (y == x) return true;
+  }
+  return false;
+}
 
 Definitions FindDefinitions(const Ir& ir, const Flow& flow) {
   Definitions defs;
@@ -343,24 +347,12 @@ Definitions FindDefinitions(const Ir& ir, const Flow& flow) {
   return defs;
 }
 
-}  // namespace
-
 // d = a where each has one definition, a's dominates d's, and d's dominates every use of d: then
 // every use sees the a that the copy saw.
 void ForwardCopies(Ir& ir, const Flow& flow) {
   const Definitions defs = FindDefinitions(ir, flow);
-  // Positions decide within a block; dominance in the order BuildFlow left behind needs its own
-  // numbering, so compare by blocks' dominator chains of bounded length.
   const auto comes_before = [&](uint32_t first, uint32_t second) {
-    const uint32_t x = flow.block_of[first];
-    uint32_t y = flow.block_of[second];
-    if (x == y) return first < second;
-    for (int steps = 0; steps < 256; ++steps) {
-      if (y == 0) return x == 0;
-      y = flow.blocks[y].dominator;
-      if (y == x) return true;
-    }
-    return false;
+    return ComesBefore(flow, first, second);
   };
   std::vector<uint32_t> copy_of(ir.regs.size(), kNoReg);
   for (const uint32_t b : flow.order) {

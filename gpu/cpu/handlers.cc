@@ -30,6 +30,10 @@ const HandlerTable* Build(void (*register_level)(HandlerTable&)) {
 
 }  // namespace
 
+bool GoOn() {
+  return SOUK_TAIL_CALLS != 0;
+}
+
 const HandlerTable& Handlers(SimdLevel level) {
   switch (level) {
 #if defined(SOUK_HAVE_AVX512)

@@ -18,6 +18,9 @@ struct ArrayIndex {
   uint32_t index = kNoReg;
   uint64_t scale = 0;
   bool is_signed = false;
+  // What all lanes add to the index, modulo 2^32, or subtract.
+  uint32_t offset = kNoReg;
+  bool minus = false;
 };
 
 class ArrayFinder {
@@ -41,7 +44,10 @@ class ArrayFinder {
       const Block& block = flow_.blocks[b];
       block_ = b;
       for (uint32_t i = block.begin; i < block.end; ++i) {
-        if (const auto found = Find(i); found.base != kNoReg) Replace(ir_.insts[i], found);
+        if (ArrayIndex found = Find(i); found.base != kNoReg) {
+          if (TakesOffset(ir_.insts[i])) FindOffset(found);
+          Replace(ir_.insts[i], found);
+        }
         ForEachDef(ir_, ir_.insts[i], [&](uint32_t r) { last_[r] = i; });
       }
     }
@@ -59,18 +65,7 @@ class ArrayFinder {
     const bool in_block = here != kNoReg && flow_.block_of[here] == block_ && here < at;
     const uint32_t def = in_block ? here : count_[reg] == 1 ? only_[reg] : kNoReg;
     if (def == kNoReg || ir_.insts[def].guard != kNoReg || ir_.insts[def].dst != reg) return kNoReg;
-    return in_block || Dominates(def, at) ? def : kNoReg;
-  }
-
-  bool Dominates(uint32_t first, uint32_t second) const {
-    const uint32_t x = flow_.block_of[first];
-    uint32_t y = flow_.block_of[second];
-    if (x == y) return first < second;
-    for (int steps = 0; steps < 256 && y != 0; ++steps) {
-      y = flow_.blocks[y].dominator;
-      if (y == x) return true;
-    }
-    return false;
+    return in_block || ComesBefore(flow_, def, at) ? def : kNoReg;
   }
 
   bool IsUniform(uint32_t reg) const {
@@ -90,7 +85,7 @@ class ArrayFinder {
       const uint32_t here = last_[reg];
       return here == kNoReg || flow_.block_of[here] != block_ || here < from;
     }
-    return count_[reg] == 1 && Dominates(only_[reg], from);
+    return count_[reg] == 1 && ComesBefore(flow_, only_[reg], from);
   }
   // The same for what lies between: written once, or within this block.
   bool Follows(uint32_t reg, uint32_t def) const {
@@ -163,11 +158,41 @@ class ArrayFinder {
     return {};
   }
 
+  // Loads of whole registers (memory_array.cc).
+  static bool TakesOffset(const Inst& access) {
+    return IsLoad(access.fn) && (access.ty == Ty::kU32 || access.ty == Ty::kU64) &&
+           (static_cast<uint32_t>(access.fn) - static_cast<uint32_t>(Fn::kLd)) % 3 ==
+               (access.ty == Ty::kU32 ? 1 : 2);
+  }
+
+  // i = j + offset, as compilers write the neighbours of an element.
+  void FindOffset(ArrayIndex& found) const {
+    const uint32_t def = Definition(found.index, at_);
+    if (def == kNoReg || !Follows(found.index, def)) return;
+    const Inst& sum = ir_.insts[def];
+    const bool adds = sum.fn == Fn::kAdd;
+    if ((!adds && sum.fn != Fn::kSub) || (sum.ty != Ty::kU32 && sum.ty != Ty::kS32)) return;
+    for (const auto& [index, offset] : {std::pair(sum.a, sum.b), std::pair(sum.b, sum.a)}) {
+      if (IsUniform(offset) && index != kNoReg && Holds(index, def, at_)) {
+        found.index = index;
+        found.offset = offset;
+        found.minus = !adds;
+        return;
+      }
+      if (!adds) return;
+    }
+  }
+
   void Replace(Inst& access, const ArrayIndex& found) {
     const bool load = IsLoad(access.fn);
     const auto width =
         (static_cast<uint32_t>(access.fn) - static_cast<uint32_t>(load ? Fn::kLd : Fn::kSt)) % 3;
     access.fn = (load ? Fn::kLdArray : Fn::kStArray) + width;
+    if (found.offset != kNoReg) {
+      access.fn = Fn::kLdShifted + (width - 1);
+      access.b = found.offset;
+      if (found.minus) access.flags |= kMinusOffset;
+    }
     access.a = found.base;
     access.c = found.index;
     access.count = static_cast<uint16_t>(found.scale);
@@ -184,8 +209,8 @@ class ArrayFinder {
 };
 
 bool IsPure(Fn fn) {
-  return fn == Fn::kMov || fn == Fn::kAdd || fn == Fn::kMulWide || fn == Fn::kMadWide ||
-         fn == Fn::kShl || (fn >= Fn::kCvt && fn <= Fn::kCvtLast);
+  return fn == Fn::kMov || fn == Fn::kAdd || fn == Fn::kSub || fn == Fn::kMulWide ||
+         fn == Fn::kMadWide || fn == Fn::kShl || (fn >= Fn::kCvt && fn <= Fn::kCvtLast);
 }
 
 // What nothing reads any more is counted, not run.

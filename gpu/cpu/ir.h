@@ -21,7 +21,8 @@ inline constexpr uint32_t kNoPart = 0;
 // Inst::flags of a branch: all active lanes are promised to go the same way (.uni).
 inline constexpr uint16_t kUniform = 1;
 
-enum class RegKind : uint8_t { kVariable, kConstant, kSpecial, kParam };
+// kInvariant: written once a launch, by an inst that is hoisted.
+enum class RegKind : uint8_t { kVariable, kConstant, kSpecial, kParam, kInvariant };
 
 struct VReg {
   uint8_t bytes = 4;  // of a lane; 1: a predicate
@@ -50,6 +51,10 @@ struct Inst {
   uint16_t count = 0;  // Op::count
   uint16_t flags = 0;
   bool memory = false;  // has a site
+  // kBranch, kExit: 1 + the ptx::Compare of a and b, as kSetpJoin, whose result, also in dst, is
+  // the guard.
+  uint8_t compare = 0;
+  bool hoisted = false;  // runs once a launch in each warp, all lanes, before its first block
   // kMov, of a register to itself: what it holds is a former call's. imm: the same of .local
   // memory, its address and (<< 32) its bytes.
   bool forgets = false;
@@ -80,6 +85,9 @@ struct Ir {
 inline constexpr uint64_t kSharedSlot = uint64_t{1} << 19;
 inline constexpr uint64_t kLocalSlot = uint64_t{1} << 20;
 
+inline bool IsGuarded(const Inst& inst) {
+  return inst.guard != kNoReg || inst.compare != 0;
+}
 inline bool IsCarry(Fn fn) {
   return fn == Fn::kAddCarry || fn == Fn::kSubCarry || fn == Fn::kMadLoCarry ||
          fn == Fn::kMadHiCarry;
@@ -122,6 +130,18 @@ struct Flow {
   std::vector<uint32_t> block_of = {};  // by inst
 };
 
+// Whether every way to inst `second` passes inst `first`. False as well where that would take long
+// to find out.
+bool ComesBefore(const Flow& flow, uint32_t first, uint32_t second);
+
+// Where each register is written. An inst with a guard, which may leave the register as it was,
+// counts twice.
+struct Definitions {
+  std::vector<uint32_t> count = {};
+  std::vector<uint32_t> inst = {};  // the last one
+};
+Definitions FindDefinitions(const Ir& ir, const Flow& flow);
+
 // Blocks in an order in which a loop's body stands before what follows the loop: the order in which
 // a diverged warp runs them (warp.h).
 // kTooLarge where branches are so many and so far that finding dominators would take long, as in
@@ -145,6 +165,15 @@ PathEstimate EstimatePath(const Ir& ir, const Flow& flow);
 
 // Replaces registers that are copies of one value for good by that value.
 void ForwardCopies(Ir& ir, const Flow& flow);
+
+// Turns conversions of a 32-bit register to 64 bits and back into copies.
+void DropConversions(Ir& ir, const Flow& flow);
+
+// Marks what comes to the same in every block of a launch (Inst::hoisted).
+void HoistInvariants(Ir& ir, const Flow& flow);
+
+// Joins comparisons with the predicate logic and the branches that are all that reads them.
+void FuseComparisons(Ir& ir, const Flow& flow);
 
 // Turns loads and stores of [base + i * scale] into those of arrays.
 void FindArrays(Ir& ir, const Flow& flow);

@@ -89,7 +89,7 @@ struct Map1 {
     SOUK_LANES(i) {
       d[i] = F::Do(a[i]);
     }
-    return op + 1;
+    return Next(w, op);
   }
   static const Op* Some(Warp& w, const Op* op) {
     const uint32_t mask = w.Mask(op);
@@ -116,7 +116,7 @@ struct Map2 {
     SOUK_LANES(i) {
       d[i] = F::Do(a[i], b[i]);
     }
-    return op + 1;
+    return Next(w, op);
   }
   static const Op* Some(Warp& w, const Op* op) {
     const uint32_t mask = w.Mask(op);
@@ -146,7 +146,7 @@ struct Map3 {
     SOUK_LANES(i) {
       d[i] = F::Do(a[i], b[i], c[i]);
     }
-    return op + 1;
+    return Next(w, op);
   }
   static const Op* Some(Warp& w, const Op* op) {
     const uint32_t mask = w.Mask(op);

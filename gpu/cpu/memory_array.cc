@@ -10,6 +10,9 @@
 namespace souk::gpu::cpu::SOUK_SIMD {
 namespace {
 
+// Bytes.
+inline constexpr uint64_t kAhead = 512;
+
 // One access of a warp.
 struct Array {
   const Site* site = nullptr;
@@ -136,19 +139,19 @@ SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const Array& array, const I* x, 
 }
 
 template <typename I>
-SOUK_INLINE uint8_t* ResolveAt(Warp& w, const Op* op, uint32_t lane, uint64_t base, uint32_t bytes,
-                               bool write) {
+SOUK_INLINE uint8_t* ResolveAt(Warp& w, const Op* op, uint32_t lane, uint64_t base, I index,
+                               uint32_t bytes, bool write) {
   const auto window = static_cast<Window>(op->flags >> kWindowShift);
-  const uint64_t address = base + Scaled(w.Lanes<I>(op->c)[lane], op->count);
+  const uint64_t address = base + Scaled(index, op->count);
   return Resolve(w, op, lane, window, address, bytes, write);
 }
 
 template <typename M, typename R, typename I>
-SOUK_APART const Op* LoadEach(Warp& w, const Op* op, uint32_t mask, uint64_t base) {
+SOUK_APART const Op* LoadEach(Warp& w, const Op* op, uint32_t mask, uint64_t base, const I* x) {
   const uint8_t* from[kLanes] = {};
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-    from[lane] = ResolveAt<I>(w, op, lane, base, sizeof(M), /*write=*/false);
+    from[lane] = ResolveAt<I>(w, op, lane, base, x[lane], sizeof(M), /*write=*/false);
     if (from[lane] == nullptr) return nullptr;
   }
   R* d = w.Lanes<R>(op->dst);
@@ -161,40 +164,101 @@ SOUK_APART const Op* LoadEach(Warp& w, const Op* op, uint32_t mask, uint64_t bas
 
 template <typename M, typename R, typename I>
 SOUK_APART const Op* StoreEach(Warp& w, const Op* op, uint32_t mask, uint64_t base) {
+  const I* const x = w.Lanes<I>(op->c);
   const R* b = w.Lanes<R>(op->b);
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-    uint8_t* to = ResolveAt<I>(w, op, lane, base, sizeof(M), /*write=*/true);
+    uint8_t* to = ResolveAt<I>(w, op, lane, base, x[lane], sizeof(M), /*write=*/true);
     if (to == nullptr) return nullptr;
     *reinterpret_cast<M*>(to) = static_cast<M>(b[lane]);
   }
   return op + 1;
 }
 
-// The usual way: neighbours, all of which run; *at: the first one's place. False: this is another.
+// The usual way: neighbours; *at: lane 0's place, whether it runs or not. False: this is another.
+// shift: added to each index, modulo 2^32.
 template <typename I>
-SOUK_INLINE bool AreNeighbours(Warp& w, const Op* op, uint32_t bytes, uint8_t notes, uint8_t** at) {
+SOUK_INLINE bool AreNeighbours(Warp& w, const Op* op, uint32_t mask, uint32_t shift, uint32_t bytes,
+                               uint8_t notes, uint8_t** at) {
   if (op->count != bytes) return false;
-  const I* const x = w.Lanes<I>(op->c);
-  if (!IsStep(reinterpret_cast<const uint32_t*>(x)) || x[kLanes - 1] <= x[0]) return false;
+  const uint32_t* const x = w.Lanes<uint32_t>(op->c);
+  const int low = __builtin_ctz(mask);
+  const int high = 31 - __builtin_clz(mask);
+  const I first = static_cast<I>(x[low] + shift);
+  const I last = static_cast<I>(x[high] + shift);
+  if (!IsStep(x) || last < first) return false;
   const Array array = ArrayOf(w, op);
-  if (!IsInside(array, Span<I>{x[0], x[kLanes - 1], false, true}, bytes)) return false;
+  if (!IsInside(array, Span<I>{first, last, false, true}, bytes)) return false;
   if ((array.site->notes & notes) != 0) return false;
-  *at = array.site->host + static_cast<int64_t>(array.start) + Distance(x[0], bytes);
+  *at = array.site->host + static_cast<int64_t>(array.start) + Distance(first, bytes) -
+        static_cast<int64_t>(bytes) * low;
+  // The next warp's, most often: what comes between two accesses is too much for the processor to
+  // look past.
+  __builtin_prefetch(*at + kAhead);
+  __builtin_prefetch(*at + kAhead + 64);
   return true;
 }
 
-// Any other way.
+// Lanes of the mask, where lane 0's place is `at`.
+template <typename M, typename R, bool kFull>
+SOUK_INLINE void TakeNeighbours(R* d, const uint8_t* at, uint32_t mask) {
+  const M* const from = reinterpret_cast<const M*>(at);
+  if constexpr (kFull) {
+    SOUK_LANES(i) {
+      d[i] = static_cast<R>(from[i]);
+    }
+    return;
+  }
+#if defined(__AVX512F__)
+  if constexpr (sizeof(M) == 4 && sizeof(R) == 4) {
+    for (int i = 0; i < kLanes; i += 16) {
+      const auto lanes = static_cast<__mmask16>(mask >> i);
+      _mm512_storeu_si512(d + i,
+                          _mm512_mask_loadu_epi32(_mm512_loadu_si512(d + i), lanes, from + i));
+    }
+    return;
+  }
+#endif
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    d[lane] = static_cast<R>(from[lane]);
+  }
+}
+template <typename M, typename R, bool kFull>
+SOUK_INLINE void PutNeighbours(uint8_t* at, const R* b, uint32_t mask) {
+  M* const to = reinterpret_cast<M*>(at);
+  if constexpr (kFull) {
+    SOUK_LANES(i) {
+      to[i] = static_cast<M>(b[i]);
+    }
+    return;
+  }
+#if defined(__AVX512F__)
+  if constexpr (sizeof(M) == 4 && sizeof(R) == 4) {
+    for (int i = 0; i < kLanes; i += 16) {
+      _mm512_mask_storeu_epi32(to + i, static_cast<__mmask16>(mask >> i),
+                               _mm512_loadu_si512(b + i));
+    }
+    return;
+  }
+#endif
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    to[lane] = static_cast<M>(b[lane]);
+  }
+}
+
+// Any other way. indices: of the lanes.
 template <typename M, typename R, typename I, bool kFull>
-__attribute__((noinline)) const Op* LoadArray(Warp& w, const Op* op) {
+__attribute__((noinline)) const Op* LoadArray(Warp& w, const Op* op, const I* indices) {
   const uint32_t mask = kFull ? kAllLanes : w.Mask(op);
   if (!kFull && mask == 0) return op + 1;
   const Array array = ArrayOf(w, op);
   alignas(64) I copy[kLanes];
-  const I* const x = TakeIndices<I, kFull>(w.Lanes<I>(op->c), mask, copy);
+  const I* const x = TakeIndices<I, kFull>(indices, mask, copy);
   const Span<I> span = SpanOf(x);
   if (!IsInside(array, span, sizeof(M))) [[unlikely]] {
-    return LoadEach<M, R, I>(w, op, mask, array.base);
+    return LoadEach<M, R, I>(w, op, mask, array.base, indices);
   }
   if (!MayGoOn(w, op, array, x, sizeof(M), false, span.step)) return nullptr;
   R* d = w.Lanes<R>(op->dst);
@@ -248,42 +312,67 @@ __attribute__((noinline)) const Op* StoreArray(Warp& w, const Op* op) {
   return op + 1;
 }
 
+// Lanes that run, and what follows.
+template <bool kFull>
+SOUK_INLINE uint32_t Running(Warp& w, const Op* op) {
+  return kFull ? kAllLanes : w.Mask(op);
+}
+
 template <typename M, typename R, typename I, bool kFull>
 SOUK_INLINE const Op* LoadBy(Warp& w, const Op* op) {
-  if constexpr (kFull) {
-    uint8_t* at = nullptr;
-    if (AreNeighbours<I>(w, op, sizeof(M), kNoteReads, &at)) [[likely]] {
-      R* d = w.Lanes<R>(op->dst);
-      const M* from = reinterpret_cast<const M*>(at);
-      SOUK_LANES(i) {
-        d[i] = static_cast<R>(from[i]);
-      }
-      return op + 1;
-    }
+  const uint32_t mask = Running<kFull>(w, op);
+  uint8_t* at = nullptr;
+  if ((kFull || mask != 0) && AreNeighbours<I>(w, op, mask, 0, sizeof(M), kNoteReads, &at))
+      [[likely]] {
+    TakeNeighbours<M, R, kFull>(w.Lanes<R>(op->dst), at, mask);
+    return Next<kFull>(w, op);
   }
-  return LoadArray<M, R, I, kFull>(w, op);
+  return LoadArray<M, R, I, kFull>(w, op, w.Lanes<I>(op->c));
 }
 template <typename M, typename R, typename I, bool kFull>
 SOUK_INLINE const Op* StoreBy(Warp& w, const Op* op) {
-  if constexpr (kFull) {
-    uint8_t* at = nullptr;
-    if (w.memory->sites[op->target].writable &&
-        AreNeighbours<I>(w, op, sizeof(M), kNoteWrites, &at)) [[likely]] {
-      const R* b = w.Lanes<R>(op->b);
-      M* to = reinterpret_cast<M*>(at);
-      SOUK_LANES(i) {
-        to[i] = static_cast<M>(b[i]);
-      }
-      return op + 1;
-    }
+  const uint32_t mask = Running<kFull>(w, op);
+  uint8_t* at = nullptr;
+  if ((kFull || mask != 0) && w.memory->sites[op->target].writable &&
+      AreNeighbours<I>(w, op, mask, 0, sizeof(M), kNoteWrites, &at)) [[likely]] {
+    PutNeighbours<M, R, kFull>(at, w.Lanes<R>(op->b), mask);
+    return Next<kFull>(w, op);
   }
   return StoreArray<M, R, I, kFull>(w, op);
+}
+
+template <typename R, typename I, bool kFull>
+__attribute__((noinline)) const Op* LoadShiftedArray(Warp& w, const Op* op, uint32_t shift) {
+  const uint32_t* const x = w.Lanes<uint32_t>(op->c);
+  alignas(64) I shifted[kLanes];
+  SOUK_LANES(i) {
+    shifted[i] = static_cast<I>(x[i] + shift);
+  }
+  return LoadArray<R, R, I, kFull>(w, op, shifted);
+}
+template <typename R, typename I, bool kFull>
+SOUK_INLINE const Op* LoadShiftedBy(Warp& w, const Op* op) {
+  const uint32_t offset = w.Lanes<uint32_t>(op->b)[0];
+  const uint32_t shift = op->flags & kMinusOffset ? 0 - offset : offset;
+  const uint32_t mask = Running<kFull>(w, op);
+  uint8_t* at = nullptr;
+  if ((kFull || mask != 0) && AreNeighbours<I>(w, op, mask, shift, sizeof(R), kNoteReads, &at))
+      [[likely]] {
+    TakeNeighbours<R, R, kFull>(w.Lanes<R>(op->dst), at, mask);
+    return Next<kFull>(w, op);
+  }
+  return LoadShiftedArray<R, I, kFull>(w, op, shift);
 }
 
 template <typename M, typename R, bool kFull>
 const Op* Load(Warp& w, const Op* op) {
   return op->flags & kSignedIndex ? LoadBy<M, R, int32_t, kFull>(w, op)
                                   : LoadBy<M, R, uint32_t, kFull>(w, op);
+}
+template <typename R, bool kFull>
+const Op* LoadShifted(Warp& w, const Op* op) {
+  return op->flags & kSignedIndex ? LoadShiftedBy<R, int32_t, kFull>(w, op)
+                                  : LoadShiftedBy<R, uint32_t, kFull>(w, op);
 }
 template <typename M, typename R, bool kFull>
 const Op* Store(Warp& w, const Op* op) {
@@ -326,6 +415,10 @@ void RegisterArrays(HandlerTable& t) {
 }  // namespace
 
 void RegisterArrayMemory(HandlerTable& t) {
+  t.At(Fn::kLdShifted, Ty::kU32) =
+      HandlerPair{&LoadShifted<uint32_t, false>, &LoadShifted<uint32_t, true>};
+  t.At(Fn::kLdShiftedLast, Ty::kU64) =
+      HandlerPair{&LoadShifted<uint64_t, false>, &LoadShifted<uint64_t, true>};
   RegisterArrays<uint16_t>(t);
   RegisterArrays<uint32_t>(t);
   RegisterArrays<uint64_t>(t);

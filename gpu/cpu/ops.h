@@ -134,6 +134,12 @@ enum class Fn : uint16_t {
   kSlctF32,  // imm & kFtz
   kSetp,     // + Compare; d: predicate
   kSetpLast = kSetp + 20,
+  // + Compare, as the next: the comparison's result joined with the predicate c; imm: Join.
+  kSetpJoin,
+  kSetpJoinLast = kSetpJoin + 20,
+  kSetpBranch,  // the same, then a branch of the lanes where d ^ guard_flip holds; flags:
+                // kEndsLanes
+  kSetpBranchLast = kSetpBranch + 20,
 
   // Floats with the modifiers in imm (see kRoundMask …).
   kFAdd,  // + Round, as the next six
@@ -189,6 +195,9 @@ enum class Fn : uint16_t {
   kLdArrayLast = kLdArray + 2,
   kStArray,
   kStArrayLast = kStArray + 2,
+  // The same where all lanes add b to the 32-bit index, modulo 2^32. + {0: 32, 1: 64}-bit register.
+  kLdShifted,
+  kLdShiftedLast = kLdShifted + 1,
   // + Window. a: address, b, c: operands; d may be the sink. imm: offset; count: Combine.
   kAtom,
   kAtomLast = kAtom + 5,
@@ -273,6 +282,10 @@ inline constexpr uint64_t kCodeBase = uint64_t{6} << 44;
 constexpr uint64_t CodeAddress(uint64_t position) {  // of ptx::AddressTaken
   return kCodeBase + 16 * (position + 1);
 }
+
+// Op::imm of kSetpJoin: what is turned before and after (comparison & c).
+inline constexpr uint64_t kJoinAnd = 0;
+inline constexpr uint64_t kJoinOr = 1;  // of all three: a | b = ~(~a & ~b)
 
 // Op::imm of kAsyncGroup; kAsyncWait + n: all groups but the last n.
 inline constexpr uint64_t kAsyncCommit = 0;

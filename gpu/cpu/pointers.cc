@@ -12,7 +12,8 @@ bool IsWithin(Fn fn, Fn first, Fn last) {
 }
 
 bool IsLoad(Fn fn) {
-  return IsWithin(fn, Fn::kLd, Fn::kLdLast) || IsWithin(fn, Fn::kLdArray, Fn::kLdArrayLast);
+  return IsWithin(fn, Fn::kLd, Fn::kLdLast) || IsWithin(fn, Fn::kLdArray, Fn::kLdArrayLast) ||
+         IsWithin(fn, Fn::kLdShifted, Fn::kLdShiftedLast);
 }
 bool IsStore(Fn fn) {
   return IsWithin(fn, Fn::kSt, Fn::kStLast) || IsWithin(fn, Fn::kStArray, Fn::kStArrayLast);

@@ -43,6 +43,7 @@ enum class Watching : uint8_t { kNothing, kChecked, kCounted };
 
 struct Program {
   std::string name = {};
+  std::vector<Op> prologue = {};  // once a launch in each warp, all lanes
   std::vector<Op> ops = {};
   std::vector<uint32_t> extra = {};  // register offsets, branch tables (op indices)
   std::vector<uint32_t> lines = {};  // of each op, in the PTX

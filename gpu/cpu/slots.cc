@@ -268,7 +268,8 @@ Result<Slots> AssignSlots(const Ir& ir, const Flow& flow, uint32_t limit) {
     }
   }
   for (uint32_t r = 0; r < ir.regs.size(); ++r) {
-    if (ir.regs[r].kind != RegKind::kVariable && read[r]) {
+    if (ir.regs[r].kind != RegKind::kVariable &&
+        (read[r] || ir.regs[r].kind == RegKind::kInvariant)) {
       index[r] = pools[PoolOf(ir.regs[r].bytes)].count++;
     }
   }

@@ -4,17 +4,11 @@
 
 namespace souk::gpu::cpu {
 
-void Warp::SetActive(uint32_t mask) {
-  active = mask;
-  full = mask == kAllLanes ? 1 : 0;
-  if (full != 0) {
-    lanes = kLanes;
-    return;
-  }
-  // Without the instruction, which the baseline has not, the builtin is a call.
+// Without the instruction, which the baseline has not, the builtin is a call.
+uint32_t CountLanes(uint32_t mask) {
   uint32_t v = mask - ((mask >> 1) & 0x55555555);
   v = (v & 0x33333333) + ((v >> 2) & 0x33333333);
-  lanes = (((v + (v >> 4)) & 0x0f0f0f0f) * 0x01010101) >> 24;
+  return (((v + (v >> 4)) & 0x0f0f0f0f) * 0x01010101) >> 24;
 }
 
 void Warp::Push(uint32_t pc, uint32_t mask) {
@@ -49,12 +43,13 @@ const Op* Warp::Pick() {
     stop = waiting_count != 0 ? Stop::kBlocked : Stop::kDone;
     return nullptr;
   }
+  next_pc = kNever;
+  if (ready_count == 1 && waiting_count == 0) return Take(*this, 0);
   uint32_t lowest = 0;
   for (uint32_t i = 1; i < ready_count; ++i) {
     if (ready[i].pc < ready[lowest].pc) lowest = i;
   }
   const Op* op = Take(*this, lowest);
-  next_pc = kNever;
   for (uint32_t i = 0; i < ready_count; ++i) {
     if (ready[i].pc < next_pc) next_pc = ready[i].pc;
   }
@@ -164,6 +159,7 @@ const Op* Warp::WaitAtBarrier(const Op* op, uint32_t barrier, uint32_t expected,
 }
 
 void Warp::Arrive(uint32_t barrier) {
+  has_arrived = true;
   if (active == live && ((partly_arrived >> barrier) & 1) == 0) {
     arrived[barrier] += kLanes;
     return;

@@ -137,6 +137,8 @@ struct Waiting {
   uint32_t skipped = 0;  // such lanes
 };
 
+uint32_t CountLanes(uint32_t mask);
+
 struct Warp {
   uint8_t* regs = nullptr;
   uint32_t active = 0;        // lanes of the running fragment
@@ -161,6 +163,7 @@ struct Warp {
   uint32_t arrived[kBarriers] = {};
   uint8_t arriving[kBarriers][kLanes] = {};
   uint32_t partly_arrived = 0;
+  bool has_arrived = false;  // since the block began
   Fragment ready[kLanes];
   Waiting waiting[kLanes];
   Fault fault;
@@ -176,7 +179,11 @@ struct Warp {
     return active & (Predicate(op->guard) ^ op->guard_flip);
   }
 
-  void SetActive(uint32_t mask);
+  SOUK_INLINE void SetActive(uint32_t mask) {
+    active = mask;
+    full = mask == kAllLanes ? 1 : 0;
+    lanes = full != 0 ? kLanes : CountLanes(mask);
+  }
   // Makes lanes ready at pc.
   void Push(uint32_t pc, uint32_t mask);
   // Takes the ready fragment with the lowest pc; nullptr with stop set where there is none.
@@ -184,6 +191,10 @@ struct Warp {
   // Takes the one after the last that ran, and lets it run past the others: so that a lane that
   // spins at a low pc cannot keep the others from what it waits for.
   const Op* PickNext();
+  // True where no lane is left: nothing is ready and nobody waits. All active lanes have exited.
+  SOUK_INLINE bool EndsWith(uint32_t mask) const {
+    return mask == active && (ready_count | waiting_count) == 0;
+  }
   // Exit of some of the active lanes.
   const Op* Exit(const Op* op, uint32_t mask);
   // True where the active lanes may pass the warp-level synchronisation; else they wait and the
@@ -205,10 +216,14 @@ struct Warp {
                        uint32_t bytes, bool write);
 };
 
+// Op::flags of kSetpBranch: the lanes exit.
+inline constexpr uint16_t kEndsLanes = 2;
+
 // Op::flags of memory instructions.
 inline constexpr uint16_t kNarrowAddress = 1;  // the address register has 32 bits
 inline constexpr uint16_t kNonCoherent = 2;    // ld.global.nc
-inline constexpr uint16_t kSignedIndex = 4;    // kLdArray, kStArray
+inline constexpr uint16_t kSignedIndex = 4;    // kLdArray, kLdShifted, kStArray
+inline constexpr uint16_t kMinusOffset = 8;    // kLdShifted
 inline constexpr uint16_t kWindowShift = 4;    // Window, above
 
 // Where the lane's access stands, or nullptr with the fault noted and stop set: out of bounds,
