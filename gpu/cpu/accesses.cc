@@ -58,15 +58,13 @@ bool Accesses::Take(uint64_t bytes) {
   return false;
 }
 
-bool Accesses::Begin(const Memory& memory, uint32_t smallest_write, uint32_t threads,
-                     const std::set<uint64_t>& expected) {
+bool Accesses::Begin(const Memory& memory, Arena& arena, uint32_t smallest_write, uint32_t threads,
+                     const Expected& expected) {
   stopped_ = Stopped::kNo;
-  arena_ = memory.arena;
+  arena_ = &arena;
   allocations_ = memory.allocations;
-  expected_.assign(memory.allocation_count, 0);
-  for (size_t i = 0; i < memory.allocation_count; ++i) {
-    expected_[i] = expected.contains(memory.allocations[i].begin) ? 1 : 0;
-  }
+  allocation_count_ = memory.allocation_count;
+  ways_.assign(memory.allocation_count, Way::kNotAtAll);
   const uint64_t bytes = memory.allocation_count == 0
                              ? 0
                              : memory.allocations[memory.allocation_count - 1].end - kGlobalBase;
@@ -74,6 +72,16 @@ bool Accesses::Begin(const Memory& memory, uint32_t smallest_write, uint32_t thr
   shift_ = static_cast<uint32_t>(std::countr_zero(smallest_write));
   words_ = static_cast<uint32_t>(kPageBytes >> shift_) / 64;
   if (!states_.Need(pages)) return false;
+  for (const uint64_t begin : expected.written) {
+    const Allocation* const found =
+        std::lower_bound(allocations_, allocations_ + allocation_count_, begin,
+                         [](const Allocation& a, uint64_t x) { return a.begin < x; });
+    if (found == allocations_ + allocation_count_ || found->begin != begin) continue;
+    const auto index = static_cast<size_t>(found - allocations_);
+    const bool aside = !expected.read.contains(begin) && MayGoAside(index, arena);
+    ways_[index] = aside ? Way::kAside : Way::kSaved;
+    if (aside) MarkAside(*found, PageState::kSaved);
+  }
   while (threads_.size() < threads) threads_.push_back(std::make_unique<ThreadAccesses>(*this));
   for (const auto& thread : threads_) {
     if (!thread->table_.Need(pages * sizeof(uint32_t))) return false;
@@ -86,6 +94,78 @@ bool Accesses::Begin(const Memory& memory, uint32_t smallest_write, uint32_t thr
     }
   }
   return true;
+}
+
+// What stands aside stays there for the next launch, but is no part of the budget once its
+// allocation is gone: it is looked at anew each time.
+bool Accesses::MayGoAside(size_t allocation, Arena& arena) {
+  uint64_t others = allocations_[allocation].end - allocations_[allocation].begin;
+  for (size_t i = 0; i < allocation_count_; ++i) {
+    const Allocation& a = allocations_[i];
+    if (i != allocation && a.other != nullptr) others += a.end - a.begin;
+  }
+  const int64_t left = left_;
+  return left > 0 && others <= static_cast<uint64_t>(left) && arena.MakeOther(allocation);
+}
+
+void Accesses::MarkAside(const Allocation& allocation, PageState state) {
+  const uint64_t first = (allocation.begin - kGlobalBase) / kPageBytes;
+  const uint64_t last = (allocation.end - 1 - kGlobalBase) / kPageBytes;
+  std::memset(states_.data() + first, static_cast<int>(state), last - first + 1);
+}
+
+uint8_t* Accesses::PageAt(uint64_t page) const {
+  const uint64_t address = kGlobalBase + page * kPageBytes;
+  const Allocation* const after =
+      std::upper_bound(allocations_, allocations_ + allocation_count_, address,
+                       [](uint64_t x, const Allocation& a) { return x < a.begin; });
+  // A page before the first allocation that begins in it: those that share pages stand in their
+  // places in the reservation.
+  const Allocation& found =
+      after == allocations_ || (after - 1)->end <= address ? *after : *(after - 1);
+  return found.host + static_cast<int64_t>(address - found.begin);
+}
+
+// Of all threads together.
+uint64_t Accesses::WrittenBits(uint64_t page, uint32_t word) const {
+  uint64_t bits = 0;
+  for (const auto& thread : threads_) {
+    if (const uint64_t* const record = thread->RecordOf(page)) bits |= record[1 + word];
+  }
+  return bits;
+}
+
+// Whatever was not written comes from the side that it stands on; the smaller part is copied.
+void Accesses::Publish(size_t allocation) {
+  const Allocation& a = allocations_[allocation];
+  const uint64_t first = (a.begin - kGlobalBase) / kPageBytes;
+  const uint64_t pages = (a.end - a.begin + kPageBytes - 1) / kPageBytes;
+  const uint64_t unit = uint64_t{1} << shift_;
+  uint64_t written = 0;
+  for (uint64_t p = 0; p < pages; ++p) {
+    for (uint32_t i = 0; i < words_; ++i) {
+      written += static_cast<uint64_t>(std::popcount(WrittenBits(first + p, i))) * unit;
+    }
+  }
+  if (written == 0) return;
+  const bool turn = written >= (a.end - a.begin) / 2;
+  uint8_t* const to = turn ? a.other : a.host;
+  const uint8_t* const from = turn ? a.host : a.other;
+  for (uint64_t p = 0; p < pages; ++p) {
+    for (uint32_t i = 0; i < words_; ++i) {
+      const uint64_t bits = WrittenBits(first + p, i);
+      uint64_t left = turn ? ~bits : bits;
+      while (left != 0) {
+        const int low = std::countr_zero(left);
+        const int count = std::countr_one(left >> low);
+        const uint64_t at = p * kPageBytes + (uint64_t{i} * 64 + static_cast<uint64_t>(low)) * unit;
+        std::memcpy(to + at, from + at, static_cast<uint64_t>(count) * unit);
+        if (low + count >= 64) break;
+        left &= ~uint64_t{0} << (low + count);
+      }
+    }
+  }
+  if (turn) arena_->TurnOver(allocation);
 }
 
 void Accesses::Stop(Stopped why, uint64_t surprise) {
@@ -118,27 +198,44 @@ bool Accesses::Conflict() const {
 void Accesses::Undo() {
   for (const auto& thread : threads_) {
     for (size_t i = 0; i < thread->saved_.size(); ++i) {
-      std::memcpy(arena_ + thread->saved_[i] * kPageBytes,
+      std::memcpy(PageAt(thread->saved_[i]),
                   thread->copies_[i / ThreadAccesses::kChunkPages].get() +
                       i % ThreadAccesses::kChunkPages * kPageBytes,
                   kPageBytes);
     }
   }
-  End();
+  Forget();
 }
 
 void Accesses::End() {
-  for (const auto& thread : threads_) thread->Forget();
+  for (size_t i = 0; i < allocation_count_; ++i) {
+    if (ways_[i] == Way::kAside) Publish(i);
+  }
+  Forget();
 }
 
-bool ThreadAccesses::Note(size_t allocation, uint64_t address, uint32_t bytes, bool write,
+void Accesses::Forget() {
+  for (const auto& thread : threads_) thread->Forget();
+  for (size_t i = 0; i < allocation_count_; ++i) {
+    if (ways_[i] == Way::kAside) MarkAside(allocations_[i], PageState::kClean);
+  }
+}
+
+bool ThreadAccesses::Note(size_t allocation, uint64_t address, uint32_t bytes, Touch touch,
                           uint8_t* notes) {
-  const bool expected = all_.expected_[allocation] != 0;
-  *notes = expected ? kNoteReads | kNoteWrites : kNoteWrites;
-  if (expected) return NoteBits(address, bytes, write);
-  if (!write) return true;
-  all_.Stop(Accesses::Stopped::kSurprise, all_.allocations_[allocation].begin);
-  return false;
+  using Way = Accesses::Way;
+  using Stopped = Accesses::Stopped;
+  const Way way = all_.ways_[allocation];
+  const bool write = touch != Touch::kRead;
+  *notes = way == Way::kSaved ? kNoteReads | kNoteWrites : kNoteWrites;
+  const bool surprises =
+      way == Way::kAside ? touch != Touch::kWrite : way == Way::kNotAtAll && write;
+  if (surprises) {
+    all_.Stop(way == Way::kAside ? Stopped::kReadToo : Stopped::kWrittenToo,
+              all_.allocations_[allocation].begin);
+    return false;
+  }
+  return way == Way::kNotAtAll || NoteBits(address, bytes, write);
 }
 
 bool ThreadAccesses::NoteBits(uint64_t address, uint32_t bytes, bool write) {
@@ -209,7 +306,7 @@ bool ThreadAccesses::Save(uint64_t page) {
     return false;
   }
   Copy(copies_[number / kChunkPages].get() + number % kChunkPages * Accesses::kPageBytes,
-       all_.arena_ + page * Accesses::kPageBytes, Accesses::kPageBytes);
+       all_.PageAt(page), Accesses::kPageBytes);
   saved_.push_back(page);
   state.store(as_byte(State::kSaved), std::memory_order_release);
   return true;

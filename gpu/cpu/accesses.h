@@ -6,6 +6,11 @@
 //
 // What a launch only reads is not noted. Which allocations it writes is expected from the
 // instructions (pointers.h); a write to another is a surprise, and the launch begins anew.
+//
+// So that it can be undone, a page is saved before its first write. A large allocation that a
+// launch seems to write only is written aside instead, into memory of its own, which becomes the
+// allocation's at the end: that spares most kernels' results the copy. A read of one is a surprise
+// too.
 #pragma once
 
 #include <atomic>
@@ -14,6 +19,7 @@
 #include <set>
 #include <vector>
 
+#include "gpu/cpu/arena.h"
 #include "gpu/cpu/block.h"
 #include "gpu/cpu/warp.h"
 
@@ -25,7 +31,12 @@ class ThreadAccesses;
 class Accesses {
  public:
   static constexpr uint64_t kPageBytes = 4096;
-  enum class Stopped : uint8_t { kNo, kSurprise, kNoMemory, kSlow };
+  enum class Stopped : uint8_t { kNo, kWrittenToo, kReadToo, kNoMemory, kSlow };
+  // Where allocations begin that a launch will write, and those that it will read.
+  struct Expected {
+    std::set<uint64_t> written = {};
+    std::set<uint64_t> read = {};
+  };
 
   // budget: bytes that all records and saved pages may take.
   explicit Accesses(uint64_t budget);
@@ -33,10 +44,9 @@ class Accesses {
   Accesses(const Accesses&) = delete;
   Accesses& operator=(const Accesses&) = delete;
 
-  // smallest_write: Program's. expected: where allocations begin that will be written. Both must
-  // stay. False: no memory.
-  bool Begin(const Memory& memory, uint32_t smallest_write, uint32_t threads,
-             const std::set<uint64_t>& expected);
+  // smallest_write: Program's. memory and arena must stay until the end. False: no memory.
+  bool Begin(const Memory& memory, Arena& arena, uint32_t smallest_write, uint32_t threads,
+             const Expected& expected);
   ThreadAccesses& Of(size_t thread) { return *threads_[thread]; }
 
   // ---- any thread, while blocks run ----
@@ -46,18 +56,31 @@ class Accesses {
 
   // ---- once all threads have come to an end ----
   Stopped why() const { return stopped_.load(std::memory_order_relaxed); }
-  // Where the allocation begins that was written unexpectedly.
+  // Where the allocation begins that was written, or read, unexpectedly.
   uint64_t surprise() const { return surprise_; }
   bool Conflict() const;
   // Memory is as it was at Begin.
   void Undo();
+  // Memory is as the blocks left it. The arena may have turned allocations over.
   void End();
 
  private:
   friend class ThreadAccesses;
   enum class PageState : uint8_t { kClean, kSaving, kSaved };
 
+  // How an allocation is written: not at all, as far as is known; its pages are saved before;
+  // aside.
+  enum class Way : uint8_t { kNotAtAll, kSaved, kAside };
+
   bool Take(uint64_t bytes);
+  bool MayGoAside(size_t allocation, Arena& arena);
+  // Its pages are nobody's to save, or are again.
+  void MarkAside(const Allocation& allocation, PageState state);
+  // Of a page's host memory, which no large allocation shares with others.
+  uint8_t* PageAt(uint64_t page) const;
+  uint64_t WrittenBits(uint64_t page, uint32_t word) const;
+  void Publish(size_t allocation);
+  void Forget();
   std::atomic_ref<uint8_t> StateOf(uint64_t page) {
     return std::atomic_ref<uint8_t>(states_.data()[page]);
   }
@@ -65,12 +88,13 @@ class Accesses {
   std::atomic<int64_t> left_;
   std::atomic<Stopped> stopped_ = Stopped::kNo;
   uint64_t surprise_ = 0;  // of the thread that stopped them
-  uint8_t* arena_ = nullptr;
+  Arena* arena_ = nullptr;
   const Allocation* allocations_ = nullptr;
-  std::vector<uint8_t> expected_ = {};  // by allocation
-  uint32_t shift_ = 2;                  // bytes of a bit of the records, as a power of two
-  uint32_t words_ = 0;                  // of a page's writes, and of its reads
-  Pages states_ = {};                   // PageState, by page
+  size_t allocation_count_ = 0;
+  std::vector<Way> ways_ = {};  // by allocation
+  uint32_t shift_ = 2;          // bytes of a bit of the records, as a power of two
+  uint32_t words_ = 0;          // of a page's writes, and of its reads
+  Pages states_ = {};           // PageState, by page
   std::vector<std::unique_ptr<ThreadAccesses>> threads_ = {};
 };
 
@@ -81,7 +105,12 @@ class ThreadAccesses {
 
   // An access to the allocation, about to be made; before a write the page is saved. *notes: what
   // is to be noted of others to it. False: the launch stops, and the access must not be made.
-  bool Note(size_t allocation, uint64_t address, uint32_t bytes, bool write, uint8_t* notes);
+  bool Note(size_t allocation, uint64_t address, uint32_t bytes, Touch touch, uint8_t* notes);
+  // Where the allocation is to be written instead; nullptr: where it is.
+  uint8_t* AsideOf(size_t allocation) const {
+    const bool aside = all_.ways_[allocation] == Accesses::Way::kAside;
+    return aside ? all_.allocations_[allocation].other : nullptr;
+  }
   // The same of what is known to lie in an expected allocation.
   bool NoteBits(uint64_t address, uint32_t bytes, bool write);
   bool stopped() const { return all_.stopped(); }

@@ -12,9 +12,17 @@ namespace {
 inline constexpr uint64_t kAlign = 256;
 inline constexpr uint64_t kPage = 4096;
 
+uint64_t RoundUp(uint64_t value, uint64_t step) {
+  return (value + step - 1) / step * step;
+}
+uint64_t AlignmentOf(uint64_t bytes) {
+  return bytes >= Arena::kLargeBytes ? kPage : kAlign;
+}
+
 }  // namespace
 
 Arena::~Arena() {
+  for (Allocation& a : allocations_) DropOther(a, base_ + (a.begin - kGlobalBase));
   if (base_ != nullptr) munmap(base_, reserved_);
 }
 
@@ -24,8 +32,9 @@ Status Arena::Reserve() {
     return Error(Code::kExhausted, "the cpu device has at most 8 TiB");
   }
   // Rounding and the gap behind each allocation cost at most this beyond memory_bytes.
-  const uint64_t slack = most_ * (2 * kAlign + gap_);
-  reserved_ = (memory_bytes_ + slack + kPage - 1) / kPage * kPage;
+  const uint64_t large = std::min<uint64_t>(most_, memory_bytes_ / kLargeBytes);
+  const uint64_t slack = most_ * (2 * kAlign + gap_) + large * 2 * kPage;
+  reserved_ = RoundUp(memory_bytes_ + slack, kPage);
   void* at = mmap(nullptr, reserved_, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) {
@@ -49,10 +58,12 @@ Result<uint64_t> Arena::Allocate(uint64_t bytes) {
   RETURN_IF_ERROR(Reserve());
   // First fit. One gap's worth stays free behind each allocation, so that running over an end is
   // never running into a neighbour.
+  const uint64_t alignment = AlignmentOf(bytes);
   uint64_t at = kGlobalBase;
   size_t index = 0;
   const auto skip_one = [&] {
-    at = (allocations_[index].end + gap_ + kAlign - 1) / kAlign * kAlign;
+    const Allocation& before = allocations_[index];
+    at = RoundUp(RoundUp(before.end + gap_, AlignmentOf(before.end - before.begin)), alignment);
     ++index;
   };
   // A module's variables come one after the other: looking for a gap for each would take the square
@@ -61,14 +72,17 @@ Result<uint64_t> Arena::Allocate(uint64_t bytes) {
     index = allocations_.size() - 1;
     skip_one();
   }
-  while (index < allocations_.size() && allocations_[index].begin < at + bytes + gap_) skip_one();
+  while (index < allocations_.size() &&
+         allocations_[index].begin < RoundUp(at + bytes + gap_, alignment)) {
+    skip_one();
+  }
   if (at - kGlobalBase + bytes > reserved_) {
     return Error(Code::kExhausted,
                  "device memory is too fragmented for " + std::to_string(bytes) + " bytes");
   }
   used_ += bytes;
   allocations_.insert(allocations_.begin() + static_cast<ptrdiff_t>(index),
-                      Allocation{at, at + bytes, true});
+                      Allocation{at, at + bytes, true, base_ + (at - kGlobalBase), nullptr});
   return at;
 }
 
@@ -82,6 +96,7 @@ Arena::Allocations::iterator Arena::Find(uint64_t address) {
 Status Arena::Free(uint64_t address) {
   const auto found = Find(address);
   if (found == allocations_.end()) return Error(Code::kNotFound, "no allocation begins there");
+  DropOther(*found, base_ + (address - kGlobalBase));
   // Whole pages go back to the system, which hands them out zeroed; the ends are cleared.
   const uint64_t begin = found->begin - kGlobalBase;
   const uint64_t end = found->end - kGlobalBase;
@@ -97,6 +112,30 @@ Status Arena::Free(uint64_t address) {
   return Ok();
 }
 
+bool Arena::MakeOther(size_t index) {
+  Allocation& a = allocations_[index];
+  if (a.other != nullptr) return true;
+  if (a.end - a.begin < kLargeBytes) return false;
+  void* const at = mmap(nullptr, RoundUp(a.end - a.begin, kPage), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) return false;
+  a.other = static_cast<uint8_t*>(at);
+  return true;
+}
+
+void Arena::TurnOver(size_t index) {
+  std::swap(allocations_[index].host, allocations_[index].other);
+}
+
+// home: its place in the reservation, which stays.
+void Arena::DropOther(Allocation& allocation, uint8_t* home) {
+  if (allocation.other == nullptr) return;
+  uint8_t* const mine = allocation.host == home ? allocation.other : allocation.host;
+  munmap(mine, RoundUp(allocation.end - allocation.begin, kPage));
+  allocation.host = home;
+  allocation.other = nullptr;
+}
+
 void Arena::Seal(uint64_t address) {
   const auto found = Find(address);
   if (found != allocations_.end()) found->writable = false;
@@ -110,7 +149,7 @@ Result<uint8_t*> Arena::Host(uint64_t address, uint64_t bytes) {
   if (address > a.end || bytes > a.end - address) {
     return Error(Code::kInvalidArgument, "the range leaves its allocation");
   }
-  return base_ + (address - kGlobalBase);
+  return a.host + (address - a.begin);
 }
 
 }  // namespace souk::gpu::cpu

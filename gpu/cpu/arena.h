@@ -12,9 +12,9 @@
 namespace souk::gpu::cpu {
 
 // One thread at a time.
-// Invariants: (1) allocations are sorted, aligned to 256 bytes and at least `gap` bytes apart; (2)
-// memory outside allocations is zero or untouched; (3) where packed_, no gap between two
-// allocations is wide enough for another.
+// Invariants: (1) allocations are sorted, aligned to 256 bytes and at least `gap` bytes apart;
+// large ones have their pages to themselves; (2) memory outside allocations is zero or untouched;
+// (3) where packed_, no gap between two allocations is worth looking at for another.
 class Arena {
  public:
   // most: allocations at a time.
@@ -23,6 +23,9 @@ class Arena {
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
+
+  // From here on an allocation has whole pages, and may have another side.
+  static constexpr uint64_t kLargeBytes = uint64_t{1} << 18;
 
   // Zeroed. kExhausted over memory_bytes, over so many allocations, or where the machine has no
   // address space.
@@ -34,13 +37,19 @@ class Arena {
   // Host address of [address, address + bytes) where it lies within one allocation.
   Result<uint8_t*> Host(uint64_t address, uint64_t bytes);
 
-  uint8_t* base() const { return base_; }
+  // Gives a large allocation as much memory again (Allocation::other), whose bytes are of no
+  // meaning; it stays until Free. False: no memory.
+  bool MakeOther(size_t index);
+  // What was the other side is now what the allocation holds.
+  void TurnOver(size_t index);
+
   const std::vector<Allocation>& allocations() const { return allocations_; }
 
  private:
   using Allocations = std::vector<Allocation>;
 
   Status Reserve();
+  static void DropOther(Allocation& allocation, uint8_t* home);
   // The allocation that begins there, or the end.
   Allocations::iterator Find(uint64_t address);
 

@@ -81,7 +81,7 @@ SOUK_INLINE const Op* OneByOne(Warp& w, const Op* op, F f) {
     uint8_t* at = inside ? view.host + offset : nullptr;
     if (!inside) [[unlikely]] {
       const auto window = static_cast<Window>(op->flags >> kWindowShift);
-      at = Resolve(w, op, lane, window, address, sizeof(T), /*write=*/true);
+      at = Resolve(w, op, lane, window, address, sizeof(T), Touch::kUpdate);
       if (at == nullptr) return nullptr;
       view = ViewOfAtom(w, op, sizeof(T));
     }
@@ -155,11 +155,11 @@ const Op* CopyAsync(Warp& w, const Op* op) {
   for (uint32_t left = w.Mask(op); left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
     if (size[lane] > bytes) return w.Fail(op, FaultKind::kAsyncSize, lane);
-    uint8_t* shared = Resolve(w, op, lane, Window::kShared, to[lane], bytes, /*write=*/true);
+    uint8_t* shared = Resolve(w, op, lane, Window::kShared, to[lane], bytes, Touch::kWrite);
     if (shared == nullptr) return nullptr;
     uint8_t* global = nullptr;
     if (size[lane] != 0) {
-      global = Resolve(w, op, lane, Window::kGlobal, from[lane], bytes, /*write=*/false);
+      global = Resolve(w, op, lane, Window::kGlobal, from[lane], bytes, Touch::kRead);
       if (global == nullptr) return nullptr;
     }
     for (uint32_t k = 0; k < bytes; ++k) {

@@ -281,7 +281,6 @@ Result<uint64_t> CpuDevice::RunProgram(const Program& program, const LaunchReque
     *at = cpu::kGridWorkspaceBytes;  // wsSize
   }
   cpu::Memory memory;
-  memory.arena = arena_.base();
   memory.allocations = arena_.allocations().data();
   memory.allocation_count = arena_.allocations().size();
   if (options_.checker != nullptr) {
@@ -291,7 +290,7 @@ Result<uint64_t> CpuDevice::RunProgram(const Program& program, const LaunchReque
     RETURN_IF_ERROR(options_.checker->BeginLaunch(program, shape, arena_.allocations()));
     memory.checker = options_.checker;
   }
-  Result<uint64_t> executed = launcher_.Run(program, shape, memory, request.params,
+  Result<uint64_t> executed = launcher_.Run(program, shape, memory, arena_, request.params,
                                             program.exact ? options_.threads : 1, budget, system_);
   if (options_.checker != nullptr) {
     options_.checker->EndLaunch();

@@ -282,7 +282,7 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   Emitter emitter(ir, flow, after, slots, handlers, program,
                   watching != Watching::kNothing ? &emitted : nullptr);
   emitter.Run();
-  if (!checked) FindWrites(ir, program);
+  if (!checked) FindTouched(ir, program);
   if (watching == Watching::kCounted) CountProgram(emitted, emitter.TakeCosts(), program);
   if (checked) {
     program.shared_window = (ir.shared_slots.size() - 1) * kSharedSlot;

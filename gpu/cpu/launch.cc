@@ -157,8 +157,10 @@ Result<uint64_t> RunInOrder(BlockRunner& runner, const Program& program, const L
   return executed;
 }
 
-// Where the allocations begin that the program's stores show.
-std::set<uint64_t> ExpectedWrites(const Program& program, const Memory& memory, ByteView params) {
+// Where the allocations begin that these pointers name.
+std::set<uint64_t> Named(const std::vector<uint32_t>& places,
+                         const std::vector<uint64_t>& variables, const Memory& memory,
+                         ByteView params) {
   std::set<uint64_t> expected;
   const auto add = [&](uint64_t address) {
     const Allocation* const end = memory.allocations + memory.allocation_count;
@@ -169,13 +171,13 @@ std::set<uint64_t> ExpectedWrites(const Program& program, const Memory& memory, 
     const Allocation& found = *(after - 1);
     if (address < found.end && found.writable) expected.insert(found.begin);
   };
-  for (const uint32_t at : program.written_params) {
+  for (const uint32_t at : places) {
     uint64_t address = 0;
     if (at + sizeof(address) > params.size()) continue;
     std::memcpy(&address, params.data() + at, sizeof(address));
     add(address);
   }
-  for (const uint64_t address : program.written_variables) add(address);
+  for (const uint64_t address : variables) add(address);
   return expected;
 }
 
@@ -234,15 +236,18 @@ Status Launcher::PrepareRunners(const Program& program, const LaunchShape& shape
 
 std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
                                                     const LaunchShape& shape, Memory memory,
-                                                    ByteView params, uint32_t threads,
+                                                    Arena& arena, ByteView params, uint32_t threads,
                                                     const LaunchBudget& budget, Deadline deadline) {
   Learned& learned = learned_[&program];
   uint64_t most_of_block = kFirstMostOfBlock;
   // A launch begins anew for each allocation that it writes unexpectedly.
   for (int surprises = 0; surprises < kMostSurprises && !learned.in_order;) {
-    std::set<uint64_t> expected = ExpectedWrites(program, memory, params);
-    expected.insert(learned.written.begin(), learned.written.end());
-    if (!accesses_.Begin(memory, program.smallest_write, threads, expected)) break;
+    Accesses::Expected expected;
+    expected.written = Named(program.written_params, program.written_variables, memory, params);
+    expected.written.insert(learned.written.begin(), learned.written.end());
+    expected.read = Named(program.read_params, program.read_variables, memory, params);
+    expected.read.insert(learned.read.begin(), learned.read.end());
+    if (!accesses_.Begin(memory, arena, program.smallest_write, threads, expected)) break;
     Schedule schedule(program, shape.blocks(), threads, budget.thread_instructions, most_of_block,
                       accesses_);
     // Exact kernels neither print nor use the heap.
@@ -265,7 +270,8 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
     for (std::thread& t : others) t.join();
     using Stopped = Accesses::Stopped;
     const Stopped why = accesses_.why();
-    const bool met = why != Stopped::kSurprise && why != Stopped::kNoMemory && accesses_.Conflict();
+    const bool surprise = why == Stopped::kWrittenToo || why == Stopped::kReadToo;
+    const bool met = !surprise && why != Stopped::kNoMemory && accesses_.Conflict();
     if (why == Stopped::kNo && !met && !schedule.is_close()) {
       accesses_.End();
       return schedule.Outcome();
@@ -275,17 +281,18 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
     learned.in_order = met || why == Stopped::kNoMemory;
     if (why == Stopped::kSlow) {
       most_of_block = std::min(most_of_block * kLongerBlocks, kMostOfBlocks);
-    } else if (why == Stopped::kSurprise) {
+    } else if (surprise) {
       ++surprises;
-      if (learned.written.size() < kMostLearned) learned.written.insert(accesses_.surprise());
+      std::set<uint64_t>& seen = why == Stopped::kReadToo ? learned.read : learned.written;
+      if (seen.size() < kMostLearned) seen.insert(accesses_.surprise());
     }
   }
   return std::nullopt;
 }
 
 Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
-                               const Memory& memory, ByteView params, uint32_t threads,
-                               const LaunchBudget& budget, SystemState& system) {
+                               const Memory& memory, Arena& arena, ByteView params,
+                               uint32_t threads, const LaunchBudget& budget, SystemState& system) {
   const uint64_t blocks = shape.blocks();
   const Deadline deadline = DeadlineOf(budget.milliseconds);
   if (shape.grid_workspace != 0) {
@@ -296,7 +303,7 @@ Result<uint64_t> Launcher::Run(const Program& program, const LaunchShape& shape,
   const auto workers = static_cast<uint32_t>(std::min<uint64_t>(threads, blocks));
   if (workers > 1 && shape.only == nullptr) {
     std::optional<Result<uint64_t>> executed =
-        RunBeside(program, shape, memory, params, workers, budget, deadline);
+        RunBeside(program, shape, memory, arena, params, workers, budget, deadline);
     if (executed) return std::move(*executed);
   }
   RETURN_IF_ERROR(PrepareRunners(program, shape, memory, params, 1, deadline, system));

@@ -25,8 +25,9 @@ class Launcher {
   // shape.grid_workspace is set all blocks live at once and take turns on one thread; kTooLarge
   // where they are too many for that. The program must stay. system: the heap, and what may still
   // be printed; what was printed is added to it.
+  // memory: of the arena's allocations.
   Result<uint64_t> Run(const Program& program, const LaunchShape& shape, const Memory& memory,
-                       ByteView params, uint32_t threads, const LaunchBudget& budget,
+                       Arena& arena, ByteView params, uint32_t threads, const LaunchBudget& budget,
                        SystemState& system);
 
  private:
@@ -37,8 +38,9 @@ class Launcher {
   // Blocks beside each other. Nothing where they got into each other's way, or no thread can be
   // had: then memory is as it was.
   std::optional<Result<uint64_t>> RunBeside(const Program& program, const LaunchShape& shape,
-                                            Memory memory, ByteView params, uint32_t threads,
-                                            const LaunchBudget& budget, Deadline deadline);
+                                            Memory memory, Arena& arena, ByteView params,
+                                            uint32_t threads, const LaunchBudget& budget,
+                                            Deadline deadline);
   Status PrepareRunners(const Program& program, const LaunchShape& shape, const Memory& memory,
                         ByteView params, size_t count, Deadline deadline, SystemState& system);
 
@@ -46,6 +48,7 @@ class Launcher {
   struct Learned {
     bool in_order = false;            // its blocks get into each other's way
     std::set<uint64_t> written = {};  // allocations that it wrote unexpectedly
+    std::set<uint64_t> read = {};     // likewise
   };
 
   std::vector<std::unique_ptr<BlockRunner>> runners_ = {};  // kept for their memory

@@ -52,7 +52,7 @@ const Op* Access(Warp& w, const Op* op) {
   for (uint32_t left = w.Mask(op); left != 0; left &= left - 1) {
     const auto lane = static_cast<uint32_t>(__builtin_ctz(left));
     const auto window = static_cast<Window>(op->flags >> kWindowShift);
-    uint8_t* const at = Resolve(w, op, lane, window, address[lane], 8, /*write=*/true);
+    uint8_t* const at = Resolve(w, op, lane, window, address[lane], 8, Touch::kUpdate);
     if (at == nullptr) return nullptr;
     uint64_t& word = *reinterpret_cast<uint64_t*>(at);
     if (what == MbarrierOp::kInit) {
@@ -113,10 +113,10 @@ const Op* CopyBulk(Warp& w, const Op* op) {
     for (uint32_t k = 0; k < bytes[lane]; k += kPiece) {
       const auto window = [&](bool shared) { return shared ? Window::kShared : Window::kGlobal; };
       const uint8_t* const source =
-          Resolve(w, op, lane, window(!into_shared), from[lane] + k, kPiece, /*write=*/false);
+          Resolve(w, op, lane, window(!into_shared), from[lane] + k, kPiece, Touch::kRead);
       if (source == nullptr) return nullptr;
       uint8_t* const place =
-          Resolve(w, op, lane, window(into_shared), to[lane] + k, kPiece, /*write=*/true);
+          Resolve(w, op, lane, window(into_shared), to[lane] + k, kPiece, Touch::kWrite);
       if (place == nullptr) return nullptr;
       std::memcpy(place, source, kPiece);
     }

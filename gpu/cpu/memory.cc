@@ -131,7 +131,7 @@ SOUK_APART const Op* LoadSlowly(Warp& w, const Op* op, uint32_t mask) {
     if (!Runs(mask, static_cast<int>(i))) continue;
     const uint64_t base =
         op->flags & kNarrowAddress ? w.Lanes<uint32_t>(op->a)[i] : w.Lanes<uint64_t>(op->a)[i];
-    from[i] = Resolve(w, op, i, WindowOf(op), base + op->imm, bytes, /*write=*/false);
+    from[i] = Resolve(w, op, i, WindowOf(op), base + op->imm, bytes, Touch::kRead);
     if (from[i] == nullptr) return nullptr;
   }
   for (uint32_t e = 0; e < op->count; ++e) {
@@ -211,7 +211,7 @@ SOUK_APART const Op* StoreSlowly(Warp& w, const Op* op, uint32_t mask) {
     if (!Runs(mask, static_cast<int>(i))) continue;
     const uint64_t base =
         op->flags & kNarrowAddress ? w.Lanes<uint32_t>(op->a)[i] : w.Lanes<uint64_t>(op->a)[i];
-    uint8_t* to = Resolve(w, op, i, WindowOf(op), base + op->imm, bytes, /*write=*/true);
+    uint8_t* to = Resolve(w, op, i, WindowOf(op), base + op->imm, bytes, Touch::kWrite);
     if (to == nullptr) return nullptr;
     for (uint32_t e = 0; e < op->count; ++e) {
       const R* b = w.Lanes<R>(op->count == 1 ? op->b : w.extra[op->extra + e]);

@@ -140,10 +140,10 @@ SOUK_INLINE bool MayGoOn(Warp& w, const Op* op, const Array& array, const I* x, 
 
 template <typename I>
 SOUK_INLINE uint8_t* ResolveAt(Warp& w, const Op* op, uint32_t lane, uint64_t base, I index,
-                               uint32_t bytes, bool write) {
+                               uint32_t bytes, Touch touch) {
   const auto window = static_cast<Window>(op->flags >> kWindowShift);
   const uint64_t address = base + Scaled(index, op->count);
-  return Resolve(w, op, lane, window, address, bytes, write);
+  return Resolve(w, op, lane, window, address, bytes, touch);
 }
 
 template <typename M, typename R, typename I>
@@ -151,7 +151,7 @@ SOUK_APART const Op* LoadEach(Warp& w, const Op* op, uint32_t mask, uint64_t bas
   const uint8_t* from[kLanes] = {};
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-    from[lane] = ResolveAt<I>(w, op, lane, base, x[lane], sizeof(M), /*write=*/false);
+    from[lane] = ResolveAt<I>(w, op, lane, base, x[lane], sizeof(M), Touch::kRead);
     if (from[lane] == nullptr) return nullptr;
   }
   R* d = w.Lanes<R>(op->dst);
@@ -168,7 +168,7 @@ SOUK_APART const Op* StoreEach(Warp& w, const Op* op, uint32_t mask, uint64_t ba
   const R* b = w.Lanes<R>(op->b);
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-    uint8_t* to = ResolveAt<I>(w, op, lane, base, x[lane], sizeof(M), /*write=*/true);
+    uint8_t* to = ResolveAt<I>(w, op, lane, base, x[lane], sizeof(M), Touch::kWrite);
     if (to == nullptr) return nullptr;
     *reinterpret_cast<M*>(to) = static_cast<M>(b[lane]);
   }

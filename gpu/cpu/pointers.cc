@@ -42,6 +42,15 @@ uint32_t Writes(const Inst& inst) {
   return writes && open ? ElementBytes(inst.ty) : 0;
 }
 
+// The register that holds an address of device memory that the instruction reads.
+uint32_t ReadsThrough(const Inst& inst) {
+  if (inst.fn == Fn::kCopyAsync || inst.fn == Fn::kCopyBulk) return inst.b;
+  if (inst.fn == Fn::kMbarrier) return inst.a;
+  const bool open = WindowOf(inst) == Window::kGlobal || WindowOf(inst) == Window::kGeneric;
+  const bool reads = IsLoad(inst.fn) || IsWithin(inst.fn, Fn::kAtom, Fn::kAtomLast);
+  return reads && open ? inst.a : kNoReg;
+}
+
 }  // namespace
 
 Pointers::Pointers(const Ir& ir, const std::vector<Inst>& insts) : from_(ir.regs.size(), 0) {
@@ -81,21 +90,28 @@ uint64_t Pointers::ParamsOf(uint32_t reg) const {
   return reg == kNoReg || (from_[reg] & kAny) != 0 ? 0 : from_[reg];
 }
 
-void FindWrites(const Ir& ir, Program& program) {
+void FindTouched(const Ir& ir, Program& program) {
   const Pointers pointers(ir, ir.insts);
-  uint64_t params = 0;
+  uint64_t written = 0;
+  uint64_t read = 0;
   program.smallest_write = kWordBytes;
+  const auto add = [&](uint32_t reg, uint64_t& params, std::vector<uint64_t>& variables) {
+    if (reg == kNoReg) return;
+    params |= pointers.ParamsOf(reg);
+    if (ir.regs[reg].kind == RegKind::kConstant) variables.push_back(ir.regs[reg].value);
+  };
   for (const Inst& inst : ir.insts) {
+    if (const uint32_t from = ReadsThrough(inst); from != kNoReg) {
+      add(from, read, program.read_variables);
+    }
     const uint32_t bytes = Writes(inst);
     if (bytes == 0) continue;
     program.smallest_write = std::min(program.smallest_write, bytes);
-    if (inst.a == kNoReg) continue;
-    params |= pointers.ParamsOf(inst.a);
-    const VReg& reg = ir.regs[inst.a];
-    if (reg.kind == RegKind::kConstant) program.written_variables.push_back(reg.value);
+    add(inst.a, written, program.written_variables);
   }
   for (size_t i = 0; i < pointers.params().size(); ++i) {
-    if ((params >> i & 1) != 0) program.written_params.push_back(pointers.params()[i]);
+    if ((written >> i & 1) != 0) program.written_params.push_back(pointers.params()[i]);
+    if ((read >> i & 1) != 0) program.read_params.push_back(pointers.params()[i]);
   }
 }
 

@@ -27,8 +27,8 @@ class Pointers {
   std::vector<uint64_t> from_ = {};  // by register
 };
 
-// Fills in what the program may write of device memory, as far as the instructions show: the
-// pointers that its stores go through, and the smallest piece that they write.
-void FindWrites(const Ir& ir, Program& program);
+// Fills in what the program may write and read of device memory, as far as the instructions show:
+// the pointers that its accesses go through, and the smallest piece that it writes.
+void FindTouched(const Ir& ir, Program& program);
 
 }  // namespace souk::gpu::cpu

@@ -64,6 +64,8 @@ struct Program {
   // bytes of the smallest piece that they write, at most kWordBytes.
   std::vector<uint32_t> written_params = {};
   std::vector<uint64_t> written_variables = {};
+  std::vector<uint32_t> read_params = {};  // the same of loads and atomics
+  std::vector<uint64_t> read_variables = {};
   uint32_t smallest_write = kWordBytes;
   ptx::Directives directives = {};
   uint64_t shared_window = 0;                         // checked: where the dynamic part begins

@@ -24,7 +24,7 @@ inline constexpr uint32_t kMostArguments = 32;
 // ---- Reading what lanes point at ----
 
 const uint8_t* At(Warp& w, const Op* op, uint32_t lane, uint64_t address, uint32_t bytes) {
-  return Resolve(w, op, lane, Window::kGeneric, address, bytes, /*write=*/false);
+  return Resolve(w, op, lane, Window::kGeneric, address, bytes, Touch::kRead);
 }
 
 // False with the fault noted. What goes on beyond kMostTextBytes is cut. Costs as much as

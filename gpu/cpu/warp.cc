@@ -241,12 +241,7 @@ Place FindAllocation(const Memory& m, uint64_t address) {
   }
   if (low == 0) return Place{};
   const Allocation& found = m.allocations[low - 1];
-  return Place{found.begin,
-               found.end - found.begin,
-               m.arena + (found.begin - kGlobalBase),
-               found.writable,
-               true,
-               low - 1};
+  return Place{found.begin, found.end - found.begin, found.host, found.writable, true, low - 1};
 }
 
 Place FindWindow(const Warp& w, uint32_t lane, Window window, uint64_t base) {
@@ -270,7 +265,8 @@ Place FindWindow(const Warp& w, uint32_t lane, Window window, uint64_t base) {
 }  // namespace
 
 uint8_t* Resolve(Warp& w, const Op* op, uint32_t lane, Window window, uint64_t address,
-                 uint32_t bytes, bool write) {
+                 uint32_t bytes, Touch touch) {
+  const bool write = touch != Touch::kRead;
   Place place;
   if (window == Window::kGeneric && address >= kSharedBase && address < kGlobalBase) {
     const uint64_t base = address & ~(kSharedBase - 1);
@@ -298,10 +294,13 @@ uint8_t* Resolve(Warp& w, const Op* op, uint32_t lane, Window window, uint64_t a
     return nullptr;
   }
   uint8_t notes = 0;
-  if (w.memory->accesses != nullptr && place.allocation != SIZE_MAX &&
-      !w.memory->accesses->Note(place.allocation, address, bytes, write, &notes)) {
-    w.Fail(op, FaultKind::kNone, lane);
-    return nullptr;
+  if (w.memory->accesses != nullptr && place.allocation != SIZE_MAX) {
+    ThreadAccesses& accesses = *w.memory->accesses;
+    if (!accesses.Note(place.allocation, address, bytes, touch, &notes)) {
+      w.Fail(op, FaultKind::kNone, lane);
+      return nullptr;
+    }
+    if (uint8_t* const aside = accesses.AsideOf(place.allocation)) place.host = aside;
   }
   if (place.remember) {
     w.memory->sites[op->target] = Site{place.begin, place.size, place.host, place.writable, notes};

@@ -57,6 +57,8 @@ struct Allocation {
   uint64_t begin = 0;  // device addresses
   uint64_t end = 0;
   bool writable = true;
+  uint8_t* host = nullptr;   // where its bytes are
+  uint8_t* other = nullptr;  // as much memory again, or nullptr (Arena::MakeOther)
 };
 
 // The window or allocation that a memory instruction met last: device addresses and where they are.
@@ -70,7 +72,6 @@ struct Site {
 
 // All memory that a block's lanes can name.
 struct Memory {
-  uint8_t* arena = nullptr;  // host address of kGlobalBase
   const Allocation* allocations = nullptr;
   size_t allocation_count = 0;
   Site* sites = nullptr;  // Op::target
@@ -228,8 +229,9 @@ inline constexpr uint16_t kWindowShift = 4;    // Window, above
 
 // Where the lane's access stands, or nullptr with the fault noted and stop set: out of bounds,
 // misaligned, read-only. Remembers the site.
+enum class Touch : uint8_t { kRead, kWrite, kUpdate };
 uint8_t* Resolve(Warp& w, const Op* op, uint32_t lane, Window window, uint64_t address,
-                 uint32_t bytes, bool write);
+                 uint32_t bytes, Touch touch);
 
 // Site::notes.
 inline constexpr uint8_t kNoteReads = 1;

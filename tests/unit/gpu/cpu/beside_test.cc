@@ -41,7 +41,11 @@ struct Outcome {
   uint64_t executed = 0;
 };
 
-Outcome RunOn(uint32_t threads, const std::string& text, SimdLevel level, uint64_t budget = 0) {
+// Of buffers that are written in their place, and of those that are written aside.
+enum class Size { kSmall, kLarge };
+
+Outcome RunOn(uint32_t threads, const std::string& text, SimdLevel level, uint64_t budget = 0,
+              Size size = Size::kSmall) {
   PtxRun run;
   run.text = text;
   run.grid = Dim3{kBlocks, 1, 1};
@@ -49,6 +53,9 @@ Outcome RunOn(uint32_t threads, const std::string& text, SimdLevel level, uint64
   std::vector<uint32_t> numbers(kWords + kThreads);
   std::iota(numbers.begin(), numbers.end(), 1000);
   run.buffers = {ToBuffer(numbers), Bytes((kWords + kThreads) * 4, 7)};
+  if (size == Size::kLarge) {
+    for (Bytes& buffer : run.buffers) buffer.resize(cpu::Arena::kLargeBytes + 36, 5);
+  }
   run.threads = threads;
   run.level = level;
   if (budget != 0) run.budget.thread_instructions = budget;
@@ -60,18 +67,22 @@ Outcome RunOn(uint32_t threads, const std::string& text, SimdLevel level, uint64
 // The same on one thread as on several, again and again. Returns what one thread gives.
 Outcome ExpectSame(const std::string& body, uint64_t budget = 0) {
   const std::string text = Kernel(body);
-  Outcome one = RunOn(1, text, SimdLevel::kBaseline, budget);
-  for (const SimdLevel level : Levels()) {
-    for (const uint32_t threads : {2u, 3u, 8u}) {
-      for (size_t turn = 0; turn < Thinned(16); ++turn) {
-        const Outcome other = RunOn(threads, text, level, budget);
-        EXPECT_EQ(other.error, one.error) << threads << " threads";
-        EXPECT_EQ(other.executed, one.executed) << threads << " threads";
-        EXPECT_TRUE(other.buffers == one.buffers) << threads << " threads";
+  Outcome small;
+  for (const Size size : {Size::kLarge, Size::kSmall}) {
+    const Outcome one = RunOn(1, text, SimdLevel::kBaseline, budget, size);
+    for (const SimdLevel level : Levels()) {
+      for (const uint32_t threads : {2u, 3u, 8u}) {
+        for (size_t turn = 0; turn < Thinned(8); ++turn) {
+          const Outcome other = RunOn(threads, text, level, budget, size);
+          EXPECT_EQ(other.error, one.error) << threads << " threads";
+          EXPECT_EQ(other.executed, one.executed) << threads << " threads";
+          EXPECT_TRUE(other.buffers == one.buffers) << threads << " threads";
+        }
       }
     }
+    small = one;
   }
-  return one;
+  return small;
 }
 
 std::vector<uint32_t> Words(const Outcome& outcome, size_t buffer) {
@@ -276,29 +287,121 @@ TEST(Beside, WithoutMemoryForUndoingBlocksRunInOrder) {
   }
 }
 
+// What seems to be written only, and is read through a pointer that nothing shows.
+TEST(Beside, BlocksMayReadWhatTheySeemToWriteOnly) {
+  const std::string hide = R"(
+    .local .align 8 .b8 hidden[8]; st.local.u64 [hidden], %rd1; ld.local.u64 %rd7, [hidden];
+    add.u64 %rd7, %rd7, %rd2; add.u64 %rd4, %rd1, %rd2;)";
+  const Outcome one = ExpectSame(hide + R"(
+    st.global.u32 [%rd4], %r2; ld.global.u32 %r3, [%rd7]; add.u32 %r3, %r3, 1;
+    st.global.u32 [%rd4], %r3;)");
+  for (uint32_t i = 0; i < kWords; ++i) ASSERT_EQ(Words(one, 1)[i], i + 1);
+  // The word of the block before: what that block wrote.
+  const Outcome chain = ExpectSame(hide + R"(
+    ld.global.u32 %r3, [%rd7]; add.u32 %r3, %r3, 1; st.global.u32 [%rd4+256], %r3;)");
+  for (uint32_t i = 0; i < kWords; ++i) {
+    ASSERT_EQ(Words(chain, 1)[i + kThreads], 0x07070707u + i / kThreads + 1);
+  }
+  // Atomics read as well.
+  const Outcome sum =
+      ExpectSame(hide + "atom.global.add.u32 %r3, [%rd7], 5; st.global.u32 [%rd4], %r3;");
+  for (uint32_t i = 0; i < kWords; ++i) ASSERT_EQ(Words(sum, 1)[i], 0x07070707u);
+}
+
+// A few words of a large buffer, most of it, every other word, and pieces of words: what was not
+// written stays.
+TEST(Beside, WhatIsWrittenAsideLeavesTheRest) {
+  for (const char* body : {
+           "add.u64 %rd4, %rd1, %rd2; st.global.u32 [%rd4], %r2;",
+           "shl.b64 %rd3, %rd2, 1; add.u64 %rd4, %rd1, %rd3; st.global.u32 [%rd4], %r2;",
+           "shl.b64 %rd3, %rd2, 4; add.u64 %rd4, %rd1, %rd3; st.global.v4.u32 [%rd4], {%r2, %r1, "
+           "%r0, %r2}; st.global.v2.u32 [%rd4+16], {%r1, %r2}; st.global.v2.u32 [%rd4+32], {%r1, "
+           "%r2};",
+           "mul.lo.u64 %rd3, %rd2, 15; add.u64 %rd4, %rd1, %rd3; st.global.u8 [%rd4+3], %r2;",
+           "setp.eq.u32 %p0, %r0, 5; add.u64 %rd4, %rd1, %rd2; @%p0 st.global.u16 [%rd4+262144], "
+           "%r2;",
+       }) {
+    ExpectSame(body);
+  }
+}
+
+// Again and again on one device: what was aside last time is the buffer this time.
+TEST(Beside, LaunchesFollowEachOther) {
+  constexpr uint32_t kAll = cpu::Arena::kLargeBytes / 4 + 900;
+  for (const uint32_t threads : {1u, 3u}) {
+    const std::unique_ptr<Device> device = NewDevice(SimdLevel::kAvx512, threads);
+    const auto module = LoadText(*device, Kernel(R"(
+      add.u64 %rd3, %rd0, %rd2; add.u64 %rd4, %rd1, %rd2;
+      ld.global.u32 %r3, [%rd3]; add.u32 %r3, %r3, 1; st.global.u32 [%rd4], %r3;)"));
+    ASSERT_TRUE(module) << module.error().message;
+    std::vector<DeviceAddress> buffers;
+    std::vector<std::vector<uint32_t>> expected(2, std::vector<uint32_t>(kAll));
+    for (size_t b = 0; b < 2; ++b) {
+      for (uint32_t i = 0; i < kAll; ++i) expected[b][i] = i * 7 + static_cast<uint32_t>(b);
+      const auto buffer = device->Allocate(kAll * 4);
+      ASSERT_TRUE(buffer);
+      ASSERT_TRUE(device->Write(*buffer, ToBuffer(expected[b])));
+      buffers.push_back(*buffer);
+    }
+    for (uint32_t turn = 0; turn < 12; ++turn) {
+      const size_t from = turn % 3 == 0 ? 0 : 1;
+      const uint32_t words = turn % 2 == 0 ? kAll / 64 * 64 : 4096;
+      LaunchRequest request;
+      request.kernel = "k";
+      request.grid = Dim3{words / kThreads, 1, 1};
+      request.block = Dim3{kThreads, 1, 1};
+      request.params = Params().U64(buffers[from]).U64(buffers[1 - from]).bytes();
+      const auto stats = device->Launch(*module, request, {});
+      ASSERT_TRUE(stats) << stats.error().message;
+      for (uint32_t i = 0; i < words; ++i) expected[1 - from][i] = expected[from][i] + 1;
+      if (turn == 5) {  // written by the host in between
+        expected[0][77] = 1;
+        ASSERT_TRUE(device->Write(buffers[0] + 77 * 4, ToBuffer(std::vector<uint32_t>{1})));
+      }
+      for (size_t b = 0; b < 2; ++b) {
+        Bytes out(kAll * 4);
+        ASSERT_TRUE(device->Read(buffers[b], out));
+        ASSERT_TRUE(FromBuffer<uint32_t>(out) == expected[b]) << turn << " " << b;
+      }
+    }
+    // Freed memory is zero again, whichever side it was.
+    for (const DeviceAddress buffer : buffers) ASSERT_TRUE(device->Free(buffer));
+    const auto again = device->Allocate(kAll * 8);
+    ASSERT_TRUE(again);
+    Bytes out(kAll * 8);
+    ASSERT_TRUE(device->Read(*again, out));
+    EXPECT_TRUE(out == Bytes(kAll * 8, 0));
+  }
+}
+
 // ---- the records themselves ----
 
 class Records : public testing::Test {
  protected:
   Records() {
-    memory_.arena = bytes_.data();
-    memory_.allocations = allocations_.data();
-    memory_.allocation_count = allocations_.size();
+    for (const uint64_t bytes : {kBytes, uint64_t{700}}) EXPECT_TRUE(arena_.Allocate(bytes));
+    memory_.allocations = arena_.allocations().data();
+    memory_.allocation_count = arena_.allocations().size();
+    std::fill_n(Host(), kBytes, uint8_t{9});
   }
+  // The first allocation.
+  uint8_t* Host() { return arena_.allocations()[0].host; }
+  Bytes Held() { return Bytes(Host(), Host() + kBytes); }
   bool Begin(uint32_t smallest_write, uint64_t budget = 1u << 20) {
     accesses_ = std::make_unique<cpu::Accesses>(budget);
-    return accesses_->Begin(memory_, smallest_write, 3, {allocations_[0].begin});
+    cpu::Accesses::Expected expected;
+    expected.written = {cpu::kGlobalBase};
+    return accesses_->Begin(memory_, arena_, smallest_write, 3, expected);
   }
   // An access to the first allocation.
   bool Note(size_t thread, uint64_t offset, uint32_t bytes, bool write) {
     uint8_t notes = 0;
-    return accesses_->Of(thread).Note(0, cpu::kGlobalBase + offset, bytes, write, &notes);
+    const cpu::Touch touch = write ? cpu::Touch::kWrite : cpu::Touch::kRead;
+    return accesses_->Of(thread).Note(0, cpu::kGlobalBase + offset, bytes, touch, &notes);
   }
 
-  Bytes bytes_ = Bytes(16384, 9);
-  std::vector<cpu::Allocation> allocations_ = {
-      {cpu::kGlobalBase, cpu::kGlobalBase + 9000, true},
-      {cpu::kGlobalBase + 12288, cpu::kGlobalBase + 13000, true}};
+  static constexpr uint64_t kBytes = 9000;
+  cpu::Arena arena_{1 << 20};
   cpu::Memory memory_ = {};
   std::unique_ptr<cpu::Accesses> accesses_ = nullptr;
 };
@@ -325,28 +428,29 @@ TEST_F(Records, OnlyWhatAnotherWroteConflicts) {
 
 TEST_F(Records, UndoingRestoresWhatStoodThereFirst) {
   ASSERT_TRUE(Begin(4));
-  const Bytes before = bytes_;
+  const Bytes before = Held();
   for (const size_t thread : {2u, 0u, 1u}) {
     ASSERT_TRUE(Note(thread, 4090, 12, true));
-    std::fill_n(bytes_.begin() + 4090, 12, static_cast<uint8_t>(thread));
+    std::fill_n(Host() + 4090, 12, static_cast<uint8_t>(thread));
   }
   accesses_->Undo();
-  EXPECT_EQ(bytes_, before);
+  EXPECT_EQ(Held(), before);
   ASSERT_TRUE(Note(0, 0, 4, true));
-  bytes_[0] = 1;
+  *Host() = 1;
   accesses_->Undo();
-  EXPECT_EQ(bytes_, before);
+  EXPECT_EQ(Held(), before);
 }
 
 TEST_F(Records, WritesElsewhereAreASurprise) {
   ASSERT_TRUE(Begin(4));
   uint8_t notes = 0;
-  EXPECT_TRUE(accesses_->Of(1).Note(1, allocations_[1].begin, 4, false, &notes));
+  const uint64_t elsewhere = arena_.allocations()[1].begin;
+  EXPECT_TRUE(accesses_->Of(1).Note(1, elsewhere, 4, cpu::Touch::kRead, &notes));
   EXPECT_EQ(notes & cpu::kNoteReads, 0);
   EXPECT_FALSE(accesses_->stopped());
-  EXPECT_FALSE(accesses_->Of(1).Note(1, allocations_[1].begin, 4, true, &notes));
-  EXPECT_EQ(accesses_->why(), cpu::Accesses::Stopped::kSurprise);
-  EXPECT_EQ(accesses_->surprise(), allocations_[1].begin);
+  EXPECT_FALSE(accesses_->Of(1).Note(1, elsewhere, 4, cpu::Touch::kWrite, &notes));
+  EXPECT_EQ(accesses_->why(), cpu::Accesses::Stopped::kWrittenToo);
+  EXPECT_EQ(accesses_->surprise(), elsewhere);
 }
 
 TEST_F(Records, NoMoreMemoryThanTheyMayTake) {
