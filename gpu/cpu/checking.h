@@ -41,8 +41,9 @@ enum class FindingKind : uint8_t {
   // The same of what the device or driver chooses: %warpid, %smid, activemask, elect.
   kDeviceChoice,
   // The same of a quotient or remainder by zero (ISA div, rem: "machine-specific"), and of the bits
-  // of a NaN that single or double precision made or passed on (ISA 9.7.3: "unspecified"). Or lanes
-  // part at a branch that is said not to part them (.uni).
+  // of a NaN that an operation with floats made or passed on (ISA 9.7.3: "unspecified"), but for
+  // those by which it is a quiet NaN. Or lanes part at a branch that is said not to part them
+  // (.uni).
   kUnspecified,
   // ld.global.nc of bytes that the same launch wrote before.
   kStaleRead,
