@@ -159,7 +159,7 @@ Watch WatchOf(const Inst& inst) {
     case Fn::kAssertFail:
       return Watch::kBranch;
     case Fn::kPrintf:
-      return Watch::kPlain;
+      return Watch::kPrint;
     case Fn::kExit:
       return Watch::kExit;
     case Fn::kBarrier:
@@ -402,7 +402,8 @@ class Planner {
     out.def_bytes = IsCarry(inst.fn) ? uint8_t{8} : BytesOf(inst.dst);
     out.guard = NumberOf(inst.guard);
     AddUsesAndDefs(inst, out);
-    if (out.window == Window::kGlobal || out.window == Window::kGeneric) {
+    const bool accesses = out.watch != Watch::kPrint;  // what that reads has several addresses
+    if (accesses && (out.window == Window::kGlobal || out.window == Window::kGeneric)) {
       out.sources = pointers_.ParamsOf(out.watch == Watch::kCopyAsync ? inst.b : inst.a);
     }
     if (Computes(out.watch) || out.watch == Watch::kFloat || out.watch == Watch::kLoad ||

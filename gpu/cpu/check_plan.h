@@ -34,6 +34,7 @@ enum class Watch : uint8_t {
   kBranch,  // also an indexed one, and trap
   kExit,
   kBarrier,
+  kPrint,
 };
 
 inline constexpr uint32_t kUntracked = UINT32_MAX;

@@ -327,6 +327,8 @@ const char* Checker::WhatOf(uint32_t pc) const {
       return "branch";
     case Watch::kBarrier:
       return "barrier";
+    case Watch::kPrint:
+      return "printf";
     case Watch::kDivide:
       return "division";
     case Watch::kFloat:

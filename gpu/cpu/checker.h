@@ -79,6 +79,11 @@ class Checker {
   void WarpSync(Warp& w, const Op* op, const WatchedOp& p);
   void Branch(Warp& w, const Op* op, const WatchedOp& p);
   void Barrier(Warp& w, const Op* op, const WatchedOp& p);
+  void Print(Warp& w, const Op* op, const WatchedOp& p);
+
+  // ---- system calls ----
+  // Bytes that the lane hands to the driver, before they are read.
+  void HandOver(Warp& w, const Op* op, uint32_t lane, uint64_t address, uint32_t bytes);
 
  private:
   enum class Space : uint8_t { kNone, kGlobal, kShared, kLocal };
@@ -184,6 +189,8 @@ class Checker {
   void NoteReadOnly(const Spot& spot, uint32_t bytes, const Warp& w, const Op* op, uint32_t lane);
   // Bits of the `count` elements from the spot on that are not a value.
   static uint32_t UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count);
+  // For findings: where the op at pc met what is undefined first, and that a NaN was among it.
+  void NoteUndefinedLoad(uint32_t pc, const Spot& spot, uint32_t bytes);
   static uint64_t OpenBitsOfElement(const uint8_t* defined, uint32_t bytes);
   static void StoreOpen(uint8_t* defined, uint32_t bytes, uint64_t open, bool of_nan);
   Actor ActorOf(const Warp& w, const Op* op, uint32_t lane) const {

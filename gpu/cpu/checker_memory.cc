@@ -293,9 +293,7 @@ void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
       NoteReadOnly(spot, p.bytes * count, w, op, lane);
     const uint32_t elements = UndefinedElements(spot, p.bytes, count);
     if (elements == 0) continue;
-    undefined_loads_.try_emplace(pc, spot);
-    const auto of_nan = [](uint8_t what) { return what != kNothing && what != kValue; };
-    if (std::any_of(spot.defined, spot.defined + p.bytes * count, of_nan)) nan_loads_.insert(pc);
+    NoteUndefinedLoad(pc, spot, p.bytes * count);
     for (uint32_t e = 0; e < count; ++e) {
       const uint32_t value = plan_->tracked[p.elements + e];
       if (((elements >> e) & 1) == 0 || value == kUntracked) continue;
@@ -309,6 +307,12 @@ void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
     if (value == kUntracked) continue;
     Undefine(w, value, mask, undefined[e], pc, Open(w, value));
   }
+}
+
+void Checker::NoteUndefinedLoad(uint32_t pc, const Spot& spot, uint32_t bytes) {
+  undefined_loads_.try_emplace(pc, spot);
+  const auto of_nan = [](uint8_t what) { return what != kNothing && what != kValue; };
+  if (std::any_of(spot.defined, spot.defined + bytes, of_nan)) nan_loads_.insert(pc);
 }
 
 // ISA ld.global.nc: the memory is read-only for as long as the kernel runs. What this block wrote
@@ -367,12 +371,30 @@ void Checker::Atom(Warp& w, const Op* op, const WatchedOp& p) {
     if (!LocateOperand(w, op, p, lane, p.bytes, &spot)) continue;
     DoAtomic(spot, p.bytes, ActorOf(w, op, lane), p.atomic);
     if (UndefinedElements(spot, p.bytes, 1) != 0) {
-      undefined_loads_.try_emplace(pc, spot);
+      NoteUndefinedLoad(pc, spot, p.bytes);
       ReportUndefined(pc, w, op, lane, "what it finds");
     }
     if (spot.defined != nullptr) std::memset(spot.defined, kValue, p.bytes);
   }
   Define(w, p, mask);
+}
+
+// What its arguments point at is looked at as it is read.
+void Checker::Print(Warp& w, const Op* op, const WatchedOp& p) {
+  const uint32_t mask = w.Mask(op);
+  MustBeDefined(w, op, p.guard, w.active, "whether it runs");
+  AllMustBeDefined(w, op, p, mask, "its operand");
+  Define(w, p, mask);
+}
+
+void Checker::HandOver(Warp& w, const Op* op, uint32_t lane, uint64_t address, uint32_t bytes) {
+  Spot spot;
+  if (exhausted_ || !Locate(w, op, lane, Window::kGeneric, address, bytes, &spot)) return;
+  Read(spot, bytes, ActorOf(w, op, lane));
+  if (UndefinedElements(spot, bytes, 1) == 0) return;
+  const auto pc = static_cast<uint32_t>(op - w.code);
+  NoteUndefinedLoad(pc, spot, bytes);
+  ReportUndefined(pc, w, op, lane, "what is printed");
 }
 
 // ---- cp.async (PTX ISA 9.7.9.25): the copy may happen at any time until its thread has waited for

@@ -159,6 +159,8 @@ Handler ObservingHandler(Watch watch) {
       return &Observe<&Checker::Branch>;
     case Watch::kBarrier:
       return &ObserveMemory<&Checker::Barrier>;
+    case Watch::kPrint:
+      return &ObserveMemory<&Checker::Print>;
   }
   return nullptr;
 }

@@ -32,8 +32,8 @@ enum class FindingKind : uint8_t {
   kAtomicOrder,
   // A register that was never written, or bytes of .shared or .local memory that the block or
   // thread never wrote, decide something: a branch, a guard of an access, an address, what stands
-  // in .global memory, which lanes take part. Undefined values that are only moved, computed with
-  // or dropped are none.
+  // in .global memory or is printed, which lanes take part. Undefined values that are only moved,
+  // computed with or dropped are none.
   kUninitialised,
   // The same of what a shuffle read from a lane that was not there; or lanes meet at different
   // instructions, or name a member mask that they are not in.
@@ -43,7 +43,9 @@ enum class FindingKind : uint8_t {
   // The same of a quotient or remainder by zero (ISA div, rem: "machine-specific"), and of the bits
   // of a NaN that an operation with floats made or passed on (ISA 9.7.3: "unspecified"), but for
   // those by which it is a quiet NaN. Or lanes part at a branch that is said not to part them
-  // (.uni).
+  // (.uni). ISA rem leaves negative operands to the machine too; they are none of these, since it
+  // is CUDA C++'s %, of which C++ says what must come ([expr.mul]), and the conformance table holds
+  // every device to that.
   kUnspecified,
   // ld.global.nc of bytes that the same launch wrote before.
   kStaleRead,

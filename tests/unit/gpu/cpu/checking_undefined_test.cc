@@ -74,6 +74,62 @@ TEST(Checking, FindsWhatFnsLeavesOpen) {
       IsEmpty());
 }
 
+// ISA rem leaves it to the machine, but CUDA C++'s % is rem, and C++ says what it gives.
+TEST(Checking, ARemainderOfANegativeNumberIsFixed) {
+  EXPECT_THAT(CheckPtx("rem.s32 %r1, -7, 3; st.global.u32 [%l1], %r1;").Kinds(), IsEmpty());
+  EXPECT_THAT(
+      CheckPtx("sub.s32 %r1, %r0, 40; rem.s32 %r1, 9, %r1; st.global.u32 [%l1], %r1;").Kinds(),
+      IsEmpty());
+  EXPECT_THAT(
+      CheckPtx("sub.s32 %r1, %r0, 9; rem.s32 %r1, -7, %r1; st.global.u32 [%l1], %r1;").Kinds(),
+      ElementsAre(FindingKind::kUnspecified));
+}
+
+// printf("%d %f", …) of a list that `fill` writes, at %l3; %l1: the thread's own 16 bytes.
+Checked CheckPrint(const std::string& fill, const std::string& format = "37,100,32,37,102,0") {
+  const std::string text =
+      ".version 8.0\n.target sm_80\n.address_size 64\n"
+      ".extern .func (.param .b32 r) vprintf(.param .b64 f, .param .b64 a);\n"
+      ".global .align 1 .b8 text[] = {" +
+      format +
+      "};\n.visible .entry k(.param .u64 p) { .local .align 8 .b8 list[16]; .reg .b32 %r<9>; .reg "
+      ".b64 %l<9>; .reg .f64 %d<3>; .reg .pred %p<3>; ld.param.u64 %l1, [p]; mov.u64 %l3, list; "
+      "cvta.local.u64 %l4, %l3; cvta.global.u64 %l5, text; mov.u32 %r0, %tid.x; mul.wide.u32 %l6, "
+      "%r0, 16; add.s64 %l1, %l1, %l6;\n" +
+      fill +
+      "\n{ .param .b64 f; .param .b64 a; .param .b32 r; st.param.b64 [f], %l5; st.param.b64 [a], "
+      "%l4; call.uni (r), vprintf, (f, a); }\nret; }";
+  Checked checked = CheckedRun{.text = text, .block = {32}, .buffers = {Words(256)}}.Go();
+  EXPECT_FALSE(checked.error) << checked.error->message;
+  return checked;
+}
+
+TEST(Checking, FindsUndefinedValuesThatArePrinted) {
+  const std::string number = "st.local.u32 [%l3], %r0; ";
+  const std::string both = number + "mov.f64 %d0, 0d3FF0000000000000; st.local.f64 [%l3+8], %d0;";
+  // Between the two lie four bytes that nobody writes or reads.
+  EXPECT_THAT(CheckPrint(both).Kinds(), IsEmpty());
+  EXPECT_THAT(CheckPrint(number, "37,100,0").Kinds(), IsEmpty());
+  EXPECT_THAT(CheckPrint("", "37,37,0").Kinds(), IsEmpty());
+  const Checked half = CheckPrint(number);
+  ASSERT_THAT(half.Kinds(), ElementsAre(FindingKind::kUninitialised));
+  EXPECT_EQ(half.report.findings[0].second.what, "printf: what is printed");
+  for (const char* body : {"st.local.u32 [%l3], %r5;", "st.local.u16 [%l3], %r0;",
+                           "setp.lt.u32 %p1, %r0, 9; @%p1 "
+                           "st.local.u32 [%l3], 1;"}) {
+    EXPECT_THAT(CheckPrint(body, "37,100,0").Kinds(), ElementsAre(FindingKind::kUninitialised))
+        << body;
+  }
+  EXPECT_THAT(CheckPrint("@%p1 exit;" + both).Kinds(), ElementsAre(FindingKind::kUninitialised));
+  EXPECT_THAT(CheckPrint(both + "add.s64 %l4, %l4, %l8;").Kinds(),
+              ElementsAre(FindingKind::kUninitialised));
+  // Nor is a string read that another thread writes.
+  const std::string text_of_neighbour =
+      "st.global.u32 [%l1], 65; add.s64 %l2, %l1, 16; setp.eq.u32 %p1, %r0, 31; @%p1 mov.u64 %l2, "
+      "%l1; cvta.global.u64 %l2, %l2; st.local.u64 [%l3], %l2;";
+  EXPECT_THAT(CheckPrint(text_of_neighbour, "37,115,0").Kinds(), ElementsAre(FindingKind::kRace));
+}
+
 // In a loop an inlined body has the registers of the turn before.
 TEST(Checking, ACallsRegistersAreNew) {
   const auto check = [](const std::string& callee) {
