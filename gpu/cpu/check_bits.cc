@@ -187,6 +187,12 @@ uint64_t OpenOfSignChoice(const OpenOperation& op) {
   return is_nan || (negative && !is_zero) ? op.b.open : op.a.open;
 }
 
+uint64_t OpenOfLesser(bool greater, Ty ty, const OpenValue& a, const OpenValue& b) {
+  if (IsCompareOpen(Compare::kLe, ty, a, b)) return OpenOfChoice(a, b);
+  const bool first = (SpanOf(a, ty).most <= SpanOf(b, ty).least) != greater;
+  return first ? a.open : b.open;
+}
+
 // An integer in another width: 8-bit ones stand in 16 bits, with their sign or zeros above.
 uint64_t OpenOfWidth(Ty from, Ty to, uint64_t open) {
   const uint64_t wide = ExtendOpen(open, ElementBytes(from), IsSignedInteger(from));
@@ -253,6 +259,9 @@ uint64_t OpenBitsOf(const OpenOperation& op) {
       if (!IsAnyInteger(op.ty)) return UINT64_MAX;
       if (op.alike) return op.fn == Fn::kSub ? 0 : op.a.open << 1;
       return OpenOfSum(op.fn == Fn::kSub, op.a, op.b);
+    case Fn::kMin:
+    case Fn::kMax:
+      return IsAnyInteger(op.ty) ? OpenOfLesser(op.fn == Fn::kMax, op.ty, op.a, op.b) : UINT64_MAX;
     case Fn::kShl:
     case Fn::kShr:
       return OpenOfShift(op);

@@ -103,6 +103,16 @@ Ty ReadsNans(const Inst& inst) {
   return IsFloat(type) ? type : Ty::kNone;
 }
 
+// Whether the result is the same with any NaN among the operands, whatever the others are: a NaN
+// (ISA 9.7.3), zero with .sat, or what a comparison has for unordered operands.
+bool NanDecides(const Inst& inst) {
+  const bool chooses =
+      inst.fn == Fn::kMin || inst.fn == Fn::kMax || inst.fn == Fn::kFMin || inst.fn == Fn::kFMax;
+  const bool compares = InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) || inst.fn == Fn::kTestp;
+  const bool pair = inst.ty == Ty::kF16x2 || inst.ty == Ty::kBf16x2;
+  return compares || (IsArithmetic(inst) && !chooses && !pair);
+}
+
 Ty MakesNans(const Inst& inst) {
   if (inst.dst == kNoReg || !IsFloat(inst.ty)) return Ty::kNone;
   const bool converts =
@@ -385,6 +395,7 @@ class Planner {
     out.non_coherent = (inst.flags & kNonCoherent) != 0;
     out.reads = ReadsNans(inst);
     out.makes = MakesNans(inst);
+    out.nan_decides = out.reads != Ty::kNone && NanDecides(inst);
     if (out.watch == Watch::kLoad || out.watch == Watch::kStore) {
       const Fn first = out.watch == Watch::kLoad ? Fn::kLd : Fn::kSt;
       out.register_bytes = static_cast<uint8_t>(2u << (Index(inst.fn) - Index(first)) % 3);

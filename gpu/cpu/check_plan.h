@@ -54,6 +54,7 @@ struct WatchedOp {
   bool non_coherent = false;
   // Of a NaN of this type among its operands it sees nothing but that it is one; kNone: none.
   Ty reads = Ty::kNone;
+  bool nan_decides = false;    // one such NaN fixes the result, but for its bits
   Ty makes = Ty::kNone;        // the NaNs that it may give, whose bits are open
   uint8_t register_bytes = 0;  // loads and stores: of a lane's register
   bool uniform = false;        // a branch that all lanes are promised to take alike

@@ -239,7 +239,9 @@ uint64_t Checker::OpenResult(Warp& w, const Op* op, const WatchedOp& p, uint32_t
   if (p.fn == Fn::kBfi) o.d.value = w.Lanes<uint32_t>(w.extra[op->extra])[lane];
   if (p.reads != Ty::kNone) {
     for (OpenValue* v : {&o.a, &o.b, &o.c}) {
-      if (IsNanWhatever(p.reads, *v)) v->open = 0;
+      if (!IsNanWhatever(p.reads, *v)) continue;
+      if (p.nan_decides) return 0;
+      v->open = 0;
     }
   }
   // What is not chosen has no part in it.

@@ -102,7 +102,9 @@ class ProgramOfBits {
     const std::string p = Pick("%p", predicates_, 1);
     const auto to = [&] { return is_wide ? NewLong() : NewWord(); };
     const auto emit = [&](const std::string& text) { text_ += text + ";\n"; };
-    switch (Random(20)) {
+    switch (Random(21)) {
+      case 20:
+        return emit((Random(2) == 0 ? "min." : "max.") + number + " " + to() + ", " + a + ", " + b);
       case 0:
         return emit("and." + bits + " " + to() + ", " + a + ", " + b);
       case 1:

@@ -37,6 +37,8 @@ TEST(Checking, FindsNansWhoseBitsTheIsaLeavesOpenWhereTheyAreSeen) {
        "mov.b32 %r6, %f0; slct.u32.s32 %r7, 1, 2, %r6; st.global.u32 [%l1], %r7;",
        "mov.b32 %r6, %f0; and.b32 %r6, %r6, 0x3fffff; setp.eq.u32 %p1, %r6, 0; @%p1 exit;",
        "mov.b32 %r6, %f0; shr.u32 %r6, %r6, 23; st.global.u32 [%l1], %r6;",
+       "copysign.f32 %f2, %f0, 0f3F800000; min.f32 %f3, %f2, %f0; st.global.f32 [%l1], %f3;",
+       "mov.b32 %r6, %f0; min.s32 %r7, %r6, 5; st.global.u32 [%l1], %r7;",
        // Not the one that decides, but what it chooses.
        "slct.f32.f32 %f2, %f1, %f0, %f0; st.global.f32 [%l1], %f2;",
        "mov.b64 {%r6, %r7}, %d0; mov.b64 %d2, {%r7, %r6}; setp.nan.f64 %p1, %d2, %d2; @%p1 exit;",
@@ -100,6 +102,13 @@ TEST(Checking, ATestForANanDoesNotDependOnItsBits) {
         "slct.f32.f32 %f2, %f0, %f1, %f0; st.global.f32 [%l1], %f2;",
         "slct.ftz.u32.f32 %r6, 1, 2, %f0; st.global.u32 [%l1], %r6;",
         "slct.u32.s32 %r6, %r0, 2, 0; st.global.u32 [%l1], %r6;",
+        // One NaN fixes what comes out, whatever the sign on the other is (round), and so does an
+        // unordered operand (atan2).
+        "copysign.f32 %f2, %f0, 0f3F000000; add.rz.f32 %f3, %f0, %f2; setp.le.f32 %p1, %f3, "
+        "0f7F800000; @%p1 exit;",
+        "copysign.f32 %f2, %f0, 0f3F000000; setp.gt.f32 %p1, %f2, %f0; @%p1 exit;",
+        "mov.b32 %r6, %f0; and.b32 %r6, %r6, 0x7fffffff; min.s32 %r7, %r6, 5; st.global.u32 "
+        "[%l1], %r7;",
         // One half of a pair leaves the other alone.
         "mov.b32 %r6, 0x7C003C00; sub.f16x2 %r7, %r6, %r6; mov.b32 {%h1, %h2}, %r7; st.global.b16 "
         "[%l1], %h1;",
