@@ -112,7 +112,8 @@ struct CheckingOptions {
 // As a Device: Launch runs on one thread, in block order. Its buffers stand 4 GiB apart (at most
 // 1,024 of them), so that running over the end of one is a fault and never another's bytes, which
 // would lie elsewhere on another device. Kernels are refused (kUnsupported) where an instruction is
-// one that the checking mode does not follow.
+// one that the checking mode does not follow, or they need a stack: of these, exact or not, nothing
+// is ever proven, and `souk inspect` says so before (ReportKernels).
 class CheckingDevice : public Device {
  public:
   // Of the launches since the last call. A launch that ended in an error is checked up to there.
