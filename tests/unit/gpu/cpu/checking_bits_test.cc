@@ -254,7 +254,7 @@ TEST(CheckingBits, WhatDiffersAmongNansIsFound) {
   std::cout << open << " with open results, all found; of " << clean << " without, " << suspected
             << " suspected\n";
   EXPECT_GT(open, count / 10);
-  EXPECT_GT(clean, count / 10);
+  EXPECT_GT(clean, count / 20);
   EXPECT_LE(suspected * 4, clean);
 }
 
