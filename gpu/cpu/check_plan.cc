@@ -87,20 +87,30 @@ bool IsArithmetic(const Inst& inst) {
 
 Ty ReadsNans(const Inst& inst) {
   Ty type = inst.ty;
-  if (InRange(inst.fn, Fn::kCvt, Fn::kCvtLast)) {
+  if (InRange(inst.fn, Fn::kSetp, Fn::kSetpLast)) {
+    if (type == Ty::kNone) type = Ty::kF32;  // with .ftz
+  } else if (InRange(inst.fn, Fn::kCvt, Fn::kCvtLast)) {
     type = static_cast<Ty>(Index(inst.fn) - Index(Fn::kCvt));
   } else if (inst.fn == Fn::kCvtPack) {
     type = Ty::kF32;
-  } else if (!InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) && inst.fn != Fn::kTestp &&
-             !IsArithmetic(inst)) {
+  } else if (inst.fn != Fn::kTestp && !IsArithmetic(inst)) {
     return Ty::kNone;
   }
   // Of .xorsign.abs the sign of a NaN shows.
   if ((inst.fn == Fn::kFMin || inst.fn == Fn::kFMax) && (inst.imm & kXorsign) != 0) {
     return Ty::kNone;
   }
-  // Of a pair's halves one may be a NaN: that is not told apart.
-  return type == Ty::kF16x2 || type == Ty::kBf16x2 || !IsFloat(type) ? Ty::kNone : type;
+  return IsFloat(type) ? type : Ty::kNone;
+}
+
+// Whether the result is the same with any NaN among the operands, whatever the others are: a NaN
+// (ISA 9.7.3), zero with .sat, or what a comparison has for unordered operands.
+bool NanDecides(const Inst& inst) {
+  const bool chooses =
+      inst.fn == Fn::kMin || inst.fn == Fn::kMax || inst.fn == Fn::kFMin || inst.fn == Fn::kFMax;
+  const bool compares = InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) || inst.fn == Fn::kTestp;
+  const bool pair = inst.ty == Ty::kF16x2 || inst.ty == Ty::kBf16x2;
+  return compares || (IsArithmetic(inst) && !chooses && !pair);
 }
 
 Ty MakesNans(const Inst& inst) {
@@ -159,7 +169,7 @@ Watch WatchOf(const Inst& inst) {
     case Fn::kAssertFail:
       return Watch::kBranch;
     case Fn::kPrintf:
-      return Watch::kPlain;
+      return Watch::kPrint;
     case Fn::kExit:
       return Watch::kExit;
     case Fn::kBarrier:
@@ -170,12 +180,10 @@ Watch WatchOf(const Inst& inst) {
       return Watch::kPlain;
     case Fn::kMov:
       return inst.forgets ? Watch::kForget : Watch::kPlain;
-    case Fn::kSelp:
-      return Watch::kSelect;
-    case Fn::kAnd:
-      return Watch::kAnd;
-    case Fn::kOr:
-      return Watch::kOr;
+    case Fn::kPack:
+      return Watch::kPack;
+    case Fn::kUnpack:
+      return Watch::kUnpack;
     case Fn::kFns:
       return Watch::kDivide;  // of a base beyond 31 as of a divisor of zero
     case Fn::kDiv:
@@ -292,9 +300,8 @@ class Planner {
   static bool Passes(const Inst& inst) {
     switch (WatchOf(inst)) {
       case Watch::kPlain:
-      case Watch::kSelect:
-      case Watch::kAnd:
-      case Watch::kOr:
+      case Watch::kPack:
+      case Watch::kUnpack:
       case Watch::kFloat:
       case Watch::kDivide:
       case Watch::kShuffle:
@@ -331,6 +338,13 @@ class Planner {
   }
 
   uint32_t NumberOf(uint32_t reg) const { return reg == kNoReg ? kUntracked : number_[reg]; }
+  uint8_t BytesOf(uint32_t reg) const { return reg == kNoReg ? uint8_t{0} : ir_.regs[reg].bytes; }
+
+  // Registers only: what comes of undefined operands is undefined, at most.
+  static bool Computes(Watch watch) {
+    return watch == Watch::kPlain || watch == Watch::kPack || watch == Watch::kUnpack ||
+           watch == Watch::kDivide;
+  }
 
   void AddUsesAndDefs(const Inst& inst, WatchedOp& out) {
     out.uses = static_cast<uint32_t>(plan_.tracked.size());
@@ -348,13 +362,19 @@ class Planner {
 
   void AddElements(const Inst& inst, WatchedOp& out) {
     out.elements = static_cast<uint32_t>(plan_.tracked.size());
+    PushElements(inst, out);
+    out.element_count = static_cast<uint32_t>(plan_.tracked.size()) - out.elements;
+  }
+
+  void PushElements(const Inst& inst, WatchedOp& out) {
     if (out.watch == Watch::kShuffle) {
       plan_.tracked.push_back(NumberOf(inst.dst));
       plan_.tracked.push_back(inst.extra_count > 1 ? NumberOf(ir_.extras[inst.extra + 1].reg)
                                                    : kUntracked);
       return;
     }
-    if (inst.extra_count == 0) {
+    const bool has_one = out.watch == Watch::kLoad || out.watch == Watch::kStore;
+    if (inst.extra_count == 0 && has_one) {
       plan_.tracked.push_back(NumberOf(out.watch == Watch::kLoad ? inst.dst : inst.b));
       return;
     }
@@ -369,11 +389,13 @@ class Planner {
     out.run[1] = op.run[1];
     out.watch = WatchOf(inst);
     out.bytes = ElementBytes(inst.ty);
-    out.shuffle = inst.fn;
+    out.fn = inst.fn;
+    out.ty = inst.ty;
     out.window = static_cast<Window>(inst.flags >> kWindowShift);
     out.non_coherent = (inst.flags & kNonCoherent) != 0;
     out.reads = ReadsNans(inst);
     out.makes = MakesNans(inst);
+    out.nan_decides = out.reads != Ty::kNone && NanDecides(inst);
     if (out.watch == Watch::kLoad || out.watch == Watch::kStore) {
       const Fn first = out.watch == Watch::kLoad ? Fn::kLd : Fn::kSt;
       out.register_bytes = static_cast<uint8_t>(2u << (Index(inst.fn) - Index(first)) % 3);
@@ -382,16 +404,21 @@ class Planner {
     out.uniform =
         (out.watch == Watch::kBranch || out.watch == Watch::kExit) && (inst.flags & kUniform) != 0;
     out.indexed = inst.fn == Fn::kBranchIndexed;
-    out.moves = inst.fn == Fn::kMov || inst.fn == Fn::kSelp;
     out.a = NumberOf(inst.a);
     out.b = NumberOf(inst.b);
     out.c = NumberOf(inst.c);
+    out.a_bytes = BytesOf(inst.a);
+    out.b_bytes = BytesOf(inst.b);
+    out.c_bytes = BytesOf(inst.c);
+    out.def_bytes = IsCarry(inst.fn) ? uint8_t{8} : BytesOf(inst.dst);
     out.guard = NumberOf(inst.guard);
     AddUsesAndDefs(inst, out);
-    if (out.window == Window::kGlobal || out.window == Window::kGeneric) {
+    const bool accesses = out.watch != Watch::kPrint;  // what that reads has several addresses
+    if (accesses && (out.window == Window::kGlobal || out.window == Window::kGeneric)) {
       out.sources = pointers_.ParamsOf(out.watch == Watch::kCopyAsync ? inst.b : inst.a);
     }
-    if (out.watch == Watch::kLoad || out.watch == Watch::kStore || out.watch == Watch::kShuffle ||
+    if (Computes(out.watch) || out.watch == Watch::kFloat || out.watch == Watch::kLoad ||
+        out.watch == Watch::kStore || out.watch == Watch::kShuffle ||
         out.watch == Watch::kDistribute) {
       AddElements(inst, out);
     }
@@ -402,9 +429,7 @@ class Planner {
                                out.watch == Watch::kElect || out.watch == Watch::kWarpSync ||
                                out.watch == Watch::kWholeWarp;
     if (names_members) out.members = NumberOf(ir_.extras[inst.extra].reg);
-    const bool registers_only = out.watch == Watch::kPlain || out.watch == Watch::kSelect ||
-                                out.watch == Watch::kAnd || out.watch == Watch::kOr ||
-                                out.watch == Watch::kDivide || out.watch == Watch::kBranch;
+    const bool registers_only = Computes(out.watch) || out.watch == Watch::kBranch;
     if (registers_only && !out.uniform && out.use_count == 0 && out.def_count == 0 &&
         out.guard == kUntracked) {
       out.watch = Watch::kNothing;

@@ -13,10 +13,9 @@ namespace souk::gpu::cpu {
 enum class Watch : uint8_t {
   kNothing,
   kPlain,  // registers only
-  kSelect,
   kForget,
-  kAnd,  // one operand may decide alone, as the next
-  kOr,
+  kPack,
+  kUnpack,
   kFloat,  // a result that may be a NaN whose bits the ISA leaves open
   kDivide,
   kLoad,
@@ -35,6 +34,7 @@ enum class Watch : uint8_t {
   kBranch,  // also an indexed one, and trap
   kExit,
   kBarrier,
+  kPrint,
 };
 
 inline constexpr uint32_t kUntracked = UINT32_MAX;
@@ -48,19 +48,25 @@ struct WatchedOp {
   Watch watch = Watch::kNothing;
   uint8_t bytes = 0;   // of an element of what is loaded, stored or computed; 0: a predicate
   uint8_t atomic = 0;  // which kind
-  Fn shuffle = Fn::kNone;
+  Fn fn = Fn::kNone;
+  Ty ty = Ty::kNone;
   Window window = Window::kGeneric;
   bool non_coherent = false;
   // Of a NaN of this type among its operands it sees nothing but that it is one; kNone: none.
   Ty reads = Ty::kNone;
+  bool nan_decides = false;    // one such NaN fixes the result, but for its bits
   Ty makes = Ty::kNone;        // the NaNs that it may give, whose bits are open
   uint8_t register_bytes = 0;  // loads and stores: of a lane's register
   bool uniform = false;        // a branch that all lanes are promised to take alike
   bool indexed = false;        // brx.idx
-  bool moves = false;          // its result is an operand, bit for bit
   uint32_t a = kUntracked;
   uint32_t b = kUntracked;
   uint32_t c = kUntracked;
+  // Of those registers' lanes: 1 of a predicate, 0 where there is no operand.
+  uint8_t a_bytes = 0;
+  uint8_t b_bytes = 0;
+  uint8_t c_bytes = 0;
+  uint8_t def_bytes = 0;  // of the one result; 8 where there are more
   uint32_t guard = kUntracked;
   uint32_t members = kUntracked;
   uint32_t uses = 0;  // in CheckPlan::tracked: all that are read, without the guard
@@ -78,9 +84,10 @@ struct WatchedOp {
   uint32_t part_uses = 0;
   uint32_t part_defs = 0;
   Handler next[2] = {nullptr, nullptr};
-  // Loads and stores: of each element; shuffles: of the value and the predicate. kUntracked where
-  // it is none.
+  // Loads and stores: of each element; shuffles: of the value and the predicate; what computes: of
+  // its extra operands. kUntracked where it is none.
   uint32_t elements = 0;
+  uint32_t element_count = 0;
 };
 
 struct CheckPlan {

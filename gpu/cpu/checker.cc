@@ -112,18 +112,17 @@ Status Checker::BeginLaunch(const Program& program, const LaunchShape& shape,
   uint64_t variables = 0;
   for (const uint64_t bytes : plan_->local_slots) variables += bytes * warps * kLanes;
   for (const uint64_t bytes : shared_slots_) variables += bytes;
-  fixed_bytes_ = registers * 13 + variables + all_pages * sizeof(RecordPage);
+  const uint64_t open_bytes = registers * kLanes * sizeof(uint64_t);
+  fixed_bytes_ = registers * 8 + open_bytes + variables + all_pages * sizeof(RecordPage);
   if (!budget_.Take(fixed_bytes_)) {
     fixed_bytes_ = 0;
     return TooLarge(program.name);
   }
-  if (!local_defined_.Need(local_bytes_ * warps * kLanes) ||
+  if (!open_.Need(open_bytes) || !local_defined_.Need(local_bytes_ * warps * kLanes) ||
       !shared_defined_.Need(program.shared_window + shape.dynamic_shared_bytes)) {
     return TooLarge(program.name);
   }
   undefined_.assign(registers, 0);
-  nans_.assign(registers, 0);
-  nan_types_.assign(registers, Ty::kNone);
   origins_.assign(registers, kNeverWritten);
   for (const Allocation& a : allocations) {
     RecordRegion region;
@@ -210,15 +209,11 @@ void Checker::BeginBlock(uint64_t block, const Memory& memory, const std::vector
     ClearSlots(local_defined_.data(), plan_->local_slots, kLocalSlot, threads, local_bytes_);
   }
   std::fill(undefined_.begin(), undefined_.end(), 0);
-  std::fill(nans_.begin(), nans_.end(), 0);
   for (const Warp& w : warps) {
-    for (const uint32_t r : plan_->unwritten) {
-      Undefined(w)[r] = kAllLanes;
-      Origin(w)[r] = kNeverWritten;
-    }
+    for (const uint32_t r : plan_->unwritten) Undefine(w, r, kAllLanes, kAllLanes, kNeverWritten);
     for (const CheckPlan::Chosen& chosen : plan_->chosen) {
-      Undefined(w)[chosen.tracked] = kAllLanes;
-      Origin(w)[chosen.tracked] = kSpecialOrigin | static_cast<uint32_t>(chosen.special);
+      Undefine(w, chosen.tracked, kAllLanes, kAllLanes,
+               kSpecialOrigin | static_cast<uint32_t>(chosen.special));
     }
   }
   meetings_.assign(warps.size(), {});
@@ -332,19 +327,25 @@ const char* Checker::WhatOf(uint32_t pc) const {
       return "branch";
     case Watch::kBarrier:
       return "barrier";
+    case Watch::kPrint:
+      return "printf";
     case Watch::kDivide:
       return "division";
     case Watch::kFloat:
       return "NaN";
     case Watch::kNothing:
     case Watch::kPlain:
-    case Watch::kSelect:
     case Watch::kForget:
-    case Watch::kAnd:
-    case Watch::kOr:
+    case Watch::kPack:
+    case Watch::kUnpack:
       return "instruction";
   }
   return "instruction";
+}
+
+bool Checker::IsOfNan(uint32_t origin) const {
+  if (origin >= kSpecialOrigin) return false;
+  return plan_->ops[origin].watch == Watch::kFloat || nan_loads_.contains(origin);
 }
 
 // Counts one more of the finding; a new one, to be filled in, where it is the first of its kind
@@ -418,8 +419,7 @@ void Checker::ReportUndefined(uint32_t origin, const Warp& w, const Op* op, uint
     const Watch watch = plan_->ops[origin].watch;
     if (watch == Watch::kShuffle || watch == Watch::kVote) kind = FindingKind::kAbsentLane;
     if (watch == Watch::kElect || watch == Watch::kActivemask) kind = FindingKind::kDeviceChoice;
-    if (watch == Watch::kDivide || watch == Watch::kFloat || nan_loads_.contains(origin))
-      kind = FindingKind::kUnspecified;
+    if (watch == Watch::kDivide || IsOfNan(origin)) kind = FindingKind::kUnspecified;
   }
   const auto pc = static_cast<uint32_t>(op - w.code);
   Finding* const f = Count(kind, origin, pc);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "gpu/cpu/block.h"
+#include "gpu/cpu/check_bits.h"
 #include "gpu/cpu/check_plan.h"
 #include "gpu/cpu/checking.h"
 #include "gpu/cpu/clocks.h"
@@ -59,6 +60,7 @@ class Checker {
     return plan_->ops[static_cast<size_t>(op - w.code)];
   }
   void Compute(Warp& w, const Op* op, const WatchedOp& p);
+  void Unpack(Warp& w, const Op* op, const WatchedOp& p);
   // After it has run; mask: the lanes that did.
   void NoteNans(Warp& w, const Op* op, const WatchedOp& p, uint32_t mask);
   void Forget(Warp& w, const Op* op, const WatchedOp& p);
@@ -77,6 +79,11 @@ class Checker {
   void WarpSync(Warp& w, const Op* op, const WatchedOp& p);
   void Branch(Warp& w, const Op* op, const WatchedOp& p);
   void Barrier(Warp& w, const Op* op, const WatchedOp& p);
+  void Print(Warp& w, const Op* op, const WatchedOp& p);
+
+  // ---- system calls ----
+  // Bytes that the lane hands to the driver, before they are read.
+  void HandOver(Warp& w, const Op* op, uint32_t lane, uint64_t address, uint32_t bytes);
 
  private:
   enum class Space : uint8_t { kNone, kGlobal, kShared, kLocal };
@@ -109,32 +116,41 @@ class Checker {
     uint32_t members = 0;
     uint32_t lanes = 0;
   };
-  // What a byte of .shared or .local memory holds: nothing that was written, a value, an undefined
-  // one, part of a NaN of a type whose bits are open.
+  // Of each byte of .shared or .local memory: its bits that are a value. None of kNothing, which
+  // was never written or of what was not, nor of kOfNan; in between come only those of a NaN.
   static constexpr uint8_t kNothing = 0;
-  static constexpr uint8_t kValue = 1;
-  static constexpr uint8_t kOpen = 2;
-  static constexpr uint8_t kOpenOfNan = 3;  // what came of the bits of a NaN
-  static constexpr uint8_t NanOf(Ty type) { return static_cast<uint8_t>(0x80 | Index(type)); }
-  static constexpr bool IsNan(uint8_t what) { return (what & 0x80) != 0; }
+  static constexpr uint8_t kOfNan = 1;
+  static constexpr uint8_t kValue = 0xff;
+  static uint8_t OpenBitsOfByte(uint8_t defined) {
+    return defined == kOfNan ? uint8_t{0xff} : static_cast<uint8_t>(~defined);
+  }
   // Where an undefined value came from: a pc, or one of these.
   static constexpr uint32_t kNeverWritten = UINT32_MAX;
   static constexpr uint32_t kSpecialOrigin = 1u << 31;
 
   // ---- undefined registers (checker_ops.cc) ----
   uint32_t* Undefined(const Warp& w) { return undefined_.data() + RowOf(w); }
-  // Of those the lanes in which nothing but the bits of a NaN is open: a number's every use is
-  // fixed.
-  uint32_t* Nans(const Warp& w) { return nans_.data() + RowOf(w); }
-  // Of which type those NaNs are.
-  Ty* NanType(const Warp& w) { return nan_types_.data() + RowOf(w); }
+  // By lane, of those that are undefined: which bits are open (check_bits.h).
+  uint64_t* Open(const Warp& w, uint32_t tracked) {
+    return reinterpret_cast<uint64_t*>(open_.data()) + (RowOf(w) + tracked) * kLanes;
+  }
   uint32_t* Origin(const Warp& w) { return origins_.data() + RowOf(w); }
   size_t RowOf(const Warp& w) const { return size_t{w.index} * plan_->tracked_count; }
   void Define(Warp& w, const WatchedOp& p, uint32_t lanes);
-  // bad: of the lanes, those that become undefined; nans: of these, those in which only the bits of
-  // a NaN are.
-  void Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin,
-                uint32_t nans = 0, Ty type = Ty::kNone);
+  // bad: of the lanes, those that become undefined; open: by lane, which of their bits; nullptr:
+  // all.
+  void Undefine(const Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin,
+                const uint64_t* open = nullptr);
+  using OpenLanes = std::array<uint64_t, kLanes>;
+  uint64_t OpenIn(const Warp& w, uint32_t tracked, uint32_t lane);
+  OpenValue ValueOf(Warp& w, uint32_t slot, uint32_t bytes, uint32_t tracked, uint32_t lane);
+  // *from: the tracked register from which the result's open bits come.
+  uint64_t OpenResult(Warp& w, const Op* op, const WatchedOp& p, uint32_t lane, uint32_t* from);
+  // Both fill in the open bits of results, and return where those of the first come from.
+  uint32_t ComputeOpen(Warp& w, const Op* op, const WatchedOp& p, uint32_t lanes, OpenLanes& open);
+  uint32_t PackOpen(Warp& w, const WatchedOp& p, uint32_t lanes, OpenLanes& open);
+  // Whether a value is undefined because it is a NaN, or comes of its bits.
+  bool IsOfNan(uint32_t origin) const;
   // Reports lanes in which the tracked register is undefined, and counts it as defined from then
   // on: one mistake is not reported over and over.
   void MustBeDefined(Warp& w, const Op* op, uint32_t tracked, uint32_t lanes, const char* decides);
@@ -173,8 +189,10 @@ class Checker {
   void NoteReadOnly(const Spot& spot, uint32_t bytes, const Warp& w, const Op* op, uint32_t lane);
   // Bits of the `count` elements from the spot on that are not a value.
   static uint32_t UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t count);
-  // The type of the NaN that the element is, whose bits are open; kNone: it is none.
-  static Ty NanElement(const uint8_t* defined, uint32_t bytes);
+  // For findings: where the op at pc met what is undefined first, and that a NaN was among it.
+  void NoteUndefinedLoad(uint32_t pc, const Spot& spot, uint32_t bytes);
+  static uint64_t OpenBitsOfElement(const uint8_t* defined, uint32_t bytes);
+  static void StoreOpen(uint8_t* defined, uint32_t bytes, uint64_t open, bool of_nan);
   Actor ActorOf(const Warp& w, const Op* op, uint32_t lane) const {
     const uint32_t thread = w.index * kLanes + lane;
     return {thread, w.index, lane, MakeOpOfThread(static_cast<uint32_t>(op - w.code), thread)};
@@ -217,8 +235,7 @@ class Checker {
   std::vector<uint64_t> shared_slots_ = {};  // the plan's, with the launch's dynamic bytes
   uint64_t local_bytes_ = 0;                 // of a thread
   std::vector<uint32_t> undefined_ = {};     // warp, tracked register: lanes
-  std::vector<uint32_t> nans_ = {};
-  std::vector<Ty> nan_types_ = {};
+  Pages open_ = {};                          // the same, by lane: bits
   std::vector<uint32_t> origins_ = {};
   std::vector<std::vector<Meeting>> meetings_ = {};  // by warp
   // By barrier: warps that took part in phases with a count since the whole block last met.

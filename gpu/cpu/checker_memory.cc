@@ -270,12 +270,10 @@ uint32_t Checker::UndefinedElements(const Spot& spot, uint32_t bytes, uint32_t c
   return undefined;
 }
 
-Ty Checker::NanElement(const uint8_t* defined, uint32_t bytes) {
-  const Ty type = static_cast<Ty>(defined[0] & 0x7f);
-  if (!IsNan(defined[0]) || ElementBytes(type) != bytes) return Ty::kNone;
-  const bool whole =
-      std::all_of(defined, defined + bytes, [&](uint8_t what) { return what == defined[0]; });
-  return whole ? type : Ty::kNone;
+uint64_t Checker::OpenBitsOfElement(const uint8_t* defined, uint32_t bytes) {
+  uint64_t open = 0;
+  for (uint32_t k = 0; k < bytes; ++k) open |= uint64_t{OpenBitsOfByte(defined[k])} << 8 * k;
+  return open;
 }
 
 void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
@@ -283,9 +281,9 @@ void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
   MustBeDefined(w, op, p.guard, w.active, "whether it runs");
   MustBeDefined(w, op, p.a, mask, "its address");
   const uint32_t count = op->count;
+  const auto pc = static_cast<uint32_t>(op - w.code);
+  const bool is_signed = p.ty == Ty::kS8 || p.ty == Ty::kS16 || p.ty == Ty::kS32;
   uint32_t undefined[32] = {};  // by element: lanes
-  uint32_t nans[32] = {};
-  Ty types[32] = {};
   for (uint32_t left = mask; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
     Spot spot;
@@ -295,24 +293,26 @@ void Checker::Load(Warp& w, const Op* op, const WatchedOp& p) {
       NoteReadOnly(spot, p.bytes * count, w, op, lane);
     const uint32_t elements = UndefinedElements(spot, p.bytes, count);
     if (elements == 0) continue;
-    const auto pc = static_cast<uint32_t>(op - w.code);
-    undefined_loads_.try_emplace(pc, spot);
-    const auto of_nan = [](uint8_t what) { return IsNan(what) || what == kOpenOfNan; };
-    if (std::any_of(spot.defined, spot.defined + p.bytes * count, of_nan)) nan_loads_.insert(pc);
+    NoteUndefinedLoad(pc, spot, p.bytes * count);
     for (uint32_t e = 0; e < count; ++e) {
-      if (((elements >> e) & 1) == 0) continue;
+      const uint32_t value = plan_->tracked[p.elements + e];
+      if (((elements >> e) & 1) == 0 || value == kUntracked) continue;
       undefined[e] |= uint32_t{1} << lane;
-      const Ty type =
-          p.register_bytes == p.bytes ? NanElement(spot.defined + e * p.bytes, p.bytes) : Ty::kNone;
-      if (type == Ty::kNone || (nans[e] != 0 && types[e] != type)) continue;
-      nans[e] |= uint32_t{1} << lane;
-      types[e] = type;
+      Open(w, value)[lane] =
+          ExtendOpen(OpenBitsOfElement(spot.defined + e * p.bytes, p.bytes), p.bytes, is_signed);
     }
   }
   for (uint32_t e = 0; e < count; ++e) {
-    Undefine(w, plan_->tracked[p.elements + e], mask, undefined[e],
-             static_cast<uint32_t>(op - w.code), nans[e], types[e]);
+    const uint32_t value = plan_->tracked[p.elements + e];
+    if (value == kUntracked) continue;
+    Undefine(w, value, mask, undefined[e], pc, Open(w, value));
   }
+}
+
+void Checker::NoteUndefinedLoad(uint32_t pc, const Spot& spot, uint32_t bytes) {
+  undefined_loads_.try_emplace(pc, spot);
+  const auto of_nan = [](uint8_t what) { return what != kNothing && what != kValue; };
+  if (std::any_of(spot.defined, spot.defined + bytes, of_nan)) nan_loads_.insert(pc);
 }
 
 // ISA ld.global.nc: the memory is read-only for as long as the kernel runs. What this block wrote
@@ -342,19 +342,21 @@ void Checker::Store(Warp& w, const Op* op, const WatchedOp& p) {
     for (uint32_t e = 0; e < count; ++e) {
       const uint32_t value = plan_->tracked[p.elements + e];
       const bool is_undefined = value != kUntracked && ((undefined[value] >> lane) & 1) != 0;
+      const uint64_t open = is_undefined ? Open(w, value)[lane] : 0;
       if (spot.defined != nullptr) {
-        const bool of_nan = is_undefined && ((Nans(w)[value] >> lane) & 1) != 0;
-        const bool whole = of_nan && p.register_bytes == p.bytes;
-        std::memset(spot.defined + e * p.bytes,
-                    whole          ? NanOf(NanType(w)[value])
-                    : of_nan       ? kOpenOfNan
-                    : is_undefined ? kOpen
-                                   : kValue,
-                    p.bytes);
-      } else if (is_undefined) {
+        StoreOpen(spot.defined + e * p.bytes, p.bytes, open,
+                  is_undefined && IsOfNan(Origin(w)[value]));
+      } else if ((open & LowBits(8 * p.bytes)) != 0) {
         ReportUndefined(Origin(w)[value], w, op, lane, "what global memory holds");
       }
     }
+  }
+}
+
+void Checker::StoreOpen(uint8_t* defined, uint32_t bytes, uint64_t open, bool of_nan) {
+  for (uint32_t k = 0; k < bytes; ++k) {
+    const auto bits = static_cast<uint8_t>(~(open >> 8 * k));
+    defined[k] = of_nan ? std::max(bits, kOfNan) : bits == kValue ? kValue : kNothing;
   }
 }
 
@@ -369,12 +371,30 @@ void Checker::Atom(Warp& w, const Op* op, const WatchedOp& p) {
     if (!LocateOperand(w, op, p, lane, p.bytes, &spot)) continue;
     DoAtomic(spot, p.bytes, ActorOf(w, op, lane), p.atomic);
     if (UndefinedElements(spot, p.bytes, 1) != 0) {
-      undefined_loads_.try_emplace(pc, spot);
+      NoteUndefinedLoad(pc, spot, p.bytes);
       ReportUndefined(pc, w, op, lane, "what it finds");
     }
     if (spot.defined != nullptr) std::memset(spot.defined, kValue, p.bytes);
   }
   Define(w, p, mask);
+}
+
+// What its arguments point at is looked at as it is read.
+void Checker::Print(Warp& w, const Op* op, const WatchedOp& p) {
+  const uint32_t mask = w.Mask(op);
+  MustBeDefined(w, op, p.guard, w.active, "whether it runs");
+  AllMustBeDefined(w, op, p, mask, "its operand");
+  Define(w, p, mask);
+}
+
+void Checker::HandOver(Warp& w, const Op* op, uint32_t lane, uint64_t address, uint32_t bytes) {
+  Spot spot;
+  if (exhausted_ || !Locate(w, op, lane, Window::kGeneric, address, bytes, &spot)) return;
+  Read(spot, bytes, ActorOf(w, op, lane));
+  if (UndefinedElements(spot, bytes, 1) == 0) return;
+  const auto pc = static_cast<uint32_t>(op - w.code);
+  NoteUndefinedLoad(pc, spot, bytes);
+  ReportUndefined(pc, w, op, lane, "what is printed");
 }
 
 // ---- cp.async (PTX ISA 9.7.9.25): the copy may happen at any time until its thread has waited for

@@ -1,6 +1,6 @@
 // The observing handlers, and how undefined values pass through registers: one bit a lane for each
-// register that may hold one. An undefined operand makes a result undefined, whatever the
-// operation, except what selp does not choose, and x & 0, x | ~0.
+// register that may hold one, and where it is set which of the lane's bits are open. How these pass
+// through an operation is said in check_bits.h.
 #include <cstring>
 
 #include "gpu/cpu/checker.h"
@@ -88,41 +88,29 @@ uint32_t SourceLane(Fn mode, uint32_t lane, uint32_t b, uint32_t c, bool* inside
   return *inside ? j & 31 : lane;
 }
 
-template <typename T>
-uint32_t LanesThatHold(Warp& w, uint32_t slot, T value) {
-  const T* const values = w.Lanes<T>(slot);
+// bytes: of a lane.
+uint32_t ZeroLanes(const Warp& w, uint32_t slot, uint32_t bytes) {
   uint32_t lanes = 0;
-  for (int i = 0; i < kLanes; ++i) lanes |= uint32_t{values[i] == value} << i;
+  for (uint32_t i = 0; i < kLanes; ++i) {
+    uint64_t value = 0;
+    std::memcpy(&value, w.regs + slot + i * bytes, bytes);
+    lanes |= uint32_t{value == 0} << i;
+  }
   return lanes;
 }
-// All bits zero, or all ones. bytes: of a lane; 0: a predicate.
-uint32_t LanesThatHold(Warp& w, uint32_t slot, uint32_t bytes, bool ones) {
-  if (bytes == 0) return ones ? w.Predicate(slot) : ~w.Predicate(slot);
-  const uint64_t value = ones ? UINT64_MAX : 0;
-  if (bytes == 2) return LanesThatHold(w, slot, static_cast<uint16_t>(value));
-  if (bytes == 4) return LanesThatHold(w, slot, static_cast<uint32_t>(value));
-  return LanesThatHold(w, slot, value);
+
+// Lanes of a division whose result no operand fixes.
+uint32_t OpenQuotients(Warp& w, const Op* op, const WatchedOp& p) {
+  if (p.fn != Fn::kFns) return ZeroLanes(w, op->b, p.bytes);
+  const uint32_t* const base = w.Lanes<uint32_t>(op->b);
+  uint32_t lanes = 0;
+  for (int i = 0; i < kLanes; ++i) lanes |= uint32_t{base[i] > 31} << i;  // "must be <= 31"
+  return lanes;
 }
 
-// A NaN, or a pair in which one is.
-bool HasNan(const uint8_t* at, Ty type) {
-  const auto half = [](uint64_t bits, uint64_t infinity) { return (bits & 0x7fff) > infinity; };
-  uint64_t bits = 0;
-  std::memcpy(&bits, at, ElementBytes(type));
-  switch (type) {
-    case Ty::kF64:
-      return (bits & INT64_MAX) > 0x7ff0000000000000;
-    case Ty::kF32:
-      return (bits & INT32_MAX) > 0x7f800000;
-    case Ty::kF16:
-    case Ty::kF16x2:
-      return half(bits, 0x7c00) || half(bits >> 16, 0x7c00);
-    case Ty::kBf16:
-    case Ty::kBf16x2:
-      return half(bits, 0x7f80) || half(bits >> 16, 0x7f80);
-    default:
-      return false;
-  }
+// Of the elements of mov's {a, b} (Fn::kPack).
+uint32_t BitsOfPart(Ty ty) {
+  return ty == Ty::kU8 || ty == Ty::kS8 ? 8 : ty == Ty::kU32 ? 32 : 16;
 }
 
 }  // namespace
@@ -132,11 +120,11 @@ Handler ObservingHandler(Watch watch) {
     case Watch::kNothing:
       return nullptr;
     case Watch::kPlain:
-    case Watch::kSelect:
-    case Watch::kAnd:
-    case Watch::kOr:
+    case Watch::kPack:
     case Watch::kDivide:
       return &Observe<&Checker::Compute>;
+    case Watch::kUnpack:
+      return &Observe<&Checker::Unpack>;
     case Watch::kForget:
       return &Observe<&Checker::Forget>;
     case Watch::kFloat:
@@ -171,30 +159,30 @@ Handler ObservingHandler(Watch watch) {
       return &Observe<&Checker::Branch>;
     case Watch::kBarrier:
       return &ObserveMemory<&Checker::Barrier>;
+    case Watch::kPrint:
+      return &ObserveMemory<&Checker::Print>;
   }
   return nullptr;
 }
 
-void Checker::Undefine(Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad, uint32_t origin,
-                       uint32_t nans, Ty type) {
+void Checker::Undefine(const Warp& w, uint32_t tracked, uint32_t lanes, uint32_t bad,
+                       uint32_t origin, const uint64_t* open) {
   if (tracked == kUntracked) return;
   uint32_t& mask = Undefined(w)[tracked];
   mask = (mask & ~lanes) | bad;
-  uint32_t& left = Nans(w)[tracked];
-  left &= ~lanes;
-  // Of one type in all lanes: what else was one counts as undefined.
-  if ((bad & nans) != 0) {
-    if (NanType(w)[tracked] != type) left = 0;
-    NanType(w)[tracked] = type;
-    left |= bad & nans;
+  if (bad == 0) return;
+  Origin(w)[tracked] = origin;
+  uint64_t* const row = Open(w, tracked);
+  if (open == row) return;
+  for (uint32_t left = bad; left != 0; left &= left - 1) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    row[lane] = open != nullptr ? open[lane] : UINT64_MAX;
   }
-  if (bad != 0) Origin(w)[tracked] = origin;
 }
 
 void Checker::Define(Warp& w, const WatchedOp& p, uint32_t lanes) {
   for (uint32_t i = 0; i < p.def_count; ++i) {
     Undefined(w)[plan_->tracked[p.defs + i]] &= ~lanes;
-    Nans(w)[plan_->tracked[p.defs + i]] &= ~lanes;
   }
 }
 
@@ -206,7 +194,6 @@ void Checker::MustBeDefined(Warp& w, const Op* op, uint32_t tracked, uint32_t la
   if (bad == 0) return;
   ReportUndefined(Origin(w)[tracked], w, op, static_cast<uint32_t>(__builtin_ctz(bad)), decides);
   mask &= ~lanes;
-  Nans(w)[tracked] &= ~lanes;
 }
 
 void Checker::AllMustBeDefined(Warp& w, const Op* op, const WatchedOp& p, uint32_t lanes,
@@ -216,73 +203,147 @@ void Checker::AllMustBeDefined(Warp& w, const Op* op, const WatchedOp& p, uint32
   }
 }
 
+OpenValue Checker::ValueOf(Warp& w, uint32_t slot, uint32_t bytes, uint32_t tracked,
+                           uint32_t lane) {
+  OpenValue v;
+  if (bytes == 0) return v;
+  if (bytes == 1) {
+    v.value = w.Predicate(slot) >> lane & 1;
+  } else {
+    std::memcpy(&v.value, w.regs + slot + lane * bytes, bytes);
+  }
+  v.open = OpenIn(w, tracked, lane) & BitsOfRegister(bytes);
+  return v;
+}
+
+uint64_t Checker::OpenIn(const Warp& w, uint32_t tracked, uint32_t lane) {
+  const bool undefined = tracked != kUntracked && (Undefined(w)[tracked] >> lane & 1) != 0;
+  return undefined ? Open(w, tracked)[lane] : 0;
+}
+
+uint64_t Checker::OpenResult(Warp& w, const Op* op, const WatchedOp& p, uint32_t lane,
+                             uint32_t* from) {
+  OpenOperation o;
+  o.fn = p.fn;
+  o.ty = p.ty;
+  o.imm = op->imm;
+  o.a = ValueOf(w, op->a, p.a_bytes, p.a, lane);
+  o.b = ValueOf(w, op->b, p.b_bytes, p.b, lane);
+  o.c = ValueOf(w, op->c, p.c_bytes, p.c, lane);
+  o.alike = p.a_bytes != 0 && p.a_bytes == p.b_bytes && op->a == op->b;
+  uint32_t extra = kUntracked;
+  for (uint32_t i = 0; i < p.element_count && o.d.open == 0; ++i) {
+    extra = plan_->tracked[p.elements + i];
+    o.d.open = OpenIn(w, extra, lane);
+  }
+  if (p.fn == Fn::kBfi) o.d.value = w.Lanes<uint32_t>(w.extra[op->extra])[lane];
+  if (p.reads != Ty::kNone) {
+    for (OpenValue* v : {&o.a, &o.b, &o.c}) {
+      if (!IsNanWhatever(p.reads, *v)) continue;
+      if (p.nan_decides) return 0;
+      v->open = 0;
+    }
+  }
+  // What is not chosen has no part in it.
+  if (p.fn == Fn::kSelp && o.c.open == 0) (o.c.value != 0 ? o.b : o.a).open = 0;
+  *from = o.a.open != 0 ? p.a : o.b.open != 0 ? p.b : o.c.open != 0 ? p.c : extra;
+  return OpenBitsOf(o) & BitsOfRegister(p.def_bytes);
+}
+
+uint32_t Checker::ComputeOpen(Warp& w, const Op* op, const WatchedOp& p, uint32_t lanes,
+                              OpenLanes& open) {
+  uint32_t first = kUntracked;
+  for (uint32_t left = lanes; left != 0; left &= left - 1) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    uint32_t from = kUntracked;
+    open[lane] = OpenResult(w, op, p, lane, &from);
+    if (open[lane] != 0 && first == kUntracked) first = from;
+  }
+  return first;
+}
+
+uint32_t Checker::PackOpen(Warp& w, const WatchedOp& p, uint32_t lanes, OpenLanes& open) {
+  uint32_t first = kUntracked;
+  const uint32_t bits = BitsOfPart(p.ty);
+  for (uint32_t e = 0; e < p.element_count; ++e) {
+    const uint32_t part = plan_->tracked[p.elements + e];
+    for (uint32_t left = lanes; left != 0; left &= left - 1) {
+      const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+      const uint64_t here = OpenIn(w, part, lane) & LowBits(bits);
+      if (here != 0 && first == kUntracked) first = part;
+      open[lane] |= here << bits * e;
+    }
+  }
+  return first;
+}
+
+void Checker::Unpack(Warp& w, const Op* op, const WatchedOp& p) {
+  const uint32_t mask = w.Mask(op);
+  const uint32_t unsure = p.guard == kUntracked ? 0 : Undefined(w)[p.guard] & w.active;
+  const uint32_t whole = p.a == kUntracked ? 0 : Undefined(w)[p.a] & mask;
+  const uint32_t bits = BitsOfPart(p.ty);
+  for (uint32_t e = 0; e < p.element_count; ++e) {
+    OpenLanes open = {};
+    uint32_t bad = unsure;
+    for (uint32_t left = unsure | whole; left != 0; left &= left - 1) {
+      const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+      const bool wholly = (unsure >> lane & 1) != 0;
+      open[lane] = wholly ? UINT64_MAX : OpenIn(w, p.a, lane) >> bits * e & LowBits(bits);
+      if (open[lane] != 0) bad |= uint32_t{1} << lane;
+    }
+    const uint32_t origin = bad == 0      ? kNeverWritten
+                            : unsure != 0 ? Origin(w)[p.guard]
+                                          : Origin(w)[p.a];
+    Undefine(w, plan_->tracked[p.elements + e], mask, bad, origin, open.data());
+  }
+}
+
 void Checker::Compute(Warp& w, const Op* op, const WatchedOp& p) {
   const uint32_t mask = w.Mask(op);
-  const uint32_t* const undefined = Undefined(w);
-  const uint32_t* const nans = Nans(w);
-  uint32_t bad = 0;
-  uint32_t open_nans = 0;
-  uint32_t otherwise = 0;
-  Ty type = Ty::kNone;
-  const Ty* const types = NanType(w);
-  uint32_t origin = kNeverWritten;
-  const auto take = [&](uint32_t tracked, uint32_t lanes) {
-    if (tracked == kUntracked) return;
-    const bool alike = p.reads != Ty::kNone && types[tracked] == p.reads;
-    const uint32_t here = undefined[tracked] & lanes & ~(alike ? nans[tracked] : 0);
-    if (here == 0) return;
-    if (bad == 0) origin = Origin(w)[tracked];
-    bad |= here;
-    const uint32_t numbers = here & nans[tracked];
-    if (numbers != 0 && type == Ty::kNone) type = types[tracked];
-    const uint32_t alike_numbers = type == types[tracked] ? numbers : 0;
-    open_nans |= alike_numbers;
-    otherwise |= here & ~alike_numbers;
-  };
-  if (p.watch == Watch::kSelect) {
-    const uint32_t first = w.Predicate(op->c);
-    take(p.a, mask & first);
-    take(p.b, mask & ~first);
-    take(p.c, mask);
-  } else if (p.watch == Watch::kAnd || p.watch == Watch::kOr) {
-    const auto decided_by = [&](uint32_t slot, uint32_t tracked) {
-      const uint32_t open = tracked == kUntracked ? 0 : undefined[tracked];
-      return LanesThatHold(w, slot, p.bytes, p.watch == Watch::kOr) & ~open;
-    };
-    take(p.a, mask & ~decided_by(op->b, p.b));
-    take(p.b, mask & ~decided_by(op->a, p.a));
-  } else {
-    for (uint32_t i = 0; i < p.use_count; ++i) take(plan_->tracked[p.uses + i], mask);
+  uint32_t touched = 0;  // lanes in which an operand is undefined
+  for (uint32_t i = 0; i < p.use_count; ++i) {
+    touched |= Undefined(w)[plan_->tracked[p.uses + i]] & mask;
   }
-  if (p.watch == Watch::kDivide) {
-    uint32_t zero = 0;
-    if (p.shuffle == Fn::kFns) {  // ISA fns: "base must be <= 31"
-      const uint32_t* const base = w.Lanes<uint32_t>(op->b);
-      for (int i = 0; i < kLanes; ++i) zero |= uint32_t{base[i] > 31} << i;
-    } else {
-      zero = LanesThatHold(w, op->b, p.bytes, false);
-    }
-    if ((zero & mask) != 0 && bad == 0) origin = static_cast<uint32_t>(op - w.code);
-    bad |= zero & mask;
-  }
+  uint32_t wholly = 0;
+  uint32_t origin = static_cast<uint32_t>(op - w.code);
+  if (p.watch == Watch::kDivide) wholly = OpenQuotients(w, op, p) & mask & ~touched;
   // Whether it is written at all is as undefined as the guard.
-  take(p.guard, w.active);
-  const uint32_t still_nans = p.moves ? open_nans & ~otherwise : 0;
+  if (p.guard != kUntracked && (Undefined(w)[p.guard] & w.active) != 0) {
+    if (wholly == 0) origin = Origin(w)[p.guard];
+    wholly |= Undefined(w)[p.guard] & w.active;
+  }
+  if ((touched | wholly) == 0) return Define(w, p, mask);
+  OpenLanes open = {};
+  touched &= ~wholly;
+  const uint32_t from = p.watch == Watch::kPack ? PackOpen(w, p, touched, open)
+                                                : ComputeOpen(w, op, p, touched, open);
+  if (from != kUntracked) origin = Origin(w)[from];
+  uint32_t bad = wholly;
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
+    if ((wholly >> lane & 1) != 0) open[lane] = UINT64_MAX;
+    if (open[lane] != 0) bad |= uint32_t{1} << lane;
+  }
   for (uint32_t i = 0; i < p.def_count; ++i) {
-    Undefine(w, plan_->tracked[p.defs + i], mask, bad, origin, still_nans, type);
+    Undefine(w, plan_->tracked[p.defs + i], mask, bad, origin, open.data());
   }
 }
 
 void Checker::NoteNans(Warp& w, const Op* op, const WatchedOp& p, uint32_t mask) {
-  uint32_t nans = 0;
-  for (uint32_t i = 0; i < kLanes; ++i) {
-    nans |= uint32_t{HasNan(w.regs + op->dst + i * ElementBytes(p.makes), p.makes)} << i;
-  }
   const uint32_t tracked = plan_->tracked[p.defs];
-  nans &= mask & ~Undefined(w)[tracked];
+  const uint32_t bytes = ElementBytes(p.makes);
+  uint32_t nans = 0;
+  for (uint32_t left = mask & ~Undefined(w)[tracked]; left != 0; left &= left - 1) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    uint64_t value = 0;
+    std::memcpy(&value, w.regs + op->dst + lane * bytes, bytes);
+    const uint64_t open = OpenBitsOfNan(p.makes, value);
+    if (open == 0) continue;
+    Open(w, tracked)[lane] = open;
+    nans |= uint32_t{1} << lane;
+  }
   if (nans == 0) return;
-  const bool pair = p.makes == Ty::kF16x2 || p.makes == Ty::kBf16x2;
-  Undefine(w, tracked, nans, nans, static_cast<uint32_t>(op - w.code), pair ? 0 : nans, p.makes);
+  Undefined(w)[tracked] |= nans;
+  Origin(w)[tracked] = static_cast<uint32_t>(op - w.code);
 }
 
 void Checker::Forget(Warp& w, const Op* op, const WatchedOp& p) {
@@ -330,21 +391,20 @@ void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
   const uint32_t* const b = w.Lanes<uint32_t>(op->b);
   const uint32_t* const c = w.Lanes<uint32_t>(op->c);
   const uint32_t* const members = w.Lanes<uint32_t>(w.extra[op->extra]);
-  const uint32_t value_nans = p.a == kUntracked ? 0 : Nans(w)[p.a];
-  const Ty type = p.a == kUntracked ? Ty::kNone : NanType(w)[p.a];
   uint32_t absent = 0;
   uint32_t received = 0;
-  uint32_t nans = 0;
+  OpenLanes open = {};
   for (uint32_t left = active; left != 0; left &= left - 1) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
     bool inside = false;
-    const uint32_t from = SourceLane(p.shuffle, lane, b[lane], c[lane], &inside);
+    const uint32_t from = SourceLane(p.fn, lane, b[lane], c[lane], &inside);
     const bool there = ((active & members[lane]) >> from & 1) != 0;
+    open[lane] = UINT64_MAX;
     if (inside && !there) {
       absent |= uint32_t{1} << lane;
-    } else {
-      received |= ((value >> from) & 1) << lane;
-      nans |= ((value_nans >> from) & 1) << lane;
+    } else if (((value >> from) & 1) != 0) {
+      received |= uint32_t{1} << lane;
+      if (((choice >> lane) & 1) == 0) open[lane] = Open(w, p.a)[from];
     }
   }
   uint32_t origin = pc;
@@ -352,8 +412,7 @@ void Checker::Shuffle(Warp& w, const Op* op, const WatchedOp& p) {
   if (absent == 0 && received == 0 && choice != 0) {
     origin = of(p.b) != 0 ? Origin(w)[p.b] : Origin(w)[p.c];
   }
-  Undefine(w, plan_->tracked[p.elements], active, absent | received | choice, origin,
-           nans & ~(absent | choice), type);
+  Undefine(w, plan_->tracked[p.elements], active, absent | received | choice, origin, open.data());
   Undefine(w, plan_->tracked[p.elements + 1], active, choice, origin);
 }
 

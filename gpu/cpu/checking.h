@@ -32,8 +32,8 @@ enum class FindingKind : uint8_t {
   kAtomicOrder,
   // A register that was never written, or bytes of .shared or .local memory that the block or
   // thread never wrote, decide something: a branch, a guard of an access, an address, what stands
-  // in .global memory, which lanes take part. Undefined values that are only moved, computed with
-  // or dropped are none.
+  // in .global memory or is printed, which lanes take part. Undefined values that are only moved,
+  // computed with or dropped are none.
   kUninitialised,
   // The same of what a shuffle read from a lane that was not there; or lanes meet at different
   // instructions, or name a member mask that they are not in.
@@ -41,8 +41,11 @@ enum class FindingKind : uint8_t {
   // The same of what the device or driver chooses: %warpid, %smid, activemask, elect.
   kDeviceChoice,
   // The same of a quotient or remainder by zero (ISA div, rem: "machine-specific"), and of the bits
-  // of a NaN that single or double precision made or passed on (ISA 9.7.3: "unspecified"). Or lanes
-  // part at a branch that is said not to part them (.uni).
+  // of a NaN that an operation with floats made or passed on (ISA 9.7.3: "unspecified"), but for
+  // those by which it is a quiet NaN. Or lanes part at a branch that is said not to part them
+  // (.uni). ISA rem leaves negative operands to the machine too; they are none of these, since it
+  // is CUDA C++'s %, of which C++ says what must come ([expr.mul]), and the conformance table holds
+  // every device to that.
   kUnspecified,
   // ld.global.nc of bytes that the same launch wrote before.
   kStaleRead,
@@ -109,7 +112,8 @@ struct CheckingOptions {
 // As a Device: Launch runs on one thread, in block order. Its buffers stand 4 GiB apart (at most
 // 1,024 of them), so that running over the end of one is a fault and never another's bytes, which
 // would lie elsewhere on another device. Kernels are refused (kUnsupported) where an instruction is
-// one that the checking mode does not follow.
+// one that the checking mode does not follow, or they need a stack: of these, exact or not, nothing
+// is ever proven, and `souk inspect` says so before (ReportKernels).
 class CheckingDevice : public Device {
  public:
   // Of the launches since the last call. A launch that ended in an error is checked up to there.

@@ -623,8 +623,8 @@ Status Lowering::FinishStack(const ptx::Function& kernel) {
   if (!has_stack_) return Ok();
   if (apart_) {
     return Error(Code::kUnsupported,
-                 "the checking mode does not follow functions that call themselves or are called "
-                 "through a pointer");
+                 "the checking mode does not follow a stack: functions that call themselves or are "
+                 "called through a pointer, alloca");
   }
   for (size_t i = 0; i < outlined_.size(); ++i) RETURN_IF_ERROR(OutlinedBody(*outlined_[i]));
   inside_ = nullptr;

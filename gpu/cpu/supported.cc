@@ -103,6 +103,11 @@ std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module) {
       if (program) {
         report.path_instructions = program->path_instructions;
         report.loops = program->loops;
+        if (report.verdict.cls == ptx::Class::kExact) {
+          const Result<Program> checked = Compile(
+              module, kernel, somewhere, Handlers(SimdLevel::kBaseline), Watching::kChecked);
+          if (!checked) report.unchecked = checked.error().message;
+        }
       } else {
         MakeOpaque(report, program.error());
       }

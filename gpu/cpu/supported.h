@@ -28,7 +28,8 @@ Status CheckSize(const ptx::Module& module);
 
 // ptx::ReportAll, and each kernel compiled as Load would: one that Load refuses for what no single
 // instruction shows (operands, calls, sizes) is opaque too, and its report says why.
-// In a module that fails CheckSize every kernel is.
+// In a module that fails CheckSize every kernel is. Of an exact one the report says, too, why it
+// cannot be checked (checking.h), where it cannot.
 std::vector<ptx::KernelReport> ReportKernels(const ptx::Module& module);
 
 }  // namespace souk::gpu::cpu

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "gpu/cpu/checker.h"
 #include "gpu/cpu/handlers.h"
 
 namespace souk::gpu::cpu {
@@ -24,6 +25,7 @@ inline constexpr uint32_t kMostArguments = 32;
 // ---- Reading what lanes point at ----
 
 const uint8_t* At(Warp& w, const Op* op, uint32_t lane, uint64_t address, uint32_t bytes) {
+  if (w.memory->checker != nullptr) w.memory->checker->HandOver(w, op, lane, address, bytes);
   return Resolve(w, op, lane, Window::kGeneric, address, bytes, Touch::kRead);
 }
 

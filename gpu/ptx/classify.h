@@ -65,6 +65,9 @@ struct KernelReport {
   uint32_t loops = 0;
   std::vector<std::string> calls = {};        // functions it can reach, sorted
   std::vector<Unsupported> unsupported = {};  // all, by line
+  // Why the checking mode does not follow the kernel, where it is exact and yet no differing result
+  // can be held against anyone; else empty. Only the device knows (ReportKernels).
+  std::string unchecked = {};
 };
 
 // kernel must be a defined .entry of module. bound: what launches give it, by parameter. Empty

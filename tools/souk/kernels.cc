@@ -86,6 +86,7 @@ Json KernelJson(const ptx::KernelReport& kernel) {
               {"calls", kernel.calls},
               {"unsupported", std::move(unsupported)}};
   if (kernel.verdict.line != 0) row["line"] = kernel.verdict.line;
+  if (!kernel.unchecked.empty()) row["unchecked"] = kernel.unchecked;
   return row;
 }
 
@@ -120,6 +121,11 @@ void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
     if (kernel.verdict.cls != ptx::Class::kExact && !kernel.verdict.why.empty()) {
       Print(fmt::format("{} {} is {}: {}\n", Styled(stdout, Style::kWarn, "?"), kernel.name,
                         ptx::ClassName(kernel.verdict.cls), kernel.verdict.why));
+    }
+    if (!kernel.unchecked.empty()) {
+      Print(fmt::format("{} {} is {}, but cannot be checked, so that no fault can be proven: {}\n",
+                        Styled(stdout, Style::kWarn, "?"), kernel.name,
+                        ptx::ClassName(kernel.verdict.cls), kernel.unchecked));
     }
     for (const ptx::Unsupported& one : kernel.unsupported) {
       // A refusal for the whole kernel's size or shape has no line and no instruction.

@@ -361,6 +361,23 @@ TEST(Inspect, SaysWhyAKernelIsNotExact) {
   EXPECT_NE(ran.out.find("line "), std::string::npos) << ran.out;
 }
 
+TEST(Inspect, SaysWhichExactKernelCannotBeChecked) {
+  const TestFolder folder;
+  std::ofstream(folder / "deep.ptx") << ".version 8.0\n.target sm_80\n.address_size 64\n"
+                                        ".func f() { call f; ret; }\n"
+                                        ".visible .entry deep() { call f; ret; }\n"
+                                        ".visible .entry flat() { ret; }\n";
+  const Ran text = RunProgram("souk inspect deep.ptx", folder.path());
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("deep is exact, but cannot be checked"), std::string::npos) << text.out;
+  EXPECT_EQ(text.out.find("flat is"), std::string::npos) << text.out;
+  const json report = json::parse(RunProgram("souk inspect deep.ptx --json", folder.path()).out);
+  const json& deep = report["kernels"].at(0);
+  EXPECT_EQ(deep["class"], "exact");
+  EXPECT_NE(deep["unchecked"].get<std::string>().find("call themselves"), std::string::npos);
+  EXPECT_FALSE(report["kernels"].at(1).contains("unchecked"));
+}
+
 TEST(Inspect, GivesNoLineWhereAKernelIsRefusedAsAWhole) {
   const TestFolder folder;
   std::ofstream(folder / "big.ptx") << ".version 8.0\n.target sm_80\n.address_size 64\n"

@@ -80,6 +80,28 @@ TEST(Fault, TheReportCallsOpaqueWhatLoadRefuses) {
   }
 }
 
+TEST(Fault, TheReportSaysWhichExactKernelsCannotBeChecked) {
+  const auto report_of = [](const std::string& functions, const std::string& body) {
+    const auto module = ptx::Parse(WithHeader(functions + Kernel(body)));
+    EXPECT_TRUE(module) << module.error().message;
+    return cpu::ReportKernels(*module).at(0);
+  };
+  const ptx::KernelReport fine = report_of(".func f() { ret; }\n", "call f;");
+  EXPECT_EQ(fine.verdict.cls, ptx::Class::kExact) << fine.verdict.why;
+  EXPECT_EQ(fine.unchecked, "");
+  const ptx::KernelReport recursive = report_of(".func f() { call f; ret; }\n", "call f;");
+  EXPECT_EQ(recursive.verdict.cls, ptx::Class::kExact) << recursive.verdict.why;
+  EXPECT_NE(recursive.unchecked.find("call themselves"), std::string::npos) << recursive.unchecked;
+  const ptx::KernelReport array = report_of("", "alloca.u32 %r1, 16;");
+  EXPECT_EQ(array.verdict.cls, ptx::Class::kExact) << array.verdict.why;
+  EXPECT_NE(array.unchecked.find("alloca"), std::string::npos) << array.unchecked;
+  // Of the others none is ever looked at.
+  const ptx::KernelReport ordered =
+      report_of(".func f() { call f; ret; }\n", "call f; red.global.add.u32 [%rd0], 1;");
+  EXPECT_EQ(ordered.verdict.cls, ptx::Class::kExactOrdered) << ordered.verdict.why;
+  EXPECT_EQ(ordered.unchecked, "");
+}
+
 TEST(Fault, OnlyKernelsThatNameAVariableWithAMissingFunctionsAddressAreRefused) {
   const std::string text =
       ".extern .func f();\n.extern .func g();\n"
