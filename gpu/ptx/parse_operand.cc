@@ -173,38 +173,6 @@ void Parser::SpreadVectors(std::vector<Operand>& operands) {
   }
 }
 
-// call [(returns),] callee [, (arguments)] [, prototype or table]
-Status Parser::CallOperands(std::vector<Operand>& operands) {
-  Operand returns = StoreGroup(OperandKind::kTuple, {});
-  Operand arguments = returns;
-  if (token_.Is("(")) {
-    ASSIGN_OR_RETURN(returns, Group(OperandKind::kTuple, ")"));
-    RETURN_IF_ERROR(Expect(","));
-  } else if (token_.kind == TokenKind::kWord && token_.text == "_" && next_.Is(",")) {
-    Advance();
-    Advance();
-  }
-  const uint32_t line = token_.line;
-  ASSIGN_OR_RETURN(const Operand callee, ParseOperand());
-  if (callee.kind != OperandKind::kFunction && callee.kind != OperandKind::kRegister) {
-    return At(line, "call needs a function or a register");
-  }
-  operands = {returns, callee, arguments};
-  bool more = Accept(",");
-  if (more && token_.Is("(")) {
-    ASSIGN_OR_RETURN(operands[2], Group(OperandKind::kTuple, ")"));
-    more = Accept(",");
-  }
-  if (!more) return Ok();
-  ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a prototype"));
-  Operand prototype;
-  prototype.kind = OperandKind::kLabel;  // FinishLabels makes it kPrototype or kTable
-  RETURN_IF_ERROR(CountName());
-  prototype.index = UseLabel(name);
-  operands.push_back(prototype);
-  return Ok();
-}
-
 Operand Parser::StoreGroup(OperandKind kind, const std::vector<Operand>& elements) {
   Operand group;
   group.kind = kind;
@@ -331,6 +299,7 @@ Result<Operand> Parser::NamedSymbol(Symbol& symbol, std::string_view name) {
     if (element.kind != TokenKind::kInteger) return Unexpected("an element's number");
     operand.value = element.value * TypeBytes(variable.type) * variable.vector;
     RETURN_IF_ERROR(Expect("]"));
+    return operand;
   }
   RETURN_IF_ERROR(AcceptOffset(operand.value));
   return operand;
@@ -349,9 +318,10 @@ Status Parser::AcceptComponent(Operand& operand) {
   return Ok();
 }
 
-// "+4", "-8", "+-4", "+4*2".
+// "+4", "+-4", "+4*2", "+8-4"; never "-4", as ptxas has it.
 Status Parser::AcceptOffset(uint64_t& offset) {
   constexpr int kMultiplicative = 10;
+  if (token_.Is("-")) return Unexpected("'+'");
   while (token_.Is("+") || token_.Is("-")) {
     const bool minus = token_.Is("-");
     Advance();
@@ -373,6 +343,7 @@ Result<Operand> Parser::AddressBase() {
     return address;
   }
   const uint32_t line = token_.line;
+  if (next_.Is("[")) return At(line, "an address has an offset, and no element's number");
   ASSIGN_OR_RETURN(const Operand base, Named());
   address.index = base.index;
   if (base.kind == OperandKind::kRegister && base.component == Component::kAll) {
