@@ -191,11 +191,9 @@ std::string CallFault(const Module& module, const Function& caller,
   if (operands[3].kind == OperandKind::kPrototype) {
     return checker.Check(operands, FormalsOf(caller.prototypes[operands[3].index]));
   }
-  for (uint32_t target : caller.tables[operands[3].index].targets) {
-    fault = checker.Check(operands, FormalsOf(module.functions[target]));
-    if (!fault.empty()) return fault;
-  }
-  return "";
+  // All functions of a table are of one type.
+  const uint32_t target = caller.tables[operands[3].index].targets[0];
+  return checker.Check(operands, FormalsOf(module.functions[target]));
 }
 
 }  // namespace souk::ptx

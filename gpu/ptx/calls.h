@@ -9,7 +9,7 @@
 namespace souk::ptx {
 
 // Empty where the call's return values and arguments are as many, and of the types, sizes and
-// alignments that its callee, its prototype or every function of its table has, else what is wrong.
+// alignments that its callee, its prototype or the functions of its table have, else what is wrong.
 // `operands` are those of a call of `caller` whose labels are resolved. What ptxas (CUDA 13.0)
 // checks; ISA 9.0 sections 7.1 and 9.7.12 ("call").
 std::string CallFault(const Module& module, const Function& caller,

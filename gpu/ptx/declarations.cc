@@ -8,7 +8,8 @@ namespace souk::ptx {
 namespace {
 
 constexpr uint32_t kMostVectorBits = 128;
-constexpr uint32_t kMostParamAlign = 128;  // of a function; a kernel's may be more
+constexpr uint32_t kMostParamAlign = 128;  // of a function
+constexpr uint32_t kMostKernelParamAlign = 1u << 15;
 
 // The fundamental types of variables; all others are types of instructions only.
 bool IsFundamental(Type type) {
@@ -98,18 +99,30 @@ std::string TypeFault(const Module& module, Space space, Site site, Type type, u
   return "";
 }
 
+bool SameTypes(const Function& a, const Function& b) {
+  return SameParams(a, a.params, b, b.params) && SameParams(a, a.returns, b, b.returns);
+}
+
 std::string RedeclarationFault(const Function& before, const Function& again) {
   if (before.defined)
     return again.defined ? "is defined twice" : "is declared behind its definition";
-  if (before.is_entry != again.is_entry ||
-      !SameParams(before, before.params, again, again.params) ||
-      !SameParams(before, before.returns, again, again.returns) ||
+  if (before.is_entry != again.is_entry || !SameTypes(before, again) ||
       before.directives.noreturn != again.directives.noreturn) {
     return "is declared with different parameters";
   }
   const bool plain = again.linkage == Linkage::kInternal && before.linkage != Linkage::kExtern;
   if (plain || before.linkage == again.linkage) return "";
   return "is declared with different linkage";
+}
+
+std::string AliasFault(const Function& alias, const Function& function) {
+  if (alias.is_entry || function.is_entry) return "is an alias that has to do with a kernel";
+  if (alias.defined || !function.defined) return "is an alias that is defined, or of no function";
+  if (function.linkage == Linkage::kWeak) return "is an alias of a .weak function";
+  if (!SameTypes(alias, function) || alias.directives.noreturn != function.directives.noreturn) {
+    return "is an alias of a function with different parameters";
+  }
+  return "";
 }
 
 std::string DirectivesFault(const Function& f) {
@@ -122,11 +135,11 @@ std::string DirectivesFault(const Function& f) {
   if (d.blocksareclusters && (d.reqntid[0] == 0 || d.reqnctapercluster[0] == 0)) {
     return "has .blocksareclusters without .reqntid and .reqnctapercluster";
   }
+  const uint32_t most = f.is_entry ? kMostKernelParamAlign : kMostParamAlign;
   for (const std::vector<Param>* params : {&f.returns, &f.params}) {
     for (const Param& param : *params) {
-      if (!f.is_entry && !param.is_register && f.variables[param.index].align > kMostParamAlign) {
-        return fmt::format("has a parameter aligned to more than {} bytes", kMostParamAlign);
-      }
+      if (param.is_register || f.variables[param.index].align <= most) continue;
+      return fmt::format("has a parameter aligned to more than {} bytes", most);
     }
   }
   return "";

@@ -18,6 +18,12 @@ std::string TypeFault(const Module& module, Space space, Site site, Type type, u
 // Empty where `again` may stand behind `before`, both of one name.
 std::string RedeclarationFault(const Function& before, const Function& again);
 
+// Whether parameters and return values are the same, but for their names.
+bool SameTypes(const Function& a, const Function& b);
+
+// Empty where `alias` may stand for `function`.
+std::string AliasFault(const Function& alias, const Function& function);
+
 // Empty where a function or kernel may have these directives.
 std::string DirectivesFault(const Function& function);
 

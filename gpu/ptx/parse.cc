@@ -88,6 +88,8 @@ Result<Module> Parser::Run() {
   RETURN_IF_ERROR(Header());
   while (token_.kind != TokenKind::kEnd) RETURN_IF_ERROR(Statement());
   RETURN_IF_ERROR(CheckDebugLabels());
+  RETURN_IF_ERROR(ResolveAliases());
+  NameStatics();
   RETURN_IF_ERROR(CheckNeeds(module_));
   RETURN_IF_ERROR(CheckShared(module_));
   RETURN_IF_ERROR(CheckConstants(module_));
@@ -184,14 +186,32 @@ Status Parser::Statement() {
   if (AcceptDot("file")) return File();
   if (AcceptDot("section")) return Section();
   if (AcceptDot("pragma")) return ModulePragma();
-  if (token_.IsDot("alias")) {
-    return At(token_.line, ".alias is not supported", Code::kUnsupported);
-  }
+  if (AcceptDot("alias")) return Alias();
   if (token_.Is("@")) {
     return At(token_.line, "debug sections older than PTX 6.0 are not supported",
               Code::kUnsupported);
   }
   return Unexpected("a variable, function or section");
+}
+
+// .alias name, function;
+Status Parser::Alias() {
+  uint32_t functions[2] = {kNoIndex, kNoIndex};
+  const uint32_t line = token_.line;
+  if (module_.version < 63) return At(line, ".alias needs .version 6.3");
+  for (uint32_t& function : functions) {
+    if (&function != functions) RETURN_IF_ERROR(Expect(","));
+    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a function's name"));
+    const Symbol* const symbol = names_.Find(name);
+    if (symbol == nullptr || symbol->kind != SymbolKind::kFunction) {
+      return At(line, "unknown function " + Quoted(name));
+    }
+    function = symbol->index;
+  }
+  if (!aliases_.try_emplace(functions[0], functions[1]).second) {
+    return At(line, "a function that is an alias twice");
+  }
+  return Expect(";");
 }
 
 // Hints to ptxas's optimiser.

@@ -76,6 +76,13 @@ Status Parser::BranchTargets(uint32_t label, bool calls) {
     if (symbol == nullptr || symbol->kind != SymbolKind::kFunction) {
       return At(line, "unknown function " + Quoted(name));
     }
+    const uint32_t first = table.targets.empty() ? symbol->index : table.targets[0];
+    if (first != symbol->index && !same_types_.contains({first, symbol->index})) {
+      if (!SameTypes(module_.functions[first], module_.functions[symbol->index])) {
+        return At(line, "a table of functions of different types");
+      }
+      same_types_.emplace(first, symbol->index);
+    }
     table.targets.push_back(symbol->index);
   } while (Accept(","));
   labels_[label].table = static_cast<uint32_t>(function_.tables.size());

@@ -2,6 +2,9 @@
 // grammar is looked at; nothing else lives in them.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "gpu/ptx/parser.h"
 
 namespace souk::ptx {
@@ -35,11 +38,14 @@ Status Parser::SourceLocation() {
   ASSIGN_OR_RETURN(location.column, ExpectCount("a column", UINT32_MAX));
   function_.locations.push_back(location);
   if (Accept(",")) RETURN_IF_ERROR(InlinedAt());
-  places_.insert({location.file, location.line, location.column});
+  Place place;
+  place.at = {location.file, location.line, location.column};
+  place.number = static_cast<uint32_t>(places_.size());
+  places_.push_back(place);
   return Ok();
 }
 
-// Into a place of which a .loc before it has told.
+// Into a place of which a .loc before it has told, which is looked up in the end.
 Status Parser::InlinedAt() {
   const uint32_t first = token_.line;
   ASSIGN_OR_RETURN(const std::string_view word, ExpectWord("'function_name'"));
@@ -51,12 +57,14 @@ Status Parser::InlinedAt() {
   RETURN_IF_ERROR(Expect(","));
   ASSIGN_OR_RETURN(const std::string_view inlined, ExpectWord("'inlined_at'"));
   if (inlined != "inlined_at") return Unexpected("'inlined_at'");
-  std::array<uint32_t, 3> place = {};
-  for (uint32_t& number : place) {
+  Place place;
+  place.number = static_cast<uint32_t>(places_.size());
+  place.line = first;
+  for (uint32_t& number : place.at) {
     ASSIGN_OR_RETURN(number, ExpectCount("a number", UINT32_MAX));
   }
-  if (places_.contains(place)) return Ok();
-  return At(first, "inlined at a place that no .loc before it names");
+  inlined_.push_back(place);
+  return Ok();
 }
 
 // .section .debug_str { label: .b8 65, 66 .b32 label+4 … }
@@ -110,9 +118,20 @@ Status Parser::SectionReference() {
   return Ok();
 }
 
-Status Parser::CheckDebugLabels() const {
+Status Parser::CheckDebugLabels() {
   for (const auto& [label, line] : function_names_) {
     if (!section_labels_.contains(label)) return At(line, "unknown label " + Quoted(label));
+  }
+  const auto before = [](const Place& a, const Place& b) {
+    return std::tie(a.at, a.number) < std::tie(b.at, b.number);
+  };
+  if (!inlined_.empty()) std::sort(places_.begin(), places_.end(), before);
+  for (const Place& inlined : inlined_) {
+    Place first = inlined;
+    first.number = 0;
+    const auto at = std::lower_bound(places_.begin(), places_.end(), first, before);
+    if (at != places_.end() && at->at == inlined.at && at->number < inlined.number) continue;
+    return At(inlined.line, "inlined at a place that no .loc before it names");
   }
   return Ok();
 }

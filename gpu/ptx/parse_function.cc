@@ -258,6 +258,8 @@ Status Parser::BodyDirective() {
   if (AcceptDot("local")) return FunctionVariables(Space::kLocal);
   if (AcceptDot("shared")) return FunctionVariables(Space::kShared);
   if (AcceptDot("param")) return FunctionVariables(Space::kParam);
+  if (AcceptDot("global")) return StaticVariables(Space::kGlobal);
+  if (AcceptDot("const")) return StaticVariables(Space::kConst);
   if (AcceptDot("loc")) return SourceLocation();
   if (AcceptDot("pragma")) return PragmaStatement(PragmaSite::kBody);
   return Unexpected("an instruction or a declaration");

@@ -260,6 +260,25 @@ Status Parser::FunctionVariables(Space space) {
   return Expect(";");
 }
 
+// A function's .global and .const variables live as long as the module, and become its own.
+Status Parser::StaticVariables(Space space) {
+  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(space, Site::kFunction));
+  do {
+    const std::string_view name = token_.text;
+    ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, /*may_be_empty=*/false));
+    Symbol symbol;
+    symbol.kind = SymbolKind::kModuleVariable;
+    symbol.index = static_cast<uint32_t>(module_.variables.size());
+    if (!names_.Declare(name, symbol) || IsLabelHere(name)) {
+      return At(variable.line, Quoted(name) + " is declared twice");
+    }
+    statics_.push_back(symbol.index);
+    module_.variables.push_back(std::move(variable));
+    shapes_.emplace_back();
+  } while (Accept(","));
+  return Expect(";");
+}
+
 Status Parser::Initialiser(Variable& variable, std::vector<uint64_t>& dimensions) {
   Advance();  // =
   variable.initialised = true;

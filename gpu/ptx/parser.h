@@ -1,8 +1,8 @@
 // The parser's state; only gpu/ptx/parse*.cc include it. One Parser reads one module, once.
-// parse.cc: the module's own statements. parse_variable.cc: declarations and initialisers.
-// parse_function.cc: headers, bodies, labels. parse_operand.cc: instructions and operands.
-// parse_call.cc: calls and their types. parse_debug.cc: source locations and debug sections.
-// parse_constant.cc: constant expressions.
+// parse.cc: the module's own statements; parse_finish.cc: what is known at its end.
+// parse_variable.cc: declarations and initialisers. parse_function.cc: headers, bodies, labels.
+// parse_operand.cc: instructions and operands. parse_call.cc: calls and their types.
+// parse_debug.cc: source locations and debug sections. parse_constant.cc: constant expressions.
 #pragma once
 
 #include <array>
@@ -57,6 +57,13 @@ class Parser {
     uint32_t target = kNoIndex;
   };
 
+  // A place in the compiler's source: file, line, column.
+  struct Place {
+    std::array<uint32_t, 3> at = {};
+    uint32_t number = 0;
+    uint32_t line = 0;  // of the module's text
+  };
+
   // Tokens.
   void Advance();
   Error At(uint32_t line, const std::string& what, Code code = Code::kMalformed) const;
@@ -76,8 +83,13 @@ class Parser {
   Status Architecture(std::string_view name, uint32_t line);
   Status Statement();
   Status ModulePragma();
+  Status Alias();
   Status Skip(std::string_view closing);
   Result<Linkage> AcceptLinkage();
+
+  // parse_finish.cc
+  Status ResolveAliases();
+  void NameStatics();
 
   // parse_variable.cc
   Status Attributes(Declaration& declaration);
@@ -85,6 +97,7 @@ class Parser {
   Result<uint32_t> Alignment();
   Status ModuleVariables(Space space, Linkage linkage);
   Status FunctionVariables(Space space);
+  Status StaticVariables(Space space);
   Result<std::string_view> DeclaredName(const std::string& what);
   Result<Variable> DeclaredVariable(const Declaration& declaration, bool may_be_empty);
   Result<Variable> DeclaredVariable(const Declaration& declaration, bool may_be_empty,
@@ -129,7 +142,7 @@ class Parser {
   Status Section();
   Status SectionValues();
   Status SectionReference();
-  Status CheckDebugLabels() const;
+  Status CheckDebugLabels();
 
   // parse_call.cc
   Status CallOperands(std::vector<Operand>& operands);
@@ -140,8 +153,11 @@ class Parser {
 
   // parse_operand.cc
   Status InstructionStatement();
+  Status AddInstruction(Instruction instruction, const std::vector<Operand>& operands);
+  Status VectorMove(const Instruction& instruction);
   Status Guard(Instruction& instruction);
   Result<uint32_t> OperationIndex();
+  Result<uint32_t> OperationIndexOf(std::string spelling);
   Result<Operand> ParseOperand();
   Result<Operand> Primary();
   Result<Operand> Named();
@@ -176,10 +192,15 @@ class Parser {
   size_t initialiser_bytes_ = 0;
   size_t relocations_ = 0;
   size_t names_used_ = 0;
+  std::vector<uint32_t> statics_;         // Module::variables that a function declares
+  std::map<uint32_t, uint32_t> aliases_;  // Module::functions: alias and what it stands for
   std::set<uint32_t> file_numbers_;
   std::set<std::string_view> section_labels_;
   std::map<std::string_view, uint32_t> function_names_;  // .loc: labels; their first lines
-  std::set<std::array<uint32_t, 3>> places_;             // .loc: file, line, column
+  std::vector<Place> places_;                            // of .loc, in order
+  std::vector<Place> inlined_;  // of inlined_at; number is that of the next of places_
+  // Of functions that stand in tables of calls: those of one type. Each pair is compared once.
+  std::set<std::pair<uint32_t, uint32_t>> same_types_;
 
   // Of the function being read.
   Function function_;

@@ -83,6 +83,17 @@ TEST(PtxInstructions, CopyInBulkBySixteens) {
                      {store + ".cp_mask [gv], [sv], 16, %h0"});
 }
 
+TEST(PtxInstructions, MoveWholeSpecialRegisters) {
+  ExpectInstructions(
+      {},
+      {"mov.v4.u32 {_, _, _, _}, %tid", "mov.v4.u32 {%r0, %r1}, %tid",
+       "mov.v4.u32 {%l0, %l1, %l2, %l3}, %tid", "mov.v4.u32 %r0, %tid",
+       ".reg .v4 .f32 v; mov.v4.u32 v, %ntid", "mov.u32 %r0, %tid"},
+      {"mov.v4.u32 {%r0, %r1, %r2, %r3}, %tid", "mov.v4.b32 {_, %r1, _, %r3}, %ctaid",
+       ".reg .v4 .u32 v; mov.v4.u32 v, %ntid", "@%p0 mov.v4.u32 {%r0, %r1, %r2, %r3}, %nctaid",
+       "mov.v4.u32 {%r0, %r1, %r2, %r3}, %cluster_ctaid"});
+}
+
 TEST(PtxInstructions, CountEventsUpToFifteen) {
   ExpectInstructions({},
                      {"pmevent 16", "pmevent -1", "pmevent %r0", "pmevent 1, 2",
