@@ -344,7 +344,10 @@ class OperandChecker {
     if (o.kind == OperandKind::kInteger && type == 'm') {
       return o.value % kBulkGrain == 0 && o.value <= kMostBulkBytes;
     }
-    if (o.kind == OperandKind::kInteger && type == 'n') return o.value != 0;
+    if (o.kind == OperandKind::kInteger && type == 'n') return static_cast<int64_t>(o.value) > 0;
+    // These take no address for a number.
+    const bool no_variable = type == '5' || type == '6' || op_.opcode == Opcode::kCreatepolicy;
+    if (no_variable && o.kind == OperandKind::kVariable) return false;
     if (o.kind == OperandKind::kInteger && type == 'y') return o.value <= 1;
     if (type == 'f' && o.kind != OperandKind::kRegister) return IsFraction(o);
     if (type == 'z') return IsCopiedSize(o);
@@ -513,7 +516,7 @@ const char* RoleName(char role, char type) {
   if (type == 'h') return "a cache policy in a register of 64 bits";
   if (type == 'z') return "a number of bytes up to 16 or a predicate";
   if (type == 'm') return "a number of bytes, a multiple of 16 or in an integer register";
-  if (type == 'n') return "a number that is not 0 or in an integer register";
+  if (type == 'n') return "a number above 0 or in an integer register";
   if (type == 'y') return "0, 1 or an integer register";
   if (type == 'f') return "a fraction up to 1";
   if (type == 'v') return "a register of 32 bits, or a part of it where the instruction takes one";

@@ -33,8 +33,8 @@ std::string VideoOperandFault(const Operation& operation, std::span<const Operan
 //   Type: t, u: the operation's first, second type; w twice as wide as t; 1 a predicate; 3 any type
 //         of 32 bits; 5, 4, 6 a number of 16, 32, 64 bits; 8 one of 32 bits or a constant up to
 //         255; b, c a barrier's number, its count of threads; d small numbers packed in 32 bits; f
-//         a fraction up to 1; h a cache policy; m a bulk copy's bytes; n a number of 32 bits that
-//         is not 0; p a pointer; r a predicate, no constant; v a video instruction's 32 bits; y 0,
+//         a fraction up to 1; h a cache policy; m a bulk copy's bytes; n a number of 32 bits above
+//         0; p a pointer; r a predicate, no constant; v a video instruction's 32 bits; y 0,
 //         1 or a register of 32 bits; z how much cp.async reads; x anything.
 const char* OperandSignature(const Operation& operation);
 
