@@ -6,6 +6,7 @@
 #include <map>
 
 #include "gpu/ptx/forms.h"
+#include "gpu/ptx/lexer.h"
 #include "gpu/ptx/sizes.h"
 
 namespace souk::ptx {
@@ -25,6 +26,50 @@ Status RefuseUnknown(const Module& module) {
       if (op.opcode != Opcode::kUnknown) continue;
       return Error(Code::kUnsupported, fmt::format("line {}: {} is not known", i.line, op.unknown));
     }
+  }
+  return Ok();
+}
+
+// Functions of the driver's, which ptxas (CUDA 13.0) knows by name; nobody can take their address.
+bool IsSystemFunction(std::string_view name) {
+  return name == "vprintf" || name == "malloc" || name == "free" || name == "__assertfail" ||
+         name.starts_with("__cuda_syscall_");
+}
+
+// A device links nothing to the module: what functions use it must define. Addresses in
+// initialisers are left to the device, which refuses the kernels that reach them only; ptxas
+// refuses the module.
+Status RefuseUndefined(const Module& module) {
+  std::vector<bool> called(module.functions.size(), false);
+  std::vector<bool> held(module.functions.size(), false);  // by address
+  for (const Variable& v : module.variables) {
+    if (v.linkage != Linkage::kExtern || v.size != 0 || v.space == Space::kShared) continue;
+    return Error(Code::kUnsupported,
+                 fmt::format("line {}: variable {} is not in the module", v.line, Quoted(v.name)));
+  }
+  for (const Function& f : module.functions) {
+    for (const Instruction& i : f.body) {
+      const bool is_call = module.OperationOf(i).opcode == Opcode::kCall;
+      for (const Operand& o : f.Operands(i)) {
+        if (o.kind == OperandKind::kFunction) (is_call ? called : held)[o.index] = true;
+      }
+    }
+    for (const TargetTable& table : f.tables) {
+      for (uint32_t target : table.targets) {
+        if (table.is_calls) held[target] = true;
+      }
+    }
+  }
+  for (size_t i = 0; i < module.functions.size(); ++i) {
+    const Function& f = module.functions[i];
+    const auto refuse = [&](const char* what) {
+      return Error(Code::kUnsupported,
+                   fmt::format("line {}: function {} {}", f.line, Quoted(f.name), what));
+    };
+    if (called[i] && f.is_entry) return refuse("is a kernel, and cannot be called");
+    const bool is_needed = f.linkage != Linkage::kExtern || called[i];
+    if (f.defined || !(held[i] || (is_needed && !IsSystemFunction(f.name)))) continue;
+    return refuse("is not in the module");
   }
   return Ok();
 }
@@ -228,6 +273,7 @@ std::string UnfusedSpelling(const Operation& op) {
 
 Result<Module> Canonicalize(Module module) {
   RETURN_IF_ERROR(RefuseUnknown(module));
+  RETURN_IF_ERROR(RefuseUndefined(module));
   RewriteOperations(module);
   OrderFunctions(module);
   for (Variable& v : module.variables) TrimInitialiser(v);

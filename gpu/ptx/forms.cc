@@ -21,7 +21,7 @@ struct Slot {
 
 struct Form {
   std::vector<Slot> slots;
-  bool open = false;  // "*"
+  std::vector<std::string_view> open = {};  // "*$SET"
   Requirement requirement;
 };
 
@@ -65,8 +65,8 @@ std::map<Opcode, std::vector<Form>> ParseTable() {
     Form form;
     form.requirement = {row.version, row.target, row.version != kAsWritten};
     for (size_t i = 1; i < words.size(); ++i) {
-      if (words[i] == "*") {
-        form.open = true;
+      if (words[i][0] == '*') {
+        AddMembers(words[i].substr(1), form.open);
       } else {
         form.slots.push_back(ParseSlot(words[i]));
       }
@@ -96,13 +96,27 @@ size_t FindSlot(const Form& form, const std::vector<bool>& used, std::string_vie
   return form.slots.size();
 }
 
+// Types go with whatever is open; else each of its words once, but for the layouts of two matrices.
+bool IsOpenTo(const Form& form, std::span<const std::string_view> before,
+              std::string_view modifier) {
+  if (form.open.empty()) return false;
+  if (FindType(modifier) != Type::kNone) return true;
+  const bool may_repeat = modifier == "row" || modifier == "col";
+  if (!may_repeat && std::find(before.begin(), before.end(), modifier) != before.end())
+    return false;
+  return std::any_of(form.open.begin(), form.open.end(), [&](std::string_view word) {
+    return word.back() == '*' ? modifier.starts_with(word.substr(0, word.size() - 1))
+                              : word == modifier;
+  });
+}
+
 bool Matches(const Form& form, std::span<const std::string_view> modifiers) {
   std::vector<bool> used(form.slots.size(), false);
-  for (std::string_view modifier : modifiers) {
-    const size_t slot = FindSlot(form, used, modifier);
+  for (size_t i = 0; i < modifiers.size(); ++i) {
+    const size_t slot = FindSlot(form, used, modifiers[i]);
     if (slot < form.slots.size()) {
       used[slot] = true;
-    } else if (!form.open) {
+    } else if (!IsOpenTo(form, modifiers.first(i), modifiers[i])) {
       return false;
     }
   }
@@ -161,7 +175,7 @@ std::vector<std::string> Spellings(Opcode opcode) {
   const auto at = Table().find(opcode);
   if (at == Table().end()) return all;
   for (const Form& form : at->second) {
-    if (form.open) continue;
+    if (!form.open.empty()) continue;
     std::vector<std::string> spellings = {OpcodeName(opcode)};
     for (const Slot& slot : form.slots) {
       std::vector<std::string> longer;

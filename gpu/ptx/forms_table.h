@@ -1,9 +1,9 @@
 // The table behind MatchForm, taken from the syntax boxes, "PTX ISA Notes" and "Target ISA Notes"
 // of each instruction in PTX ISA 9.0 chapter 9.7. Only forms.cc includes it.
 //
-// A form is the mnemonic and its slots: "a|b" one of, "a?" maybe, "$SET" one of a set below, "*"
-// anything further (families that this table does not break down). Versions below 6.0 and targets
-// below sm_50 are written as 60 and 50: Souk goes no lower.
+// A form is the mnemonic and its slots: "a|b" one of, "a?" maybe, "$SET" one of a set below,
+// "*$SET" any of a set and any types further (families that this table does not break down).
+// Versions below 6.0 and targets below sm_50 are written as 60 and 50: Souk goes no lower.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +51,47 @@ inline constexpr SetRow kSets[] = {
     {"$L2", "L2::evict_normal|L2::evict_first|L2::evict_last"},
     {"$L2SIZE", "L2::64B|L2::128B|L2::256B"},
     {"$VIDEO", "u32|s32"},
+    {"$POLICY", "L2::evict_last|L2::evict_normal|L2::evict_first|L2::evict_unchanged"},
+    {"$POLICY2", "L2::evict_first|L2::evict_unchanged"},
+    {"$DIM", "1d|2d|3d|4d|5d"},
+    {"$LOADMODE", "tile|tile::gather4|im2col|im2col::w|im2col::w::128"},
+    {"$STOREMODE", "tile|tile::scatter4|im2col_no_offs"},
+    {"$OP", "add|min|max|inc|dec|and|or|xor"},
+    // Words of families that are open. A word that ends in "*" stands for all that begin so.
+    {"$GEOMETRY", "1d|2d|3d|a1d|a2d|cube|acube|2dms|a2dms"},
+    {"$SURFACE", "b|p|$GEOMETRY|ca|cg|cs|cv|wb|wt|v2|v4|trap|clamp|zero|add|min|max|and|or"},
+    {"$TEXTURE", "$GEOMETRY|base|level|grad|r|g|b|a|v2|v4"},
+    {"$QUERY",
+     "width|height|depth|channel_data_type|channel_order|array_size|memory_layout|"
+     "num_mipmap_levels|num_samples|normalized_coords|force_unnormalized_coords|"
+     "filter_mode|addr_mode_0|addr_mode_1|addr_mode_2|level"},
+    {"$WARP", "sync|aligned"},
+    {"$TILES", "m*|x1|x2|x4|trans|$SHARED|$WARP"},
+    {"$MATRIX",
+     "m*|row|col|$WARP|load|store|mma|a|b|c|d|$SHARED|global|satfinite|xor|popc|and|"
+     "$RND|sp|sp::ordered_metadata|block_scale|kind::*|scale_vec::*"},
+    {"$WGMMA", "fence|commit_group|wait_group|mma_async|sp|$WARP|m64n*|satfinite|and|popc"},
+    {"$TENSOR5",
+     "alloc|dealloc|relinquish_alloc_permit|ld|st|wait::ld|wait::st|cp|shift|down|mma|ws|"
+     "commit|fence::before_thread_sync|fence::after_thread_sync|cta_group::1|"
+     "cta_group::2|$WARP|shared::cta|shared::cluster|16x*|32x*|64x*|128x*|4x*|x1|x2|x4|"
+     "x8|x16|x32|x64|x128|pack::16b|unpack::16b|red|min|max|abs|NaN|warpx2::*|warpx4|"
+     "kind::*|sp|block_scale|scale_vec::*|block16|block32|collector::*|ashift|"
+     "mbarrier::arrive::one|multicast::cluster"},
+    {"$TENSORMAP",
+     "replace|tile|global_address|rank|box_dim|global_dim|global_stride|element_stride|"
+     "elemtype|interleave_layout|swizzle_mode|fill_mode|swizzle_atomicity|global|"
+     "shared::cta|b1024|cp_fenceproxy|tensormap::generic|release|$SCOPE|$WARP"},
+    {"$MULTIMEM",
+     "ld_reduce|st|red|weak|relaxed|release|acquire|$SCOPE|global|shared::cta|$OP|"
+     "acc::f32|acc::f16|v2|v4|v8|cp|reduce|async|bulk|bulk_group|noftz|cp_mask"},
+    {"$ASYNC",
+     "weak|mmio|relaxed|release|$SCOPE|global|shared::cta|shared::cluster|"
+     "mbarrier::complete_tx::bytes|v2|v4|$OP"},
+    {"$CANCEL",
+     "try_cancel|query_cancel|async|shared::cta|mbarrier::complete_tx::bytes|"
+     "multicast::cluster::all|is_canceled|get_first_ctaid|get_first_ctaid::x|"
+     "get_first_ctaid::y|get_first_ctaid::z|v4"},
 };
 
 // What one modifier needs by itself, whatever instruction it stands in.
@@ -127,7 +168,7 @@ inline constexpr FormRow kForms[] = {
     {"bfe u32|u64|s32|s64", 60, 50}, {"bfi b32|b64", 60, 50},
     {"bfind shiftamt? u32|u64|s32|s64", 60, 50}, {"bmsk clamp|wrap b32", 76, 70},
     {"bra uni?", 60, 50}, {"brev b32|b64", 60, 50}, {"brkpt", 60, 50}, {"brx idx uni?", 60, 50},
-    {"call uni?", 60, 50}, {"clusterlaunchcontrol *", kAsWritten, 100}, {"clz b32|b64", 60, 50},
+    {"call uni?", 60, 50}, {"clusterlaunchcontrol *$CANCEL", kAsWritten, 100}, {"clz b32|b64", 60, 50},
     {"copysign f32|f64", 60, 50}, {"cos approx ftz? f32", 60, 50},
     {"cp async ca|cg $SHARED global L2::cache_hint? $L2SIZE?", 70, 80},
     {"cp async commit_group|wait_group|wait_all", 70, 80},
@@ -137,8 +178,25 @@ inline constexpr FormRow kForms[] = {
     {"cp async bulk shared::cta global mbarrier::complete_tx::bytes L2::cache_hint?", 86, 90},
     {"cp async bulk shared::cluster shared::cta mbarrier::complete_tx::bytes", 80, 90},
     {"cp async bulk global shared::cta bulk_group L2::cache_hint?", 80, 90},
-    {"cp *", kAsWritten, 90},
-    {"createpolicy *", kAsWritten, 80},
+    {"cp async bulk global shared::cta bulk_group L2::cache_hint? cp_mask", 86, 100},
+    {"cp async bulk prefetch L2 global L2::cache_hint?", 80, 90},
+    {"cp reduce async bulk shared::cluster shared::cta mbarrier::complete_tx::bytes and|or|xor b32", 80, 90},
+    {"cp reduce async bulk shared::cluster shared::cta mbarrier::complete_tx::bytes add|inc|dec|min|max u32", 80, 90},
+    {"cp reduce async bulk shared::cluster shared::cta mbarrier::complete_tx::bytes add|min|max s32", 80, 90},
+    {"cp reduce async bulk shared::cluster shared::cta mbarrier::complete_tx::bytes add u64", 80, 90},
+    {"cp reduce async bulk global shared::cta bulk_group L2::cache_hint? and|or|xor b32|b64", 80, 90},
+    {"cp reduce async bulk global shared::cta bulk_group L2::cache_hint? add|inc|dec|min|max u32", 80, 90},
+    {"cp reduce async bulk global shared::cta bulk_group L2::cache_hint? add|min|max s32|u64", 80, 90},
+    {"cp reduce async bulk global shared::cta bulk_group L2::cache_hint? min|max s64", 80, 90},
+    {"cp reduce async bulk global shared::cta bulk_group L2::cache_hint? add f32|f64", 80, 90},
+    {"cp reduce async bulk global shared::cta bulk_group L2::cache_hint? add noftz f16|bf16", 80, 90},
+    {"cp reduce async bulk global shared::cta bulk_group L2::cache_hint? min|max f16|bf16", 80, 90},
+    {"cp async bulk tensor $DIM shared::cluster|shared::cta global $LOADMODE? mbarrier::complete_tx::bytes multicast::cluster? cta_group::1|cta_group::2? L2::cache_hint?", kAsWritten, 90},
+    {"cp async bulk tensor $DIM global shared::cta $STOREMODE? bulk_group L2::cache_hint?", kAsWritten, 90},
+    {"cp async bulk prefetch tensor $DIM L2 global $LOADMODE? L2::cache_hint?", kAsWritten, 90},
+    {"cp reduce async bulk tensor $DIM global shared::cta $OP $STOREMODE? bulk_group L2::cache_hint?", kAsWritten, 90},
+    {"createpolicy fractional $POLICY $POLICY2? b64", 74, 80},
+    {"createpolicy range global? $POLICY $POLICY2? b64", 74, 80}, {"createpolicy cvt L2 b64", 74, 80},
     {"cvt sat? $INT8 $INT8", 60, 50}, {"cvt $RINT ftz? sat? $INT8 f32", 60, 50},
     {"cvt $RINT sat? $INT8 f64|f16", 60, 50}, {"cvt $RND sat? f32|f64|f16 $INT8", 60, 50},
     {"cvt $RND ftz sat? f32 $INT8", 60, 50},
@@ -175,7 +233,12 @@ inline constexpr FormRow kForms[] = {
     {"exit", 60, 50},
     {"fence sc|acq_rel? $SCOPE", 60, 70}, {"fence acquire|release $SCOPE", 86, 90},
     {"fence mbarrier_init release cluster", 80, 90}, {"fence proxy alias", 75, 70},
-    {"fence proxy async", 80, 90}, {"fence *", kAsWritten, 90},
+    {"fence acquire sync_restrict::shared::cluster cluster", 86, 90},
+    {"fence release sync_restrict::shared::cta cluster", 86, 90},
+    {"fence proxy async global|shared::cta|shared::cluster?", 80, 90},
+    {"fence proxy tensormap::generic acquire|release $SCOPE", 83, 90},
+    {"fence proxy async::generic acquire sync_restrict::shared::cluster cluster", 86, 90},
+    {"fence proxy async::generic release sync_restrict::shared::cta cluster", 86, 90},
     {"fma $RND ftz? sat? f32", 60, 50}, {"fma $RND f64", 60, 50}, {"fma rn ftz? sat? $HALF", 60, 53},
     {"fma rn ftz? relu $HALF", 70, 80}, {"fma rn relu? $BHALF", 70, 80},
     {"fma rn oob relu? $HALF|$BHALF", 81, 90}, {"fma $RND ftz? f32x2", 86, 100},
@@ -192,7 +255,7 @@ inline constexpr FormRow kForms[] = {
     {"ld global nc $L1? L2::cache_hint? $L2SIZE? $VEC? $MEM|b128", 60, 50},
     {"ld global nc $L1? $L2 L2::cache_hint? $L2SIZE? v8|v4 $MEM", 88, 100},
     {"ldu global? v2|v4? $MEM", 60, 50},
-    {"ldmatrix sync aligned m8n8 x1|x2|x4 trans? $SHARED? b16", 65, 75}, {"ldmatrix *", kAsWritten, 100},
+    {"ldmatrix sync aligned m8n8 x1|x2|x4 trans? $SHARED? b16", 65, 75}, {"ldmatrix *$TILES", kAsWritten, 100},
     {"lg2 approx ftz? f32", 60, 50}, {"lop3 b32", 60, 50}, {"lop3 and|or b32", 82, 70},
     {"mad lo|hi $INT", 60, 50}, {"mad wide u16|u32|s16|s32", 60, 50}, {"mad hi sat s32", 60, 50},
     {"mad lo|hi cc u32|s32|u64|s64", 60, 50}, {"mad $RND ftz? sat? f32", 60, 50}, {"mad $RND f64", 60, 50},
@@ -211,11 +274,13 @@ inline constexpr FormRow kForms[] = {
     {"mbarrier init|inval $SHARED? b64", 70, 80},
     {"mbarrier arrive|arrive_drop noComplete? $SHARED? b64", 70, 80},
     {"mbarrier arrive|arrive_drop expect_tx? $SHAREDS? b64", 80, 90},
-    {"mbarrier arrive|arrive_drop expect_tx? release|relaxed cta|cluster $SHAREDS? b64", 80, 90},
+    {"mbarrier arrive|arrive_drop expect_tx? release cta|cluster $SHAREDS? b64", 80, 90},
+    {"mbarrier arrive|arrive_drop expect_tx? relaxed cta|cluster $SHAREDS? b64", 86, 90},
     {"mbarrier arrive|arrive_drop noComplete release cta $SHARED? b64", 80, 90},
     {"mbarrier test_wait $SHARED? b64", 70, 80}, {"mbarrier test_wait parity $SHARED? b64", 71, 80},
     {"mbarrier try_wait parity? $SHARED? b64", 78, 90},
-    {"mbarrier test_wait|try_wait parity? acquire|relaxed cta|cluster $SHARED? b64", 80, 90},
+    {"mbarrier test_wait|try_wait parity? acquire cta|cluster $SHARED? b64", 80, 90},
+    {"mbarrier test_wait|try_wait parity? relaxed cta|cluster $SHARED? b64", 86, 90},
     {"mbarrier expect_tx|complete_tx $SHAREDS? b64", 80, 90},
     {"mbarrier expect_tx|complete_tx relaxed cta|cluster $SHAREDS? b64", 80, 90},
     {"mbarrier pending_count b64", 70, 80},
@@ -228,12 +293,12 @@ inline constexpr FormRow kForms[] = {
     {"mma sync aligned m16n8k16|m16n8k32 row col satfinite? s32 u8|s8 u8|s8 s32", 70, 80},
     {"mma sync aligned m8n8k4 row col $RND? f64 f64 f64 f64", 70, 80},
     {"mma sync aligned m16n8k4|m16n8k8|m16n8k16 row col $RND? f64 f64 f64 f64", 78, 90},
-    {"mma *", kAsWritten, 70},
+    {"mma *$MATRIX", kAsWritten, 70},
     {"mov pred|$SCALAR", 60, 50}, {"mov b128", 83, 70}, {"movmatrix sync aligned m8n8 trans b16", 78, 75},
     {"mul lo|hi $INT", 60, 50}, {"mul wide u16|u32|s16|s32", 60, 50}, {"mul $RND? ftz? sat? f32", 60, 50},
     {"mul $RND? f64", 60, 50}, {"mul rn? ftz? sat? $HALF", 60, 53}, {"mul rn? $BHALF", 78, 90},
     {"mul $RND? ftz? f32x2", 86, 100}, {"mul24 lo|hi u32|s32", 60, 50},
-    {"multimem *", kAsWritten, 90}, {"nanosleep u32", 63, 70},
+    {"multimem *$MULTIMEM", kAsWritten, 90}, {"nanosleep u32", 63, 70},
     {"neg s16|s32|s64", 60, 50}, {"neg ftz? f32", 60, 50}, {"neg f64", 60, 50},
     {"neg ftz? $HALF", 60, 53}, {"neg $BHALF", 70, 80},
     {"pmevent mask?", 60, 50}, {"popc b32|b64", 60, 50},
@@ -252,7 +317,7 @@ inline constexpr FormRow kForms[] = {
     {"red relaxed|release? $SCOPE? global? add L2::cache_hint? v2|v4 f32", 81, 90},
     {"red relaxed|release? $SCOPE? global? add|min|max noftz L2::cache_hint? v2|v4|v8 f16|bf16", 81, 90},
     {"red relaxed|release? $SCOPE? global? add|min|max noftz L2::cache_hint? v2|v4 f16x2|bf16x2", 81, 90},
-    {"red async *", kAsWritten, 90},
+    {"red async *$ASYNC", kAsWritten, 90},
     {"redux sync add|min|max u32|s32", 70, 80}, {"redux sync and|or|xor b32", 70, 80},
     {"redux sync min|max abs? NaN? f32", 86, 100},
     {"rem $INT", 60, 50}, {"ret uni?", 60, 50}, {"rsqrt approx ftz? f32|f64", 60, 50}, {"sad $INT", 60, 50},
@@ -279,19 +344,19 @@ inline constexpr FormRow kForms[] = {
     {"st weak|volatile|relaxed|release? mmio? $SCOPE? global|local|param|param::func|$SHAREDS? wb|cg|cs|wt? L2::cache_hint? $VEC? $MEM|b128", 60, 50},
     {"st weak|relaxed|release? $SCOPE? global? $L1 L2::cache_hint? $VEC? $MEM|b128", 60, 50},
     {"st weak|relaxed|release? $SCOPE? global? $L1? $L2 L2::cache_hint? v8|v4 $MEM", 88, 100},
-    {"st async|bulk *", kAsWritten, 90},
+    {"st async|bulk *$ASYNC", kAsWritten, 90},
     {"stackrestore u32|u64", 73, 52}, {"stacksave u32|u64", 73, 52},
-    {"stmatrix sync aligned m8n8 x1|x2|x4 trans? $SHARED? b16", 78, 90}, {"stmatrix *", kAsWritten, 100},
+    {"stmatrix sync aligned m8n8 x1|x2|x4 trans? $SHARED? b16", 78, 90}, {"stmatrix *$TILES", kAsWritten, 100},
     {"sub $INT", 60, 50}, {"sub sat s32", 60, 50}, {"sub cc u32|s32|u64|s64", 60, 50},
     {"sub $RND? ftz? sat? f32", 60, 50}, {"sub $RND? f64", 60, 50}, {"sub rn? ftz? sat? $HALF", 60, 53},
     {"sub rn? $BHALF", 78, 90}, {"sub $RND? ftz? f32x2", 86, 100}, {"sub $RND? sat? f32 f16|bf16", 86, 100},
     {"subc cc? u32|s32|u64|s64", 60, 50},
-    {"suld *", 60, 50}, {"suq *", 60, 50}, {"sured *", 60, 50}, {"sust *", 60, 50},
+    {"suld *$SURFACE", 60, 50}, {"suq *$QUERY", 60, 50}, {"sured *$SURFACE", 60, 50}, {"sust *$SURFACE", 60, 50},
     {"szext clamp|wrap u32|s32", 76, 70},
     {"tanh approx f32", 70, 75}, {"tanh approx $HALF", 70, 75}, {"tanh approx $BHALF", 78, 90},
-    {"tcgen05 *", kAsWritten, 100}, {"tensormap *", kAsWritten, 90},
+    {"tcgen05 *$TENSOR5", kAsWritten, 100}, {"tensormap *$TENSORMAP", kAsWritten, 90},
     {"testp finite|infinite|number|notanumber|normal|subnormal f32|f64", 60, 50},
-    {"tex *", 60, 50}, {"tld4 *", 60, 50}, {"trap", 60, 50}, {"txq *", 60, 50},
+    {"tex *$TEXTURE", 60, 50}, {"tld4 *$TEXTURE", 60, 50}, {"trap", 60, 50}, {"txq *$QUERY", 60, 50},
     {"vabsdiff $VIDEO $VIDEO $VIDEO sat? add|min|max?", 60, 50},
     {"vadd $VIDEO $VIDEO $VIDEO sat? add|min|max?", 60, 50},
     {"vmax $VIDEO $VIDEO $VIDEO sat? add|min|max?", 60, 50},
@@ -310,7 +375,7 @@ inline constexpr FormRow kForms[] = {
     {"vsub2 $VIDEO $VIDEO $VIDEO sat? add?", 60, 50}, {"vsub4 $VIDEO $VIDEO $VIDEO sat? add?", 60, 50},
     {"vote all|any|uni pred", 60, 50}, {"vote ballot b32", 60, 50},
     {"vote sync all|any|uni pred", 60, 50}, {"vote sync ballot b32", 60, 50},
-    {"wgmma *", kAsWritten, 90},
+    {"wgmma *$WGMMA", kAsWritten, 90},
     // wmma .aligned is required since 6.3; tf32, bf16 and f64 came with 7.0.
     {"wmma load a|b sync aligned row|col m16n16k16|m8n32k16|m32n8k16 $SHARED|global? f16", 63, 70},
     {"wmma load a|b sync aligned row|col m16n16k16|m8n32k16|m32n8k16 $SHARED|global? u8|s8", 63, 72},
@@ -331,7 +396,7 @@ inline constexpr FormRow kForms[] = {
     {"wmma mma sync aligned row|col row|col m16n16k16|m8n32k16|m32n8k16 f32 bf16 bf16 f32", 70, 80},
     {"wmma mma sync aligned row|col row|col m16n16k8 f32 tf32 tf32 f32", 70, 80},
     {"wmma mma sync aligned row|col row|col m8n8k4 $RND? f64 f64 f64 f64", 70, 80},
-    {"wmma *", kAsWritten, 75},
+    {"wmma *$MATRIX", kAsWritten, 75},
 };
 // clang-format on
 

@@ -215,7 +215,6 @@ struct Directives {
   uint32_t maxntid[3] = {0, 0, 0};
   uint32_t reqntid[3] = {0, 0, 0};
   uint32_t minnctapersm = 0;
-  uint32_t maxnctapersm = 0;
   uint32_t maxnreg = 0;
   uint32_t reqnctapercluster[3] = {0, 0, 0};
   uint32_t maxclusterrank = 0;

@@ -1,7 +1,6 @@
 #include "gpu/ptx/names.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace souk::ptx {
 namespace {
@@ -93,21 +92,17 @@ bool Names::DeclareRange(std::string_view prefix, uint32_t count, Type type, uin
   return true;
 }
 
+// Only the digits at the end make a number: "%r12" is number 12 of %r, and never number 2 of a
+// range that is called %r1, which thus has no names. (ptxas also takes "%r012" for number 12.)
 const Names::Range* Names::FindRange(std::string_view name) const {
   constexpr size_t kMaxDigits = 9;
-  const Range* best = nullptr;
-  // "%r12" may be number 12 of %r or number 2 of %r1.
-  for (size_t digits = 1; digits <= kMaxDigits && digits < name.size(); ++digits) {
-    const std::string_view number = name.substr(name.size() - digits);
-    if (number[0] < '0' || number[0] > '9') break;
-    if (digits > 1 && number[0] == '0') continue;
-    uint32_t value = 0;
-    std::from_chars(number.data(), number.data() + number.size(), value);
-    const auto at = ranges_.find(name.substr(0, name.size() - digits));
-    if (at == ranges_.end() || value >= at->second.count) continue;
-    if (best == nullptr || at->second.depth > best->depth) best = &at->second;
-  }
-  return best;
+  const auto numbered = SplitNumber(name);
+  if (!numbered) return nullptr;
+  const size_t digits = name.size() - numbered->prefix.size();
+  const bool leading_zero = digits > 1 && name[numbered->prefix.size()] == '0';
+  if (digits > kMaxDigits || leading_zero) return nullptr;
+  const auto at = ranges_.find(numbered->prefix);
+  return at != ranges_.end() && numbered->number < at->second.count ? &at->second : nullptr;
 }
 
 Symbol* Names::Find(std::string_view name) {

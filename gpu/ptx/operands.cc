@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <string_view>
 
 #include "gpu/ptx/matrix.h"
@@ -10,200 +11,11 @@
 namespace souk::ptx {
 namespace {
 
-constexpr uint64_t kBarriers = 16;     // of one block: ISA 9.7.13.1
-constexpr uint64_t kWarpThreads = 32;  // a barrier waits for whole warps
-constexpr uint64_t kFieldLimit = 255;  // bfe, bfi: position and length are 8 bits
-
-struct SignatureRow {
-  Opcode opcode;
-  const char* signature;
-};
-
-constexpr SignatureRow kSignatures[] = {
-    {Opcode::kAbs, "Dt St"},
-    {Opcode::kActivemask, "D3"},
-    {Opcode::kAdd, "Dt St St"},
-    {Opcode::kAddc, "Dt St St"},
-    {Opcode::kAnd, "Dt St St"},
-    {Opcode::kApplypriority, "A I"},
-    {Opcode::kBfe, "Dt St S8 S8"},
-    {Opcode::kBfi, "Dt St St S8 S8"},
-    {Opcode::kBfind, "D4 St"},
-    {Opcode::kBmsk, "D4 S4 S4"},
-    {Opcode::kBra, "L"},
-    {Opcode::kBrev, "Dt St"},
-    {Opcode::kBrkpt, ""},
-    {Opcode::kBrx, "S4 B"},
-    {Opcode::kClz, "D4 St"},
-    {Opcode::kCnot, "Dt St"},
-    {Opcode::kCopysign, "Dt St St"},
-    {Opcode::kCos, "Dt St"},
-    {Opcode::kCvta, "Dt St"},
-    {Opcode::kDiscard, "A I"},
-    {Opcode::kDiv, "Dt St St"},
-    {Opcode::kDp2a, "D4 Sd Sd S4"},
-    {Opcode::kDp4a, "D4 Sd Sd S4"},
-    {Opcode::kElect, "P4 S4"},
-    {Opcode::kEx2, "Dt St"},
-    {Opcode::kExit, ""},
-    {Opcode::kFma, "Dt St St St"},
-    {Opcode::kFns, "D3 S3 S3 S3"},
-    {Opcode::kGriddepcontrol, ""},
-    {Opcode::kIsspacep, "D1 Sp"},
-    {Opcode::kLdu, "Vt A"},
-    {Opcode::kLg2, "Dt St"},
-    {Opcode::kMad24, "Dt St St St"},
-    {Opcode::kMadc, "Dt St St St"},
-    {Opcode::kMembar, ""},
-    {Opcode::kMov, "Mt Mt"},
-    {Opcode::kMul24, "Dt St St"},
-    {Opcode::kNanosleep, "S4"},
-    {Opcode::kNeg, "Dt St"},
-    {Opcode::kNot, "Dt St"},
-    {Opcode::kOr, "Dt St St"},
-    {Opcode::kPopc, "D4 St"},
-    {Opcode::kPrefetch, "A"},
-    {Opcode::kPrefetchu, "A"},
-    {Opcode::kPrmt, "D3 S3 S3 S3"},
-    {Opcode::kRcp, "Dt St"},
-    {Opcode::kRem, "Dt St St"},
-    {Opcode::kRet, ""},
-    {Opcode::kRsqrt, "Dt St"},
-    {Opcode::kSad, "Dt St St St"},
-    {Opcode::kSelp, "Dt St St S1"},
-    {Opcode::kSetmaxnreg, "I"},
-    {Opcode::kShf, "D3 S3 S3 S4"},
-    {Opcode::kShl, "Dt St S4"},
-    {Opcode::kShr, "Dt St S4"},
-    {Opcode::kSin, "Dt St"},
-    {Opcode::kSlct, "Dt St St Su"},
-    {Opcode::kSqrt, "Dt St"},
-    {Opcode::kSub, "Dt St St"},
-    {Opcode::kSubc, "Dt St St"},
-    {Opcode::kSzext, "Dt St S4"},
-    {Opcode::kTanh, "Dt St"},
-    {Opcode::kTestp, "D1 St"},
-    {Opcode::kTrap, ""},
-    {Opcode::kVmad, "Dv Sv Sv Sv"},
-    {Opcode::kVabsdiff2, "Dv Sv Sv Sv"},
-    {Opcode::kVabsdiff4, "Dv Sv Sv Sv"},
-    {Opcode::kVadd2, "Dv Sv Sv Sv"},
-    {Opcode::kVadd4, "Dv Sv Sv Sv"},
-    {Opcode::kVavrg2, "Dv Sv Sv Sv"},
-    {Opcode::kVavrg4, "Dv Sv Sv Sv"},
-    {Opcode::kVmax2, "Dv Sv Sv Sv"},
-    {Opcode::kVmax4, "Dv Sv Sv Sv"},
-    {Opcode::kVmin2, "Dv Sv Sv Sv"},
-    {Opcode::kVmin4, "Dv Sv Sv Sv"},
-    {Opcode::kVset2, "Dv Sv Sv Sv"},
-    {Opcode::kVset4, "Dv Sv Sv Sv"},
-    {Opcode::kVsub2, "Dv Sv Sv Sv"},
-    {Opcode::kVsub4, "Dv Sv Sv Sv"},
-    {Opcode::kXor, "Dt St St"},
-};
-
-bool IsPackedFloat(Type type) {
-  return type == Type::kF16x2 || type == Type::kBf16x2 ||
-         (type >= Type::kE4m3x2 && type <= Type::kE2m1x4);
-}
-
-bool HasBf16(const Operation& op) {
-  const auto is_bf16 = [](Type t) { return t == Type::kBf16 || t == Type::kBf16x2; };
-  return is_bf16(op.type) || is_bf16(op.type2);
-}
-
-const char* SignatureByModifiers(const Operation& op) {
-  const bool hint = op.HasRest("L2::cache_hint");
-  switch (op.opcode) {
-    case Opcode::kAdd:
-    case Opcode::kSub:
-      return op.type2 != Type::kNone ? "Dt Su St" : nullptr;
-    case Opcode::kFma:
-      return op.type2 != Type::kNone ? "Dt Su Su St" : nullptr;
-    case Opcode::kMul:
-      return op.mul_mode == MulMode::kWide ? "Dw St St" : "Dt St St";
-    case Opcode::kMad:
-      return op.mul_mode == MulMode::kWide ? "Dw St St Sw" : "Dt St St St";
-    case Opcode::kLd:
-      return hint ? "Vt A Sh" : "Vt A";
-    case Opcode::kSt:
-      if (op.HasRest("async") || op.HasRest("bulk")) return nullptr;
-      return hint ? "A Wt Sh" : "A Wt";
-    case Opcode::kMin:
-    case Opcode::kMax:
-      if (op.type != Type::kF32) return "Dt St St";
-      return op.abs && !op.xorsign ? "Dt St St St" : op.xorsign ? "Dt St St" : "Dt St St ?St";
-    case Opcode::kVabsdiff:
-    case Opcode::kVadd:
-    case Opcode::kVmax:
-    case Opcode::kVmin:
-    case Opcode::kVset:
-    case Opcode::kVshl:
-    case Opcode::kVshr:
-    case Opcode::kVsub:
-      // Without a second operation a fourth operand is for merging into part of the destination.
-      return op.combine == Combine::kNone ? "Dv Sv Sv ?Sv" : "Dv Sv Sv Sv";
-    case Opcode::kAtom:
-      if (op.vector > 1) return nullptr;
-      if (op.combine == Combine::kCas) return hint ? "Gt A St St Sh" : "Gt A St St";
-      return hint ? "Gt A St Sh" : "Gt A St";
-    case Opcode::kRed:
-      if (op.vector > 1 || op.HasRest("async")) return nullptr;
-      return hint ? "A St Sh" : "A St";
-    case Opcode::kBar:
-    case Opcode::kBarrier:
-      if (op.cluster) return "";
-      if (op.barrier == BarrierMode::kRed) {
-        return op.combine == Combine::kPopc ? "D4 Sb ?Sc S1" : "D1 Sb ?Sc S1";
-      }
-      if (op.warp) return "S4";
-      return op.barrier == BarrierMode::kArrive ? "Sb Sc" : "Sb ?Sc";
-    case Opcode::kCp:
-      if (op.HasRest("commit_group") || op.HasRest("wait_all")) return "";
-      if (op.HasRest("wait_group")) return "I";
-      if (op.HasRest("arrive")) return "A";
-      return op.HasRest("bulk") || op.HasRest("reduce") ? nullptr
-             : hint                                     ? "A A I ?Sz Sh"
-                                                        : "A A I ?Sz";
-    case Opcode::kCvt:
-      if (op.HasRest("pack")) return op.type3 == Type::kNone ? "D4 Su Su" : "D4 Su Su S3";
-      if (op.rounding == Rounding::kRs) return nullptr;
-      return IsPackedFloat(op.type) && op.type2 == Type::kF32 ? "Dt Su Su" : "Dt Su";
-    case Opcode::kLop3:
-      return op.combine == Combine::kNone ? "D3 S3 S3 S3 I" : "P3 S3 S3 S3 I S1";
-    case Opcode::kMatch:
-      return op.vote == VoteMode::kAll ? "Q4 St S4" : "D4 St S4";
-    case Opcode::kRedux:
-      return IsFloat(op.type) ? "Dt St S4" : "D4 S4 S4";
-    case Opcode::kSet:
-      if (op.combine == Combine::kNone) return "Dt Su Su";
-      return HasBf16(op) ? "Dt Su Su Sr" : "Dt Su Su S1";
-    case Opcode::kSetp:
-      if (op.type == Type::kF16 || op.type == Type::kBf16) {
-        if (op.combine == Combine::kNone) return "D1 St St";
-        return HasBf16(op) ? "D1 St St Sr" : "D1 St St S1";
-      }
-      if (op.combine == Combine::kNone) return "Et St St";
-      return HasBf16(op) ? "Et St St Sr" : "Et St St S1";
-    case Opcode::kShfl:
-      return op.sync ? "Q3 S3 S3 S3 S4" : "Q3 S3 S3 S3";
-    case Opcode::kVote:
-      if (op.vote == VoteMode::kBallot) return op.sync ? "D3 S1 S4" : "D3 S1";
-      return op.sync ? "D1 S1 S4" : "D1 S1";
-    case Opcode::kMbarrier:
-      if (op.HasRest("init")) return "A S4";
-      if (op.HasRest("inval")) return "A";
-      return nullptr;
-    case Opcode::kFence:
-      return op.HasRest("proxy") ? nullptr : "";
-    case Opcode::kWmma:
-    case Opcode::kMma:
-    case Opcode::kLdmatrix:
-      return MatrixSignature(op);
-    default:
-      return nullptr;
-  }
-}
+constexpr uint64_t kBarriers = 16;                   // of one block: ISA 9.7.13.1
+constexpr uint64_t kWarpThreads = 32;                // a barrier waits for whole warps
+constexpr uint64_t kFieldLimit = 255;                // bfe, bfi: position and length are 8 bits
+constexpr uint64_t kBulkGrain = 16;                  // bytes: cp.async.bulk
+constexpr uint64_t kMostBulkBytes = (1u << 20) - 1;  // what an mbarrier can count
 
 bool IsUntyped(Type type) {
   return type >= Type::kB8 && type <= Type::kB128;
@@ -309,9 +121,16 @@ class OperandChecker {
       case 'b':
       case 'c':
       case 'd':
+      case 'm':
+      case 'n':
       case 'v':
+      case 'y':
       case 'z':
         return Type::kU32;
+      case '5':
+        return Type::kU16;
+      case 'f':
+        return Type::kF32;
       case 'r':
         return Type::kPred;
       case '6':
@@ -522,9 +341,20 @@ class OperandChecker {
       return o.value % kWarpThreads == 0 && (o.value != 0 || !arrives);
     }
     if (o.kind == OperandKind::kInteger && type == '8') return o.value <= kFieldLimit;
+    if (o.kind == OperandKind::kInteger && type == 'm') {
+      return o.value % kBulkGrain == 0 && o.value <= kMostBulkBytes;
+    }
+    if (o.kind == OperandKind::kInteger && type == 'n') return static_cast<int64_t>(o.value) > 0;
+    // These take no address for a number.
+    const bool no_variable = type == '5' || type == '6' || op_.opcode == Opcode::kCreatepolicy;
+    if (no_variable && o.kind == OperandKind::kVariable) return false;
+    if (o.kind == OperandKind::kInteger && type == 'y') return o.value <= 1;
+    if (type == 'f' && o.kind != OperandKind::kRegister) return IsFraction(o);
     if (type == 'z') return IsCopiedSize(o);
     // Where 32 bits are a number, and not any word, ptxas takes no f16x2 register.
-    if ((type == '4' || type == '8' || type == 'b' || type == 'c') && IsHalfPair(o)) return false;
+    if (std::string_view("48bcmny").find(type) != std::string_view::npos && IsHalfPair(o)) {
+      return false;
+    }
     if (IsRefusedForBf16(type, o)) return false;
     if (type == 'u' && IsFloat(op_.type2) && IsNoLiteral(o)) return false;
     if (type == 'r' && o.kind != OperandKind::kRegister) return false;
@@ -535,6 +365,8 @@ class OperandChecker {
       case 'G':
         // ptxas 13.0 crashes on a bf16 result that nobody wants.
         return IsRegisterOrSink(o, wanted) && (o.kind != OperandKind::kSink || !HasBf16(op_));
+      case 'N':
+        return o.kind == OperandKind::kSink;
       case 'Q':
         if (IsRegister(o, wanted)) return !o.negated;
         return IsPairOf(o, wanted, Type::kPred) && !AreSinks(f_.Elements(o)) &&
@@ -594,6 +426,10 @@ class OperandChecker {
       case Opcode::kApplypriority:
       case Opcode::kDiscard:
         return value == 128;
+      case Opcode::kFence:
+        return value == 128;
+      case Opcode::kPmevent:
+        return value <= (op_.HasRest("mask") ? 0xffff : 15);
       case Opcode::kSetmaxnreg:
         return value >= 24 && value <= 256 && value % 8 == 0;
       case Opcode::kCp:
@@ -609,6 +445,13 @@ class OperandChecker {
     if (o.kind == OperandKind::kInteger) return o.value <= 16;
     if (o.kind != OperandKind::kRegister || IsHalfPair(o)) return false;
     return IsRegister(o, Type::kPred) || (!o.negated && IsRegister(o, Type::kU32));
+  }
+
+  // createpolicy's: above 0, up to 1.
+  static bool IsFraction(const Operand& o) {
+    if (o.kind != OperandKind::kFloat32 && o.kind != OperandKind::kFloat64) return false;
+    const float value = std::bit_cast<float>(static_cast<uint32_t>(FloatBits(o, Type::kF32)));
+    return value > 0.0f && value <= 1.0f;
   }
 
   // Of a video instruction: a register of 32 bits, or in a scalar one a constant. Parts and signs
@@ -633,7 +476,10 @@ class OperandChecker {
   }
 
   bool AddressFits(const Operand& o, size_t position) const {
-    const Space space = op_.opcode == Opcode::kCp && position == 1 ? op_.space2 : op_.space;
+    const bool copies = op_.opcode == Opcode::kCp;
+    const Space space = copies && position == 3   ? Space::kShared  // the mbarrier
+                        : copies && position == 1 ? op_.space2
+                                                  : op_.space;
     if (o.base == BaseKind::kNone) return space == Space::kLocal;
     if (o.base == BaseKind::kVariable) {
       if (op_.opcode == Opcode::kMbarrier) return SpaceOf(o) == Space::kShared;
@@ -669,8 +515,14 @@ const char* RoleName(char role, char type) {
   if (type == 'r') return "a predicate register";
   if (type == 'h') return "a cache policy in a register of 64 bits";
   if (type == 'z') return "a number of bytes up to 16 or a predicate";
+  if (type == 'm') return "a number of bytes, a multiple of 16 or in an integer register";
+  if (type == 'n') return "a number above 0 or in an integer register";
+  if (type == 'y') return "0, 1 or an integer register";
+  if (type == 'f') return "a fraction up to 1";
   if (type == 'v') return "a register of 32 bits, or a part of it where the instruction takes one";
   switch (role) {
+    case 'N':
+      return "'_'";
     case 'A':
       return "an address that the instruction takes";
     case 'L':
@@ -694,7 +546,7 @@ const char* RoleName(char role, char type) {
 std::string OperandChecker::Check(std::string_view signature, std::span<const Operand> operands) {
   const size_t least =
       static_cast<size_t>(std::count_if(signature.begin(), signature.end(), [](char c) {
-        return std::string_view("DGQPESAVWMLBIX").find(c) != std::string_view::npos;
+        return std::string_view("DGNQPESAVWMLBIX").find(c) != std::string_view::npos;
       }));
   const size_t optional = static_cast<size_t>(std::count(signature.begin(), signature.end(), '?'));
   const auto is_vector = [](const Operand& o) { return o.kind == OperandKind::kVector; };
@@ -727,15 +579,24 @@ std::string OperandChecker::Check(std::string_view signature, std::span<const Op
   return "";
 }
 
-}  // namespace
-
-const char* OperandSignature(const Operation& op) {
-  if (const char* const found = SignatureByModifiers(op)) return found;
-  for (const SignatureRow& row : kSignatures) {
-    if (row.opcode == op.opcode) return row.signature;
+// Of two constants that must suit each other. `operands` are right one by one.
+std::string ConstantsFault(const Operation& op, std::span<const Operand> operands) {
+  const auto are_constants = [&](size_t a, size_t b) {
+    return operands.size() > b && operands[a].kind == OperandKind::kInteger &&
+           operands[b].kind == OperandKind::kInteger;
+  };
+  if (op.opcode == Opcode::kCreatepolicy && are_constants(2, 3) &&
+      static_cast<uint32_t>(operands[2].value) > static_cast<uint32_t>(operands[3].value)) {
+    return "its first size is over its second one";
   }
-  return nullptr;
+  const bool copies = op.opcode == Opcode::kCp && !op.HasRest("bulk");
+  if (copies && are_constants(2, 3) && operands[3].value > operands[2].value) {
+    return "it reads more bytes than it copies";
+  }
+  return "";
 }
+
+}  // namespace
 
 std::string OperandFault(const Operation& op, const Module& m, const Function& f,
                          std::span<const Operand> operands, bool guarded) {
@@ -752,6 +613,8 @@ std::string OperandFault(const Operation& op, const Module& m, const Function& f
       f.Elements(operands[0])[0].kind == OperandKind::kSink) {
     return "a guarded instruction has a first result";
   }
+  fault = ConstantsFault(op, operands);
+  if (!fault.empty()) return fault;
   return IsVideo(op.opcode) ? VideoOperandFault(op, operands) : "";
 }
 

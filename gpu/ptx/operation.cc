@@ -313,6 +313,10 @@ std::string AccessContradiction(const Operation& op) {
   if (ordered && op.cache != CacheOp::kNone) return "a cache operator with a memory order";
   if (op.mmio && (op.vector > 1 || !op.rest.empty())) return ".mmio on more than one plain word";
   if (ordered && !SharedWithOthers(op.space)) return "memory order on memory of one thread";
+  if (op.is_volatile && !SharedWithOthers(op.space)) return ".volatile on memory of one thread";
+  if (op.mmio && op.space != Space::kGlobal && op.space != Space::kGeneric) {
+    return ".mmio on memory that is not global";
+  }
   const bool hints = HasPrefix(op, "L2::") || HasPrefix(op, "L1::");
   if (hints && (op.is_volatile || (op.space != Space::kGlobal && op.space != Space::kGeneric))) {
     return "a cache hint on an access that is not cached";
@@ -345,6 +349,15 @@ std::string MatrixContradiction(const Operation& op) {
   return at("col") < at("row") ? ".col for the first matrix" : "";
 }
 
+// The destination's space stands first.
+std::string CopyContradiction(const Operation& op) {
+  if (op.space2 == Space::kGeneric) return "";
+  const bool to_global = op.HasRest("bulk_group");
+  const bool suits = to_global ? op.space == Space::kGlobal
+                               : op.space != Space::kGlobal && op.space2 != Space::kSharedCluster;
+  return suits ? "" : "a copy between such spaces";
+}
+
 // Rules between modifiers that the table of forms does not hold.
 std::string Contradiction(const Operation& op) {
   if (IsIn(op.opcode, {Opcode::kLd, Opcode::kSt, Opcode::kLdu})) return AccessContradiction(op);
@@ -353,6 +366,7 @@ std::string Contradiction(const Operation& op) {
        op.combine == Combine::kCas)) {
     return "a cache hint on an access that is not cached";
   }
+  if (op.opcode == Opcode::kCp) return CopyContradiction(op);
   if (IsIn(op.opcode, {Opcode::kWmma, Opcode::kMma})) return MatrixContradiction(op);
   const std::string_view name = OpcodeName(op.opcode);
   const bool is_simd_video = name[0] == 'v' && (name.back() == '2' || name.back() == '4');

@@ -69,6 +69,13 @@ Result<uint32_t> Parser::ExpectCount(const std::string& what, uint64_t most) {
   return value;
 }
 
+Result<uint32_t> Parser::ExpectPositive(const std::string& what) {
+  const uint32_t line = token_.line;
+  ASSIGN_OR_RETURN(const uint32_t count, ExpectCount(what, INT32_MAX));
+  if (count == 0) return At(line, what + " that is 0");
+  return count;
+}
+
 Status Parser::CountName() {
   // Each costs some hundred bytes of memory against a few of text.
   if (++names_used_ > limits_.names) {
@@ -80,6 +87,9 @@ Status Parser::CountName() {
 Result<Module> Parser::Run() {
   RETURN_IF_ERROR(Header());
   while (token_.kind != TokenKind::kEnd) RETURN_IF_ERROR(Statement());
+  RETURN_IF_ERROR(CheckDebugLabels());
+  RETURN_IF_ERROR(ResolveAliases());
+  NameStatics();
   RETURN_IF_ERROR(CheckNeeds(module_));
   RETURN_IF_ERROR(CheckShared(module_));
   RETURN_IF_ERROR(CheckConstants(module_));
@@ -165,19 +175,18 @@ Result<Linkage> Parser::AcceptLinkage() {
 
 Status Parser::Statement() {
   ASSIGN_OR_RETURN(const Linkage linkage, AcceptLinkage());
-  if (AcceptDot("entry")) return FunctionStatement(/*is_entry=*/true, linkage);
-  if (AcceptDot("func")) return FunctionStatement(/*is_entry=*/false, linkage);
+  if (linkage != Linkage::kCommon) {
+    if (AcceptDot("entry")) return FunctionStatement(/*is_entry=*/true, linkage);
+    if (AcceptDot("func")) return FunctionStatement(/*is_entry=*/false, linkage);
+  }
   if (AcceptDot("global")) return ModuleVariables(Space::kGlobal, linkage);
   if (AcceptDot("const")) return ModuleVariables(Space::kConst, linkage);
   if (AcceptDot("shared")) return ModuleVariables(Space::kShared, linkage);
-  if (AcceptDot("tex")) return ModuleVariables(Space::kTex, linkage);
   if (linkage != Linkage::kInternal) return Unexpected("a variable or function");
   if (AcceptDot("file")) return File();
   if (AcceptDot("section")) return Section();
-  if (AcceptDot("pragma")) return Skip(";");  // hints to ptxas's optimiser
-  if (token_.IsDot("alias")) {
-    return At(token_.line, ".alias is not supported", Code::kUnsupported);
-  }
+  if (AcceptDot("pragma")) return ModulePragma();
+  if (AcceptDot("alias")) return Alias();
   if (token_.Is("@")) {
     return At(token_.line, "debug sections older than PTX 6.0 are not supported",
               Code::kUnsupported);
@@ -185,30 +194,35 @@ Status Parser::Statement() {
   return Unexpected("a variable, function or section");
 }
 
-// .file 1 "name" [, timestamp, size]
-Status Parser::File() {
-  SourceFile file;
-  ASSIGN_OR_RETURN(file.number, ExpectCount("a file number", UINT32_MAX));
-  if (token_.kind != TokenKind::kString) return Unexpected("a file name in quotes");
-  file.name = std::string(token_.text);
-  RETURN_IF_ERROR(CountName());
-  Advance();
-  while (Accept(",")) {
-    if (token_.kind != TokenKind::kInteger) return Unexpected("a number");
-    Advance();
+// .alias name, function;
+Status Parser::Alias() {
+  uint32_t functions[2] = {kNoIndex, kNoIndex};
+  const uint32_t line = token_.line;
+  if (module_.version < 63) return At(line, ".alias needs .version 6.3");
+  for (uint32_t& function : functions) {
+    if (&function != functions) RETURN_IF_ERROR(Expect(","));
+    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a function's name"));
+    const Symbol* const symbol = names_.Find(name);
+    if (symbol == nullptr || symbol->kind != SymbolKind::kFunction) {
+      return At(line, "unknown function " + Quoted(name));
+    }
+    function = symbol->index;
   }
-  module_.files.push_back(std::move(file));
-  return Ok();
+  if (!aliases_.try_emplace(functions[0], functions[1]).second) {
+    return At(line, "a function that is an alias twice");
+  }
+  return Expect(";");
 }
 
-// Debug information; nothing else lives in sections.
-Status Parser::Section() {
-  if (token_.kind != TokenKind::kDot && token_.kind != TokenKind::kWord) {
-    return Unexpected("a section's name");
-  }
-  Advance();
-  RETURN_IF_ERROR(Expect("{"));
-  return Skip("}");
+// Hints to ptxas's optimiser.
+Status Parser::ModulePragma() {
+  do {
+    if (token_.kind != TokenKind::kString) return Unexpected("a pragma in quotes");
+    const std::string fault = PragmaFault(token_.text, PragmaSite::kModule, /*is_entry=*/false);
+    if (!fault.empty()) return At(token_.line, fault);
+    Advance();
+  } while (Accept(","));
+  return Expect(";");
 }
 
 Status Parser::Skip(std::string_view closing) {

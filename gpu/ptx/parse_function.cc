@@ -3,33 +3,26 @@
 #include <algorithm>
 #include <bit>
 
+#include "gpu/ptx/calls.h"
 #include "gpu/ptx/parser.h"
 
 namespace souk::ptx {
-namespace {
-
-bool SameShape(const Function& a, const Function& b) {
-  if (a.is_entry != b.is_entry || a.params.size() != b.params.size() ||
-      a.returns.size() != b.returns.size() || a.param_bytes != b.param_bytes) {
-    return false;
-  }
-  for (size_t i = 0; i < a.params.size(); ++i) {
-    if (a.params[i].offset != b.params[i].offset) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
 Status Parser::Parameter(std::vector<Param>& params, uint64_t& bytes) {
   if (params.size() >= limits_.parameters) {
     return At(token_.line, "more parameters than a function may have", Code::kTooLarge);
   }
+  const bool is_return = &params == &function_.returns;
+  if (!params.empty()) {
+    const Param& last = params.back();
+    if (!last.is_register && function_.variables[last.index].size == 0) {
+      return At(token_.line, "only the last parameter may have no size");
+    }
+  }
   Param param;
-  if (AcceptDot("reg")) {
-    ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(Space::kReg));
-    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a parameter's name"));
-    RETURN_IF_ERROR(CountName());
+  const Site site = function_.is_entry ? Site::kEntryParam : Site::kFuncParam;
+  if (!function_.is_entry && AcceptDot("reg")) {
+    ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(Space::kReg, site));
+    ASSIGN_OR_RETURN(const std::string_view name, DeclaredName("a parameter's name"));
     param.is_register = true;
     param.index = static_cast<uint32_t>(function_.registers.size());
     Register reg;
@@ -41,9 +34,15 @@ Status Parser::Parameter(std::vector<Param>& params, uint64_t& bytes) {
     return Ok();
   }
   if (!AcceptDot("param")) return Unexpected("'.param'");
-  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(Space::kParam));
-  ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, /*may_be_empty=*/true));
+  ASSIGN_OR_RETURN(Declaration declaration, DeclarationHead(Space::kParam, site));
+  declaration.may_be_nameless = function_.is_entry;
+  std::vector<uint64_t> shape;
+  ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, /*may_be_empty=*/true, shape));
   if (variable.initialised) return At(variable.line, "a parameter has an initialiser");
+  if (shape.size() > 1) return At(variable.line, "a parameter of more than one dimension");
+  if (variable.size == 0 && (function_.is_entry || is_return)) {
+    return At(variable.line, "a parameter without a size");
+  }
   param.index = static_cast<uint32_t>(function_.variables.size());
   param.offset = AlignUp(bytes, variable.align);
   param.is_pointer = declaration.is_pointer;
@@ -61,6 +60,11 @@ Status Parser::Parameters(std::vector<Param>& params, uint64_t& bytes) {
   do {
     RETURN_IF_ERROR(Parameter(params, bytes));
   } while (Accept(","));
+  const bool has_memory = std::any_of(params.begin(), params.end(),
+                                      [](const Param& param) { return !param.is_register; });
+  if (&params == &function_.returns && params.size() > 1 && has_memory) {
+    return At(token_.line, "several return values, not all of them registers");
+  }
   return Expect(")");
 }
 
@@ -68,46 +72,52 @@ Status Parser::Dimensions3(uint32_t (&dimensions)[3]) {
   for (uint32_t& dimension : dimensions) dimension = 1;
   for (size_t i = 0; i < 3; ++i) {
     if (i > 0 && !Accept(",")) break;
-    ASSIGN_OR_RETURN(dimensions[i], ExpectCount("a number of threads or blocks", INT32_MAX));
+    ASSIGN_OR_RETURN(dimensions[i], ExpectPositive("a number of threads or blocks"));
   }
   return Ok();
 }
 
-Status Parser::FunctionDirective(bool& known) {
+// .maxntid, .minnctapersm, …
+Status Parser::KernelDirective(bool& known) {
   Directives& d = function_.directives;
   known = true;
   if (AcceptDot("maxntid")) return Dimensions3(d.maxntid);
   if (AcceptDot("reqntid")) return Dimensions3(d.reqntid);
   if (AcceptDot("reqnctapercluster")) return Dimensions3(d.reqnctapercluster);
   const std::pair<const char*, uint32_t*> numbers[] = {{"minnctapersm", &d.minnctapersm},
-                                                       {"maxnctapersm", &d.maxnctapersm},
                                                        {"maxnreg", &d.maxnreg},
                                                        {"maxclusterrank", &d.maxclusterrank}};
   for (const auto& [name, field] : numbers) {
     if (!AcceptDot(name)) continue;
-    ASSIGN_OR_RETURN(*field, ExpectCount("a number", INT32_MAX));
+    ASSIGN_OR_RETURN(*field, ExpectPositive("a number"));
     return Ok();
   }
   const std::pair<const char*, bool*> flags[] = {{"explicitcluster", &d.explicitcluster},
-                                                 {"blocksareclusters", &d.blocksareclusters},
-                                                 {"noreturn", &d.noreturn}};
+                                                 {"blocksareclusters", &d.blocksareclusters}};
   for (const auto& [name, field] : flags) {
     if (!AcceptDot(name)) continue;
     *field = true;
     return Ok();
   }
-  if (AcceptDot("pragma")) return PragmaStatement();
+  if (AcceptDot("pragma")) return PragmaStatement(PragmaSite::kHeader);
   known = false;
   return Ok();
 }
 
 Status Parser::FunctionDirectives() {
-  while (token_.kind == TokenKind::kDot) {
-    bool known = false;
-    RETURN_IF_ERROR(FunctionDirective(known));
-    if (!known) return Unexpected("a function's directive");
+  const uint32_t line = token_.line;
+  if (!function_.is_entry) {
+    function_.directives.noreturn = AcceptDot("noreturn");
+  } else {
+    bool known = true;
+    size_t count = 0;
+    for (; token_.kind == TokenKind::kDot && known; ++count)
+      RETURN_IF_ERROR(KernelDirective(known));
+    if (known && count > 0 && token_.Is(";")) return Unexpected("the kernel's body");
   }
-  return Ok();
+  if (token_.kind == TokenKind::kDot) return Unexpected("a function's directive");
+  const std::string fault = DirectivesFault(function_);
+  return fault.empty() ? Ok() : At(line, Quoted(function_.name) + " " + fault);
 }
 
 // Declares function_ under its name, or finds the declaration that it repeats.
@@ -119,10 +129,8 @@ Status Parser::AddFunction(uint32_t& index) {
       return At(function_.line, Quoted(name) + " is declared twice");
     }
     index = before->index;
-    if (!SameShape(module_.functions[index], function_)) {
-      return At(function_.line, Quoted(name) + " is declared with different parameters");
-    }
-    return Ok();
+    const std::string fault = RedeclarationFault(module_.functions[index], function_);
+    return fault.empty() ? Ok() : At(function_.line, Quoted(name) + " " + fault);
   }
   if (name[0] == '%') {
     return At(function_.line, "a function named like a register: " + Quoted(name),
@@ -144,18 +152,17 @@ Status Parser::FunctionStatement(bool is_entry, Linkage linkage) {
   uint64_t return_bytes = 0;
   if (!is_entry && token_.Is("(")) RETURN_IF_ERROR(Parameters(function_.returns, return_bytes));
   function_.line = token_.line;
-  ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a function's name"));
-  RETURN_IF_ERROR(CountName());
+  ASSIGN_OR_RETURN(const std::string_view name, DeclaredName("a function's name"));
   function_.name = std::string(name);
   if (token_.Is("(")) RETURN_IF_ERROR(Parameters(function_.params, function_.param_bytes));
   RETURN_IF_ERROR(FunctionDirectives());
+  function_.defined = !token_.Is(";");
+  if (function_.defined && linkage == Linkage::kExtern) {
+    return At(function_.line, Quoted(name) + " is .extern, but has a body");
+  }
   uint32_t index = kNoIndex;
   RETURN_IF_ERROR(AddFunction(index));
   if (Accept(";")) return Ok();
-  if (module_.functions[index].defined) {
-    return At(function_.line, Quoted(name) + " is defined twice");
-  }
-  function_.defined = true;
   RETURN_IF_ERROR(Body());
   module_.functions[index] = std::move(function_);
   return Ok();
@@ -251,21 +258,19 @@ Status Parser::BodyDirective() {
   if (AcceptDot("local")) return FunctionVariables(Space::kLocal);
   if (AcceptDot("shared")) return FunctionVariables(Space::kShared);
   if (AcceptDot("param")) return FunctionVariables(Space::kParam);
+  if (AcceptDot("global")) return StaticVariables(Space::kGlobal);
+  if (AcceptDot("const")) return StaticVariables(Space::kConst);
   if (AcceptDot("loc")) return SourceLocation();
-  if (AcceptDot("pragma")) return PragmaStatement();
-  bool known = false;
-  RETURN_IF_ERROR(FunctionDirective(known));
-  if (known) return Ok();
+  if (AcceptDot("pragma")) return PragmaStatement(PragmaSite::kBody);
   return Unexpected("an instruction or a declaration");
 }
 
 // .reg .b32 %a, %b<8>;
 Status Parser::Registers() {
-  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(Space::kReg));
+  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(Space::kReg, Site::kFunction));
   do {
     const uint32_t line = token_.line;
-    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a register's name"));
-    RETURN_IF_ERROR(CountName());
+    ASSIGN_OR_RETURN(const std::string_view name, DeclaredName("a register's name"));
     bool fresh = false;
     if (Accept("<")) {
       uint32_t count = 0;
@@ -283,37 +288,15 @@ Status Parser::Registers() {
   return Expect(";");
 }
 
-// .loc file line column [, function_name label [+ offset], inlined_at file line column]
-Status Parser::SourceLocation() {
-  Location location;
-  location.position = static_cast<uint32_t>(function_.body.size());
-  ASSIGN_OR_RETURN(location.file, ExpectCount("a file number", UINT32_MAX));
-  ASSIGN_OR_RETURN(location.line, ExpectCount("a line number", UINT32_MAX));
-  ASSIGN_OR_RETURN(location.column, ExpectCount("a column", UINT32_MAX));
-  function_.locations.push_back(location);
-  if (!token_.Is(",")) return Ok();
-  Advance();
-  ASSIGN_OR_RETURN(const std::string_view word, ExpectWord("'function_name'"));
-  if (word != "function_name") return Unexpected("'function_name'");
-  ASSIGN_OR_RETURN([[maybe_unused]] const std::string_view label, ExpectWord("a label"));
-  uint64_t offset = 0;
-  RETURN_IF_ERROR(AcceptOffset(offset));
-  if (!Accept(",")) return Ok();
-  ASSIGN_OR_RETURN(const std::string_view inlined, ExpectWord("'inlined_at'"));
-  if (inlined != "inlined_at") return Unexpected("'inlined_at'");
-  for (int i = 0; i < 3; ++i) {
-    ASSIGN_OR_RETURN([[maybe_unused]] const uint32_t number, ExpectCount("a number", UINT32_MAX));
-  }
-  return Ok();
-}
-
-Status Parser::PragmaStatement() {
+Status Parser::PragmaStatement(PragmaSite site) {
   do {
     if (token_.kind != TokenKind::kString) return Unexpected("a pragma in quotes");
     // Printed back verbatim, so nothing that could end the string.
     for (char c : token_.text) {
       if (c < 0x20 || c > 0x7e || c == '\\') return Unexpected("a plain pragma");
     }
+    const std::string fault = PragmaFault(token_.text, site, function_.is_entry);
+    if (!fault.empty()) return At(token_.line, fault);
     RETURN_IF_ERROR(CountName());
     Pragma pragma;
     pragma.text = std::string(token_.text);
@@ -357,62 +340,6 @@ Status Parser::LabelStatement(std::string_view name, uint32_t line) {
   if (AcceptDot("calltargets")) return BranchTargets(label, /*calls=*/true);
   if (AcceptDot("callprototype")) return CallPrototype(label);
   return Ok();
-}
-
-Status Parser::BranchTargets(uint32_t label, bool calls) {
-  TargetTable table;
-  table.name = std::string(labels_[label].name);
-  table.is_calls = calls;
-  table.position = static_cast<uint32_t>(function_.body.size());
-  do {
-    const uint32_t line = token_.line;
-    ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a target"));
-    if (!calls) {
-      table.targets.push_back(UseLabel(name));
-      continue;
-    }
-    const Symbol* const symbol = names_.Find(name);
-    if (symbol == nullptr || symbol->kind != SymbolKind::kFunction) {
-      return At(line, "unknown function " + Quoted(name));
-    }
-    table.targets.push_back(symbol->index);
-  } while (Accept(","));
-  labels_[label].table = static_cast<uint32_t>(function_.tables.size());
-  function_.tables.push_back(std::move(table));
-  return Expect(";");
-}
-
-Status Parser::PrototypeParameters(std::vector<Variable>& out) {
-  RETURN_IF_ERROR(Expect("("));
-  if (Accept(")")) return Ok();
-  do {
-    if (out.size() >= limits_.parameters) {
-      return At(token_.line, "more parameters than a function may have", Code::kTooLarge);
-    }
-    const bool is_register = AcceptDot("reg");
-    if (!is_register && !AcceptDot("param")) return Unexpected("'.param'");
-    ASSIGN_OR_RETURN(const Declaration declaration,
-                     DeclarationHead(is_register ? Space::kReg : Space::kParam));
-    ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, /*may_be_empty=*/true));
-    if (variable.initialised) return At(variable.line, "a parameter has an initialiser");
-    variable.name = "_";
-    out.push_back(std::move(variable));
-  } while (Accept(","));
-  return Expect(")");
-}
-
-// name: .callprototype (returns) _ (parameters) [.noreturn];
-Status Parser::CallPrototype(uint32_t label) {
-  Prototype prototype;
-  prototype.name = std::string(labels_[label].name);
-  prototype.position = static_cast<uint32_t>(function_.body.size());
-  if (token_.Is("(")) RETURN_IF_ERROR(PrototypeParameters(prototype.returns));
-  ASSIGN_OR_RETURN([[maybe_unused]] const std::string_view name, ExpectWord("'_'"));
-  if (token_.Is("(")) RETURN_IF_ERROR(PrototypeParameters(prototype.params));
-  prototype.noreturn = AcceptDot("noreturn");
-  labels_[label].prototype = static_cast<uint32_t>(function_.prototypes.size());
-  function_.prototypes.push_back(std::move(prototype));
-  return Expect(";");
 }
 
 uint32_t Parser::FinalLabel(uint32_t label) const {
@@ -484,12 +411,14 @@ std::string Parser::TargetFault(const Instruction& instruction, uint32_t i) cons
       return is_table(operands[1], false) ? "" : "brx needs .branchtargets that stand before it";
     case Opcode::kCall: {
       const bool direct = operands[1].kind == OperandKind::kFunction;
-      if (direct) return operands.size() == 3 ? "" : "only a call through a register has a type";
+      if (direct && operands.size() > 3) return "only a call through a register has a type";
+      if (direct) return CallFault(module_, function_, operands);
       const bool known =
           operands.size() > 3 &&
           (is_table(operands[3], true) || (operands[3].kind == OperandKind::kPrototype &&
                                            function_.prototypes[operands[3].index].position <= i));
-      return known ? "" : "a call through a register needs its type before it";
+      return known ? CallFault(module_, function_, operands)
+                   : "a call through a register needs its type before it";
     }
     default:
       return "";

@@ -97,6 +97,10 @@ Result<uint32_t> Parser::OperationIndex() {
   if (spelling.size() > limits_.identifier_bytes) {
     return At(token_.line, "an instruction's name too long", Code::kTooLarge);
   }
+  return OperationIndexOf(std::move(spelling));
+}
+
+Result<uint32_t> Parser::OperationIndexOf(std::string spelling) {
   const auto at = operations_.find(spelling);
   if (at != operations_.end()) return at->second;
   RETURN_IF_ERROR(CountName());
@@ -124,6 +128,7 @@ Status Parser::InstructionStatement() {
   instruction.line = token_.line;
   RETURN_IF_ERROR(Guard(instruction));
   if (token_.kind != TokenKind::kWord) return Unexpected("an instruction");
+  if (token_.text == "mov" && next_.IsDot("v4")) return VectorMove(instruction);
   ASSIGN_OR_RETURN(instruction.operation, OperationIndex());
   const Opcode opcode = module_.operations[instruction.operation].opcode;
   std::vector<Operand> operands;
@@ -143,6 +148,11 @@ Status Parser::InstructionStatement() {
     if (opcode == Opcode::kMov) SpreadVectors(operands);
   }
   if (opcode != Opcode::kUnknown) RETURN_IF_ERROR(Expect(";"));
+  return AddInstruction(instruction, operands);
+}
+
+Status Parser::AddInstruction(Instruction instruction, const std::vector<Operand>& operands) {
+  const Opcode opcode = module_.operations[instruction.operation].opcode;
   instruction.first_operand = static_cast<uint32_t>(function_.operands.size());
   instruction.operand_count = static_cast<uint32_t>(operands.size());
   function_.operands.insert(function_.operands.end(), operands.begin(), operands.end());
@@ -159,6 +169,56 @@ Status Parser::InstructionStatement() {
   return Ok();
 }
 
+// mov.v4.u32 {%a, %b, _, %d}, %tid: one mov of each element that is wanted.
+Status Parser::VectorMove(const Instruction& instruction) {
+  static constexpr std::pair<std::string_view, Special> kVectors[] = {
+      {"%tid", Special::kTidX},
+      {"%ntid", Special::kNtidX},
+      {"%ctaid", Special::kCtaidX},
+      {"%nctaid", Special::kNctaidX},
+      {"%clusterid", Special::kClusteridX},
+      {"%nclusterid", Special::kNclusteridX},
+      {"%cluster_ctaid", Special::kClusterCtaidX},
+      {"%cluster_nctaid", Special::kClusterNctaidX}};
+  Advance();
+  Advance();
+  if (!token_.IsDot("u32") && !token_.IsDot("b32") && !token_.IsDot("s32")) {
+    return Unexpected("a type of 32 bits");
+  }
+  ASSIGN_OR_RETURN(const uint32_t operation, OperationIndexOf("mov." + std::string(token_.text)));
+  Advance();
+  ASSIGN_OR_RETURN(const Operand written, ParseOperand());
+  std::vector<Operand> operands = {written};
+  SpreadVectors(operands);
+  RETURN_IF_ERROR(Expect(","));
+  const auto source =
+      std::find_if(std::begin(kVectors), std::end(kVectors), [&](const auto& vector) {
+        return token_.kind == TokenKind::kWord && token_.text == vector.first;
+      });
+  if (source == std::end(kVectors) || names_.Find(token_.text) != nullptr) {
+    return At(token_.line, "mov.v4 is known of %tid and its like only", Code::kUnsupported);
+  }
+  Advance();
+  RETURN_IF_ERROR(Expect(";"));
+  if (operands[0].kind != OperandKind::kVector || operands[0].count != 4) {
+    return At(instruction.line, "'mov.v4': operand 1 must be four registers");
+  }
+  const std::span<const Operand> group = function_.Elements(operands[0]);
+  const std::vector<Operand> elements(group.begin(), group.end());
+  size_t wanted = 0;
+  for (uint32_t i = 0; i < elements.size(); ++i) {
+    if (elements[i].kind == OperandKind::kSink) continue;
+    Operand special;
+    special.kind = OperandKind::kSpecial;
+    special.index = static_cast<uint32_t>(source->second) + i;
+    Instruction move = instruction;
+    move.operation = operation;
+    RETURN_IF_ERROR(AddInstruction(move, {elements[i], special}));
+    ++wanted;
+  }
+  return wanted > 0 ? Ok() : At(instruction.line, "'mov.v4': nothing is wanted");
+}
+
 // mov.b64 %l, v: to ptxas the same as mov.b64 %l, {v.x, v.y}, which the rest of gpu/ knows.
 void Parser::SpreadVectors(std::vector<Operand>& operands) {
   for (Operand& operand : operands) {
@@ -171,38 +231,6 @@ void Parser::SpreadVectors(std::vector<Operand>& operands) {
     }
     operand = StoreGroup(OperandKind::kVector, elements);
   }
-}
-
-// call [(returns),] callee [, (arguments)] [, prototype or table]
-Status Parser::CallOperands(std::vector<Operand>& operands) {
-  Operand returns = StoreGroup(OperandKind::kTuple, {});
-  Operand arguments = returns;
-  if (token_.Is("(")) {
-    ASSIGN_OR_RETURN(returns, Group(OperandKind::kTuple, ")"));
-    RETURN_IF_ERROR(Expect(","));
-  } else if (token_.kind == TokenKind::kWord && token_.text == "_" && next_.Is(",")) {
-    Advance();
-    Advance();
-  }
-  const uint32_t line = token_.line;
-  ASSIGN_OR_RETURN(const Operand callee, ParseOperand());
-  if (callee.kind != OperandKind::kFunction && callee.kind != OperandKind::kRegister) {
-    return At(line, "call needs a function or a register");
-  }
-  operands = {returns, callee, arguments};
-  bool more = Accept(",");
-  if (more && token_.Is("(")) {
-    ASSIGN_OR_RETURN(operands[2], Group(OperandKind::kTuple, ")"));
-    more = Accept(",");
-  }
-  if (!more) return Ok();
-  ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a prototype"));
-  Operand prototype;
-  prototype.kind = OperandKind::kLabel;  // FinishLabels makes it kPrototype or kTable
-  RETURN_IF_ERROR(CountName());
-  prototype.index = UseLabel(name);
-  operands.push_back(prototype);
-  return Ok();
 }
 
 Operand Parser::StoreGroup(OperandKind kind, const std::vector<Operand>& elements) {
@@ -331,6 +359,7 @@ Result<Operand> Parser::NamedSymbol(Symbol& symbol, std::string_view name) {
     if (element.kind != TokenKind::kInteger) return Unexpected("an element's number");
     operand.value = element.value * TypeBytes(variable.type) * variable.vector;
     RETURN_IF_ERROR(Expect("]"));
+    return operand;
   }
   RETURN_IF_ERROR(AcceptOffset(operand.value));
   return operand;
@@ -349,9 +378,10 @@ Status Parser::AcceptComponent(Operand& operand) {
   return Ok();
 }
 
-// "+4", "-8", "+-4", "+4*2".
+// "+4", "+-4", "+4*2", "+8-4"; never "-4", as ptxas has it.
 Status Parser::AcceptOffset(uint64_t& offset) {
   constexpr int kMultiplicative = 10;
+  if (token_.Is("-")) return Unexpected("'+'");
   while (token_.Is("+") || token_.Is("-")) {
     const bool minus = token_.Is("-");
     Advance();
@@ -373,6 +403,7 @@ Result<Operand> Parser::AddressBase() {
     return address;
   }
   const uint32_t line = token_.line;
+  if (next_.Is("[")) return At(line, "an address has an offset, and no element's number");
   ASSIGN_OR_RETURN(const Operand base, Named());
   address.index = base.index;
   if (base.kind == OperandKind::kRegister && base.component == Component::kAll) {

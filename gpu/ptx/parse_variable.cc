@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "gpu/ptx/declarations.h"
 #include "gpu/ptx/forms.h"
 #include "gpu/ptx/parser.h"
 
@@ -12,15 +13,24 @@ namespace {
 // Far above any device's memory; keeps sums of sizes from overflowing.
 constexpr uint64_t kMaxVariableBytes = uint64_t{1} << 44;
 constexpr uint32_t kMaxAlign = 1u << 16;
+constexpr uint32_t kMaxParamAlign = 128;
 
-bool SpaceOf(std::string_view word, Space& space) {
+// What .ptr may name.
+bool PointeeOf(std::string_view word, Space& space) {
   if (word == "global") space = Space::kGlobal;
   if (word == "const") space = Space::kConst;
-  if (word == "shared" || word == "shared::cta") space = Space::kShared;
-  if (word == "shared::cluster") space = Space::kSharedCluster;
+  if (word == "shared") space = Space::kShared;
   if (word == "local") space = Space::kLocal;
-  if (word == "param" || word == "param::entry" || word == "param::func") space = Space::kParam;
   return space != Space::kGeneric;
+}
+
+// Whether an array and its declaration before have the same dimensions; "[]" is any first one.
+bool SameShape(const std::vector<uint64_t>& a, const std::vector<uint64_t>& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && (i > 0 || (a[i] != 0 && b[i] != 0))) return false;
+  }
+  return true;
 }
 
 uint32_t NaturalAlign(Type type, uint8_t vector) {
@@ -41,40 +51,46 @@ Status Parser::Attributes(Declaration& declaration) {
   return Expect(")");
 }
 
-Result<Parser::Declaration> Parser::DeclarationHead(Space space) {
+Result<uint32_t> Parser::Alignment() {
+  const uint32_t line = token_.line;
+  ASSIGN_OR_RETURN(const uint32_t align, ExpectCount("an alignment", kMaxAlign));
+  if (!std::has_single_bit(align)) return At(line, "an alignment that is no power of two");
+  return align;
+}
+
+// {.align n} {.attribute(...)} {.v2} .type {.ptr {.space} {.align n}}
+Result<Parser::Declaration> Parser::DeclarationHead(Space space, Site site) {
   Declaration declaration;
   declaration.space = space;
-  while (token_.kind == TokenKind::kDot) {
-    const std::string_view word = token_.text;
-    const uint32_t line = token_.line;
-    Space pointee = Space::kGeneric;
-    if (const Type type = FindType(word); type != Type::kNone) {
-      if (declaration.type != Type::kNone) return Unexpected("a name");
-      declaration.type = type;
-      Advance();
-    } else if (word == "v2" || word == "v4") {
-      declaration.vector = word == "v2" ? 2 : 4;
-      Advance();
-    } else if (word == "align") {
-      Advance();
-      uint32_t align = 0;
-      ASSIGN_OR_RETURN(align, ExpectCount("an alignment", kMaxAlign));
-      if (!std::has_single_bit(align)) return At(line, "an alignment that is no power of two");
-      (declaration.is_pointer ? declaration.pointee_align : declaration.align) = align;
-    } else if (word == "attribute") {
-      Advance();
+  declaration.site = site;
+  const uint32_t line = token_.line;
+  while (true) {
+    if (declaration.align == 0 && AcceptDot("align")) {
+      ASSIGN_OR_RETURN(declaration.align, Alignment());
+    } else if (AcceptDot("attribute")) {
       RETURN_IF_ERROR(Attributes(declaration));
-    } else if (word == "ptr" && space == Space::kParam) {
-      declaration.is_pointer = true;
-      Advance();
-    } else if (declaration.is_pointer && SpaceOf(word, pointee)) {
-      declaration.pointee = pointee;
-      Advance();
     } else {
-      return Unexpected("a type or a name");
+      break;
     }
   }
+  if (declaration.managed && space != Space::kGlobal) {
+    return At(line, ".managed is for .global variables");
+  }
+  if (token_.IsDot("v2") || token_.IsDot("v4")) {
+    declaration.vector = token_.text == "v2" ? 2 : 4;
+    Advance();
+  }
+  if (token_.kind == TokenKind::kDot) declaration.type = FindType(token_.text);
   if (declaration.type == Type::kNone) return Unexpected("a type");
+  Advance();
+  const std::string fault = TypeFault(module_, space, site, declaration.type, declaration.vector);
+  if (!fault.empty()) return At(line, fault);
+  if (site != Site::kEntryParam || !AcceptDot("ptr")) return declaration;
+  declaration.is_pointer = true;
+  if (token_.kind == TokenKind::kDot && PointeeOf(token_.text, declaration.pointee)) Advance();
+  if (AcceptDot("align")) {
+    ASSIGN_OR_RETURN(declaration.pointee_align, Alignment());
+  }
   return declaration;
 }
 
@@ -115,11 +131,31 @@ Status Parser::SizeVariable(Variable& variable, const std::vector<uint64_t>& dim
   return Ok();
 }
 
+Result<std::string_view> Parser::DeclaredName(const std::string& what) {
+  const uint32_t line = token_.line;
+  ASSIGN_OR_RETURN(const std::string_view name, ExpectWord(what));
+  RETURN_IF_ERROR(CountName());
+  if (name == "_") return At(line, "'_' is no name");
+  return name;
+}
+
 Result<Variable> Parser::DeclaredVariable(const Declaration& declaration, bool may_be_empty) {
+  std::vector<uint64_t> dimensions;
+  return DeclaredVariable(declaration, may_be_empty, dimensions);
+}
+
+Result<Variable> Parser::DeclaredVariable(const Declaration& declaration, bool may_be_empty,
+                                          std::vector<uint64_t>& dimensions) {
   Variable variable;
   variable.line = token_.line;
-  ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a variable's name"));
-  RETURN_IF_ERROR(CountName());
+  // Of a kernel's parameter and of a prototype's "_" is one, that nobody can use.
+  std::string_view name = token_.text;
+  if (name == "_" && declaration.may_be_nameless) {
+    Advance();
+    RETURN_IF_ERROR(CountName());
+  } else {
+    ASSIGN_OR_RETURN(name, DeclaredName("a variable's name"));
+  }
   if (token_.Is("<")) {
     return At(token_.line, "only registers may be declared as name<count>", Code::kUnsupported);
   }
@@ -131,8 +167,6 @@ Result<Variable> Parser::DeclaredVariable(const Declaration& declaration, bool m
   variable.align = declaration.align;
   variable.explicit_align = declaration.align != 0;
   if (!variable.explicit_align) variable.align = NaturalAlign(variable.type, variable.vector);
-  if (variable.type == Type::kPred) return At(variable.line, "predicates live in registers only");
-  std::vector<uint64_t> dimensions;
   RETURN_IF_ERROR(Dimensions(variable, dimensions));
   RETURN_IF_ERROR(SizeVariable(variable, dimensions));
   if (token_.Is("=")) RETURN_IF_ERROR(Initialiser(variable, dimensions));
@@ -142,7 +176,7 @@ Result<Variable> Parser::DeclaredVariable(const Declaration& declaration, bool m
   return variable;
 }
 
-Result<uint32_t> Parser::AddModuleVariable(Variable variable) {
+Result<uint32_t> Parser::AddModuleVariable(Variable variable, std::vector<uint64_t> shape) {
   const std::string_view name = *file_text_.emplace(variable.name).first;
   if (name[0] == '%') {
     return At(variable.line, "a module variable named like a register: " + Quoted(name),
@@ -154,6 +188,7 @@ Result<uint32_t> Parser::AddModuleVariable(Variable variable) {
   symbol.index = index;
   if (names_.Declare(name, symbol)) {
     module_.variables.push_back(std::move(variable));
+    shapes_.push_back(std::move(shape));
     return index;
   }
   // Declared before: one of the two must be .extern, and both must agree.
@@ -162,35 +197,52 @@ Result<uint32_t> Parser::AddModuleVariable(Variable variable) {
   Variable* const old = is_variable ? &module_.variables[before.index] : nullptr;
   const bool agrees = old != nullptr && old->space == variable.space &&
                       old->type == variable.type && old->vector == variable.vector &&
-                      (old->size == variable.size || old->size == 0 || variable.size == 0);
-  const bool redeclares =
-      agrees && (old->linkage == Linkage::kExtern || variable.linkage == Linkage::kExtern);
-  if (!redeclares) return At(variable.line, Quoted(name) + " is declared twice");
+                      SameShape(shapes_[before.index], shape);
+  const bool is_extern = variable.linkage == Linkage::kExtern;
+  const bool was_extern = agrees && old->linkage == Linkage::kExtern;
+  if (!agrees || (!was_extern && !is_extern)) {
+    return At(variable.line, Quoted(name) + " is declared twice");
+  }
+  if (was_extern && variable.linkage == Linkage::kInternal) {
+    return At(variable.line, Quoted(name) + " is .extern, so no other module may define it alone");
+  }
   if (!variable.relocations.empty()) {
     // Its targets may stand after the first declaration, where Write would print it.
     return At(variable.line, "an .extern variable that is later initialised with addresses",
               Code::kUnsupported);
   }
-  if (old->linkage == Linkage::kExtern) *old = std::move(variable);
+  const bool says_less = is_extern && variable.size == 0;
+  if (was_extern && !says_less) {
+    *old = std::move(variable);
+    shapes_[before.index] = std::move(shape);
+  }
   return before.index;
 }
 
 Status Parser::ModuleVariables(Space space, Linkage linkage) {
-  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(space));
+  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(space, Site::kModule));
+  if (linkage == Linkage::kCommon && space != Space::kGlobal) {
+    return At(token_.line, ".common is for .global variables");
+  }
   do {
-    const bool may_be_empty = linkage == Linkage::kExtern;
-    ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, may_be_empty));
+    const bool is_extern = linkage == Linkage::kExtern;
+    std::vector<uint64_t> shape;
+    ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, is_extern, shape));
     variable.linkage = linkage;
     if (variable.initialised && space != Space::kGlobal && space != Space::kConst) {
       return At(variable.line, "only .global and .const variables have initialisers");
     }
-    ASSIGN_OR_RETURN([[maybe_unused]] const uint32_t index, AddModuleVariable(std::move(variable)));
+    if (variable.initialised && is_extern) {
+      return At(variable.line, "an .extern variable with an initialiser");
+    }
+    ASSIGN_OR_RETURN([[maybe_unused]] const uint32_t index,
+                     AddModuleVariable(std::move(variable), std::move(shape)));
   } while (Accept(","));
   return Expect(";");
 }
 
 Status Parser::FunctionVariables(Space space) {
-  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(space));
+  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(space, Site::kFunction));
   do {
     const std::string_view name = token_.text;
     ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, /*may_be_empty=*/false));
@@ -200,7 +252,29 @@ Status Parser::FunctionVariables(Space space) {
     symbol.index = static_cast<uint32_t>(function_.variables.size());
     if (!names_.Declare(name, symbol) || IsLabelHere(name))
       return At(variable.line, Quoted(name) + " is declared twice");
+    if (space == Space::kParam && variable.align > kMaxParamAlign) {
+      return At(variable.line, "an argument aligned to more than 128 bytes");
+    }
     function_.variables.push_back(std::move(variable));
+  } while (Accept(","));
+  return Expect(";");
+}
+
+// A function's .global and .const variables live as long as the module, and become its own.
+Status Parser::StaticVariables(Space space) {
+  ASSIGN_OR_RETURN(const Declaration declaration, DeclarationHead(space, Site::kFunction));
+  do {
+    const std::string_view name = token_.text;
+    ASSIGN_OR_RETURN(Variable variable, DeclaredVariable(declaration, /*may_be_empty=*/false));
+    Symbol symbol;
+    symbol.kind = SymbolKind::kModuleVariable;
+    symbol.index = static_cast<uint32_t>(module_.variables.size());
+    if (!names_.Declare(name, symbol) || IsLabelHere(name)) {
+      return At(variable.line, Quoted(name) + " is declared twice");
+    }
+    statics_.push_back(symbol.index);
+    module_.variables.push_back(std::move(variable));
+    shapes_.emplace_back();
   } while (Accept(","));
   return Expect(";");
 }
@@ -327,15 +401,21 @@ Status Parser::InitialiserAddress(Variable& variable, uint64_t scalar, uint8_t s
   const uint32_t line = token_.line;
   ASSIGN_OR_RETURN(const std::string_view name, ExpectWord("a name"));
   const Symbol* const symbol = names_.Find(name);
-  if (symbol == nullptr || symbol->index == kNoIndex) {
-    return At(line, "unknown name " + Quoted(name));
+  const bool is_function = symbol != nullptr && symbol->kind == SymbolKind::kFunction;
+  const bool is_variable = symbol != nullptr && symbol->kind == SymbolKind::kModuleVariable;
+  if (!is_function && !is_variable) return At(line, "unknown name " + Quoted(name));
+  const Space space = is_function ? Space::kGeneric : module_.variables[symbol->index].space;
+  if (is_variable && space != Space::kGlobal && space != Space::kConst) {
+    return At(line, "an address of a variable that is neither .global nor .const");
   }
-  relocation.is_function = symbol->kind == SymbolKind::kFunction;
+  relocation.is_function = is_function;
   relocation.target = symbol->index;
+  if (relocation.generic) RETURN_IF_ERROR(Expect(")"));
+  if (is_function && (relocation.generic || token_.Is("+"))) {
+    return At(line, "an address of a function stands alone");
+  }
   uint64_t addend = 0;
   RETURN_IF_ERROR(AcceptOffset(addend));
-  if (relocation.generic) RETURN_IF_ERROR(Expect(")"));
-  if (relocation.generic) RETURN_IF_ERROR(AcceptOffset(addend));
   relocation.addend = static_cast<int64_t>(addend);
   if (++relocations_ > limits_.relocations) {
     return At(line, "more addresses in initialisers than a module may have", Code::kTooLarge);

@@ -1,15 +1,18 @@
 // The parser's state; only gpu/ptx/parse*.cc include it. One Parser reads one module, once.
-// parse.cc: the module's own statements. parse_variable.cc: declarations and initialisers.
-// parse_function.cc: headers, bodies, labels. parse_operand.cc: instructions and operands.
-// parse_constant.cc: constant expressions.
+// parse.cc: the module's own statements; parse_finish.cc: what is known at its end.
+// parse_variable.cc: declarations and initialisers. parse_function.cc: headers, bodies, labels.
+// parse_operand.cc: instructions and operands. parse_call.cc: calls and their types.
+// parse_debug.cc: source locations and debug sections. parse_constant.cc: constant expressions.
 #pragma once
 
+#include <array>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "gpu/ptx/declarations.h"
 #include "gpu/ptx/lexer.h"
 #include "gpu/ptx/module.h"
 #include "gpu/ptx/names.h"
@@ -32,6 +35,8 @@ class Parser {
   // What stands before the name in a declaration: ".align 8 .v2 .f32".
   struct Declaration {
     Space space = Space::kGlobal;
+    Site site = Site::kModule;
+    bool may_be_nameless = false;  // "_"
     Type type = Type::kNone;
     uint8_t vector = 1;
     uint32_t align = 0;  // 0: not written
@@ -52,6 +57,13 @@ class Parser {
     uint32_t target = kNoIndex;
   };
 
+  // A place in the compiler's source: file, line, column.
+  struct Place {
+    std::array<uint32_t, 3> at = {};
+    uint32_t number = 0;
+    uint32_t line = 0;  // of the module's text
+  };
+
   // Tokens.
   void Advance();
   Error At(uint32_t line, const std::string& what, Code code = Code::kMalformed) const;
@@ -61,6 +73,7 @@ class Parser {
   bool AcceptDot(std::string_view word);
   Result<std::string_view> ExpectWord(const std::string& what);
   Result<uint32_t> ExpectCount(const std::string& what, uint64_t most);
+  Result<uint32_t> ExpectPositive(const std::string& what);
   Status CountName();
 
   // parse.cc
@@ -69,17 +82,26 @@ class Parser {
   Status Target();
   Status Architecture(std::string_view name, uint32_t line);
   Status Statement();
-  Status File();
-  Status Section();
+  Status ModulePragma();
+  Status Alias();
   Status Skip(std::string_view closing);
   Result<Linkage> AcceptLinkage();
 
+  // parse_finish.cc
+  Status ResolveAliases();
+  void NameStatics();
+
   // parse_variable.cc
   Status Attributes(Declaration& declaration);
-  Result<Declaration> DeclarationHead(Space space);
+  Result<Declaration> DeclarationHead(Space space, Site site);
+  Result<uint32_t> Alignment();
   Status ModuleVariables(Space space, Linkage linkage);
   Status FunctionVariables(Space space);
+  Status StaticVariables(Space space);
+  Result<std::string_view> DeclaredName(const std::string& what);
   Result<Variable> DeclaredVariable(const Declaration& declaration, bool may_be_empty);
+  Result<Variable> DeclaredVariable(const Declaration& declaration, bool may_be_empty,
+                                    std::vector<uint64_t>& dimensions);
   Status Dimensions(Variable& variable, std::vector<uint64_t>& dimensions);
   Status SizeVariable(Variable& variable, const std::vector<uint64_t>& dimensions);
   Status Initialiser(Variable& variable, std::vector<uint64_t>& dimensions);
@@ -88,26 +110,22 @@ class Parser {
   Status InitialiserValue(Variable& variable, uint64_t scalar);
   Status StoreConstant(Variable& variable, uint64_t scalar, const Constant& constant);
   Status InitialiserAddress(Variable& variable, uint64_t scalar, uint8_t shift, bool masked);
-  Result<uint32_t> AddModuleVariable(Variable variable);
+  Result<uint32_t> AddModuleVariable(Variable variable, std::vector<uint64_t> shape);
 
   // parse_function.cc
   Status FunctionStatement(bool is_entry, Linkage linkage);
   Status Parameters(std::vector<Param>& params, uint64_t& bytes);
   Status Parameter(std::vector<Param>& params, uint64_t& bytes);
   Status FunctionDirectives();
-  Status FunctionDirective(bool& known);
+  Status KernelDirective(bool& known);
   Status Dimensions3(uint32_t (&dimensions)[3]);
   Status AddFunction(uint32_t& index);
   Status Body();
   Status BodyStatement(bool& done);
   Status BodyDirective();
   Status Registers();
-  Status SourceLocation();
-  Status PragmaStatement();
+  Status PragmaStatement(PragmaSite site);
   Status LabelStatement(std::string_view name, uint32_t line);
-  Status BranchTargets(uint32_t label, bool calls);
-  Status CallPrototype(uint32_t label);
-  Status PrototypeParameters(std::vector<Variable>& out);
   void OpenScope();
   void CloseScope();
   uint32_t UseLabel(std::string_view name);
@@ -117,11 +135,29 @@ class Parser {
   Status FinishLabels();
   std::string TargetFault(const Instruction& instruction, uint32_t i) const;
 
+  // parse_debug.cc
+  Status File();
+  Status SourceLocation();
+  Status InlinedAt();
+  Status Section();
+  Status SectionValues();
+  Status SectionReference();
+  Status CheckDebugLabels();
+
+  // parse_call.cc
+  Status CallOperands(std::vector<Operand>& operands);
+  Result<Operand> CallList();
+  Status BranchTargets(uint32_t label, bool calls);
+  Status CallPrototype(uint32_t label);
+  Status PrototypeParameters(std::vector<Variable>& out, bool are_returns);
+
   // parse_operand.cc
   Status InstructionStatement();
+  Status AddInstruction(Instruction instruction, const std::vector<Operand>& operands);
+  Status VectorMove(const Instruction& instruction);
   Status Guard(Instruction& instruction);
   Result<uint32_t> OperationIndex();
-  Status CallOperands(std::vector<Operand>& operands);
+  Result<uint32_t> OperationIndexOf(std::string spelling);
   Result<Operand> ParseOperand();
   Result<Operand> Primary();
   Result<Operand> Named();
@@ -149,12 +185,22 @@ class Parser {
   Token token_;
   Token next_;
   Module module_;
+  std::vector<std::vector<uint64_t>> shapes_;  // of Module::variables: dimensions; 0 is "[]"
   Names names_;
   std::set<std::string, std::less<>> file_text_;  // owns the names that names_ views
   std::map<std::string, uint32_t, std::less<>> operations_;
   size_t initialiser_bytes_ = 0;
   size_t relocations_ = 0;
   size_t names_used_ = 0;
+  std::vector<uint32_t> statics_;         // Module::variables that a function declares
+  std::map<uint32_t, uint32_t> aliases_;  // Module::functions: alias and what it stands for
+  std::set<uint32_t> file_numbers_;
+  std::set<std::string_view> section_labels_;
+  std::map<std::string_view, uint32_t> function_names_;  // .loc: labels; their first lines
+  std::vector<Place> places_;                            // of .loc, in order
+  std::vector<Place> inlined_;  // of inlined_at; number is that of the next of places_
+  // Of functions that stand in tables of calls: those of one type. Each pair is compared once.
+  std::set<std::pair<uint32_t, uint32_t>> same_types_;
 
   // Of the function being read.
   Function function_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gpu/ptx/canonical.h"
+#include "gpu/ptx/declarations.h"
 #include "gpu/ptx/lexer.h"
 #include "gpu/ptx/targets.h"
 
@@ -12,6 +13,10 @@ namespace souk::ptx {
 namespace {
 
 constexpr uint32_t kFloor = kOldestVersion;
+
+uint32_t TypeVersion(Type type) {
+  return type == Type::kB128 ? 83 : kFloor;
+}
 
 uint32_t DirectivesVersion(const Directives& d) {
   if (d.blocksareclusters) return 90;
@@ -30,6 +35,11 @@ uint32_t SpecialVersion(const Operand& operand) {
   return kFloor;
 }
 
+bool HasArriveCount(const Operation& op, std::span<const Operand> operands) {
+  return op.opcode == Opcode::kMbarrier && (op.HasRest("arrive") || op.HasRest("arrive_drop")) &&
+         operands.size() > 2 && !op.HasRest("noComplete");
+}
+
 // Forms that differ in their operands only.
 uint32_t OperandsVersion(const Function& f, const Operation& op,
                          std::span<const Operand> operands) {
@@ -45,21 +55,11 @@ uint32_t OperandsVersion(const Function& f, const Operation& op,
                  : kFloor;
     case Opcode::kMbarrier:
       if (!op.HasRest("arrive") && !op.HasRest("arrive_drop")) return kFloor;
-      if (operands.size() > 2 && !op.HasRest("noComplete")) return 78;  // a count
+      if (HasArriveCount(op, operands)) return 78;
       return !operands.empty() && operands[0].kind == OperandKind::kSink ? 71 : kFloor;
     default:
       return kFloor;
   }
-}
-
-// ptxas refuses these before the version that brought them; of pragmas that this table does not
-// know the module's own version is enough.
-uint32_t PragmaVersion(const Module& module, std::string_view pragma) {
-  if (pragma == "nounroll") return kFloor;
-  if (pragma.starts_with("used_bytes_mask")) return 83;
-  if (pragma.starts_with("enable_smem_spilling")) return 87;
-  if (pragma.starts_with("frequency")) return 90;
-  return module.version;
 }
 
 constexpr uint64_t kOldParameterBytes = 4352;
@@ -74,14 +74,17 @@ uint32_t SpecialTarget(const Operand& operand) {
   return reserved ? 80 : 0;
 }
 
-// Of its header and its special registers; instructions have theirs.
-uint32_t FunctionTarget(const Function& f) {
+// Of its header, special registers and operands; instructions' spellings have theirs.
+uint32_t FunctionTarget(const Module& module, const Function& f) {
   const Directives& d = f.directives;
   const bool clusters = d.blocksareclusters || d.explicitcluster || d.maxclusterrank != 0 ||
                         d.reqnctapercluster[0] != 0;
   uint32_t target = clusters ? 90 : f.is_entry && f.param_bytes > kOldParameterBytes ? 70 : 0;
   for (const Operand& operand : f.operands) {
     if (operand.kind == OperandKind::kSpecial) target = std::max(target, SpecialTarget(operand));
+  }
+  for (const Instruction& i : f.body) {
+    if (HasArriveCount(module.OperationOf(i), f.Operands(i))) target = std::max(target, 90u);
   }
   return target;
 }
@@ -91,12 +94,16 @@ uint32_t FunctionVersion(const Module& module, const Function& f) {
   if (f.is_entry && f.param_bytes > kOldParameterBytes) version = std::max(version, 81u);
   for (const Prototype& prototype : f.prototypes) {
     if (prototype.noreturn) version = std::max(version, 64u);
+    for (const std::vector<Variable>* list : {&prototype.returns, &prototype.params}) {
+      for (const Variable& v : *list) version = std::max(version, TypeVersion(v.type));
+    }
   }
   for (const Register& reg : f.registers) {
-    if (reg.type == Type::kB128) version = std::max(version, 83u);
+    version = std::max(version, TypeVersion(reg.type));
   }
+  for (const Variable& v : f.variables) version = std::max(version, TypeVersion(v.type));
   for (const Pragma& pragma : f.pragmas) {
-    version = std::max(version, PragmaVersion(module, pragma.text));
+    version = std::max(version, PragmaVersion(pragma.text, module.version));
   }
   for (const Operand& operand : f.operands) {
     if (operand.kind == OperandKind::kSpecial) version = std::max(version, SpecialVersion(operand));
@@ -115,7 +122,7 @@ uint32_t LeastVersion(const Module& module) {
   uint32_t version = std::max(kFloor, FirstVersionWith(module.target, module.target_suffix));
   for (const Variable& v : module.variables) {
     for (const Relocation& r : v.relocations) version = std::max(version, r.masked ? 71u : kFloor);
-    if (v.type == Type::kB128) version = std::max(version, 83u);
+    version = std::max(version, TypeVersion(v.type));
   }
   for (const Function& f : module.functions)
     version = std::max(version, FunctionVersion(module, f));
@@ -127,7 +134,7 @@ Status CheckNeeds(const Module& module) {
     const auto refuse = [&](const std::string& what, Code code = Code::kMalformed) {
       return Error(code, fmt::format("line {}: {} {}", f.line, Quoted(f.name), what));
     };
-    if (const uint32_t target = FunctionTarget(f); target > module.target) {
+    if (const uint32_t target = FunctionTarget(module, f); target > module.target) {
       return refuse(fmt::format("needs .target sm_{}", target));
     }
     if (const uint32_t version = FunctionVersion(module, f); version > module.version) {
@@ -137,9 +144,6 @@ Status CheckNeeds(const Module& module) {
       return refuse(fmt::format("has {} bytes of parameters; {} are the most", f.param_bytes,
                                 kMostParameterBytes),
                     Code::kTooLarge);
-    }
-    if (f.directives.maxntid[0] != 0 && f.directives.reqntid[0] != 0) {
-      return refuse("has .maxntid beside .reqntid");
     }
   }
   if (const uint32_t version = LeastVersion(module); version > module.version) {

@@ -204,7 +204,6 @@ void Writer::WriteDirectives(const Directives& d) {
   triple("maxntid", d.maxntid);
   triple("reqntid", d.reqntid);
   number("minnctapersm", d.minnctapersm);
-  number("maxnctapersm", d.maxnctapersm);
   number("maxnreg", d.maxnreg);
   triple("reqnctapercluster", d.reqnctapercluster);
   number("maxclusterrank", d.maxclusterrank);

@@ -357,7 +357,8 @@ std::optional<std::string> LineMaker::One(const Operation& op, char role, char t
     case 'M':
       return Moved(op, position == 0, line);
     case 'I':
-      return fmt::format("{}", rng_.Next() & 0xff);
+      if (op.opcode == ptx::Opcode::kFence) return "128";
+      return fmt::format("{}", rng_.Next() & (op.opcode == ptx::Opcode::kPmevent ? 0xf : 0xff));
     default:
       return std::nullopt;
   }

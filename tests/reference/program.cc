@@ -62,8 +62,10 @@ bool IsStraightLine(const Operation& op) {
     case Opcode::kGriddepcontrol:
     case Opcode::kSetmaxnreg:
       return false;
-    // Addresses differ between the two: the prologue of every kernel that uses memory has them.
+    // Addresses differ between the two: the prologue of every kernel that uses memory has them. So
+    // do the bits of cache policies.
     case Opcode::kCvta:
+    case Opcode::kCreatepolicy:
       return false;
     case Opcode::kSt:  // a kernel's parameters are read-only
       return op.space != ptx::Space::kParam;

@@ -226,8 +226,8 @@ TEST(Mbarrier, FollowsTheIsaPhaseByPhase) {
       "st.global.u32 [%rd1+8], %r1;\n"
       "mbarrier.test_wait.shared.b64 %p1, [%rd2], %rd3; selp.u32 %r1, 1, 0, %p1; st.global.u32 "
       "[%rd1+12], %r1;\n"
-      "mbarrier.arrive_drop.shared.b64 %rd4, [%rd2]; mbarrier.arrive.noComplete.shared.b64 %rd5, "
-      "[%rd2], 0;\n"
+      "mbarrier.arrive_drop.shared.b64 %rd4, [%rd2]; mov.b32 %r2, 0;\n"
+      "mbarrier.arrive.noComplete.shared.b64 %rd5, [%rd2], %r2;\n"
       "ret;\n}\n";
   // noComplete with a count of 0 is outside its range.
   const auto bad = run.Go();

@@ -53,6 +53,8 @@ Type WantedType(const Operation& op, char type) {
     case '6':
     case 'h':
       return Type::kB64;
+    case '5':
+      return Type::kB16;
     default:
       return Type::kB32;
   }
@@ -61,7 +63,7 @@ Type WantedType(const Operation& op, char type) {
 std::string AddressOf(const Operation& op, int n) {
   const bool is_copy = op.opcode == Opcode::kCp;
   Space space = is_copy && n == 1 ? op.space2 : op.space;
-  if (op.opcode == Opcode::kMbarrier) space = Space::kShared;
+  if (op.opcode == Opcode::kMbarrier || (is_copy && n == 3)) space = Space::kShared;
   switch (space) {
     case Space::kGlobal:
       return "[var_global]";
@@ -106,12 +108,17 @@ std::string OperandText(const Operation& op, char role, char type, int n) {
       return AddressOf(op, n);
     case 'X':
       return FragmentText(op, type);
+    case 'N':
+      return "_";
     case 'L':
       return "label";
     case 'B':
       return "table";
     case 'I':
-      if (op.opcode == Opcode::kDiscard || op.opcode == Opcode::kApplypriority) return "128";
+      if (op.opcode == Opcode::kDiscard || op.opcode == Opcode::kApplypriority ||
+          op.opcode == Opcode::kFence) {
+        return "128";
+      }
       return op.opcode == Opcode::kCp ? "16" : op.opcode == Opcode::kSetmaxnreg ? "64" : "0";
     case 'V':
     case 'W':
