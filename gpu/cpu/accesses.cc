@@ -96,6 +96,12 @@ bool Accesses::Begin(const Memory& memory, Arena& arena, uint32_t smallest_write
   return true;
 }
 
+void Accesses::BeginApart() {
+  stopped_ = Stopped::kNo;
+  allocation_count_ = 0;
+  ways_.clear();
+}
+
 // What stands aside stays there for the next launch, but is no part of the budget once its
 // allocation is gone: it is looked at anew each time.
 bool Accesses::MayGoAside(size_t allocation, Arena& arena) {

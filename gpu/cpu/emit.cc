@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "gpu/cpu/apart.h"
 #include "gpu/cpu/check_plan.h"
 #include "gpu/cpu/ir.h"
 #include "gpu/cpu/lower.h"
@@ -251,6 +252,8 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
   if (checked) RETURN_IF_ERROR(DropIdleForgets(ir, flow));
   DropConversions(ir, flow);
   ForwardCopies(ir, flow);
+  std::shared_ptr<const AddressPlan> addresses;
+  if (watching == Watching::kNothing) addresses = FollowAddresses(ir, flow);
   if (!checked) FindArrays(ir, flow);  // the checking mode looks at whole addresses
   DropUnreadPredicates(ir);
   if (!checked) {
@@ -265,6 +268,7 @@ Result<Program> Compile(const ptx::Module& module, const ptx::Function& kernel,
     ASSIGN_OR_RETURN(after, PostDominators(flow));
   }
   Program program;
+  program.addresses = std::move(addresses);
   program.name = kernel.name;
   program.shared_bytes = ir.shared_bytes;
   program.dynamic_shared = ir.dynamic_shared;

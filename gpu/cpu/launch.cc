@@ -9,6 +9,7 @@
 #include <system_error>
 #include <thread>
 
+#include "gpu/cpu/apart.h"
 #include "protocol/base/check.h"
 
 namespace souk::gpu::cpu {
@@ -239,6 +240,8 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
                                                     Arena& arena, ByteView params, uint32_t threads,
                                                     const LaunchBudget& budget, Deadline deadline) {
   Learned& learned = learned_[&program];
+  const bool apart =
+      program.addresses != nullptr && AreBlocksApart(*program.addresses, shape, memory, params);
   uint64_t most_of_block = kFirstMostOfBlock;
   // A launch begins anew for each allocation that it writes unexpectedly.
   for (int surprises = 0; surprises < kMostSurprises && !learned.in_order;) {
@@ -247,14 +250,18 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
     expected.written.insert(learned.written.begin(), learned.written.end());
     expected.read = Named(program.read_params, program.read_variables, memory, params);
     expected.read.insert(learned.read.begin(), learned.read.end());
-    if (!accesses_.Begin(memory, arena, program.smallest_write, threads, expected)) break;
+    if (apart) {
+      accesses_.BeginApart();
+    } else if (!accesses_.Begin(memory, arena, program.smallest_write, threads, expected)) {
+      break;
+    }
     Schedule schedule(program, shape.blocks(), threads, budget.thread_instructions, most_of_block,
                       accesses_);
     // Exact kernels neither print nor use the heap.
     std::vector<SystemState> systems(threads);
     while (runners_.size() < threads) runners_.push_back(std::make_unique<BlockRunner>());
     for (size_t i = 0; i < threads; ++i) {
-      memory.accesses = &accesses_.Of(i);
+      memory.accesses = apart ? nullptr : &accesses_.Of(i);
       if (!runners_[i]->Prepare(program, shape, memory, params, systems[i])) return std::nullopt;
       runners_[i]->StopAt(deadline);
     }

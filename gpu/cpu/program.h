@@ -35,6 +35,7 @@ struct ClearedSlot {
 
 inline constexpr uint32_t kWordBytes = 4;
 
+struct AddressPlan;
 struct CheckPlan;
 struct CountedOp;
 
@@ -67,6 +68,7 @@ struct Program {
   std::vector<uint32_t> read_params = {};  // the same of loads and atomics
   std::vector<uint64_t> read_variables = {};
   uint32_t smallest_write = kWordBytes;
+  std::shared_ptr<const AddressPlan> addresses = nullptr;  // nullptr: they cannot be followed
   ptx::Directives directives = {};
   uint64_t shared_window = 0;                         // checked: where the dynamic part begins
   std::shared_ptr<const CheckPlan> checks = nullptr;  // compiled for checking
