@@ -10,6 +10,7 @@
 #include <cstring>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "protocol/plain_text.h"
 
@@ -101,19 +102,99 @@ std::string Shorten(std::string_view text, size_t columns) {
   return Cut(text, columns - 1) + "…";
 }
 
+std::string Fold(std::string_view text, size_t columns, size_t indent) {
+  constexpr std::string_view kArrow = "→";
+  std::string out;
+  while (!text.empty()) {
+    std::string line(text.substr(0, text.find('\n')));
+    const bool ended = line.size() < text.size();
+    text.remove_prefix(line.size() + (ended ? 1 : 0));
+    // Nothing is gained by cutting before.
+    size_t from = std::max(std::min(line.find_first_not_of(' '), line.size()), indent);
+    while (DisplayWidth(line) > columns) {
+      size_t cut = line.npos;
+      for (size_t at = line.find(' ', from); at != line.npos; at = line.find(' ', at + 1)) {
+        if (std::string_view(line).substr(0, at).ends_with(kArrow)) continue;
+        if (cut != line.npos && DisplayWidth(line.substr(0, at)) > columns) break;
+        cut = at;
+      }
+      const size_t rest = cut == line.npos ? cut : line.find_first_not_of(' ', cut);
+      if (rest == line.npos) break;
+      out += line.substr(0, line.find_last_not_of(' ', cut) + 1) + "\n";
+      line = std::string(indent, ' ') + line.substr(rest);
+      from = indent;
+    }
+    out += line;
+    if (ended) out += "\n";
+  }
+  return out;
+}
+
+size_t OutputColumns() {
+  return IsTerminal(stdout) ? TerminalWidth(stdout) : kAllColumns;
+}
+
 void Table::Add(std::vector<std::string> cells) {
   cells.resize(columns_.size());
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::ToText() const {
+namespace {
+
+// Narrower than this a text is hard to read, and no row becomes shorter by much.
+constexpr size_t kLeastCell = 14;
+
+// A cell's lines: cut between words, behind a hyphen or a comma where no blank is near, and at last
+// anywhere.
+std::vector<std::string> CellLines(const std::string& cell, size_t width) {
+  std::vector<std::string> lines;
+  std::string_view rest = cell;
+  while (DisplayWidth(rest) > width) {
+    const std::string most = Cut(rest, width);
+    // A blank that comes just behind is as good.
+    size_t cut = most.size();
+    if (rest[cut] != ' ') {
+      size_t at = most.find_last_of(' ');
+      if (at == std::string::npos || at == 0) at = most.find_last_of("-,/");
+      if (at != std::string::npos && at != 0) cut = most[at] == ' ' ? at : at + 1;
+    }
+    lines.emplace_back(rest.substr(0, cut));
+    rest.remove_prefix(cut);
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  }
+  lines.emplace_back(rest);
+  return lines;
+}
+
+}  // namespace
+
+// Takes a column from whichever of the left ones is the widest, until the line fits.
+std::vector<size_t> Table::Widths(size_t columns) const {
   std::vector<size_t> widths;
+  size_t line = 2 * (columns_.size() - 1);
   for (size_t i = 0; i < columns_.size(); ++i) {
     size_t width = DisplayWidth(columns_[i].title);
     for (const auto& row : rows_) width = std::max(width, DisplayWidth(row[i]));
     widths.push_back(width);
+    line += width;
   }
-  const auto line_of = [&](const auto& cell_at) {
+  for (; line > columns; --line) {
+    std::optional<size_t> widest;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const size_t least = std::max(kLeastCell, DisplayWidth(columns_[i].title));
+      if (columns_[i].align == Align::kRight || widths[i] <= least) continue;
+      if (!widest || widths[i] > widths[*widest]) widest = i;
+    }
+    if (!widest) break;
+    --widths[*widest];
+  }
+  return widths;
+}
+
+std::string Table::ToText(size_t columns) const {
+  const std::vector<size_t> widths = Widths(columns);
+  std::string out;
+  const auto add_line = [&](const auto& cell_at) {
     std::string line;
     for (size_t i = 0; i < columns_.size(); ++i) {
       const std::string& cell = cell_at(i);
@@ -122,11 +203,20 @@ std::string Table::ToText() const {
       line += columns_[i].align == Align::kRight ? blank + cell : cell + blank;
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    return line + "\n";
+    out += line + "\n";
   };
-  std::string out = line_of([&](size_t i) -> const std::string& { return columns_[i].title; });
+  add_line([&](size_t i) -> const std::string& { return columns_[i].title; });
   for (const auto& row : rows_) {
-    out += line_of([&](size_t i) -> const std::string& { return row[i]; });
+    std::vector<std::vector<std::string>> cells;
+    size_t lines = 1;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      cells.push_back(CellLines(row[i], widths[i]));
+      lines = std::max(lines, cells.back().size());
+    }
+    for (auto& cell : cells) cell.resize(lines);
+    for (size_t at = 0; at < lines; ++at) {
+      add_line([&](size_t i) -> const std::string& { return cells[i][at]; });
+    }
   }
   return out;
 }
@@ -241,6 +331,14 @@ void Print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     std::exit(Fail("writing to standard output failed"));
   }
+}
+
+void Print(const Table& table) {
+  Print(table.ToText(OutputColumns()));
+}
+
+void PrintFolded(std::string_view text, size_t indent) {
+  Print(Fold(text, OutputColumns(), indent));
 }
 
 std::string WithCommas(uint64_t number) {

@@ -23,6 +23,35 @@ TEST(Table, FillsMissingCells) {
   EXPECT_EQ(table.ToText(), "A  B\nx\n");
 }
 
+// The description is what gives way; numbers are never cut.
+TEST(Table, GoesOnInLinesBelowWhereItIsTooWide) {
+  Table table({{"KERNEL"}, {"PARAMETERS"}, {"A NUMBER", Align::kRight}});
+  table.Add({"a", "u64 u64 u32 f32 f32 and so on", "12345678901234"});
+  table.Add({"a_name_in_one_word", "u32", "1"});
+  EXPECT_EQ(table.ToText(54),
+            "KERNEL              PARAMETERS                A NUMBER\n"
+            "a                   u64 u64 u32 f32     12345678901234\n"
+            "                    f32 and so on\n"
+            "a_name_in_one_word  u32                              1\n");
+  const std::string narrowest = table.ToText(46);
+  EXPECT_EQ(narrowest,
+            "KERNEL          PARAMETERS            A NUMBER\n"
+            "a               u64 u64 u32     12345678901234\n"
+            "                f32 f32 and so\n"
+            "                on\n"
+            "a_name_in_one_  u32                          1\n"
+            "word\n");
+  EXPECT_EQ(table.ToText(10), narrowest);
+}
+
+TEST(Fold, CutsBetweenWordsAndNeverBehindAnArrow) {
+  EXPECT_EQ(Fold("done  a job → results/1/ (2 files)\nmore\n", 14, 6),
+            "done  a job\n      → results/1/\n      (2\n      files)\nmore\n");
+  EXPECT_EQ(Fold("  a_word_that_is_too_wide x", 8, 4), "  a_word_that_is_too_wide\n    x");
+  EXPECT_EQ(Fold("fits", kAllColumns, 0), "fits");
+  EXPECT_EQ(Fold("", 3, 0), "");
+}
+
 TEST(DisplayWidth, CountsCharactersAndNoEscapes) {
   EXPECT_EQ(DisplayWidth("2×RTX"), 5u);
   EXPECT_EQ(DisplayWidth("\x1b[32m✓\x1b[0m ok"), 4u);
