@@ -100,7 +100,7 @@ void PrintDifferences(const gpu::ReplayReport& report) {
                one.claimed.empty() ? "" : WordText(one.claimed),
                one.block ? std::to_string(*one.block) : ""});
   }
-  Print(table.ToText());
+  Print(table);
   if (report.difference_count > report.differences.size()) {
     Print(fmt::format("and {} more\n",
                       WithCommas(report.difference_count - report.differences.size())));

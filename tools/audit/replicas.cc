@@ -197,7 +197,7 @@ void PrintRound(const Round& round) {
     if (settled) row.push_back(job.settled);
     table.Add(row);
   }
-  Print(table.ToText());
+  Print(table);
   for (const ReplicaJob& job : round.jobs) {
     if (!job.why.empty()) Print(fmt::format("{}: {}\n", job.id.Short(), job.why));
     if (!job.fault_file.empty()) {

@@ -55,7 +55,7 @@ std::string ChallengesTable(const Json& challenges) {
                FormatElapsed(static_cast<double>(NumberAt(one, "deadline_in_ms")) / 1000),
                StateText(one)});
   }
-  return table.rows() > 0 ? table.ToText() : "no challenges\n";
+  return table.rows() > 0 ? table.ToText(OutputColumns()) : "no challenges\n";
 }
 
 Result<Json> ChallengeDevices(DaemonLink& link, const std::vector<std::string>& leases,

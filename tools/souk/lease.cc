@@ -43,7 +43,7 @@ void PrintOne(const Json& lease, const std::string& id) {
     table.Add({LocalClockMillis({NumberAt(row, "time_ms")}), TextAt(row, "who"),
                TextAt(row, "what"), TextAt(row, "entry")});
   }
-  Print(table.ToText());
+  Print(table);
 }
 
 void PrintLeases(const Json& leases) {
@@ -67,7 +67,7 @@ void PrintLeases(const Json& leases) {
                FormatCredits({NumberAt(lease, "max_micro")}), TextAt(lease, "phase"),
                EndText(lease)});
   }
-  Print(table.rows() > 0 ? table.ToText() : "no leases\n");
+  Print(table.rows() > 0 ? table.ToText(OutputColumns()) : "no leases\n");
 }
 
 // A device that does not pass is not what was rented.

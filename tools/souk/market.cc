@@ -94,7 +94,7 @@ std::string OffersTable(const Json& offers) {
                    : fmt::format("{}/{}", NumberAt(kept, "good"), NumberAt(kept, "of")),
                RoughDuration(TimeAt(offer, "expires_ms") - now)});
   }
-  return table.ToText();
+  return table.ToText(OutputColumns());
 }
 
 std::string WhyCommand(const std::string& query) {

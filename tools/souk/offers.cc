@@ -64,7 +64,7 @@ int RunWhy(const Common& common, const std::string& query) {
     table.Add({ids[i], Shorten(TextAt(row, "name"), kNameColumns), TextAt(row, "field"),
                TextAt(row, "has"), TextAt(row, "wanted"), OffBy(row)});
   }
-  if (table.rows() > 0) Print(table.ToText());
+  if (table.rows() > 0) Print(table);
   for (const Json& row : (*found)["fails"]) {
     Print(fmt::format("{} fail{} {}\n", NumberAt(row, "offers"),
                       NumberAt(row, "offers") == 1 ? "s" : "", TextAt(row, "field")));
@@ -135,7 +135,7 @@ int RunBalance(const Common& common, const std::string& book) {
                FormatCredits({NumberAt(balance, "held_micro")}),
                FormatCredits({NumberAt(balance, "incoming_micro")}), TextAt(balance, "account")});
   }
-  Print(table.ToText());
+  Print(table);
   if (!silent) return kDone;
   fmt::print(stderr, "{}\n", silent->message);
   return kFailed;

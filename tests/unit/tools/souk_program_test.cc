@@ -140,6 +140,44 @@ TEST(Souk, NamesTheCommandThatThereIsNot) {
   EXPECT_EQ(RunProgram("souk bogus").err, "souk: there is no command \"bogus\"; see souk --help\n");
 }
 
+// CLI11 complains first of what is missing.
+TEST(Programs, NameTheOptionThatThereIsNot) {
+  const auto error = [](const std::string& line) {
+    const Ran ran = RunProgram(line);
+    EXPECT_EQ(ran.code, 2) << line;
+    return ran.err;
+  };
+  for (const char* program : {"souk", "souk-audit", "souk-bench", "soukd"}) {
+    const std::string name = program;
+    for (const char* option : {" --nonsense", " --nonsense=3", " --nonsense 3"}) {
+      EXPECT_EQ(error(name + option),
+                name + ": there is no option --nonsense; see " + name + " --help\n");
+    }
+    EXPECT_EQ(error(name), name + ": a command is missing; see " + name + " --help\n");
+  }
+  EXPECT_EQ(error("souk run --nonsense"),
+            "souk: there is no option --nonsense; see souk run --help\n");
+  EXPECT_EQ(error("souk --json offers"),
+            "souk: --json comes after the command, as in: souk offers --json; see souk offers "
+            "--help\n");
+  EXPECT_EQ(error("souk-bench kernel --only nonsense"),
+            "souk-bench: no kernel's name holds \"nonsense\"\n");
+  EXPECT_EQ(error("souk --nonsense run W.toml"),
+            "souk: there is no option --nonsense; see souk run --help\n");
+}
+
+TEST(Programs, ExplainThemselvesInWhicheverWayTheyAreAsked) {
+  for (const char* program : {"souk", "soukd", "souk-audit", "souk-bench", "souk-worker"}) {
+    for (const char* option : {" -h", " --help"}) {
+      const Ran help = RunProgram(program + std::string(option));
+      EXPECT_EQ(help.code, 0) << program << option;
+      EXPECT_NE(help.out.find(program), std::string::npos) << help.out;
+      EXPECT_EQ(help.err, "") << program << option;
+      EXPECT_LE(WidestLine(help.out), 80u) << program;
+    }
+  }
+}
+
 TEST(Programs, SayTheirVersion) {
   for (const char* program : {"souk", "soukd", "souk-audit"}) {
     const Ran ran = RunProgram(std::string(program) + " --version");
@@ -433,6 +471,7 @@ TEST(RunLocal, ChecksALaunchAndExitsOneWhereItFindsSomething) {
   EXPECT_EQ(race["first"]["thread"], 0);
   EXPECT_EQ(race["second"]["thread"], 1);
   EXPECT_EQ(race["second"]["line"], race["first"]["line"]);
+  EXPECT_TRUE(race["first"]["source"].is_null()) << "this text has no .loc";
   EXPECT_EQ(race["place"]["buffer"], "b");
   EXPECT_EQ(race["place"]["offset"], 8);
   EXPECT_EQ(race["times"], 6);
@@ -442,6 +481,51 @@ TEST(RunLocal, ChecksALaunchAndExitsOneWhereItFindsSomething) {
   EXPECT_NE(text.out.find("race within a block"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("thread 1,0"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("b + 8"), std::string::npos) << text.out;
+}
+
+TEST(RunLocal, NamesTheLineOfTheSourceWhereSomethingIsFound) {
+  const TestFolder folder;
+  WriteColliding(folder.path());
+  std::string text = ReadAll(folder.path() / "k.ptx");
+  text.insert(text.find("st.global"), ".loc 1 7 0\n");
+  std::ofstream(folder / "k.ptx") << text << ".file 1 \"k.cu\"\n";
+  const std::string module = ReadAll(folder.path() / "w.toml");
+  // The module before it has no lines, and a kernel of the same name.
+  std::ofstream(folder / "other.ptx")
+      << ".version 6.3\n.target sm_75\n.address_size 64\n.visible .entry k(.param .u64 p)\n{\n"
+         "ret;\n}\n";
+  std::string manifest = "[[module]]\npath = \"other.ptx\"\nname = \"first\"\n" + module;
+  manifest.replace(manifest.find("k.ptx\"\n"), 7, "k.ptx\"\nname = \"second\"\n");
+  manifest.replace(manifest.find("kernel = \"k\"\n"), 13, "kernel = \"k\"\nmodule = \"second\"\n");
+  std::ofstream(folder / "w.toml") << manifest;
+  const Ran ran = RunProgram("souk run w.toml --local --check --json", folder.path());
+  ASSERT_EQ(ran.code, 1) << ran.err;
+  const json race = json::parse(ran.out)["check"]["findings"][0];
+  EXPECT_EQ(race["first"]["source"], "k.cu:7");
+  EXPECT_TRUE(race["first"]["line"].is_number());
+  const Ran shown = RunProgram("souk run w.toml --local --check", folder.path());
+  EXPECT_NE(shown.out.find("store at k.cu:7 (PTX line "), std::string::npos) << shown.out;
+}
+
+TEST(Programs, PrintNoLineThatIsWiderThanTheTerminal) {
+  const TestFolder folder;
+  WriteColliding(folder.path());
+  const std::string run = "souk run " + kWorkloads;
+  const std::string digits = "souk inspect " + kWorkloads + "digits/digits.ptx";
+  for (const std::string& line :
+       {run + "histogram/workload.toml --local", run + "digits/workload.toml --local --profile",
+        std::string("souk run w.toml --local --check"), digits,
+        "souk inspect " + kWorkloads + "histogram/histogram.ptx",
+        std::string("souk doctor --dir nowhere"),
+        std::string("souk-bench kernel --shrink 64 --seconds 0.001 --only hash")}) {
+    const std::string shown = RunInTerminal(line, folder.path(), 80);
+    EXPECT_GT(shown.size(), 80u) << line;
+    EXPECT_LE(WidestLine(shown), 80u) << line << "\n" << shown;
+  }
+  // Programs read one kernel on one line.
+  EXPECT_NE(RunProgram(digits).out.find("\nupdate_hidden    exact  4×u64 2×u32 2×f32 "),
+            std::string::npos)
+      << RunProgram(digits).out;
 }
 
 TEST(RunLocal, SaysThatALaunchIsCleanAndWhatItComputed) {
