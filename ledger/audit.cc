@@ -14,6 +14,7 @@
 #include "ledger/audit_clearing.h"
 #include "ledger/audit_provider.h"
 #include "ledger/audit_renter.h"
+#include "protocol/base/processors.h"
 
 namespace souk::ledger {
 namespace {
@@ -334,10 +335,9 @@ AuditReport Audit(const LogReader& log, const AuditOptions& options) {
     fold.findings().Add(0, rules::kOpened,
                         fmt::format("the checkpoint's name \"{}\" is no peer's", origin));
   }
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   Ticker ticker(options, total);
   {
-    Checkers checkers(options.threads != 0 ? options.threads : cores);
+    Checkers checkers(options.threads != 0 ? options.threads : UsableProcessors());
     const Status read = ReadAll(log, checkers, fold, ticker);
     if (!read) fold.findings().Add(total, rules::kReadable, read.error().message);
   }
