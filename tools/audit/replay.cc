@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <random>
-#include <thread>
 
 #include "gpu/workload/fault.h"
 #include "protocol/base/file.h"
+#include "protocol/base/processors.h"
 #include "protocol/text.h"
 #include "tools/audit/fault_document.h"
 #include "tools/common/json.h"
@@ -177,9 +177,11 @@ Result<States> ReadStates(const JobCase& job, gpu::BlobSource& blobs) {
 }
 
 Status WriteFault(Replayed& replayed, gpu::BlobSource& blobs, const gpu::ClaimedResult& claim,
-                  const gpu::StatesFile* states, const ReplayCommand& command) {
+                  const gpu::StatesFile* states, const ReplayCommand& command,
+                  const Countdown& time) {
   ProgressLine line;
   gpu::FaultOptions options;
+  options.milliseconds = time.LeftMs();
   options.progress = Drawing(line, "fault");
   const auto evidence = gpu::FindFault(replayed.job.workload, blobs, claim, states, options);
   line.Clear();
@@ -203,8 +205,18 @@ Status WriteFault(Replayed& replayed, gpu::BlobSource& blobs, const gpu::Claimed
 
 }  // namespace
 
+uint64_t Countdown::LeftMs() const {
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - start_);
+  return static_cast<uint64_t>(std::max<int64_t>(0, limit_.ms - passed.count()));
+}
+
+Error OutOfTime(const Error& error) {
+  return Error(error.code, "nothing is decided: " + error.message + "; --time-limit gives more");
+}
+
 Result<Replayed> ReplayJob(const OpenedLedger& ledger, const fs::path& dir,
-                           const ReplayCommand& command) {
+                           const ReplayCommand& command, const Countdown& time) {
   FolderBlobs blobs(BlobFolder(dir));
   Replayed replayed;
   ASSIGN_OR_RETURN(replayed.job, FindJobCase(ledger, command.job, blobs));
@@ -217,22 +229,28 @@ Result<Replayed> ReplayJob(const OpenedLedger& ledger, const fs::path& dir,
   options.seed = command.seed ? *command.seed : std::random_device()();
   options.whole = command.full;
   options.check = command.check;
-  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  options.threads = UsableProcessors();
+  options.milliseconds = time.LeftMs();
   ProgressLine line;
   options.progress = Drawing(line, "replay");
   ASSIGN_OR_RETURN(replayed.report,
                    gpu::Replay(replayed.job.workload, blobs, claim, file, options));
   line.Clear();
   if (command.check && !replayed.report.agrees()) {
-    RETURN_IF_ERROR(WriteFault(replayed, blobs, claim, file, command));
+    RETURN_IF_ERROR(WriteFault(replayed, blobs, claim, file, command, time));
   }
   return replayed;
 }
 
 int RunReplay(const AuditTarget& target, const ReplayCommand& command) {
+  const auto limit = ParseDuration(command.time_limit);
+  if (!limit) return Misuse("--time-limit: " + limit.error().message);
   const auto ledger = OpenLedger(target.dir, target.vkey);
   if (!ledger) return Fail(ledger.error());
-  const auto replayed = ReplayJob(*ledger, target.dir, command);
+  const auto replayed = ReplayJob(*ledger, target.dir, command, Countdown(*limit));
+  if (!replayed && replayed.error().code == Code::kExhausted) {
+    return Fail(OutOfTime(replayed.error()));
+  }
   if (!replayed) return Fail(replayed.error());
   if (target.json) {
     PrintJson(ReplayJson(*replayed));
@@ -260,7 +278,7 @@ int RunCheckFault(const CheckFaultCommand& command) {
       gpu::CheckFault(job.workload, document->blobs, claim, document->evidence, options);
   line.Clear();
   if (!proven && proven.error().code == Code::kExhausted) {
-    return Fail(proven.error().Within("nothing is decided"));
+    return Fail(OutOfTime(proven.error()));
   }
   if (!proven) return Fail(proven.error().Within("no fault is proven"));
   const std::string what =
