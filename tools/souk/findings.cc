@@ -34,7 +34,7 @@ class Sources {
     if (made) lines->second = ptx::SourceLinesOf(manifest_.modules[module]);
     const auto found = lines->second.find(line);
     if (found == lines->second.end()) return "";
-    return fmt::format("{}:{}", found->second.file, found->second.line);
+    return ptx::PlaceText(found->second);
   }
 
  private:

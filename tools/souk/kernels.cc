@@ -222,6 +222,7 @@ int RunInspect(const Common& common, const fs::path& file) {
   }
   std::string form = "canonical";
   if (!already) form = "not canonical (souk run rewrites it)";
+  if (file.extension() == ".cu") form = "compiled here";
   if (!rewritten) form = "cannot be run: " + rewritten.error().message;
   PrintFolded(fmt::format("{}  .version {}  {}  {}\n", file.string(), DottedVersion(module.version),
                           target, form),

@@ -17,6 +17,8 @@
 
 namespace souk::tools {
 
+inline const std::string kWorkloads = SOUK_SOURCE_DIR "/workloads/";
+
 inline std::string ReadAll(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
