@@ -252,8 +252,9 @@ AuditReport Fold::Finish(uint64_t entries) {
   }
   if (findings_.any()) report_.verdict = Verdict::kInvalid;
   if (openings_ > 0) {
-    report_.unchecked.push_back(fmt::format(
-        "the rows of {} challenges: souk-audit challenge computes them again", openings_));
+    report_.unchecked.push_back(
+        fmt::format("the rows of {} challenge{}: souk-audit challenge computes them again",
+                    openings_, openings_ == 1 ? "" : "s"));
   }
   report_.unchecked.emplace_back("omissions: no counterparty's receipts were at hand");
   findings_.MoveInto(report_);

@@ -64,7 +64,7 @@ int Report(const Result<std::vector<BenchRow>>& rows, bool json, const std::stri
                          : "✗"});
   }
   tools::Print(table);
-  if (!note.empty()) tools::PrintFolded(note + "\n", /*indent=*/2);
+  if (!note.empty()) tools::PrintFolded(note + "\n");
   return tools::kDone;
 }
 

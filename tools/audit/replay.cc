@@ -110,37 +110,38 @@ void PrintDifferences(const gpu::ReplayReport& report) {
 void PrintReplay(const Replayed& replayed) {
   const gpu::ReplayReport& report = replayed.report;
   const JobReceipt& receipt = replayed.job.receipt;
-  Print(fmt::format("job {}, {}, {} launch{} on {} ({})\n", replayed.job.job_document->id().Short(),
-                    ptx::ClassName(report.result_class), report.launches,
-                    report.launches == 1 ? "" : "es", receipt.device_name,
-                    receipt.driver.empty() ? "no driver" : receipt.driver));
+  PrintFolded(fmt::format(
+      "job {}, {}, {} launch{} on {} ({})\n", replayed.job.job_document->id().Short(),
+      ptx::ClassName(report.result_class), report.launches, report.launches == 1 ? "" : "es",
+      receipt.device_name, receipt.driver.empty() ? "no driver" : receipt.driver));
   if (report.whole) {
-    Print(fmt::format("replayed whole from its inputs: {}\n", report.why_whole));
+    PrintFolded(fmt::format("replayed whole from its inputs: {}\n", report.why_whole));
   } else {
-    Print(Bound("blocks", report.blocks, report.blocks_checked));
-    Print(Bound("changed words", report.words_changed, report.words_checked));
+    PrintFolded(Bound("blocks", report.blocks, report.blocks_checked));
+    PrintFolded(Bound("changed words", report.words_changed, report.words_checked));
   }
   if (report.check) {
-    Print(report.check->clean()
-              ? "checking mode: clean\n"
-              : fmt::format("checking mode: {} finding{}, so that no difference would count\n",
-                            report.check->distinct, report.check->distinct == 1 ? "" : "s"));
+    PrintFolded(
+        report.check->clean()
+            ? "checking mode: clean\n"
+            : fmt::format("checking mode: {} finding{}, so that no difference would count\n",
+                          report.check->distinct, report.check->distinct == 1 ? "" : "s"));
   }
   if (report.agrees()) {
-    Print(Styled(stdout, Style::kGood, "AGREES") + " with the CPU reference\n");
+    PrintFolded(Styled(stdout, Style::kGood, "AGREES") + " with the CPU reference\n");
     return;
   }
-  Print(Styled(stdout, Style::kBad, "DIFFERS") +
-        fmt::format(" in {} place{}\n", WithCommas(report.difference_count),
-                    report.difference_count == 1 ? "" : "s"));
+  PrintFolded(Styled(stdout, Style::kBad, "DIFFERS") +
+              fmt::format(" in {} place{}\n", WithCommas(report.difference_count),
+                          report.difference_count == 1 ? "" : "s"));
   PrintDifferences(report);
   if (!replayed.fault_file.empty()) {
-    Print(fmt::format("fault document: {} (souk-audit check-fault {})\n", replayed.fault_file,
-                      replayed.fault_file));
+    PrintFolded(fmt::format("fault document: {} (souk-audit check-fault {})\n", replayed.fault_file,
+                            replayed.fault_file));
   } else if (!replayed.why_no_fault.empty()) {
-    Print(replayed.why_no_fault + "\n");
+    PrintFolded(replayed.why_no_fault + "\n");
   } else {
-    Print(
+    PrintFolded(
         "this raises suspicion, it proves nothing: --check writes a fault document where one can "
         "be made\n");
   }
@@ -295,7 +296,7 @@ int RunCheckFault(const CheckFaultCommand& command) {
                {"renter", PeerId{job.job_document->signer()}.ToString()}});
     return kDone;
   }
-  Print(fmt::format(
+  PrintFolded(fmt::format(
       "{}  {} of job {} is wrong, and {} signed it\n", Styled(stdout, Style::kBad, "FAULT PROVEN"),
       what, job.job_document->id().Short(), PeerId{job.receipt_document->signer()}.ToString()));
   return kDone;

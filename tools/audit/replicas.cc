@@ -200,9 +200,9 @@ void PrintRound(const Round& round) {
   }
   Print(table);
   for (const ReplicaJob& job : round.jobs) {
-    if (!job.why.empty()) Print(fmt::format("{}: {}\n", job.id.Short(), job.why));
+    if (!job.why.empty()) PrintFolded(fmt::format("{}: {}\n", job.id.Short(), job.why));
     if (!job.fault_file.empty()) {
-      Print(fmt::format("{}: fault document {}\n", job.id.Short(), job.fault_file));
+      PrintFolded(fmt::format("{}: fault document {}\n", job.id.Short(), job.fault_file));
     }
   }
 }

@@ -130,8 +130,8 @@ std::string Fold(std::string_view text, size_t columns, size_t indent) {
   return out;
 }
 
-size_t OutputColumns() {
-  return IsTerminal(stdout) ? TerminalWidth(stdout) : kAllColumns;
+size_t ColumnsOf(std::FILE* stream) {
+  return IsTerminal(stream) ? TerminalWidth(stream) : kAllColumns;
 }
 
 void Table::Add(std::vector<std::string> cells) {
@@ -142,7 +142,22 @@ void Table::Add(std::vector<std::string> cells) {
 namespace {
 
 // Narrower than this a text is hard to read, and no row becomes shorter by much.
-constexpr size_t kLeastCell = 14;
+constexpr size_t kLeastCell = 8;
+
+// Where a word may be cut besides at its end: between the parts of names and paths.
+constexpr const char* kBehind = "-,/";
+
+size_t LongestWord(std::string_view cell) {
+  size_t longest = 0;
+  while (!cell.empty()) {
+    const size_t end = cell.find_first_of(std::string(" ") + kBehind);
+    const std::string_view word = cell.substr(0, end);
+    const bool blank = end == cell.npos || cell[end] == ' ';
+    longest = std::max(longest, DisplayWidth(word) + (blank ? 0 : 1));
+    cell.remove_prefix(std::min(word.size() + 1, cell.size()));
+  }
+  return longest;
+}
 
 // A cell's lines: cut between words, behind a hyphen or a comma where no blank is near, and at last
 // anywhere.
@@ -155,7 +170,7 @@ std::vector<std::string> CellLines(const std::string& cell, size_t width) {
     size_t cut = most.size();
     if (rest[cut] != ' ') {
       size_t at = most.find_last_of(' ');
-      if (at == std::string::npos || at == 0) at = most.find_last_of("-,/");
+      if (at == std::string::npos || at == 0) at = most.find_last_of(kBehind);
       if (at != std::string::npos && at != 0) cut = most[at] == ' ' ? at : at + 1;
     }
     lines.emplace_back(rest.substr(0, cut));
@@ -168,27 +183,37 @@ std::vector<std::string> CellLines(const std::string& cell, size_t width) {
 
 }  // namespace
 
-// Takes a column from whichever of the left ones is the widest, until the line fits.
+// Takes a column from whichever of the left ones is the widest, until the line fits: first where no
+// word is cut, then anywhere. Where it cannot fit, nothing is gained by that.
 std::vector<size_t> Table::Widths(size_t columns) const {
-  std::vector<size_t> widths;
+  std::vector<size_t> widths, whole_words, least;
   size_t line = 2 * (columns_.size() - 1);
   for (size_t i = 0; i < columns_.size(); ++i) {
     size_t width = DisplayWidth(columns_[i].title);
-    for (const auto& row : rows_) width = std::max(width, DisplayWidth(row[i]));
+    size_t word = width;
+    for (const auto& row : rows_) {
+      width = std::max(width, DisplayWidth(row[i]));
+      word = std::max(word, LongestWord(row[i]));
+    }
+    const bool stays = columns_[i].align == Align::kRight;
+    least.push_back(stays ? width : std::max(kLeastCell, DisplayWidth(columns_[i].title)));
+    whole_words.push_back(stays ? width : word);
     widths.push_back(width);
     line += width;
   }
-  for (; line > columns; --line) {
-    std::optional<size_t> widest;
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      const size_t least = std::max(kLeastCell, DisplayWidth(columns_[i].title));
-      if (columns_[i].align == Align::kRight || widths[i] <= least) continue;
-      if (!widest || widths[i] > widths[*widest]) widest = i;
+  const std::vector<size_t> natural = widths;
+  for (const std::vector<size_t>& floor : {whole_words, least}) {
+    for (; line > columns; --line) {
+      std::optional<size_t> widest;
+      for (size_t i = 0; i < widths.size(); ++i) {
+        if (widths[i] <= floor[i]) continue;
+        if (!widest || widths[i] > widths[*widest]) widest = i;
+      }
+      if (!widest) break;
+      --widths[*widest];
     }
-    if (!widest) break;
-    --widths[*widest];
   }
-  return widths;
+  return line > columns ? natural : widths;
 }
 
 std::string Table::ToText(size_t columns) const {
@@ -334,11 +359,11 @@ void Print(std::string_view text) {
 }
 
 void Print(const Table& table) {
-  Print(table.ToText(OutputColumns()));
+  Print(table.ToText(ColumnsOf(stdout)));
 }
 
 void PrintFolded(std::string_view text, size_t indent) {
-  Print(Fold(text, OutputColumns(), indent));
+  Print(Fold(text, ColumnsOf(stdout), indent));
 }
 
 std::string WithCommas(uint64_t number) {

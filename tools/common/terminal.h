@@ -38,9 +38,9 @@ inline constexpr size_t kNameColumns = 16;
 // what goes on stands `indent` columns in. A word that is wider stays whole. Pure.
 std::string Fold(std::string_view text, size_t columns, size_t indent);
 inline constexpr size_t kAllColumns = SIZE_MAX;
-// What a line on stdout may take: the terminal's width; kAllColumns where stdout is none, so that
-// programs find one thing on one line.
-size_t OutputColumns();
+// What a line there may take: the terminal's width; kAllColumns where it is none, so that programs
+// find one thing on one line.
+size_t ColumnsOf(std::FILE* stream);
 
 enum class Align { kLeft, kRight };
 
@@ -56,7 +56,7 @@ class Table {
   void Add(std::vector<std::string> cells);
   size_t rows() const { return rows_.size(); }
   // With a line of titles; every line ends in a newline. Where that is wider than `columns`, the
-  // widest texts that stand on the left go on in lines of their own, as far as that helps.
+  // widest texts that stand on the left go on in lines below, if it then fits.
   std::string ToText(size_t columns = kAllColumns) const;
 
  private:
@@ -110,7 +110,7 @@ bool Ask(std::string_view question);
 void Print(std::string_view text);
 // The same, no wider than the terminal: a table, or Fold's lines.
 void Print(const Table& table);
-void PrintFolded(std::string_view text, size_t indent);
+void PrintFolded(std::string_view text, size_t indent = 2);
 
 // "1,234,567".
 std::string WithCommas(uint64_t number);

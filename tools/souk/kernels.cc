@@ -130,16 +130,14 @@ void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
   for (const ptx::KernelReport& kernel : kernels) {
     if (kernel.verdict.cls != ptx::Class::kExact && !kernel.verdict.why.empty()) {
       PrintFolded(fmt::format("{} {} is {}: {}\n", Styled(stdout, Style::kWarn, "?"), kernel.name,
-                              ptx::ClassName(kernel.verdict.cls), kernel.verdict.why),
-                  /*indent=*/2);
+                              ptx::ClassName(kernel.verdict.cls), kernel.verdict.why));
     }
     for (const ptx::Unsupported& one : kernel.unsupported) {
       // A refusal for the whole kernel's size or shape has no line and no instruction.
       std::string where = one.line == 0 ? "" : fmt::format(" line {}", one.line);
       if (!one.instruction.empty()) where += ": " + one.instruction;
       PrintFolded(fmt::format("{} {}{}: {}\n", Styled(stdout, Style::kBad, "✗"), kernel.name, where,
-                              one.reason),
-                  /*indent=*/2);
+                              one.reason));
     }
   }
 }
@@ -181,11 +179,10 @@ int RunCompile(const Common& common, const CompileOptions& options) {
                {"kernels", std::move(list)}});
     return kDone;
   }
-  PrintFolded(
-      fmt::format("{} → {}: {} kernel{}, .version {}, sm_{}, {}\n", options.source.string(),
-                  options.out.string(), kernels.size(), kernels.size() == 1 ? "" : "s",
-                  DottedVersion(module->version), module->target, digest.ToString().substr(0, 15)),
-      /*indent=*/2);
+  PrintFolded(fmt::format("{} → {}: {} kernel{}, .version {}, sm_{}, {}\n", options.source.string(),
+                          options.out.string(), kernels.size(), kernels.size() == 1 ? "" : "s",
+                          DottedVersion(module->version), module->target,
+                          digest.ToString().substr(0, 15)));
   return kDone;
 }
 
@@ -225,8 +222,7 @@ int RunInspect(const Common& common, const fs::path& file) {
   if (file.extension() == ".cu") form = "compiled here";
   if (!rewritten) form = "cannot be run: " + rewritten.error().message;
   PrintFolded(fmt::format("{}  .version {}  {}  {}\n", file.string(), DottedVersion(module.version),
-                          target, form),
-              /*indent=*/2);
+                          target, form));
   PrintKernels(kernels);
   return kDone;
 }

@@ -151,7 +151,7 @@ int RunLocally(const Common& common, const RunOptions& options) {
     if (file.scalar.empty()) continue;
     Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));
   }
-  if (run->check) PrintFolded(FindingsText(*run->check, run->manifest), /*indent=*/2);
+  if (run->check) PrintFolded(FindingsText(*run->check, run->manifest));
   if (run->profile) Print(ProfileText(*run->profile, run->manifest.modules));
   return code;
 }

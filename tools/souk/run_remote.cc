@@ -132,7 +132,7 @@ Result<std::vector<Json>> RentFor(DaemonLink& link, const gpu::Manifest& manifes
                                   const RunOptions& options) {
   ASSIGN_OR_RETURN(const auto plans, PlanRents(link, manifest, terms, manner, options));
   if (!options.yes) {
-    for (const RentPlan& plan : plans) fmt::print(stderr, "{}", PlanText(plan));
+    for (const RentPlan& plan : plans) fmt::print(stderr, "{}", PlanLines(plan));
     if (!IsTerminal(stdin)) {
       return Error(Code::kInvalidArgument, "nobody is here to be asked: say --yes to rent");
     }
