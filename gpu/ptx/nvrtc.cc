@@ -219,6 +219,13 @@ Error DoesNotCompile(const std::string& log, const char* what, std::string_view 
       has_host_code ? "\nNVRTC takes device code alone, with the standard headers that kernels "
                       "can use. Of a file with host code too, nvcc -ptx makes PTX."
                     : "";
+  if (log.find("invalid value for --gpu-architecture") != log.npos) {
+    return Error(
+        Code::kUnsupported,
+        fmt::format("this NVRTC compiles nothing for compute_{}{}: a newer toolkit may, or "
+                    "an older one; 75 is what most take",
+                    options.architecture, options.architecture_suffix));
+  }
   const std::string first = FirstError(log);
   return Error(Code::kInvalidArgument, fmt::format("{} does not compile: {}\n{}{}", options.name,
                                                    first.empty() ? what : first, log, hint));

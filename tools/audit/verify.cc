@@ -99,9 +99,10 @@ bool BreaksNamed(const ledger::AuditReport& report, const char* name) {
 }
 
 void PrintMarks(const ledger::AuditReport& r) {
-  std::string line = fmt::format(
-      "{} {} signatures  {} tree  {} times", Mark(!Breaks(r, {"R1"})), WithCommas(r.signatures),
-      Mark(!BreaksNamed(r, "the log is what was signed")), Mark(!Breaks(r, {"R4"})));
+  std::string line =
+      fmt::format("{} {} signature{}  {} tree  {} times", Mark(!Breaks(r, {"R1"})),
+                  WithCommas(r.signatures), r.signatures == 1 ? "" : "s",
+                  Mark(!BreaksNamed(r, "the log is what was signed")), Mark(!Breaks(r, {"R4"})));
   if (r.leases > 0) {
     line += fmt::format("  {} {} lease{}", Mark(!Breaks(r, {"R5"})), WithCommas(r.leases),
                         r.leases == 1 ? "" : "s");

@@ -84,7 +84,7 @@ Result<LocalRun> RunOnce(const RunOptions& options, bool json) {
   };
   auto result = gpu::RunWorkload(workload, run.manifest.blobs, *device, how);
   if (!result) {
-    return Error(result.error().code, WithLineHint(result.error().message))
+    return Error(result.error().code, WithLineHint(result.error().message, run.manifest.modules))
         .Within(options.manifest.string());
   }
   run.seconds = std::chrono::duration<double>(Clock::now() - start).count();

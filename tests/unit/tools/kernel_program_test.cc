@@ -303,6 +303,14 @@ TEST(RunLocal, SaysOfWhichTextALineIs) {
   const Ran ran = RunProgram("souk run w.toml --local --device cpu", folder.path());
   EXPECT_EQ(ran.code, 1);
   EXPECT_NE(ran.err.find("canonical PTX"), std::string::npos) << ran.err;
+  std::ofstream(folder / "k.ptx")
+      << ".version 6.3\n.target sm_75\n.address_size 64\n.visible .entry k()\n{\n.loc 1 12 0\n"
+         "  trap;\n}\n.file 1 \"/src/k.cu\"\n";
+  EXPECT_NE(RunProgram("souk run w.toml --local --device cpu", folder.path())
+                .err.find("comes from k.cu:12)\n"),
+            std::string::npos);
+  std::ofstream(folder / "k.ptx") << "// a comment\n.version 6.3\n.target sm_75\n.address_size 64\n"
+                                     ".visible .entry k()\n{\n  trap;\n}\n";
   const Ran canonical = RunProgram("souk compile k.ptx -o -", folder.path());
   EXPECT_EQ(canonical.code, 0) << canonical.err;
   EXPECT_NE(canonical.out.find("trap;"), std::string::npos);

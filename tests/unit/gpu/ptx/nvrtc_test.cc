@@ -73,6 +73,14 @@ TEST(Nvrtc, SaysWhatTakesHostCode) {
   }
 }
 
+TEST(Nvrtc, SaysForWhatItDoesNotCompile) {
+  SKIP_WITHOUT_NVRTC();
+  const auto ptx = CompileCuda("__global__ void k() {}", {.architecture = 10});
+  ASSERT_FALSE(ptx);
+  EXPECT_EQ(ptx.error().code, Code::kUnsupported);
+  EXPECT_NE(ptx.error().message.find("compute_10"), std::string::npos) << ptx.error().message;
+}
+
 TEST(Nvrtc, AFileOfAStandardHeadersNameComesFirst) {
   SKIP_WITHOUT_NVRTC();
   const TestFolder folder;
