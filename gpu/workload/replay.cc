@@ -291,7 +291,7 @@ class SampledReplay {
     report_.result_class = session_->result_class();
     report_.launches = session_->launches();
     Status read = Ok();
-    HostState state(*session_, &read);
+    HostState& state = state_.emplace(*session_, &read);
     RETURN_IF_ERROR(read);
     if (!CheckCommitments()) return Ok();
     ASSIGN_OR_RETURN(const Digest s0, session_->StateRoot());
@@ -303,7 +303,6 @@ class SampledReplay {
     }
     CountChangedWords(state);
     Choose();
-    before_ = &state;
     limit_ = TimeLimit(options_.milliseconds);
     for (size_t step = 1; step < states_.commitments().size(); ++step) {
       RETURN_IF_ERROR(limit_.Left(step - 1, report_.launches));
@@ -466,7 +465,7 @@ class SampledReplay {
       writers_.emplace_back(buffer, at, end - at);
       // Back to the state before, in which the next block begins.
       RETURN_IF_ERROR(
-          session_->Write(buffer, at, before_->Page(page).subspan(at - place.offset, end - at)));
+          session_->Write(buffer, at, state_->Page(page).subspan(at - place.offset, end - at)));
       at = end;
     }
     return Ok();
@@ -474,7 +473,7 @@ class SampledReplay {
 
   ByteView After(uint64_t page) const {
     const auto found = after_.find(page);
-    return found != after_.end() ? found->second : before_->Page(page);
+    return found != after_.end() ? found->second : state_->Page(page);
   }
 
   bool IsWritten(size_t buffer, uint64_t offset) const {
@@ -550,7 +549,7 @@ class SampledReplay {
     here.offset = at;
     const uint64_t page = session_->pages().PageOf(place.buffer, at);
     const uint64_t bytes = std::min<uint64_t>(kWordBytes, place.offset + place.bytes - at);
-    here.expected = ToBytes(before_->Page(page).subspan(at - place.offset, bytes));
+    here.expected = ToBytes(state_->Page(page).subspan(at - place.offset, bytes));
     here.claimed = ToBytes(After(page).subspan(at - place.offset, bytes));
     differences_.Add(std::move(here));
     return Ok();
@@ -567,8 +566,8 @@ class SampledReplay {
   uint64_t thread_instructions_ = 0;
   std::unique_ptr<CheckingDevice> device_ = nullptr;
   std::unique_ptr<WorkloadSession> session_ = nullptr;
-  const HostState* before_ = nullptr;
-  std::vector<uint64_t> changed_ = {};  // words, of each step
+  std::optional<HostState> state_ = {};  // before the step that is looked at
+  std::vector<uint64_t> changed_ = {};   // words, of each step
   std::vector<uint64_t> blocks_drawn_ = {};
   std::vector<Word> words_drawn_ = {};
   size_t next_block_ = 0;

@@ -149,6 +149,8 @@ void PrintJson(const Options& options, const Outcome& o, const Catalogue& catalo
 
 }  // namespace
 
+// Nothing escapes but a lack of memory, which ends the program.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   souk::OpenStandardStreams();
   Options options;

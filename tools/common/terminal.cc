@@ -102,8 +102,22 @@ std::string Shorten(std::string_view text, size_t columns) {
   return Cut(text, columns - 1) + "…";
 }
 
-std::string Fold(std::string_view text, size_t columns, size_t indent) {
+namespace {
+
+// Whether what stands around a blank is to stay together: an arrow and where it points, "(2
+// files)".
+bool Holds(const std::string& line, size_t blank) {
   constexpr std::string_view kArrow = "→";
+  constexpr size_t kShort = 20;
+  if (std::string_view(line).substr(0, blank).ends_with(kArrow)) return true;
+  const size_t open = line.rfind('(', blank);
+  const size_t close = line.find(')', open == line.npos ? line.size() : open);
+  return open != line.npos && close != line.npos && close > blank && close - open < kShort;
+}
+
+}  // namespace
+
+std::string Fold(std::string_view text, size_t columns, size_t indent) {
   std::string out;
   while (!text.empty()) {
     std::string line(text.substr(0, text.find('\n')));
@@ -114,7 +128,7 @@ std::string Fold(std::string_view text, size_t columns, size_t indent) {
     while (DisplayWidth(line) > columns) {
       size_t cut = line.npos;
       for (size_t at = line.find(' ', from); at != line.npos; at = line.find(' ', at + 1)) {
-        if (std::string_view(line).substr(0, at).ends_with(kArrow)) continue;
+        if (Holds(line, at)) continue;
         if (cut != line.npos && DisplayWidth(line.substr(0, at)) > columns) break;
         cut = at;
       }

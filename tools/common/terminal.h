@@ -34,8 +34,9 @@ size_t DisplayWidth(std::string_view text);
 std::string Shorten(std::string_view text, size_t columns);
 inline constexpr size_t kNameColumns = 16;
 
-// A text whose lines are wider than so many columns are cut between words, never behind an arrow;
-// what goes on stands `indent` columns in. A word that is wider stays whole. Pure.
+// A text whose lines are wider than so many columns are cut between words, never behind an arrow
+// or in short parentheses; what goes on stands `indent` columns in. A word that is wider stays
+// whole. Pure.
 std::string Fold(std::string_view text, size_t columns, size_t indent);
 inline constexpr size_t kAllColumns = SIZE_MAX;
 // What a line there may take: the terminal's width; kAllColumns where it is none, so that programs

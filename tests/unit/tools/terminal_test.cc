@@ -48,7 +48,7 @@ TEST(Table, GoesOnInLinesBelowWhereItIsTooWide) {
 
 TEST(Fold, CutsBetweenWordsAndNeverBehindAnArrow) {
   EXPECT_EQ(Fold("done  a job → results/1/ (2 files)\nmore\n", 14, 6),
-            "done  a job\n      → results/1/\n      (2\n      files)\nmore\n");
+            "done  a job\n      → results/1/\n      (2 files)\nmore\n");
   EXPECT_EQ(Fold("  a_word_that_is_too_wide x", 8, 4), "  a_word_that_is_too_wide\n    x");
   EXPECT_EQ(Fold("fits", kAllColumns, 0), "fits");
   EXPECT_EQ(Fold("", 3, 0), "");
