@@ -14,6 +14,7 @@
 #include "ledger/audit_clearing.h"
 #include "ledger/audit_provider.h"
 #include "ledger/audit_renter.h"
+#include "protocol/base/processors.h"
 
 namespace souk::ledger {
 namespace {
@@ -251,8 +252,9 @@ AuditReport Fold::Finish(uint64_t entries) {
   }
   if (findings_.any()) report_.verdict = Verdict::kInvalid;
   if (openings_ > 0) {
-    report_.unchecked.push_back(fmt::format(
-        "the rows of {} challenges: souk-audit challenge computes them again", openings_));
+    report_.unchecked.push_back(
+        fmt::format("the rows of {} challenge{}: souk-audit challenge computes them again",
+                    openings_, openings_ == 1 ? "" : "s"));
   }
   report_.unchecked.emplace_back("omissions: no counterparty's receipts were at hand");
   findings_.MoveInto(report_);
@@ -334,10 +336,9 @@ AuditReport Audit(const LogReader& log, const AuditOptions& options) {
     fold.findings().Add(0, rules::kOpened,
                         fmt::format("the checkpoint's name \"{}\" is no peer's", origin));
   }
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   Ticker ticker(options, total);
   {
-    Checkers checkers(options.threads != 0 ? options.threads : cores);
+    Checkers checkers(options.threads != 0 ? options.threads : UsableProcessors());
     const Status read = ReadAll(log, checkers, fold, ticker);
     if (!read) fold.findings().Add(total, rules::kReadable, read.error().message);
   }

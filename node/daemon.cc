@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "ledger/rocksdb_ledger.h"
 #include "node/address.h"
 #include "node/blob_store.h"
 #include "node/loop.h"
+#include "protocol/base/processors.h"
 #include "protocol/text.h"
 
 namespace souk::node {
@@ -188,8 +188,7 @@ Status RestoreAgent(const ledger::Ledger& ledger, const ledger::Log& log, Agent&
 }
 
 size_t PoolThreads() {
-  const size_t cores = std::max(1u, std::thread::hardware_concurrency());
-  return std::clamp<size_t>(cores / 2, 1, kMostPoolThreads);
+  return std::clamp<size_t>(UsableProcessors() / 2, 1, kMostPoolThreads);
 }
 
 Running Describe(const Agent& agent) {

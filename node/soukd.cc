@@ -407,6 +407,17 @@ int Fail(bool as_json, const Error& error, int exit_code) {
   return exit_code;
 }
 
+// CLI11 complains first of what is missing; an option that nobody declared is often why.
+std::string WhyNotParsed(const CLI::App& app, const CLI::ParseError& error) {
+  for (const std::string& word : app.remaining(/*recurse=*/true)) {
+    if (word.size() > 1 && word[0] == '-')
+      return "there is no option " + word.substr(0, word.find('='));
+  }
+  if (app.get_subcommands().empty()) return "a command is missing";
+  const std::string what = error.what();
+  return what.substr(0, what.find('\n'));
+}
+
 int RunCommand(CommandLine& line, int argc, char** argv) {
   const auto misuse = [&](const std::string& sentence) {
     const bool as_json = std::any_of(
@@ -423,8 +434,7 @@ int RunCommand(CommandLine& line, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     // CLI11 has codes of its own; misuse is 2 everywhere in Souk.
     if (error.get_exit_code() == 0) return line.app.exit(error, std::cout, std::cerr);
-    const std::string what = error.what();
-    return misuse(what.substr(0, what.find('\n')) + "; see soukd --help");
+    return misuse(WhyNotParsed(line.app, error) + "; see soukd --help");
   }
   if (const Status good = CheckArguments(line); !good) return misuse(good.error().message);
   if (const Status done = Dispatch(line); !done) {

@@ -22,8 +22,11 @@ namespace fs = std::filesystem;
 using tools::Align;
 using tools::Json;
 
-// Small numbers keep their digits, large ones their commas.
+// Small numbers keep their digits, larger ones their commas; of millions three digits are left.
 std::string Number(double value) {
+  if (value >= 1e6) {
+    return fmt::format("{:.{}f} M", value / 1e6, value < 1e7 ? 2 : value < 1e8 ? 1 : 0);
+  }
   if (value >= 10'000) return tools::WithCommas(static_cast<uint64_t>(std::llround(value)));
   return value >= 100 ? fmt::format("{:.0f}", value) : fmt::format("{:.3g}", value);
 }
@@ -60,8 +63,8 @@ int Report(const Result<std::vector<BenchRow>>& rows, bool json, const std::stri
                : *row.ok ? "✓"
                          : "✗"});
   }
-  tools::Print(table.ToText());
-  if (!note.empty()) tools::Print(note + "\n");
+  tools::Print(table);
+  if (!note.empty()) tools::PrintFolded(note + "\n");
   return tools::kDone;
 }
 
@@ -176,6 +179,9 @@ int Main(int argc, char** argv) {
     action = [&] {
       std::string note;
       const auto rows = RunKernelBench(kernel, &note);
+      if (rows && rows->empty()) {
+        return tools::Misuse(fmt::format("no kernel's name holds \"{}\"", kernel.only));
+      }
       return Report(rows, json, note);
     };
   });

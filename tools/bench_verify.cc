@@ -11,6 +11,7 @@
 
 #include "ledger/node_book.h"
 #include "ledger/rocksdb_ledger.h"
+#include "protocol/base/processors.h"
 #include "protocol/codec.h"
 #include "protocol/limits.h"
 
@@ -226,7 +227,7 @@ double FloorRate(const std::vector<DocumentRef>& documents) {
     Append(message, document->payload());
     bare.push_back({std::move(message), document.get()});
   }
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  const unsigned cores = UsableProcessors();
   std::vector<std::thread> threads;
   std::vector<size_t> good(cores, 0);
   const auto start = Clock::now();

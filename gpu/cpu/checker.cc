@@ -279,9 +279,11 @@ void Checker::CompleteBarrier(uint32_t barrier, const std::vector<Warp>& warps, 
   }
 }
 
-void Checker::NameAllocations(const std::function<uint64_t(uint64_t address)>& number_of) {
+void Checker::NameModuleAndAllocations(ModuleHandle module,
+                                       const std::function<uint64_t(uint64_t address)>& number_of) {
   for (; named_ < report_.findings.size(); ++named_) {
     Finding& f = report_.findings[named_];
+    f.module = module;
     if (f.allocation != Finding::kVariable) f.allocation = number_of(f.allocation);
   }
 }
@@ -384,7 +386,7 @@ void Checker::Place(const Spot& spot, Finding& finding) const {
   switch (spot.space) {
     case Space::kGlobal:
       finding.space = "global";
-      // Its address, until NameAllocations.
+      // Its address, until NameModuleAndAllocations.
       finding.allocation = spot.region->begin;
       break;
     case Space::kShared:

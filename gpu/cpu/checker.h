@@ -42,8 +42,9 @@ class Checker {
   bool exhausted() const { return exhausted_; }
   static Error TooLarge(const std::string& kernel);
 
-  // number_of: which allocation begins at an address; names those of findings that are new.
-  void NameAllocations(const std::function<uint64_t(uint64_t address)>& number_of);
+  // Of findings that are new. number_of: which allocation begins at an address.
+  void NameModuleAndAllocations(ModuleHandle module,
+                                const std::function<uint64_t(uint64_t address)>& number_of);
   CheckReport TakeReport();
   // Of the last launch, where they are listed. allocation: the address where it begins.
   std::vector<WrittenRange> TakeWrites() { return std::move(writes_); }

@@ -48,7 +48,7 @@ class CheckedCpuDevice : public CheckingDevice {
       const auto found = numbers_.find(address);
       return found == numbers_.end() ? Finding::kVariable : found->second;
     };
-    checker_.NameAllocations(number_of);
+    checker_.NameModuleAndAllocations(module, number_of);
     writes_ = checker_.TakeWrites();
     for (WrittenRange& range : writes_) range.allocation = number_of(range.allocation);
     return stats;

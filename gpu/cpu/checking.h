@@ -72,6 +72,7 @@ struct FindingAccess {
 struct Finding {
   FindingKind kind = FindingKind::kRace;
   uint64_t launch = 0;  // of this device, from 0
+  ModuleHandle module = 0;
   std::string kernel = {};
   Dim3 grid = {};
   Dim3 block = {};

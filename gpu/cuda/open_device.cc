@@ -1,14 +1,11 @@
 #include "gpu/cuda/open_device.h"
 
-#include <sched.h>
-
-#include <algorithm>
 #include <charconv>
 #include <optional>
-#include <thread>
 
 #include "gpu/cpu/cpu_device.h"
 #include "gpu/cuda/cuda_device.h"
+#include "protocol/base/processors.h"
 
 namespace souk::gpu {
 namespace {
@@ -17,12 +14,7 @@ constexpr std::string_view kCudaPrefix = "cuda:";
 constexpr size_t kMostUuidBytes = 64;
 
 Result<std::unique_ptr<Device>> OpenCpu() {
-  // Those that this process may use; std::thread counts all that the machine has.
-  cpu_set_t set;
-  const bool known = ::sched_getaffinity(0, sizeof(set), &set) == 0;
-  const unsigned count =
-      known ? static_cast<unsigned>(CPU_COUNT(&set)) : std::thread::hardware_concurrency();
-  return MakeCpuDevice({.threads = std::max(1u, count)});
+  return MakeCpuDevice({.threads = UsableProcessors()});
 }
 
 // The number in "cuda:0".

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,7 +15,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace souk::ptx {
@@ -40,6 +44,7 @@ struct Nvrtc {
 constexpr const char* kLibraries[] = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2",
                                       "libnvrtc.so"};
 constexpr const char* kLibraryFolders[] = {"lib64", "lib", "targets/x86_64-linux/lib"};
+constexpr int kOutOfMemory = 1;  // NVRTC_ERROR_OUT_OF_MEMORY
 constexpr size_t kMaxSourceBytes = 16u << 20;
 constexpr size_t kMaxLogBytes = 16u << 10;
 constexpr size_t kMaxPtxBytes = 256u << 20;
@@ -183,6 +188,49 @@ std::string Log(const Nvrtc& api, Program program) {
   return log;
 }
 
+// The first line of the log that is an error, and no longer than fits a sentence.
+std::string FirstError(const std::string& log) {
+  constexpr size_t kMost = 300;
+  for (size_t at = 0; at < log.size();) {
+    const size_t end = std::min(log.find('\n', at), log.size());
+    const std::string line = log.substr(at, end - at);
+    if (line.find("error") != line.npos) {
+      return line.size() > kMost ? line.substr(0, kMost) + "…" : line;
+    }
+    at = end + 1;
+  }
+  return "";
+}
+
+Error TooMuchMemory(const CompileOptions& options) {
+  return Error(Code::kExhausted, fmt::format("{} takes more than {} MiB of memory to compile",
+                                             options.name, options.memory_bytes >> 20));
+}
+
+Error DoesNotCompile(const std::string& log, const char* what, std::string_view source,
+                     const CompileOptions& options) {
+  // The front end says it in its log; what comes after it is noise.
+  if (log.find("catastrophic error: out of memory") != log.npos) return TooMuchMemory(options);
+  const bool has_host_code = source.find("<<<") != source.npos ||
+                             source.find("main(") != source.npos ||
+                             log.find("cannot open source file") != log.npos ||
+                             log.find("not allowed in JIT mode") != log.npos;
+  const char* const hint =
+      has_host_code ? "\nNVRTC takes device code alone, with the standard headers that kernels "
+                      "can use. Of a file with host code too, nvcc -ptx makes PTX."
+                    : "";
+  if (log.find("invalid value for --gpu-architecture") != log.npos) {
+    return Error(
+        Code::kUnsupported,
+        fmt::format("this NVRTC compiles nothing for compute_{}{}: a newer toolkit may, or "
+                    "an older one; 75 is what most take",
+                    options.architecture, options.architecture_suffix));
+  }
+  const std::string first = FirstError(log);
+  return Error(Code::kInvalidArgument, fmt::format("{} does not compile: {}\n{}{}", options.name,
+                                                   first.empty() ? what : first, log, hint));
+}
+
 Result<std::string> Ptx(const Nvrtc& api, Program program) {
   size_t size = 0;
   int failed = api.ptx_size(program, &size);
@@ -220,17 +268,9 @@ Result<std::string> CompileHere(const Nvrtc& api, std::string_view source,
   pointers.reserve(arguments.size());
   for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
   const int failed = api.compile(program, static_cast<int>(pointers.size()), pointers.data());
+  if (failed == kOutOfMemory) return TooMuchMemory(options);
   if (failed != 0) {
-    const std::string log = Log(api, program);
-    const bool has_host_code = source.find("<<<") != source.npos ||
-                               source.find("main(") != source.npos ||
-                               log.find("cannot open source file") != log.npos;
-    const char* const hint =
-        has_host_code ? "\nNVRTC takes device code alone, with the standard headers that kernels "
-                        "can use. Of a file with host code too, nvcc -ptx makes PTX."
-                      : "";
-    return Error(Code::kInvalidArgument, fmt::format("{} does not compile ({}):\n{}{}",
-                                                     options.name, api.error(failed), log, hint));
+    return DoesNotCompile(Log(api, program), api.error(failed), source, options);
   }
   return Ptx(api, program);
 }
@@ -244,12 +284,13 @@ std::string ToAnswer(const Result<std::string>& compiled) {
   return std::string{kNot, static_cast<char>(compiled.error().code)} + compiled.error().message;
 }
 
-Result<std::string> FromAnswer(const std::string& answer, const CompileOptions& options) {
+// Nothing where it ended before it could answer.
+std::optional<Result<std::string>> FromAnswer(const std::string& answer) {
   if (answer.starts_with(kDone)) return answer.substr(1);
   if (answer.size() > 1 && answer[0] == kNot) {
     return Error(static_cast<Code>(answer[1]), answer.substr(2));
   }
-  return Error(Code::kUnavailable, "the compiler ended without a result for " + options.name);
+  return std::nullopt;
 }
 
 void WriteAnswer(int to, std::string_view answer) {
@@ -259,6 +300,42 @@ void WriteAnswer(int to, std::string_view answer) {
     if (wrote <= 0) return;
     answer.remove_prefix(static_cast<size_t>(wrote));
   }
+}
+
+// Of address space, in pages of the kernel's first figure in statm (proc(5)); 0 where unknown.
+uint64_t AddressSpaceInUse() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t pages = 0;
+  statm >> pages;
+  return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// In the compiling process. Whatever has no memory left ends it with a line on stderr.
+[[noreturn]] void CompileInChild(const Nvrtc& api, std::string_view source,
+                                 const CompileOptions& options, pid_t parent, int to, int log) {
+  // Whoever waits for it may be killed.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
+  const uint64_t most = AddressSpaceInUse() + options.memory_bytes;
+  const rlimit limit = {.rlim_cur = most, .rlim_max = most};
+  const rlimit no_core = {.rlim_cur = 0, .rlim_max = 0};
+  if (::setrlimit(RLIMIT_AS, &limit) != 0 || ::setrlimit(RLIMIT_CORE, &no_core) != 0) ::_exit(1);
+  if (::dup2(log, STDERR_FILENO) < 0) ::_exit(1);
+  WriteAnswer(to, ToAnswer(CompileHere(api, source, options)));
+  ::_exit(0);
+}
+
+// What the compiling process said before it ended without an answer.
+Error WithoutAnswer(int log, int status, const CompileOptions& options) {
+  char text[4096];
+  const ssize_t got = ::pread(log, text, sizeof(text), 0);
+  const std::string_view said(text, got > 0 ? static_cast<size_t>(got) : 0);
+  if (said.find("out of memory") != said.npos || said.find("bad_alloc") != said.npos) {
+    return TooMuchMemory(options);
+  }
+  const std::string how = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                                              : fmt::format("exit {}", WEXITSTATUS(status));
+  return Error(Code::kUnavailable,
+               fmt::format("the compiler ended without a result for {} ({})", options.name, how));
 }
 
 // Until the other end is closed; false where the time is up before.
@@ -308,25 +385,29 @@ Result<std::string> CompileCuda(std::string_view source, const CompileOptions& o
   if (!api) return api.error();
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return Error(Code::kIo, "no pipe to the compiler");
+  const int log = ::memfd_create("souk-nvrtc-log", MFD_CLOEXEC);
   const pid_t parent = ::getpid();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    // Whoever waits for it may be killed.
-    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
-    WriteAnswer(ends[1], ToAnswer(CompileHere(*api, source, options)));
-    ::_exit(0);
-  }
+  const pid_t child = log < 0 ? -1 : ::fork();
+  if (child == 0) CompileInChild(*api, source, options, parent, ends[1], log);
   ::close(ends[1]);
   std::string answer;
   const bool in_time = child > 0 && ReadAnswer(ends[0], options.milliseconds, answer);
   ::close(ends[0]);
-  if (child < 0) return Error(Code::kUnavailable, "no process for the compiler");
-  if (!in_time) ::kill(child, SIGKILL);
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  if (child > 0 && !in_time) ::kill(child, SIGKILL);
+  int status = 0;
+  while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (in_time) return FromAnswer(answer, options);
-  return Error(Code::kExhausted, fmt::format("{} takes longer than {} s to compile", options.name,
-                                             options.milliseconds / 1000));
+  auto result = FromAnswer(answer);
+  if (child < 0) {
+    result = Error(Code::kUnavailable, "no process for the compiler");
+  } else if (!in_time) {
+    result = Error(Code::kExhausted, fmt::format("{} takes longer than {} s to compile",
+                                                 options.name, options.milliseconds / 1000));
+  } else if (!result) {
+    result = WithoutAnswer(log, status, options);
+  }
+  if (log >= 0) ::close(log);
+  return std::move(*result);
 }
 
 }  // namespace souk::ptx

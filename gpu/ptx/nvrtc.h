@@ -29,6 +29,9 @@ struct CompileOptions {
   bool fmad = true;
   // Templates can keep the compiler busy for years. The largest sources take a minute or two.
   uint64_t milliseconds = 600'000;
+  // Of address space, beside what this process has. Two macros can ask for more than any machine
+  // has; the largest sources take some hundred MiB.
+  uint64_t memory_bytes = uint64_t{4} << 30;
 };
 
 // The toolkit's root: $CUDA_HOME, $CUDA_PATH, the folder above nvcc on PATH, /usr/local/cuda, in
@@ -36,9 +39,10 @@ struct CompileOptions {
 std::filesystem::path FindToolkit();
 
 // What NVRTC wrote, not yet canonical. kUnavailable where there is no NVRTC, with what was looked
-// for; kInvalidArgument with the compiler's log (its first 16 KiB) where the source does not
-// compile; kTooLarge beyond 16 MiB of source; kExhausted where the time is up. Runs in a process of
-// its own, since NVRTC cannot be told to stop.
+// for; kInvalidArgument with the first error, and in lines below it the compiler's log (its first
+// 16 KiB), where the source does not compile; kTooLarge beyond 16 MiB of source; kExhausted where
+// the time or the memory is up. Runs in a process of its own, since NVRTC cannot be told to stop
+// and ends its process where memory runs out.
 Result<std::string> CompileCuda(std::string_view source, const CompileOptions& options);
 
 // "13.0"; kUnavailable as above.

@@ -13,6 +13,10 @@ const std::string* FileName(const Module& module, uint32_t number) {
 
 }  // namespace
 
+std::string PlaceText(const SourceLine& line) {
+  return line.file.substr(line.file.rfind('/') + 1) + ":" + std::to_string(line.line);
+}
+
 std::map<uint32_t, SourceLine> SourceLinesOf(const Module& module) {
   std::map<uint32_t, SourceLine> lines;
   const bool any = std::any_of(module.functions.begin(), module.functions.end(),

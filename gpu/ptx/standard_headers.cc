@@ -77,6 +77,19 @@ constexpr const char* kFloatLimits = R"(#ifndef FLT_MAX
 #endif
 )";
 
+// The compiler itself knows printf and va_list. The driver's vprintf takes a generic address; what
+// va_start gives is one of .local memory as it stands (PTX ISA 7.1.1, parameters whose address is
+// taken), and one that has been made generic may come from elsewhere.
+constexpr const char* kStandardIo = R"(#pragma once
+extern "C" __device__ int vprintf(const char*, const void*);
+__device__ inline int vprintf(const char* format, va_list arguments) {
+  const void* generic = arguments;
+  asm("{ .reg .pred is; isspacep.local is, %1; mov.b64 %0, %1; @!is cvta.local.u64 %0, %1; }"
+      : "=&l"(generic) : "l"(arguments));
+  return vprintf(format, generic);
+}
+)";
+
 // libcu++ hides some from the compiler's own under __name_.
 std::string CppHeader(const std::string& name) {
   std::string text = "#pragma once\n#if __has_include(<cuda/std/__" + name +
@@ -97,10 +110,14 @@ const std::vector<Header>& StandardHeaders() {
     for (const CRow& row : kC) {
       made->push_back({row.name, "#pragma once\n#include <" + std::string(row.cpp) + ">\n"});
     }
-    // The compiler itself knows printf.
-    made->push_back({"stdio.h", "#pragma once\n"});
-    made->push_back({"stdbool.h", "#pragma once\n"});
-    made->push_back({"cstdio", "#pragma once\nnamespace std { using ::printf; }\n"});
+    for (const char* name : {"stdarg.h", "stdbool.h", "stdalign.h", "cstdalign"}) {
+      made->push_back({name, "#pragma once\n"});  // the compiler itself knows all of it
+    }
+    made->push_back({"cstdarg", "#pragma once\nnamespace std { using ::va_list; }\n"});
+    made->push_back({"stdio.h", kStandardIo});
+    made->push_back(
+        {"cstdio",
+         "#pragma once\n#include <stdio.h>\nnamespace std { using ::printf; using ::vprintf; }\n"});
     return made;
   }();
   return *headers;

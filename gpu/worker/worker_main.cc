@@ -57,6 +57,9 @@ Arguments ParseArguments(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--probe") == 0) {
       out.probe = true;
+    } else if (std::strcmp(argv[i], "-h") == 0 || std::strcmp(argv[i], "--help") == 0) {
+      std::puts("souk-worker runs one job in a jail. soukd starts it; there is nothing to type.");
+      std::exit(0);
     } else if (i + 1 < argc) {
       given[argv[i]] = argv[i + 1];
       ++i;

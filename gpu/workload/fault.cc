@@ -1,8 +1,9 @@
 #include "gpu/workload/fault.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
+
+#include "gpu/workload/time_limit.h"
 
 namespace souk::gpu {
 namespace {
@@ -26,7 +27,7 @@ class Reference {
     std::unique_ptr<Reference> made(new Reference(workload, blobs, options));
     made->device_ = MakeCheckingDevice();
     ASSIGN_OR_RETURN(made->session_, WorkloadSession::Open(workload, blobs, *made->device_));
-    made->start_ = std::chrono::steady_clock::now();
+    made->limit_ = TimeLimit(options.milliseconds);
     return made;
   }
 
@@ -45,7 +46,8 @@ class Reference {
   Status RunTo(uint64_t launch) {
     while (session_->next() < launch) {
       RETURN_IF_ERROR(Report());
-      ASSIGN_OR_RETURN(const uint64_t milliseconds, TimeLeft());
+      ASSIGN_OR_RETURN(const uint64_t milliseconds,
+                       limit_.Left(session_->next(), session_->launches()));
       const LaunchBudget budget{.thread_instructions = workload_.limits.thread_instructions,
                                 .milliseconds = milliseconds};
       ASSIGN_OR_RETURN(const LaunchStats stats, session_->Launch(budget));
@@ -69,28 +71,17 @@ class Reference {
 
  private:
   Reference(const Workload& workload, BlobSource& blobs, const FaultOptions& options)
-      : workload_(workload), blobs_(blobs), options_(options) {}
+      : workload_(workload), blobs_(blobs), options_(options), limit_(options.milliseconds) {}
 
   Status Report() const {
     if (!options_.progress) return Ok();
     return options_.progress({session_->next(), session_->launches(), thread_instructions_});
   }
 
-  Result<uint64_t> TimeLeft() const {
-    const auto passed = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                  std::chrono::steady_clock::now() - start_)
-                                                  .count());
-    if (passed < options_.milliseconds) return options_.milliseconds - passed;
-    return Error(Code::kExhausted, "the time limit of " + std::to_string(options_.milliseconds) +
-                                       " ms is used up after launch " +
-                                       std::to_string(session_->next()) + " of " +
-                                       std::to_string(session_->launches()));
-  }
-
   const Workload& workload_;
   BlobSource& blobs_;
   const FaultOptions& options_;
-  std::chrono::steady_clock::time_point start_ = {};
+  TimeLimit limit_;
   uint64_t thread_instructions_ = 0;
   std::unique_ptr<CheckingDevice> device_ = nullptr;
   std::unique_ptr<WorkloadSession> session_ = nullptr;

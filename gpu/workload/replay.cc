@@ -9,6 +9,7 @@
 #include "gpu/ptx/module.h"
 #include "gpu/workload/arguments.h"
 #include "gpu/workload/npy.h"
+#include "gpu/workload/time_limit.h"
 #include "gpu/workload/workload_class.h"
 
 namespace souk::gpu {
@@ -150,7 +151,8 @@ class WholeReplay {
         states_(states),
         options_(options),
         report_(report),
-        differences_(report) {}
+        differences_(report),
+        limit_(options.milliseconds) {}
 
   Status Go(BlobSource& blobs) {
     if (options_.check) {
@@ -164,6 +166,7 @@ class WholeReplay {
     ASSIGN_OR_RETURN(session_, WorkloadSession::Open(workload_, blobs, device));
     report_.result_class = session_->result_class();
     report_.launches = session_->launches();
+    limit_ = TimeLimit(options_.milliseconds);
     RETURN_IF_ERROR(Commit(0));
     RETURN_IF_ERROR(LaunchAll());
     RETURN_IF_ERROR(CompareOutputs(*session_, workload_, claim_, differences_));
@@ -186,7 +189,10 @@ class WholeReplay {
       if (options_.progress) RETURN_IF_ERROR(options_.progress(progress));
       ASSIGN_OR_RETURN(const KernelLaunch* const launch, session_->Upcoming());
       kernel_ = launch->kernel;
-      const LaunchBudget budget{.thread_instructions = workload_.limits.thread_instructions};
+      ASSIGN_OR_RETURN(const uint64_t milliseconds,
+                       limit_.Left(session_->next(), session_->launches()));
+      const LaunchBudget budget{.thread_instructions = workload_.limits.thread_instructions,
+                                .milliseconds = milliseconds};
       ASSIGN_OR_RETURN(const LaunchStats stats, session_->Launch(budget));
       progress.thread_instructions += stats.thread_instructions;
       progress.launches_done = session_->next();
@@ -256,6 +262,7 @@ class WholeReplay {
   std::unique_ptr<CheckingDevice> checker_ = nullptr;  // one of the two; the session is on it
   std::unique_ptr<Device> plain_ = nullptr;
   std::unique_ptr<WorkloadSession> session_ = nullptr;
+  TimeLimit limit_;
   std::vector<Commitment> commitments_ = {};
   std::string kernel_ = {};
 };
@@ -273,7 +280,8 @@ class SampledReplay {
         options_(options),
         report_(report),
         differences_(report),
-        random_(options.seed) {}
+        random_(options.seed),
+        limit_(options.milliseconds) {}
 
   Status Go(BlobSource& blobs) {
     CheckingOptions checking;
@@ -283,7 +291,7 @@ class SampledReplay {
     report_.result_class = session_->result_class();
     report_.launches = session_->launches();
     Status read = Ok();
-    HostState state(*session_, &read);
+    HostState& state = state_.emplace(*session_, &read);
     RETURN_IF_ERROR(read);
     if (!CheckCommitments()) return Ok();
     ASSIGN_OR_RETURN(const Digest s0, session_->StateRoot());
@@ -295,11 +303,14 @@ class SampledReplay {
     }
     CountChangedWords(state);
     Choose();
-    before_ = &state;
+    limit_ = TimeLimit(options_.milliseconds);
     for (size_t step = 1; step < states_.commitments().size(); ++step) {
+      RETURN_IF_ERROR(limit_.Left(step - 1, report_.launches));
+      RETURN_IF_ERROR(Report(step - 1));
       RETURN_IF_ERROR(OneStep(step, state));
       if (!report_.agrees()) return Ok();
     }
+    RETURN_IF_ERROR(Report(report_.launches));
     return CompareOutputs(*session_, workload_, claim_, differences_);
   }
 
@@ -308,6 +319,11 @@ class SampledReplay {
     size_t step = 0;
     uint64_t number = 0;  // among the step's changed words
   };
+
+  Status Report(uint64_t done) const {
+    if (!options_.progress) return Ok();
+    return options_.progress({done, report_.launches, thread_instructions_});
+  }
 
   // One for each launch, and those that the receipt's root is over.
   bool CheckCommitments() {
@@ -420,9 +436,11 @@ class SampledReplay {
   // Runs one block in the state before; what it writes must stand in the state after.
   Status RunBlock(uint64_t block) {
     if (!runs_.insert(block).second) return Ok();
-    const LaunchBudget budget{.thread_instructions = workload_.limits.thread_instructions};
+    ASSIGN_OR_RETURN(const uint64_t milliseconds, limit_.Left(step_ - 1, report_.launches));
+    const LaunchBudget budget{.thread_instructions = workload_.limits.thread_instructions,
+                              .milliseconds = milliseconds};
     ASSIGN_OR_RETURN(const LaunchStats stats, session_->Launch(budget, {block}));
-    (void)stats;
+    thread_instructions_ += stats.thread_instructions;
     for (const WrittenRange& range : device_->TakeWrites()) {
       if (range.allocation >= workload_.buffers.size()) continue;  // a module's variable
       RETURN_IF_ERROR(CompareRange(range, block));
@@ -447,7 +465,7 @@ class SampledReplay {
       writers_.emplace_back(buffer, at, end - at);
       // Back to the state before, in which the next block begins.
       RETURN_IF_ERROR(
-          session_->Write(buffer, at, before_->Page(page).subspan(at - place.offset, end - at)));
+          session_->Write(buffer, at, state_->Page(page).subspan(at - place.offset, end - at)));
       at = end;
     }
     return Ok();
@@ -455,7 +473,7 @@ class SampledReplay {
 
   ByteView After(uint64_t page) const {
     const auto found = after_.find(page);
-    return found != after_.end() ? found->second : before_->Page(page);
+    return found != after_.end() ? found->second : state_->Page(page);
   }
 
   bool IsWritten(size_t buffer, uint64_t offset) const {
@@ -531,7 +549,7 @@ class SampledReplay {
     here.offset = at;
     const uint64_t page = session_->pages().PageOf(place.buffer, at);
     const uint64_t bytes = std::min<uint64_t>(kWordBytes, place.offset + place.bytes - at);
-    here.expected = ToBytes(before_->Page(page).subspan(at - place.offset, bytes));
+    here.expected = ToBytes(state_->Page(page).subspan(at - place.offset, bytes));
     here.claimed = ToBytes(After(page).subspan(at - place.offset, bytes));
     differences_.Add(std::move(here));
     return Ok();
@@ -544,10 +562,12 @@ class SampledReplay {
   ReplayReport& report_;
   Differences differences_;
   std::mt19937_64 random_;
+  TimeLimit limit_;
+  uint64_t thread_instructions_ = 0;
   std::unique_ptr<CheckingDevice> device_ = nullptr;
   std::unique_ptr<WorkloadSession> session_ = nullptr;
-  const HostState* before_ = nullptr;
-  std::vector<uint64_t> changed_ = {};  // words, of each step
+  std::optional<HostState> state_ = {};  // before the step that is looked at
+  std::vector<uint64_t> changed_ = {};   // words, of each step
   std::vector<uint64_t> blocks_drawn_ = {};
   std::vector<Word> words_drawn_ = {};
   size_t next_block_ = 0;

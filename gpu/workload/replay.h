@@ -57,8 +57,11 @@ struct ReplayOptions {
   uint64_t words = 64;
   uint64_t seed = 0;  // of the samples; the claimant must not know it beforehand
   bool whole = false;
-  bool check = false;    // whole, in checking mode
-  uint32_t threads = 1;  // of the reference, where it is whole
+  bool check = false;                  // whole, in checking mode
+  uint32_t threads = 1;                // of the reference, where it is whole
+  uint64_t milliseconds = UINT64_MAX;  // of wall time, loading not counted; then kExhausted
+  // Called before the first launch and after each; of samples, after each launch that was looked
+  // at. An error ends the replay with that error.
   std::function<Status(const RunProgress&)> progress = {};
 };
 

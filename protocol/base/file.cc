@@ -43,13 +43,23 @@ Status Put(const std::filesystem::path& beside, const std::filesystem::path& pat
            mode_t mode) {
   const Descriptor file(
       ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t{0600}));
-  if (file.get() < 0) return ErrnoError("creating " + beside.string(), errno);
-  RETURN_IF_ERROR(WriteAll(file.get(), bytes, beside));
+  if (file.get() < 0) {
+    // Those who asked know nothing of the file beside theirs.
+    const std::filesystem::path folder = path.parent_path();
+    const int why = errno;
+    std::error_code error;
+    if (why == ENOENT && !folder.empty() && !std::filesystem::exists(folder, error)) {
+      return Error(Code::kNotFound,
+                   "writing " + path.string() + ": there is no folder " + folder.string());
+    }
+    return ErrnoError("writing " + path.string(), why);
+  }
+  RETURN_IF_ERROR(WriteAll(file.get(), bytes, path));
   if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) {
-    return ErrnoError("writing " + beside.string(), errno);
+    return ErrnoError("writing " + path.string(), errno);
   }
   if (::rename(beside.c_str(), path.c_str()) != 0) {
-    return ErrnoError("renaming to " + path.string(), errno);
+    return ErrnoError("writing " + path.string(), errno);
   }
   return Ok();
 }

@@ -87,6 +87,15 @@ TEST_F(ReplicasTest, ALiarIsOutvotedNamedAndConvicted) {
     EXPECT_EQ(full.code, job["peer_name"] == "mallory" ? 1 : 0) << full.out << full.err;
     EXPECT_EQ(full.out.find("a sample"), std::string::npos) << full.out;
   }
+  const std::string one = round["jobs"][0]["job"].get<std::string>();
+  const Ran late = Audit("replay", "--full --time-limit 0s --job " + one);
+  EXPECT_EQ(late.code, 1) << late.out;
+  EXPECT_NE(late.err.find("nothing is decided: the time limit is used up after launch 0 of "),
+            std::string::npos)
+      << late.err;
+  const Ran unsettled = Audit("replicas", "--settle --time-limit 0s --json --out .");
+  EXPECT_EQ(unsettled.code, 1) << unsettled.out << unsettled.err;
+  EXPECT_EQ(json::parse(unsettled.out)["replications"][0]["jobs"][0]["settled"], "not replayed");
   const Ran settled = Audit("replicas", "--settle --json --out .");
   EXPECT_EQ(settled.code, 0) << settled.out << settled.err;
   const json told = json::parse(settled.out)["replications"][0];

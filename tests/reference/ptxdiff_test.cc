@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "gpu/ptx/module.h"
+#include "protocol/base/processors.h"
 #include "reference/differ.h"
 #include "sanitized.h"
 
@@ -39,7 +40,7 @@ TEST(PtxDiff, TheReferenceKnowsEveryStraightLineInstructionThatTheDeviceRuns) {
 
 TEST(PtxDiff, RandomProgramsAgreeWithTheReference) {
   const Catalogue catalogue("");
-  const uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const uint64_t cores = UsableProcessors();
   const uint64_t share = (Programs() + cores - 1) / cores;
   std::vector<Differ> differs(cores, Differ(catalogue));
   std::vector<std::thread> threads;

@@ -1,15 +1,12 @@
 // souk-ptxdiff: random straight-line PTX programs on the cpu device, at every level of vector
 // instructions, against the slow reference.
-//   souk-ptxdiff [--seed S] [--programs N] [--form PREFIX] [--jobs N] [--json] [--print] [--each]
-// Programs have the seeds S, S + 1, …; a program can so be run again alone. --form keeps to
-// instructions that begin so: cvt, add.rn, … --print shows the programs instead of running them.
-// --each: one program per instruction.
 #include <fmt/format.h>
 
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -23,6 +20,23 @@ using souk::reference::Differ;
 using souk::reference::Mismatch;
 using souk::reference::Totals;
 
+constexpr char kHelp[] =
+    R"(souk-ptxdiff: random PTX programs on the cpu device, at every level of vector
+instructions, against the slow reference
+
+usage: souk-ptxdiff [options]
+  --seed S        programs have the seeds S, S + 1, ...; default 1
+  --programs N    how many; default 10000
+  --form PREFIX   only instructions that begin so: cvt, add.rn, ...
+  --jobs N        threads, 1 to 64; default 1
+  --each          one program for each instruction instead
+  --print         show the programs instead of running them
+  --json          one JSON document instead of text
+  -h, --help      this text
+
+exit status: 0 all agree, 1 they do not, 2 the command line is wrong
+)";
+
 struct Options {
   uint64_t seed = 1;
   uint64_t programs = 10'000;
@@ -31,6 +45,7 @@ struct Options {
   bool json = false;
   bool print = false;
   bool each = false;
+  bool help = false;
 };
 
 bool ParseNumber(const char* text, uint64_t& number) {
@@ -39,33 +54,33 @@ bool ParseNumber(const char* text, uint64_t& number) {
   return failure == std::errc() && stop == end;
 }
 
-bool ParseOptions(int argc, char** argv, Options& options) {
+// Empty, or what is wrong with the command line.
+std::string ParseOptions(int argc, char** argv, Options& options) {
+  const std::map<std::string, bool*> flags = {{"--json", &options.json},
+                                              {"--print", &options.print},
+                                              {"--each", &options.each},
+                                              {"--help", &options.help},
+                                              {"-h", &options.help}};
+  const std::map<std::string, uint64_t*> numbers = {
+      {"--seed", &options.seed}, {"--programs", &options.programs}, {"--jobs", &options.jobs}};
   for (int i = 1; i < argc; ++i) {
-    const char* const name = argv[i];
-    if (std::strcmp(name, "--json") == 0) {
-      options.json = true;
+    const std::string name = argv[i];
+    const auto flag = flags.find(name);
+    if (flag != flags.end()) {
+      *flag->second = true;
       continue;
     }
-    if (std::strcmp(name, "--print") == 0) {
-      options.print = true;
-      continue;
-    }
-    if (std::strcmp(name, "--each") == 0) {
-      options.each = true;
-      continue;
-    }
-    if (++i == argc) return false;
-    bool good = false;
-    if (std::strcmp(name, "--seed") == 0) good = ParseNumber(argv[i], options.seed);
-    if (std::strcmp(name, "--programs") == 0) good = ParseNumber(argv[i], options.programs);
-    if (std::strcmp(name, "--jobs") == 0) good = ParseNumber(argv[i], options.jobs);
-    if (std::strcmp(name, "--form") == 0) {
+    const auto number = numbers.find(name);
+    if (number == numbers.end() && name != "--form") return "there is no option " + name;
+    if (++i == argc) return name + " needs a value";
+    if (number == numbers.end()) {
       options.form = argv[i];
-      good = true;
+    } else if (!ParseNumber(argv[i], *number->second)) {
+      return name + " takes a whole number";
     }
-    if (!good) return false;
   }
-  return options.jobs >= 1 && options.jobs <= 64 && options.programs > 0;
+  if (options.jobs < 1 || options.jobs > 64) return "--jobs takes a number from 1 to 64";
+  return options.programs > 0 ? "" : "--programs takes a number above 0";
 }
 
 struct Outcome {
@@ -134,13 +149,18 @@ void PrintJson(const Options& options, const Outcome& o, const Catalogue& catalo
 
 }  // namespace
 
+// Nothing escapes but a lack of memory, which ends the program.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   souk::OpenStandardStreams();
   Options options;
-  if (!ParseOptions(argc, argv, options)) {
-    fmt::print(stderr,
-               "usage: souk-ptxdiff [--seed S] [--programs N] [--form PREFIX] [--jobs N] [--json] "
-               "[--print] [--each]\n");
+  const std::string wrong = ParseOptions(argc, argv, options);
+  if (options.help) {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
+  if (!wrong.empty()) {
+    fmt::print(stderr, "souk-ptxdiff: {}; see --help\n", wrong);
     return 2;
   }
   const Catalogue catalogue(options.form);

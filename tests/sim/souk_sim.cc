@@ -1,11 +1,29 @@
 // souk-sim: runs seeds of the simulator, each twice, and says what broke.
-//   souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 
 #include "protocol/base/file.h"
 #include "sim/world.h"
+
+namespace {
+
+constexpr char kHelp[] =
+    R"(souk-sim: whole markets in virtual time, over a lossy network and crashing disks
+
+usage: souk-sim [options]
+  --from SEED   the first seed; default 1
+  --seeds N     how many seeds; default 100
+  --steps N     steps of each; default 2000
+  --once        each seed once; else twice, and both runs must be the same
+  --verbose     a line for every seed
+  -h, --help    this text
+
+Numbers are whole and above 0.
+exit status: 0 nothing broke, 1 a seed broke a rule, 2 the command line is wrong
+)";
+
+}  // namespace
 
 int main(int argc, char** argv) {
   souk::OpenStandardStreams();
@@ -15,6 +33,7 @@ int main(int argc, char** argv) {
   souk::sim::Options options;
   bool understood = true;
   for (int i = 1; i < argc; ++i) {
+    const char* const name = argv[i];
     const auto value = [&] {
       uint64_t number = 0;
       const char* const text = i + 1 < argc ? argv[++i] : "";
@@ -33,13 +52,15 @@ int main(int argc, char** argv) {
       once = true;
     } else if (std::strcmp(argv[i], "--verbose") == 0) {
       options.verbose = true;
+    } else if (std::strcmp(argv[i], "-h") == 0 || std::strcmp(argv[i], "--help") == 0) {
+      std::fputs(kHelp, stdout);
+      return 0;
     } else {
-      understood = false;
+      std::fprintf(stderr, "souk-sim: there is no option %s; see --help\n", argv[i]);
+      return 2;
     }
     if (!understood || from + seeds < from) {
-      std::fprintf(stderr,
-                   "usage: souk-sim [--from SEED] [--seeds N] [--steps N] [--once] [--verbose]\n"
-                   "whole numbers from 1\n");
+      std::fprintf(stderr, "souk-sim: %s takes a whole number above 0; see --help\n", name);
       return 2;
     }
   }

@@ -235,7 +235,7 @@ int RunChallengeAudit(const AuditTarget& target, const std::string& lease) {
   } else if (table.rows() == 0) {
     Print("no challenges\n");
   } else {
-    Print(table.ToText());
+    Print(table);
   }
   return agrees ? kDone : kFailed;
 }

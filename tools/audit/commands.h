@@ -32,6 +32,9 @@ int RunLeases(const AuditTarget& target);
 int RunBalances(const AuditTarget& target);
 int RunKey(const AuditTarget& target);
 
+// A ledger or document comes from a stranger, and its kernels run for as long as its workload says.
+inline constexpr const char* kTimeLimit = "1h";
+
 struct ReplayCommand {
   std::string job = {};
   uint64_t blocks = 64;
@@ -40,18 +43,19 @@ struct ReplayCommand {
   bool check = false;              // in checking mode; writes a fault document where one is proven
   std::filesystem::path out = {};  // of the document; empty: JOB.fault
   std::optional<uint64_t> seed = {};  // none: a random one
+  std::string time_limit = kTimeLimit;
 };
 int RunReplay(const AuditTarget& target, const ReplayCommand& command);
 struct ReplicasCommand {
-  std::string round = {};          // a prefix; empty: all
-  bool settle = false;             // replays what differs, whole and in checking mode
-  std::filesystem::path out = {};  // folder of the fault documents; empty: this one
+  std::string round = {};               // a prefix; empty: all
+  bool settle = false;                  // replays what differs, whole and in checking mode
+  std::filesystem::path out = {};       // folder of the fault documents; empty: this one
+  std::string time_limit = kTimeLimit;  // of all that is settled
 };
 int RunReplicas(const AuditTarget& target, const ReplicasCommand& command);
 struct CheckFaultCommand {
   std::filesystem::path file = {};
-  std::string time_limit = "1h";  // a document comes from a stranger, and its kernels run for as
-                                  // long as its workload says
+  std::string time_limit = kTimeLimit;
   bool json = false;
 };
 int RunCheckFault(const CheckFaultCommand& command);

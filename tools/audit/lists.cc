@@ -97,7 +97,7 @@ void PrintMoney(const Audited& audited) {
                FormatCredits({one.incoming})});
   }
   if (table.rows() == 0) return;
-  Print(table.ToText());
+  Print(table);
   Print(fmt::format("sum {}: debits = credits = {} cr\n", FormatCredits(sum),
                     FormatCredits(audited.report.credits)));
 }
@@ -109,7 +109,7 @@ void PrintSlices(const Audited& audited) {
     table.Add({one.device.empty() ? one.account.Short() : one.device,
                std::to_string(one.balance - one.held), std::to_string(one.held)});
   }
-  if (table.rows() > 0) Print(table.ToText());
+  if (table.rows() > 0) Print(table);
 }
 
 }  // namespace
@@ -148,7 +148,7 @@ int RunLeases(const AuditTarget& target) {
                StateOf(lease), fmt::format("{}–{}", lease.first_entry, lease.last_entry)});
   }
   if (table.rows() > 0) {
-    Print(table.ToText());
+    Print(table);
   } else {
     Print("no leases\n");
   }

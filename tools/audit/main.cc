@@ -39,6 +39,12 @@ CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
   return command;
 }
 
+void AddTimeLimit(CLI::App* command, std::string& limit) {
+  command->add_option("--time-limit", limit, "Give up after so long")
+      ->type_name("DURATION")
+      ->capture_default_str();
+}
+
 int Main(int argc, char** argv) {
   SetProgramName("souk-audit");
   CLI::App app("checks Souk ledgers from their bytes alone", "souk-audit");
@@ -129,6 +135,7 @@ int Main(int argc, char** argv) {
       ->type_name("FILE");
   CLI::Option* seed =
       replay->add_option("--seed", replay_seed, "Draws the same samples again")->type_name("N");
+  AddTimeLimit(replay, replay_command.time_limit);
   replay->footer("AGREES exits 0; DIFFERS exits 1 and names what differs.");
   replay->callback([&] {
     if (words->count() > 0) replay_command.words = replay_words;
@@ -147,6 +154,7 @@ int Main(int argc, char** argv) {
                      "was wrong");
   replicas->add_option("--out", replicas_command.out, "Folder for fault documents; this one else")
       ->type_name("DIR");
+  AddTimeLimit(replicas, replicas_command.time_limit);
   replicas->footer(
       "Exits 0 where every round agreed and nobody differs. With --settle also where the CPU "
       "reference agrees with a result; fault documents are for souk-audit check-fault.");
@@ -156,9 +164,7 @@ int Main(int argc, char** argv) {
   CLI::App* fault = app.add_subcommand(
       "check-fault", "Checks a fault document (souk-audit replay --check), without a ledger");
   fault->add_option("FILE", fault_command.file, "The document")->required();
-  fault->add_option("--time-limit", fault_command.time_limit, "Give up after so long")
-      ->type_name("DURATION")
-      ->capture_default_str();
+  AddTimeLimit(fault, fault_command.time_limit);
   fault->add_flag("--json", fault_command.json, "One JSON document on stdout");
   fault->footer(
       "FAULT PROVEN exits 0; anything else exits 1 and says why, also where the time was up.");

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <random>
-#include <thread>
 
 #include "gpu/workload/fault.h"
 #include "protocol/base/file.h"
+#include "protocol/base/processors.h"
 #include "protocol/text.h"
 #include "tools/audit/fault_document.h"
 #include "tools/common/json.h"
@@ -100,7 +100,7 @@ void PrintDifferences(const gpu::ReplayReport& report) {
                one.claimed.empty() ? "" : WordText(one.claimed),
                one.block ? std::to_string(*one.block) : ""});
   }
-  Print(table.ToText());
+  Print(table);
   if (report.difference_count > report.differences.size()) {
     Print(fmt::format("and {} more\n",
                       WithCommas(report.difference_count - report.differences.size())));
@@ -110,37 +110,38 @@ void PrintDifferences(const gpu::ReplayReport& report) {
 void PrintReplay(const Replayed& replayed) {
   const gpu::ReplayReport& report = replayed.report;
   const JobReceipt& receipt = replayed.job.receipt;
-  Print(fmt::format("job {}, {}, {} launch{} on {} ({})\n", replayed.job.job_document->id().Short(),
-                    ptx::ClassName(report.result_class), report.launches,
-                    report.launches == 1 ? "" : "es", receipt.device_name,
-                    receipt.driver.empty() ? "no driver" : receipt.driver));
+  PrintFolded(fmt::format(
+      "job {}, {}, {} launch{} on {} ({})\n", replayed.job.job_document->id().Short(),
+      ptx::ClassName(report.result_class), report.launches, report.launches == 1 ? "" : "es",
+      receipt.device_name, receipt.driver.empty() ? "no driver" : receipt.driver));
   if (report.whole) {
-    Print(fmt::format("replayed whole from its inputs: {}\n", report.why_whole));
+    PrintFolded(fmt::format("replayed whole from its inputs: {}\n", report.why_whole));
   } else {
-    Print(Bound("blocks", report.blocks, report.blocks_checked));
-    Print(Bound("changed words", report.words_changed, report.words_checked));
+    PrintFolded(Bound("blocks", report.blocks, report.blocks_checked));
+    PrintFolded(Bound("changed words", report.words_changed, report.words_checked));
   }
   if (report.check) {
-    Print(report.check->clean()
-              ? "checking mode: clean\n"
-              : fmt::format("checking mode: {} finding{}, so that no difference would count\n",
-                            report.check->distinct, report.check->distinct == 1 ? "" : "s"));
+    PrintFolded(
+        report.check->clean()
+            ? "checking mode: clean\n"
+            : fmt::format("checking mode: {} finding{}, so that no difference would count\n",
+                          report.check->distinct, report.check->distinct == 1 ? "" : "s"));
   }
   if (report.agrees()) {
-    Print(Styled(stdout, Style::kGood, "AGREES") + " with the CPU reference\n");
+    PrintFolded(Styled(stdout, Style::kGood, "AGREES") + " with the CPU reference\n");
     return;
   }
-  Print(Styled(stdout, Style::kBad, "DIFFERS") +
-        fmt::format(" in {} place{}\n", WithCommas(report.difference_count),
-                    report.difference_count == 1 ? "" : "s"));
+  PrintFolded(Styled(stdout, Style::kBad, "DIFFERS") +
+              fmt::format(" in {} place{}\n", WithCommas(report.difference_count),
+                          report.difference_count == 1 ? "" : "s"));
   PrintDifferences(report);
   if (!replayed.fault_file.empty()) {
-    Print(fmt::format("fault document: {} (souk-audit check-fault {})\n", replayed.fault_file,
-                      replayed.fault_file));
+    PrintFolded(fmt::format("fault document: {} (souk-audit check-fault {})\n", replayed.fault_file,
+                            replayed.fault_file));
   } else if (!replayed.why_no_fault.empty()) {
-    Print(replayed.why_no_fault + "\n");
+    PrintFolded(replayed.why_no_fault + "\n");
   } else {
-    Print(
+    PrintFolded(
         "this raises suspicion, it proves nothing: --check writes a fault document where one can "
         "be made\n");
   }
@@ -177,9 +178,11 @@ Result<States> ReadStates(const JobCase& job, gpu::BlobSource& blobs) {
 }
 
 Status WriteFault(Replayed& replayed, gpu::BlobSource& blobs, const gpu::ClaimedResult& claim,
-                  const gpu::StatesFile* states, const ReplayCommand& command) {
+                  const gpu::StatesFile* states, const ReplayCommand& command,
+                  const Countdown& time) {
   ProgressLine line;
   gpu::FaultOptions options;
+  options.milliseconds = time.LeftMs();
   options.progress = Drawing(line, "fault");
   const auto evidence = gpu::FindFault(replayed.job.workload, blobs, claim, states, options);
   line.Clear();
@@ -203,8 +206,18 @@ Status WriteFault(Replayed& replayed, gpu::BlobSource& blobs, const gpu::Claimed
 
 }  // namespace
 
+uint64_t Countdown::LeftMs() const {
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - start_);
+  return static_cast<uint64_t>(std::max<int64_t>(0, limit_.ms - passed.count()));
+}
+
+Error OutOfTime(const Error& error) {
+  return Error(error.code, "nothing is decided: " + error.message + "; --time-limit gives more");
+}
+
 Result<Replayed> ReplayJob(const OpenedLedger& ledger, const fs::path& dir,
-                           const ReplayCommand& command) {
+                           const ReplayCommand& command, const Countdown& time) {
   FolderBlobs blobs(BlobFolder(dir));
   Replayed replayed;
   ASSIGN_OR_RETURN(replayed.job, FindJobCase(ledger, command.job, blobs));
@@ -217,22 +230,28 @@ Result<Replayed> ReplayJob(const OpenedLedger& ledger, const fs::path& dir,
   options.seed = command.seed ? *command.seed : std::random_device()();
   options.whole = command.full;
   options.check = command.check;
-  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  options.threads = UsableProcessors();
+  options.milliseconds = time.LeftMs();
   ProgressLine line;
   options.progress = Drawing(line, "replay");
   ASSIGN_OR_RETURN(replayed.report,
                    gpu::Replay(replayed.job.workload, blobs, claim, file, options));
   line.Clear();
   if (command.check && !replayed.report.agrees()) {
-    RETURN_IF_ERROR(WriteFault(replayed, blobs, claim, file, command));
+    RETURN_IF_ERROR(WriteFault(replayed, blobs, claim, file, command, time));
   }
   return replayed;
 }
 
 int RunReplay(const AuditTarget& target, const ReplayCommand& command) {
+  const auto limit = ParseDuration(command.time_limit);
+  if (!limit) return Misuse("--time-limit: " + limit.error().message);
   const auto ledger = OpenLedger(target.dir, target.vkey);
   if (!ledger) return Fail(ledger.error());
-  const auto replayed = ReplayJob(*ledger, target.dir, command);
+  const auto replayed = ReplayJob(*ledger, target.dir, command, Countdown(*limit));
+  if (!replayed && replayed.error().code == Code::kExhausted) {
+    return Fail(OutOfTime(replayed.error()));
+  }
   if (!replayed) return Fail(replayed.error());
   if (target.json) {
     PrintJson(ReplayJson(*replayed));
@@ -260,7 +279,7 @@ int RunCheckFault(const CheckFaultCommand& command) {
       gpu::CheckFault(job.workload, document->blobs, claim, document->evidence, options);
   line.Clear();
   if (!proven && proven.error().code == Code::kExhausted) {
-    return Fail(proven.error().Within("nothing is decided"));
+    return Fail(OutOfTime(proven.error()));
   }
   if (!proven) return Fail(proven.error().Within("no fault is proven"));
   const std::string what =
@@ -277,7 +296,7 @@ int RunCheckFault(const CheckFaultCommand& command) {
                {"renter", PeerId{job.job_document->signer()}.ToString()}});
     return kDone;
   }
-  Print(fmt::format(
+  PrintFolded(fmt::format(
       "{}  {} of job {} is wrong, and {} signed it\n", Styled(stdout, Style::kBad, "FAULT PROVEN"),
       what, job.job_document->id().Short(), PeerId{job.receipt_document->signer()}.ToString()));
   return kDone;

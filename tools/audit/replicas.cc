@@ -138,7 +138,7 @@ std::string WhyNoProof(const gpu::ReplayReport& report) {
 // Each different result is replayed once, whole and in checking mode; of one that is wrong, every
 // signer gets a document of its own.
 Status Settle(const OpenedLedger& ledger, const AuditTarget& target, const ReplicasCommand& command,
-              Round& round) {
+              const Countdown& time, Round& round) {
   std::vector<size_t> right;
   for (size_t i = 0; i < round.jobs.size(); ++i) {
     ReplicaJob& job = round.jobs[i];
@@ -154,10 +154,11 @@ Status Settle(const OpenedLedger& ledger, const AuditTarget& target, const Repli
     }
     ReplayCommand replay{.job = job.id.Hex(), .full = true, .check = true};
     replay.out = command.out / (job.id.Short() + ".fault");
-    const auto replayed = ReplayJob(ledger, target.dir, replay);
+    const auto replayed = ReplayJob(ledger, target.dir, replay, time);
     if (!replayed) {
       job.settled = "not replayed";
-      job.why = replayed.error().message;
+      job.why = replayed.error().code == Code::kExhausted ? OutOfTime(replayed.error()).message
+                                                          : replayed.error().message;
       continue;
     }
     const bool proves = replayed->report.result_class == ptx::Class::kExact &&
@@ -197,11 +198,11 @@ void PrintRound(const Round& round) {
     if (settled) row.push_back(job.settled);
     table.Add(row);
   }
-  Print(table.ToText());
+  Print(table);
   for (const ReplicaJob& job : round.jobs) {
-    if (!job.why.empty()) Print(fmt::format("{}: {}\n", job.id.Short(), job.why));
+    if (!job.why.empty()) PrintFolded(fmt::format("{}: {}\n", job.id.Short(), job.why));
     if (!job.fault_file.empty()) {
-      Print(fmt::format("{}: fault document {}\n", job.id.Short(), job.fault_file));
+      PrintFolded(fmt::format("{}: fault document {}\n", job.id.Short(), job.fault_file));
     }
   }
 }
@@ -234,6 +235,8 @@ Json RoundJson(const Round& round) {
 }  // namespace
 
 int RunReplicas(const AuditTarget& target, const ReplicasCommand& command) {
+  const auto limit = ParseDuration(command.time_limit);
+  if (!limit) return Misuse("--time-limit: " + limit.error().message);
   const auto ledger = OpenLedger(target.dir, target.vkey);
   if (!ledger) return Fail(ledger.error());
   RoundReader reader;
@@ -255,10 +258,11 @@ int RunReplicas(const AuditTarget& target, const ReplicasCommand& command) {
     }
   }
   bool good = true;
+  const Countdown time(*limit);
   for (Round& round : rounds) {
     const bool differs = SomebodyDiffers(round);
     if (command.settle && differs) {
-      const Status settled = Settle(*ledger, target, command, round);
+      const Status settled = Settle(*ledger, target, command, time, round);
       if (!settled) return Fail(settled.error());
       good &= round.right.has_value() &&
               std::none_of(round.jobs.begin(), round.jobs.end(),

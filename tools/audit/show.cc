@@ -66,7 +66,7 @@ int ShowList(const OpenedLedger& opened, const AuditTarget& target, const ShowOp
   if (target.json) {
     PrintJson(list);
   } else {
-    Print(table.ToText());
+    Print(table);
   }
   return kDone;
 }

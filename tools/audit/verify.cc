@@ -99,9 +99,10 @@ bool BreaksNamed(const ledger::AuditReport& report, const char* name) {
 }
 
 void PrintMarks(const ledger::AuditReport& r) {
-  std::string line = fmt::format(
-      "{} {} signatures  {} tree  {} times", Mark(!Breaks(r, {"R1"})), WithCommas(r.signatures),
-      Mark(!BreaksNamed(r, "the log is what was signed")), Mark(!Breaks(r, {"R4"})));
+  std::string line =
+      fmt::format("{} {} signature{}  {} tree  {} times", Mark(!Breaks(r, {"R1"})),
+                  WithCommas(r.signatures), r.signatures == 1 ? "" : "s",
+                  Mark(!BreaksNamed(r, "the log is what was signed")), Mark(!Breaks(r, {"R4"})));
   if (r.leases > 0) {
     line += fmt::format("  {} {} lease{}", Mark(!Breaks(r, {"R5"})), WithCommas(r.leases),
                         r.leases == 1 ? "" : "s");
@@ -111,17 +112,17 @@ void PrintMarks(const ledger::AuditReport& r) {
                         r.jobs == 1 ? "" : "s");
   }
   if (r.transfers > 0) line += fmt::format("  {} debits = credits", Mark(!Breaks(r, {"R6"})));
-  Print(line + "\n");
+  PrintFolded(line + "\n");
 }
 
 void PrintFinding(const Verified& verified, const ledger::Finding& finding) {
-  Print(fmt::format("{} entry {} breaks {} \"{}\": {}\n", Styled(stdout, Style::kBad, "✗"),
-                    finding.entry, finding.rule, finding.name, finding.what));
+  PrintFolded(fmt::format("{} entry {} breaks {} \"{}\": {}\n", Styled(stdout, Style::kBad, "✗"),
+                          finding.entry, finding.rule, finding.name, finding.what));
   std::string see = fmt::format("  see: souk-audit show {} {}", verified.dir, finding.entry);
   for (const uint64_t other : finding.see) {
     see += fmt::format(", souk-audit show {} {}", verified.dir, other);
   }
-  if (verified.report.entries > 0) Print(see + "\n");
+  if (verified.report.entries > 0) PrintFolded(see + "\n", /*indent=*/4);
 }
 
 void PrintAsText(const Verified& verified) {
@@ -140,12 +141,12 @@ void PrintAsText(const Verified& verified) {
     if (opened) {
       PrintFinding(verified, finding);
     } else {
-      Print(fmt::format("{} {}\n", Styled(stdout, Style::kBad, "✗"), finding.what));
+      PrintFolded(fmt::format("{} {}\n", Styled(stdout, Style::kBad, "✗"), finding.what));
     }
   }
   if (report.more_findings > 0) Print(fmt::format("  … and {} more\n", report.more_findings));
   for (const std::string& unchecked : report.unchecked) {
-    Print(fmt::format("{} {}\n", Styled(stdout, Style::kWarn, "?"), unchecked));
+    PrintFolded(fmt::format("{} {}\n", Styled(stdout, Style::kWarn, "?"), unchecked));
   }
   const bool valid = report.verdict == ledger::Verdict::kValid;
   Print(fmt::format(

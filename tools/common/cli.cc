@@ -115,24 +115,40 @@ std::string FirstEmptyValue(const CLI::App& command) {
   return "";
 }
 
+// Of a command line that did not parse, the option that nobody declared. CLI11 complains first of
+// what is missing, which is often the very thing that the misspelt option was to be.
+std::string UnknownOption(const CLI::App& app) {
+  for (const std::string& word : app.remaining(/*recurse=*/true)) {
+    if (word.size() > 1 && word[0] == '-') return word.substr(0, word.find('='));
+  }
+  return "";
+}
+
+// Why a command line does not parse, and where it stands how it would.
+std::string WhyNotParsed(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> commands = app.get_subcommands();
+  const std::string unknown = UnknownOption(app);
+  std::string name = app.get_name();
+  for (const CLI::App* command : commands) name += " " + command->get_name();
+  if (!unknown.empty()) {
+    const bool is_commands = !commands.empty() && commands[0]->get_option_no_throw(unknown);
+    const std::string why = is_commands ? fmt::format("{} comes after the command, as in: {} {}",
+                                                      unknown, name, unknown)
+                                        : fmt::format("there is no option {}", unknown);
+    return fmt::format("{}; see {} --help", why, name);
+  }
+  const std::string why = commands.empty() ? "a command is missing" : FirstLine(error.what());
+  return fmt::format("{}; see {} --help", why, name);
+}
+
 std::string FitLine(const std::string& line, size_t columns) {
-  if (DisplayWidth(line) <= columns) return line;
   const size_t first = line.find_first_not_of(' ');
-  size_t in = std::min(first, columns / 2);
-  if (in != 0 && line.size() > kDescriptionColumn && line[kDescriptionColumn - 1] == ' ' &&
+  size_t indent = first == std::string::npos ? 0 : std::min(first, columns / 2);
+  if (indent != 0 && line.size() > kDescriptionColumn && line[kDescriptionColumn - 1] == ' ' &&
       line[kDescriptionColumn] != ' ') {
-    in = kDescriptionColumn;
+    indent = kDescriptionColumn;
   }
-  size_t cut = std::string::npos;
-  for (size_t at = line.find(' ', std::max(first, in)); at != std::string::npos;
-       at = line.find(' ', at + 1)) {
-    if (cut != std::string::npos && DisplayWidth(line.substr(0, at)) > columns) break;
-    cut = at;
-  }
-  if (cut == std::string::npos) return line;
-  const size_t rest = line.find_first_not_of(' ', cut);
-  if (rest == std::string::npos) return line.substr(0, cut);
-  return line.substr(0, cut) + "\n" + FitLine(std::string(in, ' ') + line.substr(rest), columns);
+  return Fold(line, columns, indent);
 }
 
 }  // namespace
@@ -248,9 +264,7 @@ int RunCommandLine(CLI::App& app, int argc, char** argv, std::function<int()>& a
       return kDone;
     }
     if (error.get_exit_code() == 0) return app.exit(error);
-    std::string name = app.get_name();
-    for (const CLI::App* command : app.get_subcommands()) name += " " + command->get_name();
-    return Misuse(fmt::format("{}; see {} --help", FirstLine(error.what()), name));
+    return Misuse(WhyNotParsed(app, error));
   } catch (const std::exception& error) {
     return Fail(std::string("unexpected: ") + error.what());
   }

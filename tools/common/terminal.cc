@@ -10,6 +10,7 @@
 #include <cstring>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "protocol/plain_text.h"
 
@@ -101,19 +102,138 @@ std::string Shorten(std::string_view text, size_t columns) {
   return Cut(text, columns - 1) + "…";
 }
 
+namespace {
+
+// Whether what stands around a blank is to stay together: an arrow and where it points, "(2
+// files)".
+bool Holds(const std::string& line, size_t blank) {
+  constexpr std::string_view kArrow = "→";
+  constexpr size_t kShort = 20;
+  if (std::string_view(line).substr(0, blank).ends_with(kArrow)) return true;
+  const size_t open = line.rfind('(', blank);
+  const size_t close = line.find(')', open == line.npos ? line.size() : open);
+  return open != line.npos && close != line.npos && close > blank && close - open < kShort;
+}
+
+}  // namespace
+
+std::string Fold(std::string_view text, size_t columns, size_t indent) {
+  std::string out;
+  while (!text.empty()) {
+    std::string line(text.substr(0, text.find('\n')));
+    const bool ended = line.size() < text.size();
+    text.remove_prefix(line.size() + (ended ? 1 : 0));
+    // Nothing is gained by cutting before.
+    size_t from = std::max(std::min(line.find_first_not_of(' '), line.size()), indent);
+    while (DisplayWidth(line) > columns) {
+      size_t cut = line.npos;
+      for (size_t at = line.find(' ', from); at != line.npos; at = line.find(' ', at + 1)) {
+        if (Holds(line, at)) continue;
+        if (cut != line.npos && DisplayWidth(line.substr(0, at)) > columns) break;
+        cut = at;
+      }
+      const size_t rest = cut == line.npos ? cut : line.find_first_not_of(' ', cut);
+      if (rest == line.npos) break;
+      out += line.substr(0, line.find_last_not_of(' ', cut) + 1) + "\n";
+      line = std::string(indent, ' ') + line.substr(rest);
+      from = indent;
+    }
+    out += line;
+    if (ended) out += "\n";
+  }
+  return out;
+}
+
+size_t ColumnsOf(std::FILE* stream) {
+  return IsTerminal(stream) ? TerminalWidth(stream) : kAllColumns;
+}
+
 void Table::Add(std::vector<std::string> cells) {
   cells.resize(columns_.size());
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::ToText() const {
-  std::vector<size_t> widths;
+namespace {
+
+// Narrower than this a text is hard to read, and no row becomes shorter by much.
+constexpr size_t kLeastCell = 8;
+
+// Where a word may be cut besides at its end: between the parts of names and paths.
+constexpr const char* kBehind = "-,/";
+
+size_t LongestWord(std::string_view cell) {
+  size_t longest = 0;
+  while (!cell.empty()) {
+    const size_t end = cell.find_first_of(std::string(" ") + kBehind);
+    const std::string_view word = cell.substr(0, end);
+    const bool blank = end == cell.npos || cell[end] == ' ';
+    longest = std::max(longest, DisplayWidth(word) + (blank ? 0 : 1));
+    cell.remove_prefix(std::min(word.size() + 1, cell.size()));
+  }
+  return longest;
+}
+
+// A cell's lines: cut between words, behind a hyphen or a comma where no blank is near, and at last
+// anywhere.
+std::vector<std::string> CellLines(const std::string& cell, size_t width) {
+  std::vector<std::string> lines;
+  std::string_view rest = cell;
+  while (DisplayWidth(rest) > width) {
+    const std::string most = Cut(rest, width);
+    // A blank that comes just behind is as good.
+    size_t cut = most.size();
+    if (rest[cut] != ' ') {
+      size_t at = most.find_last_of(' ');
+      if (at == std::string::npos || at == 0) at = most.find_last_of(kBehind);
+      if (at != std::string::npos && at != 0) cut = most[at] == ' ' ? at : at + 1;
+    }
+    lines.emplace_back(rest.substr(0, cut));
+    rest.remove_prefix(cut);
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  }
+  lines.emplace_back(rest);
+  return lines;
+}
+
+}  // namespace
+
+// Takes a column from whichever of the left ones is the widest, until the line fits: first where no
+// word is cut, then anywhere. Where it cannot fit, nothing is gained by that.
+std::vector<size_t> Table::Widths(size_t columns) const {
+  std::vector<size_t> widths, whole_words, least;
+  size_t line = 2 * (columns_.size() - 1);
   for (size_t i = 0; i < columns_.size(); ++i) {
     size_t width = DisplayWidth(columns_[i].title);
-    for (const auto& row : rows_) width = std::max(width, DisplayWidth(row[i]));
+    size_t word = width;
+    for (const auto& row : rows_) {
+      width = std::max(width, DisplayWidth(row[i]));
+      word = std::max(word, LongestWord(row[i]));
+    }
+    const bool stays = columns_[i].align == Align::kRight;
+    least.push_back(stays ? width : std::max(kLeastCell, DisplayWidth(columns_[i].title)));
+    whole_words.push_back(stays ? width : word);
     widths.push_back(width);
+    line += width;
   }
-  const auto line_of = [&](const auto& cell_at) {
+  const std::vector<size_t> natural = widths;
+  for (const std::vector<size_t>& floor : {whole_words, least}) {
+    for (; line > columns; --line) {
+      std::optional<size_t> widest;
+      for (size_t i = 0; i < widths.size(); ++i) {
+        if (widths[i] <= floor[i]) continue;
+        if (!widest || widths[i] > widths[*widest]) widest = i;
+      }
+      if (!widest) break;
+      --widths[*widest];
+    }
+  }
+  return line > columns ? natural : widths;
+}
+
+std::string Table::ToText(size_t columns) const {
+  const std::vector<size_t> widths = Widths(columns);
+  std::string out;
+  const auto add_line = [&](const auto& cell_at) {
     std::string line;
     for (size_t i = 0; i < columns_.size(); ++i) {
       const std::string& cell = cell_at(i);
@@ -122,11 +242,20 @@ std::string Table::ToText() const {
       line += columns_[i].align == Align::kRight ? blank + cell : cell + blank;
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    return line + "\n";
+    out += line + "\n";
   };
-  std::string out = line_of([&](size_t i) -> const std::string& { return columns_[i].title; });
+  add_line([&](size_t i) -> const std::string& { return columns_[i].title; });
   for (const auto& row : rows_) {
-    out += line_of([&](size_t i) -> const std::string& { return row[i]; });
+    std::vector<std::vector<std::string>> cells;
+    size_t lines = 1;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      cells.push_back(CellLines(row[i], widths[i]));
+      lines = std::max(lines, cells.back().size());
+    }
+    for (auto& cell : cells) cell.resize(lines);
+    for (size_t at = 0; at < lines; ++at) {
+      add_line([&](size_t i) -> const std::string& { return cells[i][at]; });
+    }
   }
   return out;
 }
@@ -241,6 +370,14 @@ void Print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     std::exit(Fail("writing to standard output failed"));
   }
+}
+
+void Print(const Table& table) {
+  Print(table.ToText(ColumnsOf(stdout)));
+}
+
+void PrintFolded(std::string_view text, size_t indent) {
+  Print(Fold(text, ColumnsOf(stdout), indent));
 }
 
 std::string WithCommas(uint64_t number) {

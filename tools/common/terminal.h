@@ -2,6 +2,7 @@
 // moving progress only on a terminal.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -33,6 +34,15 @@ size_t DisplayWidth(std::string_view text);
 std::string Shorten(std::string_view text, size_t columns);
 inline constexpr size_t kNameColumns = 16;
 
+// A text whose lines are wider than so many columns are cut between words, never behind an arrow
+// or in short parentheses; what goes on stands `indent` columns in. A word that is wider stays
+// whole. Pure.
+std::string Fold(std::string_view text, size_t columns, size_t indent);
+inline constexpr size_t kAllColumns = SIZE_MAX;
+// What a line there may take: the terminal's width; kAllColumns where it is none, so that programs
+// find one thing on one line.
+size_t ColumnsOf(std::FILE* stream);
+
 enum class Align { kLeft, kRight };
 
 // Columns two spaces apart, no trailing blanks. Pure.
@@ -46,10 +56,13 @@ class Table {
   // As many cells as there are columns.
   void Add(std::vector<std::string> cells);
   size_t rows() const { return rows_.size(); }
-  // With a line of titles; every line ends in a newline.
-  std::string ToText() const;
+  // With a line of titles; every line ends in a newline. Where that is wider than `columns`, the
+  // widest texts that stand on the left go on in lines below, if it then fits.
+  std::string ToText(size_t columns = kAllColumns) const;
 
  private:
+  std::vector<size_t> Widths(size_t columns) const;
+
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_ = {};
 };
@@ -96,6 +109,9 @@ bool Ask(std::string_view question);
 
 // To stdout, as it is; the program fails where stdout cannot take it.
 void Print(std::string_view text);
+// The same, no wider than the terminal: a table, or Fold's lines.
+void Print(const Table& table);
+void PrintFolded(std::string_view text, size_t indent = 2);
 
 // "1,234,567".
 std::string WithCommas(uint64_t number);

@@ -11,21 +11,25 @@ namespace {
 constexpr char kHelp[] =
     R"(souk-gpucheck: whether this machine's GPUs compute as Souk's reference does
 
-Runs every instruction family that the reference (device cpu) runs, over values where instructions
-go wrong, on the reference and on each GPU, and compares: bit for bit, or within the PTX ISA's bounds
-where an instruction is approximate. Then times kernels against the same PTX launched by hand.
-Where there is no GPU, the reference is compared with stored expectations, and the last line says so.
+Runs every instruction family that the reference (device cpu) runs, over values
+where instructions go wrong, on the reference and on each GPU, and compares: bit
+for bit, or within the PTX ISA's bounds where an instruction is approximate.
+Then times kernels against the same PTX launched by hand. Where there is no GPU,
+the reference is compared with stored expectations, and the last line says so.
 
 usage: souk-gpucheck [options]
-  --device NAME        cuda:0, or cuda:UUID (a MIG instance too); may be repeated; default: every GPU
-  --family NAME        only this family; may be repeated
-  --list               print the families and stop
-  --no-timing          do not time kernels
-  --shrink N           time kernels on a N-th of the data
-  --require-gpu        having no GPU is a failure
-  --json               one JSON document instead
-  --print-expectations the reference's results, as gpu/conformance/expected.inc has them
-  --version, --help
+  --device NAME          only this one: cuda:0, or cuda:UUID (a MIG instance
+                         too); may be repeated; default: every GPU
+  --family NAME          only this family; may be repeated
+  --list                 print the families and stop
+  --no-timing            do not time kernels
+  --shrink N             time kernels on an N-th of the data
+  --require-gpu          having no GPU is a failure
+  --json                 one JSON document instead
+  --print-expectations   the reference's results, in the form of
+                         gpu/conformance/expected.inc
+  --version              which version this is
+  -h, --help             this text
 
 exit status: 0 all is as it should be, 1 it is not, 2 the command line is wrong
 )";
@@ -43,7 +47,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& one = arguments[i];
-    if (one == "--help") {
+    if (one == "-h" || one == "--help") {
       std::fputs(kHelp, stdout);
       return 0;
     }

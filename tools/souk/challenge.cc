@@ -55,7 +55,7 @@ std::string ChallengesTable(const Json& challenges) {
                FormatElapsed(static_cast<double>(NumberAt(one, "deadline_in_ms")) / 1000),
                StateText(one)});
   }
-  return table.rows() > 0 ? table.ToText() : "no challenges\n";
+  return table.rows() > 0 ? table.ToText(ColumnsOf(stdout)) : "no challenges\n";
 }
 
 Result<Json> ChallengeDevices(DaemonLink& link, const std::vector<std::string>& leases,
@@ -92,10 +92,10 @@ int RunChallenge(const Common& common, const ChallengeOptions& options) {
   } else {
     Print(ChallengesTable(*challenges));
     if (AllPassed(*challenges)) {
-      Print(
+      PrintFolded(
           "It holds for you and for those who trust you. It excludes neither a device elsewhere "
-          "that "
-          "answers\nfor this one, nor one device behind two identities.\n");
+          "that answers for this one, nor one device behind two identities.\n",
+          /*indent=*/0);
     }
   }
   return AllPassed(*challenges) ? kDone : kFailed;

@@ -49,7 +49,7 @@ class Demo {
 
  private:
   void Say(const std::string& line) const {
-    if (!common_.json) Print(line + "\n");
+    if (!common_.json) PrintFolded(line + "\n", kDoneIndent);
   }
   void Hold(bool holds, const std::string& what);
   Status Open();

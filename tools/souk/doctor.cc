@@ -317,7 +317,8 @@ int RunDoctor(const Common& common) {
     if (common.json) {
       list.push_back({{"name", check.name}, {"mark", MarkName(check.mark)}, {"what", check.what}});
     } else {
-      Print(fmt::format("{} {:<9} {}\n", MarkText(check.mark), check.name, check.what));
+      PrintFolded(fmt::format("{} {:<9} {}\n", MarkText(check.mark), check.name, check.what),
+                  /*indent=*/12);
     }
   }
   if (common.json) {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
+#include "gpu/ptx/source_lines.h"
 #include "tools/common/terminal.h"
 
 namespace souk::tools {
@@ -19,10 +22,35 @@ std::string Coordinates(uint64_t index, const Dim3& extent) {
   return extent.z == 1 ? fmt::format("{},{}", x, y) : fmt::format("{},{},{}", x, y, z);
 }
 
-// "line 41 store, block 3, thread 17".
-std::string AccessText(const FindingAccess& access, const Finding& f) {
-  std::string text =
-      access.line != 0 ? fmt::format("line {} {}", access.line, access.what) : access.what;
+// "kernel.cu:12" of each line of the canonical PTX, module by module, each asked for when needed.
+class Sources {
+ public:
+  explicit Sources(const gpu::Manifest& manifest) : manifest_(manifest) {}
+
+  // Empty where the line has none.
+  std::string Of(gpu::ModuleHandle module, uint32_t line) {
+    if (module >= manifest_.modules.size()) return "";
+    const auto [lines, made] = lines_.try_emplace(module);
+    if (made) lines->second = ptx::SourceLinesOf(manifest_.modules[module]);
+    const auto found = lines->second.find(line);
+    if (found == lines->second.end()) return "";
+    return ptx::PlaceText(found->second);
+  }
+
+ private:
+  const gpu::Manifest& manifest_;
+  std::map<gpu::ModuleHandle, std::map<uint32_t, ptx::SourceLine>> lines_ = {};
+};
+
+// "store at kernel.cu:12 (PTX line 41), block 3, thread 17".
+std::string AccessText(const FindingAccess& access, const Finding& f, Sources& sources) {
+  std::string text = access.what;
+  const std::string source = sources.Of(f.module, access.line);
+  if (!source.empty()) {
+    text += fmt::format(" at {} (PTX line {})", source, access.line);
+  } else if (access.line != 0) {
+    text += fmt::format(" at PTX line {}", access.line);
+  }
   if (access.block != FindingAccess::kUnknown) {
     text += ", block " + Coordinates(access.block, f.grid);
   }
@@ -39,16 +67,17 @@ std::string BufferName(const Finding& f, const gpu::Workload& workload) {
 }
 
 std::string PlaceText(const Finding& f, const gpu::Workload& workload) {
-  if (*f.space == '\0') return "–";
   if (f.space != std::string("global")) return fmt::format("{} + {}", f.space, f.offset);
   const std::string buffer = BufferName(f, workload);
   return fmt::format("{} + {}", buffer.empty() ? "a variable" : Shorten(buffer, kNameColumns),
                      f.offset);
 }
 
-Json AccessJson(const FindingAccess& access) {
+Json AccessJson(const FindingAccess& access, const Finding& f, Sources& sources) {
   Json json = {{"what", access.what}};
   json["line"] = access.line != 0 ? Json(access.line) : Json(nullptr);
+  const std::string source = sources.Of(f.module, access.line);
+  json["source"] = source.empty() ? Json(nullptr) : Json(source);
   json["block"] = access.block != FindingAccess::kUnknown ? Json(access.block) : Json(nullptr);
   json["thread"] = access.thread != FindingAccess::kUnknown ? Json(access.thread) : Json(nullptr);
   return json;
@@ -56,7 +85,9 @@ Json AccessJson(const FindingAccess& access) {
 
 }  // namespace
 
-Json FindingsJson(const gpu::CheckReport& report, const gpu::Workload& workload) {
+Json FindingsJson(const gpu::CheckReport& report, const gpu::Manifest& manifest) {
+  const gpu::Workload& workload = manifest.workload;
+  Sources sources(manifest);
   Json findings = Json::array();
   for (const Finding& f : report.findings) {
     Json place = nullptr;
@@ -69,8 +100,8 @@ Json FindingsJson(const gpu::CheckReport& report, const gpu::Workload& workload)
     findings.push_back({{"kind", gpu::FindingKindName(f.kind)},
                         {"kernel", f.kernel},
                         {"launch", f.launch + 1},
-                        {"first", AccessJson(f.first)},
-                        {"second", AccessJson(f.second)},
+                        {"first", AccessJson(f.first, f, sources)},
+                        {"second", AccessJson(f.second, f, sources)},
                         {"place", std::move(place)},
                         {"times", f.times}});
   }
@@ -80,29 +111,26 @@ Json FindingsJson(const gpu::CheckReport& report, const gpu::Workload& workload)
           {"findings", std::move(findings)}};
 }
 
-std::string FindingsText(const gpu::CheckReport& report, const gpu::Workload& workload) {
+std::string FindingsText(const gpu::CheckReport& report, const gpu::Manifest& manifest) {
   const std::string launches =
       fmt::format("{} launch{}", report.launches, report.launches == 1 ? "" : "es");
   if (report.clean()) return fmt::format("check {}: clean\n", launches);
-  Table table({{.title = "FOUND"},
-               {.title = "KERNEL"},
-               {.title = "LAUNCH", .align = Align::kRight},
-               {.title = "FIRST"},
-               {.title = "THEN"},
-               {.title = "WHERE"},
-               {.title = "TIMES", .align = Align::kRight}});
+  Sources sources(manifest);
+  std::string text;
   for (const Finding& f : report.findings) {
-    table.Add({gpu::FindingKindText(f.kind), Shorten(f.kernel, kNameColumns),
-               std::to_string(f.launch + 1), AccessText(f.first, f), AccessText(f.second, f),
-               PlaceText(f, workload), WithCommas(f.times)});
+    text += fmt::format("{} {}: kernel {}, launch {}, {} time{}\n",
+                        Styled(stdout, Style::kBad, "✗"), gpu::FindingKindText(f.kind), f.kernel,
+                        f.launch + 1, WithCommas(f.times), f.times == 1 ? "" : "s");
+    text += "  first  " + AccessText(f.first, f, sources) + "\n";
+    text += "  then   " + AccessText(f.second, f, sources) + "\n";
+    if (*f.space != '\0') text += "  where  " + PlaceText(f, manifest.workload) + "\n";
   }
-  std::string text = table.ToText();
   if (report.distinct > report.findings.size()) {
     text += fmt::format("and {} more\n", WithCommas(report.distinct - report.findings.size()));
   }
   return text + fmt::format(
-                    "check {}: {} found. The result may be another on another device, and "
-                    "proves nothing\nagainst anyone. Lines are those of the canonical PTX.\n",
+                    "check {}: {} found. The result may be another on another device, and proves "
+                    "nothing against anyone. PTX lines are those that souk compile writes.\n",
                     launches, WithCommas(report.distinct));
 }
 

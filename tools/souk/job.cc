@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "gpu/cuda/open_device.h"
 #include "gpu/ptx/module.h"
+#include "gpu/ptx/source_lines.h"
 #include "gpu/workload/workload_codec.h"
 #include "protocol/base/file.h"
 #include "protocol/limits.h"
@@ -98,6 +101,30 @@ class JobLines {
   std::chrono::steady_clock::time_point start_ = {};
 };
 
+// "kernel.cu:12" of "… kernel k, line 48, …", where exactly one module has that kernel and knows.
+std::string SourceOf(const std::string& sentence, const std::vector<ptx::Module>& modules) {
+  constexpr std::string_view kKernel = "kernel ", kLine = ", line ";
+  const size_t line_at = sentence.find(kLine);
+  if (line_at == sentence.npos) return "";
+  const size_t kernel_at = sentence.rfind(kKernel, line_at);
+  if (kernel_at == sentence.npos) return "";
+  const size_t name_at = kernel_at + kKernel.size();
+  const std::string kernel = sentence.substr(name_at, line_at - name_at);
+  uint32_t line = 0;
+  const char* const digits = sentence.data() + line_at + kLine.size();
+  std::from_chars(digits, sentence.data() + sentence.size(), line);
+  const ptx::Module* of = nullptr;
+  for (const ptx::Module& module : modules) {
+    if (module.FindKernel(kernel) == nullptr) continue;
+    if (of != nullptr) return "";
+    of = &module;
+  }
+  if (of == nullptr) return "";
+  const auto lines = ptx::SourceLinesOf(*of);
+  const auto found = lines.find(line);
+  return found == lines.end() ? "" : ptx::PlaceText(found->second);
+}
+
 }  // namespace
 
 Result<uint32_t> NewestPtx(const gpu::Manifest& manifest) {
@@ -154,9 +181,11 @@ Status FitsOffer(const gpu::Manifest& manifest, const Json& offer) {
   return Ok();
 }
 
-std::string WithLineHint(const std::string& sentence) {
+std::string WithLineHint(const std::string& sentence, const std::vector<ptx::Module>& modules) {
   if (sentence.find("line ") == std::string::npos) return sentence;
-  return sentence + " (a line of the canonical PTX: souk compile FILE -o -)";
+  const std::string source = SourceOf(sentence, modules);
+  return sentence + (source.empty() ? " (a line of the canonical PTX: souk compile FILE -o -)"
+                                    : " (the PTX's line, which comes from " + source + ")");
 }
 
 std::string WhyNoResult(const Json& job) {

@@ -11,8 +11,9 @@ namespace souk::tools {
 Status FitsOffer(const gpu::Manifest& manifest, const Json& offer);
 
 // A device counts lines in the canonical text, not in the file that it was made from; says so where
-// the sentence names a line.
-std::string WithLineHint(const std::string& sentence);
+// the sentence names a line; with `modules`, the workload's, the line of their source where they
+// know.
+std::string WithLineHint(const std::string& sentence, const std::vector<ptx::Module>& modules = {});
 
 // Why a job that is over has no results: "job 5ab0f3a1 failed: …".
 std::string WhyNoResult(const Json& job);

@@ -28,7 +28,7 @@ void PrintJobs(const Json& jobs) {
                fmt::format("{}/{}", NumberAt(job, "launch"), NumberAt(job, "launches")),
                std::to_string(job["outputs"].size())});
   }
-  Print(table.rows() > 0 ? table.ToText() : "no jobs\n");
+  Print(table.rows() > 0 ? table.ToText(ColumnsOf(stdout)) : "no jobs\n");
 }
 
 void PrintOne(const Json& job) {
@@ -187,9 +187,9 @@ int RunFetch(const Common& common, const FetchOptions& options) {
                {"evidence", options.evidence}});
     return kDone;
   }
-  Print(fmt::format("job {} → {}/ ({} file{}, digests match{})\n", id, into.string(), files->size(),
-                    files->size() == 1 ? "" : "s",
-                    options.evidence ? "; evidence/ holds job, receipt and proofs" : ""));
+  PrintFolded(fmt::format("job {} → {}/ ({} file{}, digests match{})\n", id, into.string(),
+                          files->size(), files->size() == 1 ? "" : "s",
+                          options.evidence ? "; evidence/ holds job, receipt and proofs" : ""));
   return kDone;
 }
 

@@ -98,29 +98,40 @@ std::string ThreadText(const ptx::KernelReport& kernel) {
   return fmt::format("{}, {} loop{}", path, kernel.loops, kernel.loops == 1 ? "" : "s");
 }
 
+// "3×u64 u32 2×f32".
+std::string ParametersText(const ptx::KernelReport& kernel) {
+  std::string text;
+  for (size_t i = 0; i < kernel.parameters.size();) {
+    const std::string& type = kernel.parameters[i].type;
+    size_t same = 1;
+    while (i + same < kernel.parameters.size() && kernel.parameters[i + same].type == type) ++same;
+    if (!text.empty()) text += " ";
+    text += same == 1 ? type : fmt::format("{}×{}", same, type);
+    i += same;
+  }
+  return text;
+}
+
+// CODE: instructions of the kernel. A THREAD: what one runs where it goes through each loop once.
 void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
   Table table({{"KERNEL"},
                {"CLASS"},
                {"PARAMETERS"},
-               {"INSTRUCTIONS", Align::kRight},
+               {"CODE", Align::kRight},
                {"A THREAD", Align::kRight},
-               {"REGISTERS", Align::kRight},
+               {"REGS", Align::kRight},
                {"SHARED", Align::kRight}});
   for (const ptx::KernelReport& kernel : kernels) {
-    std::string parameters;
-    for (const ptx::ParameterReport& one : kernel.parameters) {
-      parameters += (parameters.empty() ? "" : " ") + one.type;
-    }
-    table.Add({kernel.name, ptx::ClassName(kernel.verdict.cls), parameters,
+    table.Add({kernel.name, ptx::ClassName(kernel.verdict.cls), ParametersText(kernel),
                std::to_string(kernel.instructions), ThreadText(kernel),
                std::to_string(RegistersOf(kernel)),
                FormatSize(kernel.shared_bytes) + (kernel.dynamic_shared ? " + dynamic" : "")});
   }
-  Print(table.ToText());
+  Print(table);
   for (const ptx::KernelReport& kernel : kernels) {
     if (kernel.verdict.cls != ptx::Class::kExact && !kernel.verdict.why.empty()) {
-      Print(fmt::format("{} {} is {}: {}\n", Styled(stdout, Style::kWarn, "?"), kernel.name,
-                        ptx::ClassName(kernel.verdict.cls), kernel.verdict.why));
+      PrintFolded(fmt::format("{} {} is {}: {}\n", Styled(stdout, Style::kWarn, "?"), kernel.name,
+                              ptx::ClassName(kernel.verdict.cls), kernel.verdict.why));
     }
     if (!kernel.unchecked.empty()) {
       Print(fmt::format("{} {} is {}, but cannot be checked, so that no fault can be proven: {}\n",
@@ -131,8 +142,8 @@ void PrintKernels(const std::vector<ptx::KernelReport>& kernels) {
       // A refusal for the whole kernel's size or shape has no line and no instruction.
       std::string where = one.line == 0 ? "" : fmt::format(" line {}", one.line);
       if (!one.instruction.empty()) where += ": " + one.instruction;
-      Print(fmt::format("{} {}{}: {}\n", Styled(stdout, Style::kBad, "✗"), kernel.name, where,
-                        one.reason));
+      PrintFolded(fmt::format("{} {}{}: {}\n", Styled(stdout, Style::kBad, "✗"), kernel.name, where,
+                              one.reason));
     }
   }
 }
@@ -174,10 +185,10 @@ int RunCompile(const Common& common, const CompileOptions& options) {
                {"kernels", std::move(list)}});
     return kDone;
   }
-  Print(fmt::format("{} → {}: {} kernel{}, .version {}, sm_{}, {}\n", options.source.string(),
-                    options.out.string(), kernels.size(), kernels.size() == 1 ? "" : "s",
-                    DottedVersion(module->version), module->target,
-                    digest.ToString().substr(0, 15)));
+  PrintFolded(fmt::format("{} → {}: {} kernel{}, .version {}, sm_{}, {}\n", options.source.string(),
+                          options.out.string(), kernels.size(), kernels.size() == 1 ? "" : "s",
+                          DottedVersion(module->version), module->target,
+                          digest.ToString().substr(0, 15)));
   return kDone;
 }
 
@@ -214,9 +225,10 @@ int RunInspect(const Common& common, const fs::path& file) {
   }
   std::string form = "canonical";
   if (!already) form = "not canonical (souk run rewrites it)";
+  if (file.extension() == ".cu") form = "compiled here";
   if (!rewritten) form = "cannot be run: " + rewritten.error().message;
-  Print(fmt::format("{}  .version {}  {}  {}\n", file.string(), DottedVersion(module.version),
-                    target, form));
+  PrintFolded(fmt::format("{}  .version {}  {}  {}\n", file.string(), DottedVersion(module.version),
+                          target, form));
   PrintKernels(kernels);
   return kDone;
 }

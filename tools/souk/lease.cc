@@ -35,15 +35,16 @@ std::string EndText(const Json& lease) {
 }
 
 void PrintOne(const Json& lease, const std::string& id) {
-  Print(fmt::format("{}  {}  {}  {}×{}  {}  {}\n", id, TextAt(lease, "phase"),
-                    TextAt(lease, "peer_name"), NumberAt(lease, "slices"), TextAt(lease, "model"),
-                    PaidText(lease), EndText(lease)));
+  PrintFolded(fmt::format("{}  {}  {}  {}×{}  {}  {}\n", id, TextAt(lease, "phase"),
+                          TextAt(lease, "peer_name"), NumberAt(lease, "slices"),
+                          TextAt(lease, "model"), PaidText(lease), EndText(lease)),
+              /*indent=*/6);
   Table table({{"TIME"}, {"WHO"}, {"WHAT"}, {"ENTRY"}});
   for (const Json& row : lease["story"]) {
     table.Add({LocalClockMillis({NumberAt(row, "time_ms")}), TextAt(row, "who"),
                TextAt(row, "what"), TextAt(row, "entry")});
   }
-  Print(table.ToText());
+  Print(table);
 }
 
 void PrintLeases(const Json& leases) {
@@ -67,7 +68,7 @@ void PrintLeases(const Json& leases) {
                FormatCredits({NumberAt(lease, "max_micro")}), TextAt(lease, "phase"),
                EndText(lease)});
   }
-  Print(table.rows() > 0 ? table.ToText() : "no leases\n");
+  Print(table.rows() > 0 ? table.ToText(ColumnsOf(stdout)) : "no leases\n");
 }
 
 // A device that does not pass is not what was rented.
@@ -108,7 +109,7 @@ int RunRent(const Common& common, const RentOptions& options) {
     return Fail(fmt::format("it may cost {} cr, more than --max-cost {}",
                             FormatCredits(plan->at_most), FormatCredits(*max_cost)));
   }
-  fmt::print(stderr, "{}", PlanText(*plan));
+  fmt::print(stderr, "{}", PlanLines(*plan));
   if (!options.yes) {
     if (!IsTerminal(stdin)) return Misuse("nobody is here to be asked: say --yes to rent");
     if (!Ask("Rent?")) return Fail("not rented");
@@ -134,8 +135,8 @@ int RunRent(const Common& common, const RentOptions& options) {
   }
   const auto all = link->Ask({{"do", "leases"}});
   const std::string id = all ? ShortIdOf(*lease, (*all)["leases"]) : TextAt(*lease, "id");
-  Print(fmt::format("Lease {} until {}.  Next: souk run workload.toml --lease {}\n", id,
-                    LocalClock({NumberAt(*lease, "ends_ms")}), id));
+  PrintFolded(fmt::format("Lease {} until {}.  Next: souk run workload.toml --lease {}\n", id,
+                          LocalClock({NumberAt(*lease, "ends_ms")}), id));
   return kDone;
 }
 

@@ -106,7 +106,9 @@ void CommandLine::AddLocal() {
       ->type_name("FILE");
   compile->add_option("--arch", compile_.arch, "Compute capability × 10")->capture_default_str();
   compile->add_flag("!--no-fmad", compile_.fmad, "Never fuse a * b + c");
-  compile->footer("Example:\n  souk compile kernel.cu -o kernel.ptx --arch 80");
+  compile->footer(
+      "Example:\n  souk compile kernel.cu -o kernel.ptx --arch 80\n"
+      "A source that takes more than 10 minutes or 4 GiB of memory is given up.");
   compile->callback([this] { action_ = [this] { return RunCompile(common_, compile_); }; });
 
   CLI::App* inspect = Add("inspect", "Each kernel's class, why, and what is not supported");

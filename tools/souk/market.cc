@@ -72,12 +72,12 @@ std::string OffersTable(const Json& offers) {
   Table table({{"OFFER"},
                {"PROVIDER"},
                {"GPU"},
-               {"MEM"},
+               {"MEM", Align::kRight},
                {"CR/H", Align::kRight},
                {"GRADE"},
                {"MAX", Align::kRight},
                {"REGION"},
-               {"YOU KEPT"},
+               {"KEPT"},
                {"EXPIRES", Align::kRight}});
   const std::vector<std::string> ids = ShortIdsOf(offers);
   const Time now = NowWall();
@@ -94,7 +94,7 @@ std::string OffersTable(const Json& offers) {
                    : fmt::format("{}/{}", NumberAt(kept, "good"), NumberAt(kept, "of")),
                RoughDuration(TimeAt(offer, "expires_ms") - now)});
   }
-  return table.ToText();
+  return table.ToText(ColumnsOf(stdout));
 }
 
 std::string WhyCommand(const std::string& query) {
@@ -215,6 +215,11 @@ std::string PlanText(const RentPlan& plan) {
                             : fmt::format("; bond share behind it {} cr", FormatCredits({bond})));
   out += fmt::format("  note     {} can read what you compute on\n", TextAt(offer, "name"));
   return out;
+}
+
+std::string PlanLines(const RentPlan& plan) {
+  constexpr size_t kValueColumn = 11;
+  return Fold(PlanText(plan), ColumnsOf(stderr), kValueColumn);
 }
 
 Result<Json> ChooseOffer(DaemonLink& link, const std::string& query,

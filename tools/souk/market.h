@@ -40,6 +40,8 @@ Result<RentPlan> PlanRentWherePaid(DaemonLink& link, const Json& offer, Duration
 Status CanPay(DaemonLink& link, const std::vector<RentPlan>& plans);
 // What is at risk, before money moves; four lines.
 std::string PlanText(const RentPlan& plan);
+// The same, no wider than the terminal on stderr.
+std::string PlanLines(const RentPlan& plan);
 
 // Whether a text is an offer's id or the beginning of one, and no query.
 bool LooksLikeOfferId(const std::string& text);

@@ -11,6 +11,8 @@
 namespace souk::tools {
 namespace {
 
+constexpr size_t kAccountColumns = 24;
+
 // A distance makes sense between numbers only.
 std::string OffBy(const Json& row) {
   const std::string has = TextAt(row, "has");
@@ -64,7 +66,7 @@ int RunWhy(const Common& common, const std::string& query) {
     table.Add({ids[i], Shorten(TextAt(row, "name"), kNameColumns), TextAt(row, "field"),
                TextAt(row, "has"), TextAt(row, "wanted"), OffBy(row)});
   }
-  if (table.rows() > 0) Print(table.ToText());
+  if (table.rows() > 0) Print(table);
   for (const Json& row : (*found)["fails"]) {
     Print(fmt::format("{} fail{} {}\n", NumberAt(row, "offers"),
                       NumberAt(row, "offers") == 1 ? "s" : "", TextAt(row, "field")));
@@ -125,6 +127,8 @@ int RunBalance(const Common& common, const std::string& book) {
     PrintJson(out);
     return silent ? kFailed : kDone;
   }
+  // A terminal has no room for a whole account; souk id says it.
+  const size_t room = ColumnsOf(stdout) == kAllColumns ? kAllColumns : kAccountColumns;
   Table table({{"BOOK"},
                {"CREDITS", Align::kRight},
                {"HELD", Align::kRight},
@@ -133,12 +137,12 @@ int RunBalance(const Common& common, const std::string& book) {
   for (const Json& balance : all) {
     table.Add({TextAt(balance, "book_name"), FormatCredits({NumberAt(balance, "posted_micro")}),
                FormatCredits({NumberAt(balance, "held_micro")}),
-               FormatCredits({NumberAt(balance, "incoming_micro")}), TextAt(balance, "account")});
+               FormatCredits({NumberAt(balance, "incoming_micro")}),
+               Shorten(TextAt(balance, "account"), room)});
   }
-  Print(table.ToText());
+  Print(table);
   if (!silent) return kDone;
-  fmt::print(stderr, "{}\n", silent->message);
-  return kFailed;
+  return Fail(*silent);
 }
 
 }  // namespace souk::tools

@@ -24,7 +24,7 @@ struct HotLine {
 std::string PlaceOf(uint32_t line, const std::map<uint32_t, ptx::SourceLine>& sources) {
   const auto source = sources.find(line);
   if (source != sources.end()) {
-    return fmt::format("{}:{}", source->second.file, source->second.line);
+    return ptx::PlaceText(source->second);
   }
   return sources.empty() ? fmt::format("line {} of the PTX", line) : "no line of the source";
 }

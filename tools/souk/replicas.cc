@@ -63,7 +63,7 @@ std::string ReplicasTable(const Json& round) {
                TextAt(job, "standing"), Shorten(TextAt(job, "difference"), 29)});
     if (!sentence.empty()) sentences += fmt::format("{}: {}\n", id, sentence);
   }
-  return table.ToText() + sentences;
+  return table.ToText(ColumnsOf(stdout)) + sentences;
 }
 
 std::string SettleHint(const Json& round, const std::string& dir) {

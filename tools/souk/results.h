@@ -9,6 +9,9 @@
 
 namespace souk::tools {
 
+// Of "done  …" and the lines below it.
+inline constexpr size_t kDoneIndent = 6;
+
 struct ResultFile {
   std::filesystem::path path = {};
   Digest digest = {};

@@ -84,7 +84,7 @@ Result<LocalRun> RunOnce(const RunOptions& options, bool json) {
   };
   auto result = gpu::RunWorkload(workload, run.manifest.blobs, *device, how);
   if (!result) {
-    return Error(result.error().code, WithLineHint(result.error().message))
+    return Error(result.error().code, WithLineHint(result.error().message, run.manifest.modules))
         .Within(options.manifest.string());
   }
   run.seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -122,7 +122,7 @@ Json RunJson(const LocalRun& run) {
                {"dir", run.dir.string()},
                {"files", std::move(files)}};
   if (!run.printed.empty()) json["printed"] = ToVisible(run.printed);
-  if (run.check) json["check"] = FindingsJson(*run.check, run.manifest.workload);
+  if (run.check) json["check"] = FindingsJson(*run.check, run.manifest);
   if (run.profile) json["profile"] = ProfileJson(*run.profile, run.manifest.modules);
   return json;
 }
@@ -141,16 +141,17 @@ int RunLocally(const Common& common, const RunOptions& options) {
     PrintJson(json);
     return code;
   }
-  Print(fmt::format("done  {}, {}, {} launch{} on {}, {} → {}/ ({} file{})\n",
-                    run->manifest.workload.name, ptx::ClassName(run->result.result_class),
-                    run->result.stats.launches, run->result.stats.launches == 1 ? "" : "es",
-                    run->device.name, FormatElapsed(run->seconds), run->dir.string(),
-                    run->files.size(), run->files.size() == 1 ? "" : "s"));
+  PrintFolded(fmt::format("done  {}, {}, {} launch{} on {}, {} → {}/ ({} file{})\n",
+                          run->manifest.workload.name, ptx::ClassName(run->result.result_class),
+                          run->result.stats.launches, run->result.stats.launches == 1 ? "" : "es",
+                          run->device.name, FormatElapsed(run->seconds), run->dir.string(),
+                          run->files.size(), run->files.size() == 1 ? "" : "s"),
+              kDoneIndent);
   for (const ResultFile& file : run->files) {
     if (file.scalar.empty()) continue;
     Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));
   }
-  if (run->check) Print(FindingsText(*run->check, run->manifest.workload));
+  if (run->check) PrintFolded(FindingsText(*run->check, run->manifest));
   if (run->profile) Print(ProfileText(*run->profile, run->manifest.modules));
   return code;
 }

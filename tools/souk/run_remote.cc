@@ -132,7 +132,7 @@ Result<std::vector<Json>> RentFor(DaemonLink& link, const gpu::Manifest& manifes
                                   const RunOptions& options) {
   ASSIGN_OR_RETURN(const auto plans, PlanRents(link, manifest, terms, manner, options));
   if (!options.yes) {
-    for (const RentPlan& plan : plans) fmt::print(stderr, "{}", PlanText(plan));
+    for (const RentPlan& plan : plans) fmt::print(stderr, "{}", PlanLines(plan));
     if (!IsTerminal(stdin)) {
       return Error(Code::kInvalidArgument, "nobody is here to be asked: say --yes to rent");
     }
@@ -331,13 +331,15 @@ int Report(const Common& common, const Outcome& out, const std::string& dir) {
           ? std::count_if(out.round["jobs"].begin(), out.round["jobs"].end(),
                           [](const Json& job) { return TextAt(job, "standing") == "agrees"; })
           : 0;
-  Print(fmt::format(
-      "done  {} {}, {}{}, {}, {} cr → {}/ ({} file{}, digests match)\n",
-      replicated ? "round" : "job", out.job_id,
-      replicated ? fmt::format("{} of {} agree, ", agreeing, NumberAt(out.round, "of")) : "",
-      TextAt(receipt, "class"), FormatElapsed(static_cast<double>(spent) / 1000),
-      FormatCredits(PaidFor(out)), out.dir.string(), out.files.size(),
-      out.files.size() == 1 ? "" : "s"));
+  PrintFolded(
+      fmt::format(
+          "done  {} {}, {}{}, {}, {} cr → {}/ ({} file{}, digests match)\n",
+          replicated ? "round" : "job", out.job_id,
+          replicated ? fmt::format("{} of {} agree, ", agreeing, NumberAt(out.round, "of")) : "",
+          TextAt(receipt, "class"), FormatElapsed(static_cast<double>(spent) / 1000),
+          FormatCredits(PaidFor(out)), out.dir.string(), out.files.size(),
+          out.files.size() == 1 ? "" : "s"),
+      kDoneIndent);
   for (const ResultFile& file : out.files) {
     if (!file.scalar.empty()) {
       Print(fmt::format("      {} = {}\n", file.path.stem().string(), file.scalar));

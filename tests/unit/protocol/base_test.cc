@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/file.h"
+#include "protocol/base/processors.h"
 #include "protocol/base/sha256.h"
 
 namespace souk {
@@ -89,6 +91,31 @@ TEST(WriteFileAtomic, LeavesNothingWhereItFails) {
   EXPECT_FALSE(written);
   EXPECT_TRUE(std::filesystem::is_empty(folder));
   std::filesystem::remove_all(folder);
+}
+
+TEST(WriteFileAtomic, NamesWhatWasAskedForWhereItFails) {
+  const std::string folder = std::string(testing::TempDir()) + "/souk_no_folder";
+  const Status written = WriteFileAtomic(folder + "/file", AsBytes("four"));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Code::kNotFound);
+  EXPECT_EQ(written.error().message, "writing " + folder + "/file: there is no folder " + folder);
+  const Status nowhere = WriteFileAtomic("/proc/souk", AsBytes("four"));
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().message.find(".tmp"), std::string::npos) << nowhere.error().message;
+}
+
+TEST(UsableProcessors, CountsThoseThatThisProcessMayUse) {
+  cpu_set_t all;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(all), &all), 0);
+  EXPECT_EQ(UsableProcessors(), static_cast<unsigned>(CPU_COUNT(&all)));
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++i) {
+    if (CPU_ISSET(i, &all)) CPU_SET(i, &one);
+  }
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(UsableProcessors(), 1u);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(all), &all), 0);
 }
 
 TEST(OpenStandardStreams, LeavesNoneOfTheirNumbersToAFile) {

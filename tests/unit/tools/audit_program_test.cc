@@ -199,6 +199,7 @@ TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
         "verify kite --no-such", "verify kite --threads many", "verify kite --threads 100000",
         "prove kite --entry -1 --out P", "prove kite --entry 1 --out - --json",
         "challenge kite --lease zz", "replicas kite --round zz", "replay kite --job zz",
+        "replay kite --job 12 --time-limit soon", "replicas kite --time-limit 5",
         "show kite --count 0", "show kite --from -1", "show kite 4 --raw --json"}) {
     const Ran ran = Audit(line);
     EXPECT_EQ(ran.code, 2) << line;

@@ -42,6 +42,13 @@ TEST(Demo, HoldsFromOfferToAudit) {
   EXPECT_EQ(verify.code, 0) << verify.out << verify.err;
 }
 
+TEST(Demo, FitsTheTerminal) {
+  const TestFolder folder;
+  const std::string shown = RunInTerminal("souk demo --dir market", folder.path(), 80);
+  EXPECT_NE(shown.find("Everything held"), std::string::npos) << shown;
+  EXPECT_LE(WidestLine(shown), 80u) << shown;
+}
+
 TEST(Demo, LeavesAFolderThatIsNotEmptyAlone) {
   const TestFolder folder;
   std::filesystem::create_directory(folder.path() / "mine");

@@ -61,9 +61,12 @@ TEST(GpuCheckProgram, NeedsTheCLibraryAloneAndNoNewerOneThanDebians) {
 }
 
 TEST(GpuCheckProgram, SaysWhatItIsAndRefusesWhatItDoesNotKnow) {
-  const Ran help = RunProgram("souk-gpucheck --help");
-  EXPECT_EQ(help.code, 0);
-  EXPECT_NE(help.out.find("usage: souk-gpucheck"), std::string::npos);
+  for (const char* option : {"-h", "--help"}) {
+    const Ran help = RunProgram(std::string("souk-gpucheck ") + option);
+    EXPECT_EQ(help.code, 0) << option;
+    EXPECT_NE(help.out.find("usage: souk-gpucheck"), std::string::npos);
+    EXPECT_LE(WidestLine(help.out), 80u);
+  }
   EXPECT_EQ(RunProgram("souk-gpucheck --version").out.rfind("souk-gpucheck ", 0), 0u);
   EXPECT_NE(RunProgram("souk-gpucheck --list").out.find("\nshifts\n"), std::string::npos);
   for (const char* wrong : {"--nonsense", "extra", "--family", "--family nonsense", "--shrink 0",

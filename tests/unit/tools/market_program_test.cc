@@ -12,8 +12,6 @@ namespace {
 
 using Doc = nlohmann::json;
 
-const std::string kWorkloads = SOUK_SOURCE_DIR "/workloads/";
-
 class MarketProgram : public testing::Test {
  protected:
   void SetUp() override {

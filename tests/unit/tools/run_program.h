@@ -2,7 +2,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -14,6 +16,8 @@
 #include "test_folder.h"
 
 namespace souk::tools {
+
+inline const std::string kWorkloads = SOUK_SOURCE_DIR "/workloads/";
 
 inline std::string ReadAll(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -44,6 +48,40 @@ inline Ran RunProgram(const std::string& line, const std::filesystem::path& fold
   ran.out = ReadAll(out);
   ran.err = ReadAll(err);
   return ran;
+}
+
+// What `line` shows on a terminal of so many columns: of a line that is drawn anew what stays, and
+// no escapes.
+inline std::string RunInTerminal(const std::string& line, const std::filesystem::path& folder,
+                                 uint16_t columns) {
+  winsize size = {};
+  size.ws_row = 24;
+  size.ws_col = columns;
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
+  if (child == 0) {
+    const std::string command =
+        "cd '" + folder.string() + "' && PATH='" SOUK_BINARY_DIR "/bin':\"$PATH\" " + line;
+    ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+    ::_exit(127);
+  }
+  std::string shown;
+  char piece[4096];
+  for (ssize_t got = 0; (got = ::read(terminal, piece, sizeof(piece))) > 0;) {
+    for (const char c : std::string_view(piece, static_cast<size_t>(got))) {
+      if (c == '\r') continue;
+      shown += c;
+      // Each drawing begins by taking the line away.
+      if (shown.ends_with("\x1b[K")) {
+        shown.resize(shown.find_last_of('\n') + 1);
+      } else if (c == 'm' && shown.find('\x1b') != shown.npos) {
+        shown.resize(shown.find('\x1b'));
+      }
+    }
+  }
+  ::close(terminal);
+  ::waitpid(child, nullptr, 0);
+  return shown;
 }
 
 // Errors are one line that begins with the program's name.

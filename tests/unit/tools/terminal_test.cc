@@ -23,6 +23,37 @@ TEST(Table, FillsMissingCells) {
   EXPECT_EQ(table.ToText(), "A  B\nx\n");
 }
 
+// The description is what gives way; numbers are never cut.
+TEST(Table, GoesOnInLinesBelowWhereItIsTooWide) {
+  Table table({{"KERNEL"}, {"PARAMETERS"}, {"A NUMBER", Align::kRight}});
+  table.Add({"a", "u64 u64 u32 f32 f32 and so on", "12345678901234"});
+  table.Add({"a_name_in_one_word", "u32", "1"});
+  EXPECT_EQ(table.ToText(52),
+            "KERNEL              PARAMETERS              A NUMBER\n"
+            "a                   u64 u64 u32 f32   12345678901234\n"
+            "                    f32 and so on\n"
+            "a_name_in_one_word  u32                            1\n");
+  // Words are cut only where the line would be too wide else.
+  EXPECT_EQ(table.ToText(36),
+            "KERNEL    PARAMETERS        A NUMBER\n"
+            "a         u64 u64     12345678901234\n"
+            "          u32 f32\n"
+            "          f32 and so\n"
+            "          on\n"
+            "a_name_i  u32                      1\n"
+            "n_one_wo\n"
+            "rd\n");
+  EXPECT_EQ(table.ToText(10), table.ToText()) << "it cannot fit";
+}
+
+TEST(Fold, CutsBetweenWordsAndNeverBehindAnArrow) {
+  EXPECT_EQ(Fold("done  a job → results/1/ (2 files)\nmore\n", 14, 6),
+            "done  a job\n      → results/1/\n      (2 files)\nmore\n");
+  EXPECT_EQ(Fold("  a_word_that_is_too_wide x", 8, 4), "  a_word_that_is_too_wide\n    x");
+  EXPECT_EQ(Fold("fits", kAllColumns, 0), "fits");
+  EXPECT_EQ(Fold("", 3, 0), "");
+}
+
 TEST(DisplayWidth, CountsCharactersAndNoEscapes) {
   EXPECT_EQ(DisplayWidth("2×RTX"), 5u);
   EXPECT_EQ(DisplayWidth("\x1b[32m✓\x1b[0m ok"), 4u);

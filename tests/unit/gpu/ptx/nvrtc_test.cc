@@ -54,9 +54,13 @@ TEST(Nvrtc, GivesTheCompilersLogWhereTheSourceIsWrong) {
   const auto ptx = CompileCuda("__global__ void k(int* x) { y = 1; }", options);
   ASSERT_FALSE(ptx);
   EXPECT_EQ(ptx.error().code, Code::kInvalidArgument);
-  EXPECT_NE(ptx.error().message.find("broken.cu(1): error: identifier \"y\" is undefined"),
+  // The first line is the sentence, the log stands below it.
+  const std::string& message = ptx.error().message;
+  EXPECT_EQ(message.substr(0, message.find('\n')),
+            "broken.cu does not compile: broken.cu(1): error: identifier \"y\" is undefined");
+  EXPECT_NE(message.find("\nbroken.cu(1): error: identifier \"y\" is undefined\n  __global__"),
             std::string::npos)
-      << ptx.error().message;
+      << message;
 }
 
 TEST(Nvrtc, SaysWhatTakesHostCode) {
@@ -67,6 +71,14 @@ TEST(Nvrtc, SaysWhatTakesHostCode) {
     ASSERT_FALSE(ptx) << source;
     EXPECT_NE(ptx.error().message.find("nvcc -ptx"), std::string::npos) << ptx.error().message;
   }
+}
+
+TEST(Nvrtc, SaysForWhatItDoesNotCompile) {
+  SKIP_WITHOUT_NVRTC();
+  const auto ptx = CompileCuda("__global__ void k() {}", {.architecture = 10});
+  ASSERT_FALSE(ptx);
+  EXPECT_EQ(ptx.error().code, Code::kUnsupported);
+  EXPECT_NE(ptx.error().message.find("compute_10"), std::string::npos) << ptx.error().message;
 }
 
 TEST(Nvrtc, AFileOfAStandardHeadersNameComesFirst) {
@@ -97,6 +109,15 @@ TEST(Nvrtc, BoundsTheLog) {
   const auto ptx = CompileCuda(source, {});
   ASSERT_FALSE(ptx);
   EXPECT_LT(ptx.error().message.size(), 17000u);
+}
+
+// One of those that Souk brings, or one that the toolkit has.
+bool FindHeader(const std::string& name) {
+  const auto& ours = StandardHeaders();
+  const auto named = [&](const Header& header) { return header.name == name; };
+  const std::filesystem::path include = FindToolkit() / "include";
+  return std::any_of(ours.begin(), ours.end(), named) || std::filesystem::exists(include / name) ||
+         std::filesystem::exists(include / "cccl" / name);
 }
 
 class NvrtcCorpus : public testing::TestWithParam<std::tuple<const char*, uint32_t>> {};
@@ -154,6 +175,65 @@ TEST(Nvrtc, ASourceThatNeverCompilesIsGivenUp) {
       options);
   ASSERT_FALSE(ptx);
   EXPECT_EQ(ptx.error().code, Code::kExhausted) << ptx.error().message;
+}
+
+// The front end says so in its log; the back end ends its process.
+TEST(Nvrtc, ASourceThatTakesAllMemoryIsGivenUp) {
+  SKIP_WITHOUT_NVRTC();
+  CompileOptions options;
+  options.memory_bytes = uint64_t{512} << 20;
+  for (const char* source :
+       {"#define A(x) x x x x x x x x x x\n#define B(x) A(A(A(A(A(x)))))\n"
+        "__global__ void k(long* x) { B(B(x[threadIdx.x] += 3;)) }",
+        "__device__ long big[2000000000] = {1};\n__global__ void k(long* x) { *x = big[7]; }"}) {
+    testing::internal::CaptureStderr();
+    const auto ptx = CompileCuda(source, options);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << source;
+    ASSERT_FALSE(ptx) << source;
+    EXPECT_EQ(ptx.error().code, Code::kExhausted) << ptx.error().message;
+    EXPECT_EQ(ptx.error().message, "kernel.cu takes more than 512 MiB of memory to compile");
+  }
+  EXPECT_TRUE(CompileCuda("#include <cuda_fp16.h>\n__global__ void k() {}", options));
+}
+
+TEST(Nvrtc, HasTheHeadersThatKernelsInclude) {
+  SKIP_WITHOUT_NVRTC();
+  for (const char* header : {"assert.h",
+                             "cassert",
+                             "cfloat",
+                             "climits",
+                             "cmath",
+                             "cooperative_groups.h",
+                             "cooperative_groups/reduce.h",
+                             "cstdarg",
+                             "cstddef",
+                             "cstdint",
+                             "cstdio",
+                             "cstdlib",
+                             "cstring",
+                             "cub/block/block_reduce.cuh",
+                             "cuda/atomic",
+                             "cuda/barrier",
+                             "cuda_bf16.h",
+                             "cuda_fp16.h",
+                             "cuda_runtime.h",
+                             "curand_kernel.h",
+                             "device_launch_parameters.h",
+                             "math.h",
+                             "mma.h",
+                             "stdalign.h",
+                             "stdarg.h",
+                             "stdbool.h",
+                             "stddef.h",
+                             "stdint.h",
+                             "stdio.h",
+                             "string.h"}) {
+    if (!FindHeader(header)) continue;  // another toolkit, or a part of one
+    const auto ptx = CompileCuda(
+        fmt::format("#include <{}>\nextern \"C\" __global__ void k(int* x) {{ *x = 1; }}", header),
+        {.architecture = 80});
+    EXPECT_TRUE(ptx) << header << ": " << ptx.error().message;
+  }
 }
 
 TEST(Nvrtc, SaysWhatIsMissingWhereThereIsNoToolkit) {

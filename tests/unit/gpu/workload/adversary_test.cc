@@ -269,6 +269,35 @@ TEST(Adversary, AFaultIsLookedForNoLongerThanAsked) {
   EXPECT_EQ(late.error().code, Code::kExhausted) << late.error().message;
 }
 
+TEST(Adversary, AReplayTakesNoLongerThanAsked) {
+  Task task = MakeTask(1);
+  const auto states = HonestStates(task.workload, task.blobs);
+  ASSERT_TRUE(states);
+  const ForgedRun run = Claimed(task.workload, *states);
+  const auto file = StatesFile::Open(run.states, task.workload);
+  ASSERT_TRUE(file);
+  for (const bool whole : {false, true}) {
+    std::vector<uint64_t> done;
+    ReplayOptions options;
+    options.whole = whole;
+    options.progress = [&](const RunProgress& now) {
+      EXPECT_EQ(now.launches_total, kLaunches);
+      done.push_back(now.launches_done);
+      return Ok();
+    };
+    const auto report = Replay(task.workload, task.blobs, run.claim, &*file, options);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->whole, whole) << report->why_whole;
+    ASSERT_EQ(done.size(), kLaunches + 1) << whole;
+    EXPECT_EQ(done.front(), 0u);
+    EXPECT_EQ(done.back(), kLaunches);
+    options.milliseconds = 0;
+    const auto late = Replay(task.workload, task.blobs, run.claim, &*file, options);
+    ASSERT_FALSE(late) << whole;
+    EXPECT_EQ(late.error().code, Code::kExhausted) << late.error().message;
+  }
+}
+
 TEST(Adversary, MissesAreBoundedAsTheHypergeometricDistributionHasIt) {
   EXPECT_EQ(MostMissed(100, 100, 0.99), 0u);
   EXPECT_EQ(MostMissed(100, 0, 0.99), 100u);
