@@ -587,11 +587,12 @@ struct Placed {
 
 // Which allocation all of it lies in.
 std::optional<size_t> AllocationOf(const Memory& memory, const Range& range, uint32_t bytes) {
-  for (size_t i = 0; i < memory.allocation_count; ++i) {
-    const Allocation& a = memory.allocations[i];
-    if (range.low >= a.begin && range.high + bytes <= a.end) return i;
-  }
-  return std::nullopt;
+  const Allocation* const end = memory.allocations + memory.allocation_count;
+  const Allocation* const after =
+      std::upper_bound(memory.allocations, end, range.low,
+                       [](__int128 x, const Allocation& a) { return x < a.begin; });
+  if (after == memory.allocations || range.high + bytes > (after - 1)->end) return std::nullopt;
+  return static_cast<size_t>(after - 1 - memory.allocations);
 }
 
 }  // namespace
