@@ -108,12 +108,12 @@ Status BlockRunner::Prepare(const Program& program, const LaunchShape& shape, co
     memory_.shared_bytes = program.shared_window + shape.dynamic_shared_bytes;
   }
   memory_.local_bytes = program.local_bytes;
-  if (!registers_.Need(uint64_t{program.register_bytes} * warp_count) ||
-      !shared_.Need(memory_.shared_bytes) ||
+  const uint64_t register_bytes = uint64_t{program.register_bytes} * warp_count;
+  if (!registers_.Need(register_bytes + memory_.shared_bytes) ||
       !local_.Need(memory_.local_bytes * warp_count * kLanes)) {
     return Error(Code::kExhausted, "no memory for a block's registers");
   }
-  memory_.shared = shared_.data();
+  memory_.shared = registers_.data() + register_bytes;
   memory_.local = local_.data();
   warps_.assign(warp_count, Warp{});
   for (uint32_t i = 0; i < warp_count; ++i) {
@@ -282,7 +282,7 @@ void BlockRunner::StartWarps() {
     }
   }
   if (memory_.checker != nullptr) return;  // clears what variables have of their slots
-  if (memory_.shared_bytes != 0) shared_.Clear(memory_.shared_bytes);
+  if (memory_.shared_bytes != 0) std::memset(memory_.shared, 0, memory_.shared_bytes);
   if (memory_.local_bytes != 0) local_.Clear(memory_.local_bytes * warps_.size() * kLanes);
 }
 

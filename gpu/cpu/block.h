@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <new>
 #include <vector>
 
 #include "gpu/cpu/program.h"
@@ -29,6 +30,24 @@ enum class BlockEnd : uint8_t { kFinished, kFault, kExhausted, kTimeOver, kPause
 // Of a grid's workspace: struct grid_workspace { unsigned wsSize, barrier; }.
 inline constexpr uint64_t kGridWorkspaceBytes = 8;
 
+// A vector whose elements share no line of the cache with anything else: what one thread writes
+// all the time must not lie beside what another reads.
+template <typename T>
+struct ApartAllocator {
+  using value_type = T;
+  ApartAllocator() = default;
+  template <typename U>
+  explicit ApartAllocator(const ApartAllocator<U>&) {}
+  T* allocate(size_t n) {
+    const size_t bytes = (n * sizeof(T) + kApartBytes - 1) / kApartBytes * kApartBytes;
+    return static_cast<T*>(::operator new(bytes, std::align_val_t(kApartBytes)));
+  }
+  void deallocate(T* at, size_t) { ::operator delete(at, std::align_val_t(kApartBytes)); }
+  bool operator==(const ApartAllocator&) const { return true; }
+};
+template <typename T>
+using ApartVector = std::vector<T, ApartAllocator<T>>;
+
 // Memory that is mapped when asked for and kept for the next launch. Zeroed on demand.
 class Pages {
  public:
@@ -46,7 +65,7 @@ class Pages {
 // Owned by one thread during a launch.
 // Invariant: what a block can read is a function of launch, memory and block alone: registers that
 // may be read before they are written, .shared and .local are cleared before each block.
-class BlockRunner {
+class alignas(kApartBytes) BlockRunner {
  public:
   BlockRunner() = default;
   BlockRunner(const BlockRunner&) = delete;
@@ -98,11 +117,10 @@ class BlockRunner {
     uint64_t holds = UINT64_MAX;  // no coordinate
   };
   std::vector<Warp> warps_ = {};
-  std::vector<CoordinateSlot> coordinates_ = {};
-  std::vector<Site> sites_ = {};
+  ApartVector<CoordinateSlot> coordinates_ = {};
+  ApartVector<Site> sites_ = {};
   Bytes params_ = {};
-  Pages registers_ = {};
-  Pages shared_ = {};
+  Pages registers_ = {};  // and shared memory behind them
   Pages local_ = {};
   Fault fault_ = {};
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();

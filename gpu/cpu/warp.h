@@ -140,7 +140,10 @@ struct Waiting {
 
 uint32_t CountLanes(uint32_t mask);
 
-struct Warp {
+// Processors fetch lines of the cache in pairs.
+inline constexpr size_t kApartBytes = 128;
+
+struct alignas(kApartBytes) Warp {
   uint8_t* regs = nullptr;
   uint32_t active = 0;        // lanes of the running fragment
   uint32_t full = 0;          // 1 where active is all lanes
