@@ -42,7 +42,7 @@ std::chrono::steady_clock::time_point DeadlineOf(uint64_t milliseconds) {
 
 // Blocks are handed out in chunks, in order. Chunks that are done out of order wait in a window
 // until all before them are: so the budget is charged, and the first error found, in block order.
-class Schedule {
+class alignas(kApartBytes) Schedule {
  public:
   // most_of_block: thread-instructions of one block beyond which all are stopped.
   Schedule(const Program& program, uint64_t blocks, uint32_t threads, uint64_t budget,
@@ -97,7 +97,8 @@ class Schedule {
   bool is_close() const { return is_close_; }
 
  private:
-  struct Done {
+  // Each thread writes its own all the time.
+  struct alignas(kApartBytes) Done {
     bool here = false;
     bool exhausted = false;
     bool late = false;
