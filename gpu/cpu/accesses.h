@@ -47,8 +47,8 @@ class Accesses {
   // smallest_write: Program's. memory and arena must stay until the end. False: no memory.
   bool Begin(const Memory& memory, Arena& arena, uint32_t smallest_write, uint32_t threads,
              const Expected& expected);
-  // Of a launch of which nothing need be noted, since its blocks are apart and read nothing that they
-  // write: it may as well be run again as be undone.
+  // Of a launch of which nothing need be noted, since its blocks are apart and read nothing that
+  // they write: it may as well be run again as be undone.
   void BeginApart();
   ThreadAccesses& Of(size_t thread) { return *threads_[thread]; }
 
