@@ -15,6 +15,8 @@ inline constexpr size_t kMostTerms = 4096;
 inline constexpr size_t kMostAccesses = 64;
 inline constexpr size_t kMostConditions = 32;  // of an access
 inline constexpr int kMostDepth = 64;
+inline constexpr uint32_t kMostNested = 256;   // terms in each other: each takes stack
+inline constexpr uint32_t kMostAssumed = 256;  // predicates that are looked at for an access
 
 using ptx::Compare;
 using ptx::Special;
@@ -75,7 +77,10 @@ class Follower {
 
   uint32_t Add(Term term) {
     if (plan_.terms.size() == kMostTerms) return 0;
+    const uint32_t nested = 1 + std::max(nested_[term.a], nested_[term.b]);
+    if (nested > kMostNested) return 0;
     plan_.terms.push_back(term);
+    nested_.push_back(nested);
     return static_cast<uint32_t>(plan_.terms.size() - 1);
   }
   uint32_t Join(Term::Kind kind, uint8_t bits, uint32_t a, uint32_t b) {
@@ -177,6 +182,7 @@ class Follower {
   // What the branches and exits on every way to inst `at` show, and its own guard.
   void FindConditions(uint32_t at, std::vector<Condition>& out) {
     const Inst& access = ir_.insts[at];
+    assumed_ = 0;
     if (access.guard != kNoReg) Assume(access.guard, !access.guard_flip, at, 0, out);
     uint32_t block = flow_.block_of[at];
     FindExits(flow_.blocks[block].begin, at, out);
@@ -208,6 +214,8 @@ class Follower {
   // The predicate, as inst `at` reads it, is `holds`.
   void Assume(uint32_t predicate, bool holds, uint32_t at, int depth, std::vector<Condition>& out) {
     if (depth > kMostDepth || out.size() >= kMostConditions) return;
+    // A predicate may stand twice in the next one, and that twice in the one behind it.
+    if (++assumed_ > kMostAssumed) return;
     const uint32_t def = defs_.inst[predicate];
     if (ir_.regs[predicate].kind != RegKind::kVariable || defs_.count[predicate] != 1) return;
     if (!ComesBefore(flow_, def, at)) return;
@@ -237,6 +245,8 @@ class Follower {
   const Definitions defs_;
   std::map<uint32_t, uint32_t> known_ = {};  // terms of registers
   AddressPlan plan_ = {};
+  std::vector<uint32_t> nested_ = {0};  // by term
+  uint32_t assumed_ = 0;                // for the access
 };
 
 // ---- What a launch makes of it ----
@@ -275,13 +285,15 @@ class Evaluation {
     const uint32_t extents[kCoordinates] = {shape.block.x, shape.block.y, shape.block.z,
                                             shape.grid.x,  shape.grid.y,  shape.grid.z};
     for (size_t i = 0; i < kCoordinates; ++i) ranges_[i] = Range{0, int64_t{extents[i]} - 1};
+    plain_.values.assign(plan.terms.size(), std::nullopt);
+    plain_.done.assign(plan.terms.size(), false);
   }
 
   // The access's address.
   std::optional<LinearForm> Address(const AccessPlan& access) {
     access_ = &access;
-    narrowed_.assign(plan_.terms.size(), std::nullopt);
-    done_.assign(plan_.terms.size(), false);
+    narrowed_.values.assign(plan_.terms.size(), std::nullopt);
+    narrowed_.done.assign(plan_.terms.size(), false);
     std::optional<LinearForm> form = Value(access.address, /*narrowing=*/true);
     if (!form) return std::nullopt;
     const auto offset = static_cast<int64_t>(access.offset);
@@ -310,14 +322,14 @@ class Evaluation {
 
  private:
   std::optional<LinearForm> Value(uint32_t term, bool narrowing) {
-    if (!narrowing) return Compute(term, narrowing);
-    if (!done_[term]) {
-      done_[term] = true;
+    Values& known = narrowing ? narrowed_ : plain_;
+    if (!known.done[term]) {
+      known.done[term] = true;
       std::optional<LinearForm> form = Compute(term, narrowing);
-      if (form && plan_.terms[term].bits == 32) Narrow(term, *form);
-      narrowed_[term] = form;
+      if (narrowing && form && plan_.terms[term].bits == 32) Narrow(term, *form);
+      known.values[term] = form;
     }
-    return narrowed_[term];
+    return known.values[term];
   }
 
   std::optional<LinearForm> Compute(uint32_t index, bool narrowing) {
@@ -573,8 +585,13 @@ class Evaluation {
   const AccessPlan* access_ = nullptr;
   std::array<Range, kVariables> ranges_ = {};
   std::vector<Part> parts_ = {};
-  std::vector<std::optional<LinearForm>> narrowed_ = {};  // by term, for access_
-  std::vector<bool> done_ = {};
+  // By term. Each is found out once: it may stand in others any number of times.
+  struct Values {
+    std::vector<std::optional<LinearForm>> values = {};
+    std::vector<bool> done = {};
+  };
+  Values narrowed_ = {};  // for access_
+  Values plain_ = {};
 };
 
 struct Placed {

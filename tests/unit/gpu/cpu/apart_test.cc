@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -171,6 +173,36 @@ TEST(Apart, KernelsThatOnlySeemSo) {
       IsApart("setp.ge.u32 %p1, %r12, 4; @%p1 bra SKIP; mov.u32 %r30, 1; SKIP:"
               "mad.wide.u32 %rd3, %r1, 1024, %rd2; st.global.u32 [%rd3], %r1;",
               {{2, 1, 1}, {64, 1, 1}, 0, 0}));
+}
+
+// Kernels in which each term or predicate stands twice in the next one: as many as there are ways
+// through would never be looked at.
+TEST(Apart, WhatIsSharedIsLookedAtOnce) {
+  std::string sums = ".reg .b32 %q<61>; mov.u32 %q0, %r9;";
+  std::string predicates = ".reg .pred %q<61>; setp.lt.u64 %q0, %rd1, %rd2;";
+  for (int i = 1; i <= 60; ++i) {
+    const std::string last = "%q" + std::to_string(i - 1);
+    const std::string both = "%q" + std::to_string(i) + ", " + last + ", " + last + ";";
+    sums += "add.u32 " + both;
+    predicates += "and.pred " + both;
+  }
+  EXPECT_TRUE(IsApart(sums + "setp.ge.u32 %p1, %r1, %q60; @%p1 bra END;" + kStoreOwn + "END:", {}));
+  EXPECT_TRUE(IsApart(predicates + "@%q60 bra NEXT; bra END; NEXT:" + kStoreOwn + "END:", {}));
+}
+
+// Each address is a sum on top of the one before: the stack must not follow them all down.
+TEST(Apart, AddressesOfManyStepsAreNotFollowed) {
+  const auto chain = [](int steps) {
+    std::string body = ".reg .b64 %q<3001>; mov.u64 %q0, %rd1;";
+    for (int i = 1; i <= steps; ++i) {
+      const std::string next = "%q" + std::to_string(i);
+      body += "add.s64 " + next + ", %q" + std::to_string(i - 1) + ", 4;";
+      if (i % 50 == 0) body += "ld.global.u32 %r20, [" + next + "];";
+    }
+    return body + kStoreOwn;
+  };
+  EXPECT_TRUE(IsApart(chain(150), {}));
+  EXPECT_FALSE(IsApart(chain(3000), {}));
 }
 
 // ---- counted out ----
@@ -347,6 +379,298 @@ TEST(Apart, WhatIsSaidToBeApartIsApart) {
     }
   }
   EXPECT_GT(apart, kernels / 8);
+}
+
+// ---- worked out step by step ----
+
+// Programs of one write a register, now and then of two, with numbers that wrap around, signs, and
+// guards of any kind, against what each thread does.
+struct Stepped {
+  std::array<uint32_t, 60> r = {};
+  std::array<uint64_t, 20> wide = {};
+  std::array<bool, 20> p = {};
+};
+struct Step {
+  std::string text = {};
+  std::function<void(Stepped&)> act = {};
+  int guard = -1;  // the step is made, or the way goes on here, where the predicate is `holds`
+  bool holds = true;
+  bool exits = false;
+  bool skips = false;  // to the next access's end
+  bool ends = false;   // an access's end
+  int access = -1;     // the wide register
+  int64_t offset = 0;
+  uint32_t bytes = 4;
+  bool store = true;
+};
+
+class SteppedProgram {
+ public:
+  SteppedProgram(Random& random, const ApartLaunch& launch) : random_(random), launch_(launch) {
+    const uint32_t accesses = 1 + random_.Below(2);
+    for (uint32_t i = 0; i < accesses; ++i) AddAccess(i);
+  }
+
+  std::string Text() const {
+    std::string text = ".reg .b32 %q<60>; .reg .b64 %w<20>; .reg .pred %g<20>;\n";
+    for (const Step& step : steps_) {
+      if (step.guard >= 0) {
+        text +=
+            std::string("@") + (step.holds ? "" : "!") + "%g" + std::to_string(step.guard) + " ";
+      }
+      text += step.text + "\n";
+    }
+    return text;
+  }
+
+  using Touch = std::function<void(uint64_t address, uint32_t bytes, bool store)>;
+  void Run(const Coordinates6& c, const Touch& touch) const {
+    Stepped t;
+    const uint32_t block[] = {launch_.block.x, launch_.block.y, launch_.block.z};
+    for (uint32_t axis = 0; axis < 3; ++axis) {
+      t.r[axis] = c.b[axis] * block[axis] + c.t[axis];
+      t.r[3 + axis] = c.t[axis];
+      t.r[6 + axis] = c.b[axis];
+    }
+    t.r[9] = launch_.m;
+    t.r[10] = launch_.n;
+    t.wide[0] = cpu::kGlobalBase;
+    t.wide[1] = cpu::kGlobalBase + 2 * kBufferBytes;
+    bool skipping = false;
+    for (const Step& step : steps_) {
+      if (step.ends) skipping = false;
+      if (skipping) continue;
+      const bool goes = step.guard < 0 || t.p[static_cast<size_t>(step.guard)] == step.holds;
+      if (!goes) continue;
+      if (step.exits) return;
+      skipping = step.skips;
+      if (step.act) step.act(t);
+      if (step.access >= 0) {
+        touch(t.wide[static_cast<size_t>(step.access)] + static_cast<uint64_t>(step.offset),
+              step.bytes, step.store);
+      }
+    }
+  }
+
+ private:
+  static std::string R(size_t i) {
+    const char* const first[] = {"%r1",  "%r2",  "%r3",  "%r12", "%r15", "%r18",
+                                 "%r10", "%r13", "%r16", "%r9",  "%r8"};
+    return i < std::size(first) ? first[i] : "%q" + std::to_string(i);
+  }
+  static std::string W(size_t i) {
+    return i < 2 ? "%rd" + std::to_string(i + 1) : "%w" + std::to_string(i);
+  }
+  size_t From() { return random_.Below(3) == 0 ? random_.Below(next_) : random_.Below(9); }
+  uint32_t Number() {
+    const uint32_t numbers[] = {
+        0,  1,   2,          3,          4,          8,          16,         31,         32,
+        64, 100, 0xffffffff, 0xfffffffe, 0x80000000, 0x7fffffff, 0x40000000, 0xffffff00, launch_.m};
+    return numbers[random_.Below(random_.Below(3) == 0 ? std::size(numbers) : 11)];
+  }
+  void Put(const std::string& text, const std::function<void(Stepped&)>& act) {
+    steps_.push_back(Step{text, act});
+  }
+
+  // A new register, or one that was written before.
+  size_t To() {
+    if (next_ > 13 && random_.Below(25) == 0) return 11 + random_.Below(next_ - 11);
+    return next_++;
+  }
+  size_t Compute() {
+    const size_t a = From(), b = From();
+    const uint32_t n = Number();
+    const size_t d = To();
+    const std::string to = R(d) + ", " + R(a) + ", ";
+    const std::string number = std::to_string(static_cast<int32_t>(n));
+    switch (random_.Below(7)) {
+      case 0:
+        Put("add.u32 " + to + R(b) + ";", [=](Stepped& t) { t.r[d] = t.r[a] + t.r[b]; });
+        break;
+      case 1:
+        Put("sub.s32 " + to + R(b) + ";", [=](Stepped& t) { t.r[d] = t.r[a] - t.r[b]; });
+        break;
+      case 2:
+        Put("mul.lo.s32 " + to + number + ";", [=](Stepped& t) { t.r[d] = t.r[a] * n; });
+        break;
+      case 3:
+        Put("mad.lo.s32 " + to + number + ", " + R(b) + ";",
+            [=](Stepped& t) { t.r[d] = t.r[a] * n + t.r[b]; });
+        break;
+      case 4: {
+        const uint32_t by = random_.Below(8) == 0 ? random_.Below(40) : random_.Below(6);
+        Put("shl.b32 " + to + std::to_string(by) + ";",
+            [=](Stepped& t) { t.r[d] = by > 31 ? 0 : t.r[a] << by; });
+        break;
+      }
+      case 5:
+        Put("sub.s32 " + R(d) + ", " + number + ", " + R(a) + ";",
+            [=](Stepped& t) { t.r[d] = n - t.r[a]; });
+        break;
+      default:
+        Put("add.s32 " + to + number + ";", [=](Stepped& t) { t.r[d] = t.r[a] + n; });
+        break;
+    }
+    return d;
+  }
+  int Compare(size_t about) {
+    const int p = static_cast<int>(next_p_++);
+    const auto d = static_cast<size_t>(p);
+    const bool turned = random_.Below(4) == 0;
+    const bool is_signed = random_.Below(2) == 0;
+    const uint32_t how = random_.Below(6);
+    const bool with_number = random_.Below(3) != 0;
+    const size_t other = random_.Below(2) == 0 ? 9 + random_.Below(2) : From();
+    const uint32_t n = Number();
+    const char* const names[] = {"eq", "ne", "lt", "le", "gt", "ge"};
+    const std::string right =
+        with_number
+            ? std::to_string(is_signed ? static_cast<int64_t>(static_cast<int32_t>(n)) : int64_t{n})
+            : R(other);
+    Put(std::string("setp.") + names[how] + (is_signed ? ".s32 %g" : ".u32 %g") +
+            std::to_string(p) + ", " +
+            (turned ? right + ", " + R(about) : R(about) + ", " + right) + ";",
+        [=](Stepped& t) {
+          const uint32_t flip = is_signed ? 0x80000000 : 0;
+          uint32_t x = t.r[about] ^ flip;
+          uint32_t y = (with_number ? n : t.r[other]) ^ flip;
+          if (turned) std::swap(x, y);
+          const bool results[] = {x == y, x != y, x<y, x <= y, x> y, x >= y};
+          t.p[d] = results[how];
+        });
+    return p;
+  }
+  int Guard(size_t about) {
+    const int a = Compare(about);
+    if (random_.Below(3) != 0) return a;
+    const int b = Compare(random_.Below(2) == 0 ? about : From());
+    const int d = static_cast<int>(next_p_++);
+    const bool both = random_.Below(2) == 0;
+    Put(std::string(both ? "and" : "or") + ".pred %g" + std::to_string(d) + ", %g" +
+            std::to_string(a) + ", %g" + std::to_string(b) + ";",
+        [=](Stepped& t) {
+          const bool x = t.p[static_cast<size_t>(a)], y = t.p[static_cast<size_t>(b)];
+          t.p[static_cast<size_t>(d)] = both ? x && y : x || y;
+        });
+    return d;
+  }
+
+  void AddAccess(uint32_t index) {
+    size_t at = From();
+    const uint32_t steps = random_.Below(4);
+    for (uint32_t i = 0; i < steps; ++i) at = Compute();
+    const std::string end = "END" + std::to_string(index);
+    Step access;
+    const uint32_t guards = random_.Below(3);
+    for (uint32_t i = 0; i < guards; ++i) {
+      const int p = Guard(random_.Below(3) == 0 ? From() : at);
+      const bool holds = random_.Below(2) == 0;
+      const uint32_t kind = random_.Below(5);
+      if (kind == 0) {
+        access.guard = p;
+        access.holds = holds;
+      } else if (kind == 1) {
+        steps_.push_back(Step{.text = "exit;", .guard = p, .holds = holds, .exits = true});
+      } else {
+        steps_.push_back(
+            Step{.text = "bra " + end + ";", .guard = p, .holds = holds, .skips = true});
+      }
+      if (random_.Below(4) == 0) at = Compute();
+    }
+    const bool is_signed = random_.Below(2) == 0;
+    const uint32_t factor = random_.Below(4) == 0 ? Number() : 4;
+    const size_t buffer = random_.Below(3) == 0 ? 0 : 1;
+    const auto d = static_cast<size_t>(next_wide_++);
+    const int64_t number = is_signed ? int64_t{static_cast<int32_t>(factor)} : int64_t{factor};
+    Put(std::string("mad.wide.") + (is_signed ? "s32 " : "u32 ") + W(d) + ", " + R(at) + ", " +
+            std::to_string(number) + ", " + W(buffer) + ";",
+        [=](Stepped& t) {
+          const uint64_t x = is_signed
+                                 ? static_cast<uint64_t>(int64_t{static_cast<int32_t>(t.r[at])})
+                                 : uint64_t{t.r[at]};
+          t.wide[d] = x * static_cast<uint64_t>(number) + t.wide[buffer];
+        });
+    access.access = static_cast<int>(d);
+    access.store = random_.Below(4) != 0;
+    access.offset = random_.Below(2) == 0 ? 0 : 4 * (int64_t{random_.Below(9000)} - 50);
+    const bool pair = random_.Below(6) == 0;
+    access.bytes = pair ? 8 : 4;
+    const std::string place = "[" + W(d) + "+" + std::to_string(access.offset) + "]";
+    access.text = access.store ? (pair ? "st.global.v2.u32 " + place + ", {%r1, %r2};"
+                                       : "st.global.u32 " + place + ", %r1;")
+                               : (pair ? "ld.global.v2.u32 {%r38, %r39}, " + place + ";"
+                                       : "ld.global.u32 %r38, " + place + ";");
+    steps_.push_back(access);
+    steps_.push_back(Step{.text = end + ":", .ends = true});
+  }
+
+  Random& random_;
+  const ApartLaunch& launch_;
+  std::vector<Step> steps_ = {};
+  size_t next_ = 11;
+  size_t next_p_ = 0;
+  size_t next_wide_ = 2;
+};
+
+// False: a place that one block writes is another's too, or is read, or lies in no buffer.
+bool AreApart(const SteppedProgram& program, const ApartLaunch& launch) {
+  std::map<uint64_t, std::pair<uint32_t, bool>> writers;  // of a byte: the block; whether more
+  std::set<uint64_t> read;
+  bool inside = true;
+  uint32_t number = 0;
+  Coordinates6 c{};
+  for (c.b[2] = 0; c.b[2] < launch.grid.z; ++c.b[2]) {
+    for (c.b[1] = 0; c.b[1] < launch.grid.y; ++c.b[1]) {
+      for (c.b[0] = 0; c.b[0] < launch.grid.x; ++c.b[0], ++number) {
+        for (c.t[2] = 0; c.t[2] < launch.block.z; ++c.t[2]) {
+          for (c.t[1] = 0; c.t[1] < launch.block.y; ++c.t[1]) {
+            for (c.t[0] = 0; c.t[0] < launch.block.x; ++c.t[0]) {
+              program.Run(c, [&](uint64_t address, uint32_t bytes, bool store) {
+                const uint64_t at = address - cpu::kGlobalBase;
+                inside = inside && at / kBufferBytes % 2 == 0 && at < 3 * kBufferBytes &&
+                         at % kBufferBytes + bytes <= kBufferBytes;
+                for (uint64_t i = address; i < address + bytes; ++i) {
+                  if (!store) read.insert(i);
+                  if (!store) continue;
+                  const auto [entry, is_new] = writers.try_emplace(i, number, false);
+                  if (!is_new && entry->second.first != number) entry->second.second = true;
+                }
+              });
+            }
+          }
+        }
+      }
+    }
+  }
+  for (const auto& [at, writer] : writers) {
+    if (writer.second || read.contains(at)) return false;
+  }
+  return inside;
+}
+
+TEST(Apart, WhatIsSaidToBeApartIsApartStepByStep) {
+  const char* const many = std::getenv("SOUK_APART_KERNELS");
+  const uint32_t kernels = many != nullptr ? static_cast<uint32_t>(std::atoi(many))
+                           : kSanitized    ? 300
+                                           : 6000;
+  uint32_t apart = 0;
+  for (uint32_t seed = 1; seed <= kernels; ++seed) {
+    Random random(seed);
+    const uint32_t extents[] = {1, 1, 2, 3, 4, 8};
+    const auto extent = [&] { return extents[random.Below(std::size(extents))]; };
+    ApartLaunch launch;
+    launch.grid = {extent(), random.Below(2) == 0 ? extent() : 1, 1};
+    launch.block = {extent(), random.Below(2) == 0 ? extent() : 1, 1};
+    const uint32_t numbers[] = {0, 1, 5, 12, 64, 0x80000000, 0xffffffff, 0x7fffffff};
+    launch.m = numbers[random.Below(std::size(numbers))];
+    launch.n = numbers[random.Below(std::size(numbers))];
+    const SteppedProgram program(random, launch);
+    const std::string body = program.Text();
+    if (!IsApart(body, launch)) continue;
+    ++apart;
+    ASSERT_TRUE(AreApart(program, launch)) << "seed " << seed << "\n" << body;
+  }
+  EXPECT_GT(apart, kernels / 30);
 }
 
 }  // namespace
