@@ -60,6 +60,7 @@ bool Accesses::Take(uint64_t bytes) {
 
 bool Accesses::Begin(const Memory& memory, Arena& arena, uint32_t smallest_write, uint32_t threads,
                      const Expected& expected) {
+  Forget();  // of a launch that was not run to its end
   stopped_ = Stopped::kNo;
   arena_ = &arena;
   allocations_ = memory.allocations;
@@ -80,7 +81,7 @@ bool Accesses::Begin(const Memory& memory, Arena& arena, uint32_t smallest_write
     const auto index = static_cast<size_t>(found - allocations_);
     const bool aside = !expected.read.contains(begin) && MayGoAside(index, arena);
     ways_[index] = aside ? Way::kAside : Way::kSaved;
-    if (aside) MarkAside(*found, PageState::kSaved);
+    if (aside) MarkAside(*found);
   }
   while (threads_.size() < threads) threads_.push_back(std::make_unique<ThreadAccesses>(*this));
   for (const auto& thread : threads_) {
@@ -114,10 +115,15 @@ bool Accesses::MayGoAside(size_t allocation, Arena& arena) {
   return left > 0 && others <= static_cast<uint64_t>(left) && arena.MakeOther(allocation);
 }
 
-void Accesses::MarkAside(const Allocation& allocation, PageState state) {
+void Accesses::MarkAside(const Allocation& allocation) {
   const uint64_t first = (allocation.begin - kGlobalBase) / kPageBytes;
   const uint64_t last = (allocation.end - 1 - kGlobalBase) / kPageBytes;
-  std::memset(states_.data() + first, static_cast<int>(state), last - first + 1);
+  aside_.push_back(PageRange{first, last - first + 1});
+  Mark(aside_.back(), PageState::kSaved);
+}
+
+void Accesses::Mark(const PageRange& pages, PageState state) {
+  std::memset(states_.data() + pages.first, static_cast<int>(state), pages.count);
 }
 
 uint8_t* Accesses::PageAt(uint64_t page) const {
@@ -222,9 +228,8 @@ void Accesses::End() {
 
 void Accesses::Forget() {
   for (const auto& thread : threads_) thread->Forget();
-  for (size_t i = 0; i < allocation_count_; ++i) {
-    if (ways_[i] == Way::kAside) MarkAside(allocations_[i], PageState::kClean);
-  }
+  for (const PageRange& pages : aside_) Mark(pages, PageState::kClean);
+  aside_.clear();
 }
 
 bool ThreadAccesses::Note(size_t allocation, uint64_t address, uint32_t bytes, Touch touch,

@@ -44,7 +44,8 @@ class Accesses {
   Accesses(const Accesses&) = delete;
   Accesses& operator=(const Accesses&) = delete;
 
-  // smallest_write: Program's. memory and arena must stay until the end. False: no memory.
+  // smallest_write: Program's. memory and arena must stay until the end. False: no memory. What was
+  // begun and neither undone nor ended must not have been run.
   bool Begin(const Memory& memory, Arena& arena, uint32_t smallest_write, uint32_t threads,
              const Expected& expected);
   // Of a launch of which nothing need be noted, since its blocks are apart and read nothing that
@@ -77,8 +78,13 @@ class Accesses {
 
   bool Take(uint64_t bytes);
   bool MayGoAside(size_t allocation, Arena& arena);
-  // Its pages are nobody's to save, or are again.
-  void MarkAside(const Allocation& allocation, PageState state);
+  struct PageRange {
+    uint64_t first = 0;
+    uint64_t count = 0;
+  };
+  // Until Forget its pages are nobody's to save.
+  void MarkAside(const Allocation& allocation);
+  void Mark(const PageRange& pages, PageState state);
   // Of a page's host memory, which no large allocation shares with others.
   uint8_t* PageAt(uint64_t page) const;
   uint64_t WrittenBits(uint64_t page, uint32_t word) const;
@@ -94,10 +100,11 @@ class Accesses {
   Arena* arena_ = nullptr;
   const Allocation* allocations_ = nullptr;
   size_t allocation_count_ = 0;
-  std::vector<Way> ways_ = {};  // by allocation
-  uint32_t shift_ = 2;          // bytes of a bit of the records, as a power of two
-  uint32_t words_ = 0;          // of a page's writes, and of its reads
-  Pages states_ = {};           // PageState, by page
+  std::vector<Way> ways_ = {};         // by allocation
+  std::vector<PageRange> aside_ = {};  // of those that are written aside
+  uint32_t shift_ = 2;                 // bytes of a bit of the records, as a power of two
+  uint32_t words_ = 0;                 // of a page's writes, and of its reads
+  Pages states_ = {};                  // PageState, by page
   std::vector<std::unique_ptr<ThreadAccesses>> threads_ = {};
 };
 

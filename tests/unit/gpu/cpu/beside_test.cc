@@ -453,6 +453,28 @@ TEST_F(Records, WritesElsewhereAreASurprise) {
   EXPECT_EQ(accesses_->surprise(), elsewhere);
 }
 
+// Where there was no memory for a launch's registers it never came to an end.
+TEST_F(Records, WhatWasBegunAndNotEndedLeavesNothing) {
+  const Result<uint64_t> large = arena_.Allocate(cpu::Arena::kLargeBytes);
+  ASSERT_TRUE(large);
+  memory_.allocations = arena_.allocations().data();
+  memory_.allocation_count = arena_.allocations().size();
+  cpu::Accesses accesses(1u << 20);
+  cpu::Accesses::Expected expected;
+  expected.written = {*large};
+  ASSERT_TRUE(accesses.Begin(memory_, arena_, 4, 2, expected));
+  ASSERT_NE(accesses.Of(0).AsideOf(2), nullptr);
+  expected.read = {*large};
+  ASSERT_TRUE(accesses.Begin(memory_, arena_, 4, 2, expected));
+  ASSERT_EQ(accesses.Of(0).AsideOf(2), nullptr);
+  uint8_t notes = 0;
+  ASSERT_TRUE(accesses.Of(0).Note(2, *large, 4, cpu::Touch::kWrite, &notes));
+  uint8_t* const host = arena_.allocations()[2].host;
+  *host = 1;
+  accesses.Undo();
+  EXPECT_EQ(*host, 0);
+}
+
 TEST_F(Records, NoMoreMemoryThanTheyMayTake) {
   ASSERT_TRUE(Begin(4, 70'000));
   ASSERT_TRUE(Note(0, 0, 4, false));
