@@ -69,8 +69,10 @@ using DeviceAddress = uint64_t;
 // One context on one device. One thread at a time. All memory and modules go with the object.
 // A kernel's own misdeed (wild or misaligned access, trap, divergent barrier) is kFault with
 // kernel, line, block and thread in its message; after it the contents of memory are not defined
-// and every later call fails with kWrongState. A device that fails by itself is kUnavailable,
-// breaks in the same way, and may be found out by a later call than the one it failed in.
+// and every later call fails with kWrongState. The same goes for a launch that used up its budget
+// (kExhausted), since how far its blocks had come is left to chance; but memory may be given back
+// and taken. A device that fails by itself is kUnavailable, breaks as after a fault, and may be
+// found out by a later call than the one it failed in.
 class Device {
  public:
   virtual ~Device() = default;

@@ -66,11 +66,11 @@ class CpuDevice : public Device {
   Result<ModuleHandle> LoadFor(const ptx::Module& module,
                                const std::set<std::string>* kernels) override;
   Result<DeviceAddress> Allocate(uint64_t bytes) override {
-    RETURN_IF_ERROR(CheckWhole());
+    RETURN_IF_ERROR(CheckMemory());
     return arena_.Allocate(bytes);
   }
   Status Free(DeviceAddress address) override {
-    RETURN_IF_ERROR(CheckWhole());
+    RETURN_IF_ERROR(CheckMemory());
     return arena_.Free(address);
   }
   Status Write(DeviceAddress to, ByteView from) override {
@@ -99,9 +99,11 @@ class CpuDevice : public Device {
 
  private:
   Status CheckWhole() const {
-    if (!broken_) return Ok();
-    return Error(Code::kWrongState, "a kernel broke this device's context: " + fault_);
+    if (!broken_ && !spent_) return Ok();
+    return Error(Code::kWrongState, "a kernel broke this device's context: " + why_broken_);
   }
+  // Memory may be given back after a launch that used up its budget.
+  Status CheckMemory() const { return broken_ ? CheckWhole() : Ok(); }
   Status MakeHeap();
   Result<uint64_t> RunProgram(const Program& program, const LaunchRequest& request,
                               const LaunchBudget& budget);
@@ -124,8 +126,9 @@ class CpuDevice : public Device {
   cpu::SystemState system_ = {};
   std::unique_ptr<cpu::Heap> heap_ = nullptr;
   bool said_cut_ = false;
-  bool broken_ = false;
-  std::string fault_ = {};
+  bool broken_ = false;  // by a fault
+  bool spent_ = false;   // a launch used up its budget: nobody knows what memory holds
+  std::string why_broken_ = {};
 };
 
 // .global and .const variables get memory of their own, so that running over one's end is seen.
@@ -296,6 +299,11 @@ Result<uint64_t> CpuDevice::RunProgram(const Program& program, const LaunchReque
     options_.checker->EndLaunch();
     if (options_.checker->exhausted()) return cpu::Checker::TooLarge(program.name);
   }
+  if (!executed &&
+      (executed.error().code == Code::kFault || executed.error().code == Code::kExhausted)) {
+    (executed.error().code == Code::kFault ? broken_ : spent_) = true;
+    why_broken_ = executed.error().message;
+  }
   if (request.cooperative) (void)arena_.Free(shape.grid_workspace);
   return executed;
 }
@@ -325,13 +333,7 @@ Result<LaunchStats> CpuDevice::Launch(ModuleHandle module, const LaunchRequest& 
     profile.thread_instructions += executed.value_or(0);
     cpu::AddCounts(*counts, profile);
   }
-  if (!executed) {
-    if (executed.error().code == Code::kFault) {
-      broken_ = true;
-      fault_ = executed.error().message;
-    }
-    return executed.error();
-  }
+  if (!executed) return executed.error();
   LaunchStats stats;
   stats.thread_instructions = *executed;
   return stats;

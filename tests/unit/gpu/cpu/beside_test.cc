@@ -233,6 +233,51 @@ TEST(Beside, TheEdgeOfTheBudgetIsWhereItIs) {
   }
 }
 
+// The same where blocks are apart, where they write aside, and where what they write is saved.
+TEST(Beside, TheLastInstructionOfTheBudgetIsTheSame) {
+  for (const std::string body : {
+           "add.u64 %rd3, %rd0, %rd2; add.u64 %rd4, %rd1, %rd2; ld.global.u32 %r3, [%rd3];"
+           "st.global.u32 [%rd4], %r3;",
+           "ld.global.u32 %r3, [%rd0]; and.b32 %r3, %r3, 3; mul.wide.u32 %rd5, %r3, 4;"
+           "add.u64 %rd4, %rd1, %rd2; add.u64 %rd4, %rd4, %rd5; st.global.u32 [%rd4], %r2;",
+           "add.u64 %rd4, %rd1, %rd2; ld.global.u32 %r3, [%rd4]; st.global.u32 [%rd4], %r2;",
+       }) {
+    const uint64_t all = RunOn(1, Kernel(body), SimdLevel::kBaseline).executed;
+    for (const uint64_t budget : {uint64_t{1}, all / 3, all - 1, all, all + 1}) {
+      EXPECT_EQ(ExpectSame(body, budget).error == "", budget >= all) << body;
+    }
+  }
+}
+
+// What a launch that is stopped has written depends on how far each thread had come.
+TEST(Beside, NothingIsReadAfterALaunchThatUsedUpItsBudget) {
+  for (const uint32_t threads : {4u, 1u}) {
+    const auto device = NewDevice(SimdLevel::kBaseline, threads);
+    const Result<ModuleHandle> module = LoadText(*device, Kernel(R"(
+      setp.eq.u32 %p0, %r0, 0; @!%p0 bra STORE;
+      mov.u32 %r14, 0; WAIT: add.u32 %r14, %r14, 1; setp.ne.u32 %p7, %r14, 0; @%p7 bra WAIT;
+      STORE: add.u64 %rd3, %rd1, %rd2; st.global.u32 [%rd3], %r2;)"));
+    ASSERT_TRUE(module) << module.error().message;
+    const Result<DeviceAddress> x = device->Allocate(kWords * 4);
+    const Result<DeviceAddress> y = device->Allocate(kWords * 4);
+    ASSERT_TRUE(x && y);
+    LaunchRequest request;
+    request.kernel = "k";
+    request.grid = Dim3{kBlocks, 1, 1};
+    request.block = Dim3{kThreads, 1, 1};
+    request.params = Params().U64(*x).U64(*y).bytes();
+    const LaunchBudget budget{.thread_instructions = 20'000'000};
+    EXPECT_EQ(device->Launch(*module, request, budget).error().code, Code::kExhausted);
+    Bytes held(kWords * 4);
+    const Status read = device->Read(*y, held);
+    ASSERT_FALSE(read) << threads << " threads; all as it was: " << (held == Bytes(kWords * 4, 0));
+    EXPECT_EQ(read.error().code, Code::kWrongState);
+    EXPECT_EQ(device->Launch(*module, request, {}).error().code, Code::kWrongState);
+    EXPECT_TRUE(device->Free(*x));
+    EXPECT_TRUE(device->Allocate(kWords * 4));
+  }
+}
+
 // Registers of lanes that are not there hold what other blocks left.
 TEST(Beside, NothingComesFromLanesThatAreNotThere) {
   for (const SimdLevel level : Levels()) {
