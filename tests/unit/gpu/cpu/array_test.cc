@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <random>
+
 #include "unit/gpu/cpu/run_ptx.h"
 
 namespace souk::gpu::cpu_test {
@@ -280,6 +283,94 @@ TEST(Array, CountsWhatItDoesNotCompute) {
   const auto stats = run.Go();
   ASSERT_TRUE(stats);
   EXPECT_EQ(stats->thread_instructions, kThreads * (9 + 6 + 1));
+}
+
+// The same access where the base is a parameter, so that it is one of an array, and where memory
+// holds it, so that it is not: random indices, signs, offsets, guards and bases that fault as well.
+std::string RandomArrayKernel(std::mt19937& random, bool in_memory) {
+  const auto below = [&](size_t n) { return static_cast<size_t>(random() % n); };
+  const auto pick = [&](std::initializer_list<const char*> of) {
+    return std::string(*(of.begin() + below(of.size())));
+  };
+  const std::string base = in_memory ? "%rd11" : "%rd2";
+  std::string code =
+      ".local .align 8 .b8 held[8]; st.local.u64 [held], %rd2; ld.local.u64 %rd11, [held];\n";
+  code += "mov.u32 %r6, 5; mov.u64 %rd6, 5;\n";
+  code += "and.b32 %r7, %r1, " + pick({"1", "3", "7", "31", "16", "0"}) +
+          "; setp.ne.u32 %p1, %r7, " + pick({"0", "1", "3", "7"}) + ";\n";
+  code +=
+      pick({"mov.u32 %r8, %r1;", "mov.u32 %r8, %r1;", "mov.u32 %r8, 7;", "sub.u32 %r8, 60, %r1;",
+            "mul.lo.u32 %r8, %r1, 2;", "add.u32 %r8, %r1, 2147483600;", "add.u32 %r8, %r1, -40;"}) +
+      "\n";
+  code += pick({"", "@%p1 add.u32 %r8, %r8, 1000000;", "@!%p1 mov.u32 %r8, 3;"}) + "\n";
+  code += pick({"mov.u32 %r5, %r8;", "add.s32 %r5, %r8, 1;", "add.s32 %r5, %r8, -16;",
+                "sub.s32 %r5, %r8, 8;", "add.s32 %r5, %r9, %r8;", "sub.u32 %r5, %r8, %r9;",
+                "add.u32 %r5, %r8, 2147483648;", "sub.u32 %r5, %r8, 2147483600;"}) +
+          "\n";
+  const std::string scale = pick({"4", "4", "4", "8", "8", "12", "1", "2"});
+  const std::string sign = pick({"s32", "u32"});
+  code += below(2) == 0 ? "mad.wide." + sign + " %rd5, %r5, " + scale + ", " + base + ";\n"
+                        : "mul.wide." + sign + " %rd4, %r5, " + scale + "; add.s64 %rd5, %rd4, " +
+                              base + ";\n";
+  code += pick({"", "", "add.u32 %r5, %r5, 1;", "mov.u32 %r8, 0;"}) + "\n";
+  const std::string guard = pick({"", "@%p1 ", "@!%p1 "});
+  const std::string place =
+      "[%rd5+" + pick({"0", "0", "128", "512", "-128", "4", "2", "260"}) + "];";
+  const std::string type = pick({"u32", "u32", "u64", "u16", "s8", "u8"});
+  const std::string value = type == "u64" ? "%rd6" : "%r6";
+  const std::string access = "ld.global." + type + " " + value + ", " + place;
+  switch (below(4)) {
+    case 0:
+      code += "add.u32 %r6, %r1, 77; cvt.u64.u32 %rd6, %r6;\n";
+      code += guard + "st.global." + (type == "s8" ? "u8" : type) + " " +
+              place.substr(0, place.size() - 1) + ", " + value + ";\n";
+      break;
+    case 1:
+      code += guard + "bra SKIP;\n" + access + "\nSKIP:\n";
+      break;
+    default:
+      code += guard + access + "\n";
+      break;
+  }
+  code +=
+      "cvt.u64.u32 %rd7, %r6; xor.b64 %rd7, %rd7, %rd6; mul.wide.u32 %rd8, %r1, 8;"
+      "add.s64 %rd9, %rd1, %rd8; st.global.u64 [%rd9], %rd7;";
+  return Once(code);
+}
+
+TEST(Array, RandomAccessesAreThoseOfPlainAddresses) {
+  const char* const many = std::getenv("SOUK_ARRAY_KERNELS");
+  const uint32_t kernels = many != nullptr ? static_cast<uint32_t>(std::atoi(many)) : 1500;
+  uint32_t good = 0;
+  for (uint32_t seed = 1; seed <= kernels; ++seed) {
+    std::string first;
+    std::vector<Bytes> buffers;
+    const uint32_t block = seed % 3 == 0 ? 20 : seed % 3 == 1 ? 48 : 64;
+    for (const bool in_memory : {true, false}) {
+      std::mt19937 random(seed);
+      const std::string text = RandomArrayKernel(random, in_memory);
+      for (const SimdLevel level : Levels()) {
+        PtxRun run = RunOf(text, 1001, kThreads * 8);
+        run.block = {block, 1, 1};
+        run.grid = {(block == 64 ? 64 : kThreads) / block, 1, 1};
+        run.scalars = {seed % 2 == 0 ? 5u : 0xfffffffbu};
+        run.level = level;
+        const Result<LaunchStats> stats = run.Go();
+        const std::string end =
+            stats ? std::to_string(stats->thread_instructions) : stats.error().message;
+        if (buffers.empty()) {
+          first = end;
+          buffers = run.buffers;
+          good += stats ? 1 : 0;
+        }
+        ASSERT_EQ(end, first) << "seed " << seed << ", " << SimdLevelName(level) << "\n" << text;
+        if (stats) {
+          ASSERT_TRUE(run.buffers == buffers) << "seed " << seed << "\n" << text;
+        }
+      }
+    }
+  }
+  EXPECT_GT(good, kernels / 5);
 }
 
 }  // namespace

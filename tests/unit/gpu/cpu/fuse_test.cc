@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdlib>
 #include <functional>
 #include <random>
 
@@ -210,7 +211,10 @@ class Program {
 };
 
 TEST(Fuse, RandomProgramsComeToWhatTheirLinesSay) {
-  const uint32_t programs = kSanitized ? 100 : 1500;
+  const char* const many = std::getenv("SOUK_FUSE_PROGRAMS");
+  const uint32_t programs = many != nullptr ? static_cast<uint32_t>(std::atoi(many))
+                            : kSanitized    ? 100
+                                            : 1500;
   const std::vector<SimdLevel> levels = Levels();
   for (uint32_t seed = 1; seed <= programs; ++seed) {
     const Program program(seed);
