@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <numeric>
+#include <random>
 
 #include "gpu/cpu/accesses.h"
 #include "sanitized.h"
@@ -245,6 +247,89 @@ TEST(Beside, TheLastInstructionOfTheBudgetIsTheSame) {
     const uint64_t all = RunOn(1, Kernel(body), SimdLevel::kBaseline).executed;
     for (const uint64_t budget : {uint64_t{1}, all / 3, all - 1, all, all + 1}) {
       EXPECT_EQ(ExpectSame(body, budget).error == "", budget >= all) << body;
+    }
+  }
+}
+
+// Allocations of all sizes that come and go, in memory that is full now and then, written by the
+// host, and by launches in each of the ways that there are.
+TEST(Beside, AllocationsHoldWhatWasWrittenLast) {
+  constexpr uint64_t kMemory = uint64_t{4} << 20;
+  const std::string fill = R"(
+    ld.param.u32 %r3, [v]; ld.param.u32 %r4, [n]; setp.ge.u32 %p0, %r2, %r4; @%p0 bra END;
+    add.u32 %r5, %r2, %r3; )";
+  const std::string own = "add.u64 %rd4, %rd1, %rd2; ";
+  const std::string hidden =
+      "ld.global.u32 %r6, [%rd0]; mad.lo.u32 %r7, %r6, %r6, %r2;"
+      "mul.wide.u32 %rd5, %r7, 4; add.u64 %rd4, %rd1, %rd5; ";
+  const std::string store = "st.global.u32 [%rd4], %r5; END: ";
+  std::string text;
+  const std::string bodies[] = {fill + own + store, fill + hidden + store,
+                                fill + hidden +
+                                    "ld.global.u32 %r8, [%rd4]; and.b32 %r8, %r8, 0;"
+                                    "add.u32 %r5, %r5, %r8; " +
+                                    store};
+  for (size_t i = 0; i < std::size(bodies); ++i) {
+    std::string kernel = Kernel(bodies[i]);
+    kernel.replace(
+        kernel.find("k(.param .u64 x, .param .u64 y"), 30,
+        "k" + std::to_string(i) + "(.param .u64 x, .param .u64 y, .param .u32 v, .param .u32 n");
+    text += kernel + "\n";
+  }
+  for (uint32_t seed = 1; seed <= Thinned(6); ++seed) {
+    std::mt19937 random(seed);
+    const auto below = [&](uint64_t n) { return random() % n; };
+    const auto device = NewDevice(BestSimdLevel(), 1 + seed % 4, kMemory);
+    const auto module = LoadText(*device, text);
+    ASSERT_TRUE(module) << module.error().message;
+    const auto zero = device->Allocate(4);
+    ASSERT_TRUE(zero);
+    std::map<DeviceAddress, Bytes> held;
+    uint64_t used = 4;
+    for (int turn = 0; turn < 150; ++turn) {
+      auto some = held.begin();
+      if (!held.empty()) std::advance(some, static_cast<ptrdiff_t>(below(held.size())));
+      const uint64_t kind = below(8);
+      if (held.empty() || kind < 2) {
+        const uint64_t left = kMemory - used;
+        const uint64_t sizes[] = {1 + below(5000), cpu::Arena::kLargeBytes + below(3) - 1,
+                                  cpu::Arena::kLargeBytes * 2 + below(9000), left};
+        const uint64_t size = sizes[below(std::size(sizes))];
+        const auto at = device->Allocate(size);
+        ASSERT_EQ(at.has_value(), size != 0 && size <= left) << seed << " " << size;
+        if (!at) continue;
+        used += size;
+        some = held.emplace(*at, Bytes(size, 0)).first;
+      } else if (kind == 2 || (kind == 3 && below(2) == 0)) {
+        ASSERT_TRUE(device->Free(some->first));
+        used -= some->second.size();
+        held.erase(some);
+        continue;
+      } else if (kind == 3) {
+        for (uint8_t& byte : some->second) byte = static_cast<uint8_t>(random());
+        ASSERT_TRUE(device->Write(some->first, some->second));
+      } else {
+        const uint64_t words = some->second.size() / 4;
+        const auto n = static_cast<uint32_t>(below(3) == 0 ? below(words + 1) : words);
+        const auto value = static_cast<uint32_t>(random());
+        LaunchRequest request;
+        request.kernel = "k" + std::to_string(below(std::size(bodies)));
+        request.grid = Dim3{n / kThreads + 1, 1, 1};
+        request.block = Dim3{kThreads, 1, 1};
+        request.params = Params().U64(*zero).U64(some->first).U32(value).U32(n).bytes();
+        const auto stats = device->Launch(*module, request, {});
+        ASSERT_TRUE(stats) << stats.error().message;
+        for (uint32_t i = 0; i < n; ++i) {
+          const uint32_t word = value + i;
+          std::memcpy(some->second.data() + size_t{i} * 4, &word, 4);
+        }
+      }
+      for (const auto& [address, bytes] : held) {
+        if (turn % 10 != 0 && address != some->first) continue;
+        Bytes found(bytes.size());
+        ASSERT_TRUE(device->Read(address, found));
+        ASSERT_TRUE(found == bytes) << "seed " << seed << ", turn " << turn;
+      }
     }
   }
 }
