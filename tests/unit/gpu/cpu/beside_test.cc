@@ -276,7 +276,7 @@ TEST(Beside, AllocationsHoldWhatWasWrittenLast) {
         "k" + std::to_string(i) + "(.param .u64 x, .param .u64 y, .param .u32 v, .param .u32 n");
     text += kernel + "\n";
   }
-  for (uint32_t seed = 1; seed <= Thinned(6); ++seed) {
+  for (uint32_t seed = 1; seed <= Thinned(8); ++seed) {
     std::mt19937 random(seed);
     const auto below = [&](uint64_t n) { return random() % n; };
     const auto device = NewDevice(BestSimdLevel(), 1 + seed % 4, kMemory);
