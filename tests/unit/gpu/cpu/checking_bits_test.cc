@@ -68,12 +68,13 @@ class ProgramOfBits {
   }
 
   std::string Constant() {
-    constexpr std::array<uint32_t, 18> kWords = {
+    constexpr std::array<uint32_t, 18> kPatterns = {
         0,          1,          8,          20,         23,         31,
         255,        0x7fffffff, 0x80000000, 0xffffffff, 0x7f800000, 0x7fc00000,
         0x7ff00000, 0x7ff80000, 0x00400000, 0x003fffff, 0x007fffff, 0xff000000};
-    const uint32_t value = Random(4) == 0 ? static_cast<uint32_t>(random_())
-                                          : kWords[Random(static_cast<uint32_t>(kWords.size()))];
+    const uint32_t value = Random(4) == 0
+                               ? static_cast<uint32_t>(random_())
+                               : kPatterns[Random(static_cast<uint32_t>(kPatterns.size()))];
     return std::to_string(value);
   }
   std::string LongConstant() {
