@@ -45,6 +45,7 @@ Value ValueOf(const Variable& variable) {
 Formals FormalsOf(const Function& f) {
   const auto values = [&](const std::vector<Param>& params) {
     std::vector<Value> all;
+    all.reserve(params.size());
     for (const Param& param : params) {
       all.push_back(param.is_register ? ValueOf(f.registers[param.index])
                                       : ValueOf(f.variables[param.index]));
