@@ -93,7 +93,7 @@ Json KernelJson(const ptx::KernelReport& kernel) {
 // What a thread takes of a budget, every loop once: "38", "61, 2 loops".
 std::string ThreadText(const ptx::KernelReport& kernel) {
   if (kernel.path_instructions == 0) return "";
-  const std::string path = std::to_string(kernel.path_instructions);
+  std::string path = std::to_string(kernel.path_instructions);
   if (kernel.loops == 0) return path;
   return fmt::format("{}, {} loop{}", path, kernel.loops, kernel.loops == 1 ? "" : "s");
 }

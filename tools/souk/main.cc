@@ -30,7 +30,7 @@ const CLI::Validator kDevice(
 // As limits::kLeastChallenge and kMostChallenge have it.
 const CLI::Validator kMatrixSize(
     [](std::string& text) {
-      const std::string wrong = CLI::Range(64, 65'536)(text);
+      std::string wrong = CLI::Range(64, 65'536)(text);
       if (!wrong.empty()) return wrong;
       return std::has_single_bit(std::stoul(text)) ? wrong : "'" + text + "' is no power of two";
     },

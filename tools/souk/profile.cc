@@ -40,6 +40,7 @@ std::vector<HotLine> HotLines(const gpu::KernelProfile& kernel,
     hot.bytes += count.bytes;
   }
   std::vector<HotLine> lines;
+  lines.reserve(by_place.size());
   for (auto& [where, hot] : by_place) lines.push_back(std::move(hot));
   std::stable_sort(lines.begin(), lines.end(), [](const HotLine& x, const HotLine& y) {
     return x.thread_instructions > y.thread_instructions;
