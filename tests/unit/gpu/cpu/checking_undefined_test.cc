@@ -115,8 +115,8 @@ TEST(Checking, FindsUndefinedValuesThatArePrinted) {
   ASSERT_THAT(half.Kinds(), ElementsAre(FindingKind::kUninitialised));
   EXPECT_EQ(half.report.findings[0].second.what, "printf: what is printed");
   for (const char* body : {"st.local.u32 [%l3], %r5;", "st.local.u16 [%l3], %r0;",
-                           "setp.lt.u32 %p1, %r0, 9; @%p1 "
-                           "st.local.u32 [%l3], 1;"}) {
+                           ("setp.lt.u32 %p1, %r0, 9; @%p1 "
+                            "st.local.u32 [%l3], 1;")}) {
     EXPECT_THAT(CheckPrint(body, "37,100,0").Kinds(), ElementsAre(FindingKind::kUninitialised))
         << body;
   }

@@ -129,8 +129,8 @@ TEST(PtxCalls, GiveAndTakeAsManyValuesAsTheFunctionHas) {
        Returning(".reg .pred r", ".reg .pred x;", "x"),
        Returning(".param .b8 r[4]", ".param .align 4 .b8 x[4];", "x"),
        Returning(".reg .u32 r", "", "5"),
-       ".func (.param .u32 r) f() { ret; } .func (.param .u32 x) g() { call (x), f; ret; } "
-       ".entry k() { ret; }",
+       (".func (.param .u32 r) f() { ret; } .func (.param .u32 x) g() { call (x), f; ret; } "
+        ".entry k() { ret; }"),
        ".entry e() { ret; } .entry k() { call e; ret; }"},
       {Returning(".param .u32 r", ".param .b32 x;", "x"), Returning(".param .u32 r", "", "_"),
        Returning(".reg .u32 r", ".reg .b32 x;", "x"),
@@ -187,19 +187,20 @@ TEST(PtxCalls, KeepOnePrototypeForEveryDeclaration) {
 }
 
 TEST(PtxCalls, ReachWhatTheModuleDefinesOrTheDriverHas) {
-  ExpectModules({},
-                {".extern .func f(); .entry k() { call f; ret; }", ".func f(); .entry k() { ret; }",
-                 ".entry k();", ".extern .func f(); .func g() { call f; ret; } .entry k() { ret; }",
-                 ".extern .func f(); .entry k() { .reg .u64 l; mov.u64 l, f; ret; }",
-                 ".extern .global .u32 e[]; .entry k() { ret; }",
-                 ".extern .const .u32 e[]; .entry k() { ret; }"},
-                {".extern .func f(); .entry k() { ret; }",
-                 ".extern .func (.param .b64 r) malloc(.param .b64 a); .entry k() { .param .b64 a; "
-                 ".param .b64 r; "
-                 "call (r), malloc, (a); ret; }",
-                 ".extern .func __assertfail(); .entry k() { call __assertfail; ret; }",
-                 ".extern .global .u32 e; .entry k() { .reg .u64 l; mov.u64 l, e; ret; }",
-                 ".extern .shared .u32 e[]; .entry k() { .reg .u64 l; mov.u64 l, e; ret; }"});
+  ExpectModules(
+      {},
+      {".extern .func f(); .entry k() { call f; ret; }", ".func f(); .entry k() { ret; }",
+       ".entry k();", ".extern .func f(); .func g() { call f; ret; } .entry k() { ret; }",
+       ".extern .func f(); .entry k() { .reg .u64 l; mov.u64 l, f; ret; }",
+       ".extern .global .u32 e[]; .entry k() { ret; }",
+       ".extern .const .u32 e[]; .entry k() { ret; }"},
+      {".extern .func f(); .entry k() { ret; }",
+       (".extern .func (.param .b64 r) malloc(.param .b64 a); .entry k() { .param .b64 a; "
+        ".param .b64 r; "
+        "call (r), malloc, (a); ret; }"),
+       ".extern .func __assertfail(); .entry k() { call __assertfail; ret; }",
+       ".extern .global .u32 e; .entry k() { .reg .u64 l; mov.u64 l, e; ret; }",
+       ".extern .shared .u32 e[]; .entry k() { .reg .u64 l; mov.u64 l, e; ret; }"});
 }
 
 }  // namespace

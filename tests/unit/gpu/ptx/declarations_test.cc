@@ -206,10 +206,10 @@ TEST(PtxDeclarations, InlineAtPlacesThatTheyHaveToldOf) {
                 body({".loc 1 2 2, function_name x, inlined_at 1 1 1",
                       ".loc 1 1 1 .loc 1 2 2, function_name y, inlined_at 1 1 1",
                       ".loc 1 1 1 .loc 1 2 2, function_name x",
-                      ".loc 1 1 1 .loc 1 2 2, function_name x-4, "
-                      "inlined_at 1 1 1"}),
-                body({".loc 1 1 1 .loc 1 2 2, function_name x+4, inlined_at 1 1 1 "
-                      ".loc 1 3 3, function_name x, inlined_at 1 2 2"}));
+                      (".loc 1 1 1 .loc 1 2 2, function_name x-4, "
+                       "inlined_at 1 1 1")}),
+                body({(".loc 1 1 1 .loc 1 2 2, function_name x+4, inlined_at 1 1 1 "
+                       ".loc 1 3 3, function_name x, inlined_at 1 2 2")}));
 }
 
 TEST(PtxDeclarations, KeepAFunctionsGlobalVariablesAsLongAsTheModule) {
@@ -220,29 +220,30 @@ TEST(PtxDeclarations, KeepAFunctionsGlobalVariablesAsLongAsTheModule) {
        ".entry k() { .global .u32 g; ret; } .global .u64 p = g;",
        ".entry k() { .global .u32 g; .reg .u32 g; ret; }"},
       {".entry k() { .global .u32 g = 5; .reg .u32 r; ld.global.u32 r, [g]; ret; }",
-       ".global .u32 g = 1; .entry k(.param .u32 static_0) { .global .u32 g = 2; { .const .u32 "
-       "g[2] = {3, 4}; .reg .u32 r; ld.const.u32 r, [g+4]; } ret; }",
+       (".global .u32 g = 1; .entry k(.param .u32 static_0) { .global .u32 g = 2; { .const .u32 "
+        "g[2] = {3, 4}; .reg .u32 r; ld.const.u32 r, [g+4]; } ret; }"),
        ".entry k() { .global .u64 g = k; ret; }",
        ".entry k() { .global .u32 g; ret; } .entry l() { .global .u32 g; ret; }",
-       ".global .u32 static_0; .func f() { .global .attribute(.managed) .u32 g; ret; } "
-       ".entry k() { ret; }"});
+       (".global .u32 static_0; .func f() { .global .attribute(.managed) .u32 g; ret; } "
+        ".entry k() { ret; }")});
 }
 
 TEST(PtxDeclarations, GiveFunctionsAliases) {
   const std::string f = ".visible .func f() { ret; } .visible .func g(); ";
   const std::string k = ".entry k() { .reg .u64 l; mov.u64 l, g; call g; ret; } ";
-  ExpectModules({},
-                {".func f() { ret; } .alias g, f; .entry k() { ret; }",
-                 ".weak .func f() { ret; } .visible .func g(); .alias g, f; " + k,
-                 ".visible .func f() { ret; } .visible .func g(.param .u32 a); .alias g, f; .entry "
-                 "k() { ret; }",
-                 ".visible .func f() { ret; } .visible .func g() { ret; } .alias g, f; " + k,
-                 f + ".alias f, g; " + k, f + ".alias g, f; .alias g, f; " + k,
-                 f + ".alias g, f .entry k() { ret; }",
-                 ".visible .entry f() { ret; } .visible .entry g(); .alias g, f;"},
-                {f + ".alias g, f; " + k, f + k + ".alias g, f;",
-                 f + ".visible .func h(); .alias g, f; .alias h, g; .global .u64 p = h; " + k,
-                 ".visible .func f() { ret; } .extern .func g(); .alias g, f; " + k});
+  ExpectModules(
+      {},
+      {".func f() { ret; } .alias g, f; .entry k() { ret; }",
+       ".weak .func f() { ret; } .visible .func g(); .alias g, f; " + k,
+       (".visible .func f() { ret; } .visible .func g(.param .u32 a); .alias g, f; .entry "
+        "k() { ret; }"),
+       ".visible .func f() { ret; } .visible .func g() { ret; } .alias g, f; " + k,
+       f + ".alias f, g; " + k, f + ".alias g, f; .alias g, f; " + k,
+       f + ".alias g, f .entry k() { ret; }",
+       ".visible .entry f() { ret; } .visible .entry g(); .alias g, f;"},
+      {f + ".alias g, f; " + k, f + k + ".alias g, f;",
+       f + ".visible .func h(); .alias g, f; .alias h, g; .global .u64 p = h; " + k,
+       ".visible .func f() { ret; } .extern .func g(); .alias g, f; " + k});
 }
 
 TEST(PtxDeclarations, NumberRegistersByAllDigitsAtTheEnd) {

@@ -73,8 +73,8 @@ TEST(PtxInstructions, CopyInBulkBySixteens) {
        load + " [%r0], [%l0], 1048560, [%r1]",
        load + ".multicast::cluster [sv], [gv], 16, [sv], %h0",
        load + ".multicast::cluster.L2::cache_hint [sv], [gv], 16, [sv], 5, %l0",
-       "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [sv], [sv], 16, "
-       "[sv]",
+       ("cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [sv], [sv], 16, "
+        "[sv]"),
        store + ".L2::cache_hint [gv], [sv], 16, %l0", "cp.async.bulk.prefetch.L2.global [gv], 16",
        add + "u32 [gv], [sv], 16", add + "noftz.f16 [gv], [sv], 16", add + "f64 [gv], [sv], 16",
        near + "inc.u32 [sv], [sv], 16, [sv]",

@@ -183,8 +183,8 @@ TEST(Nvrtc, ASourceThatTakesAllMemoryIsGivenUp) {
   CompileOptions options;
   options.memory_bytes = uint64_t{512} << 20;
   for (const char* source :
-       {"#define A(x) x x x x x x x x x x\n#define B(x) A(A(A(A(A(x)))))\n"
-        "__global__ void k(long* x) { B(B(x[threadIdx.x] += 3;)) }",
+       {("#define A(x) x x x x x x x x x x\n#define B(x) A(A(A(A(A(x)))))\n"
+         "__global__ void k(long* x) { B(B(x[threadIdx.x] += 3;)) }"),
         "__device__ long big[2000000000] = {1};\n__global__ void k(long* x) { *x = big[7]; }"}) {
     testing::internal::CaptureStderr();
     const auto ptx = CompileCuda(source, options);
