@@ -21,9 +21,6 @@ inline constexpr uint32_t kMostAssumed = 256;  // predicates that are looked at 
 using ptx::Compare;
 using ptx::Special;
 
-bool Is(Fn fn, Fn first, Fn last) {
-  return fn >= first && fn <= last;
-}
 bool Is32(Ty ty) {
   return ty == Ty::kU32 || ty == Ty::kS32;
 }
@@ -53,9 +50,9 @@ class Follower {
   // False: the instruction touches device memory in a way that cannot be followed.
   bool Take(uint32_t at) {
     const Inst& inst = ir_.insts[at];
-    const bool loads = Is(inst.fn, Fn::kLd, Fn::kLdLast);
-    const bool stores = Is(inst.fn, Fn::kSt, Fn::kStLast);
-    const bool updates = Is(inst.fn, Fn::kAtom, Fn::kAtomLast);
+    const bool loads = IsWithin(inst.fn, Fn::kLd, Fn::kLdLast);
+    const bool stores = IsWithin(inst.fn, Fn::kSt, Fn::kStLast);
+    const bool updates = IsWithin(inst.fn, Fn::kAtom, Fn::kAtomLast);
     if (inst.fn == Fn::kMbarrier || inst.fn == Fn::kCopyAsync || inst.fn == Fn::kCopyBulk) {
       return false;
     }

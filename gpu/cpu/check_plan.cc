@@ -7,10 +7,6 @@
 namespace souk::gpu::cpu {
 namespace {
 
-bool InRange(Fn fn, Fn first, Fn last) {
-  return Index(fn) >= Index(first) && Index(fn) <= Index(last);
-}
-
 bool IsInteger(Ty ty) {
   return ty == Ty::kU16 || ty == Ty::kS16 || ty == Ty::kU32 || ty == Ty::kS32 || ty == Ty::kU64 ||
          ty == Ty::kS64;
@@ -81,15 +77,15 @@ bool IsArithmetic(const Inst& inst) {
     case Fn::kRsqrtFtz64:
       return IsFloat(inst.ty);
     default:
-      return IsFloat(inst.ty) && InRange(inst.fn, Fn::kFAdd, Fn::kFSqrtLast);
+      return IsFloat(inst.ty) && IsWithin(inst.fn, Fn::kFAdd, Fn::kFSqrtLast);
   }
 }
 
 Ty ReadsNans(const Inst& inst) {
   Ty type = inst.ty;
-  if (InRange(inst.fn, Fn::kSetp, Fn::kSetpLast)) {
+  if (IsWithin(inst.fn, Fn::kSetp, Fn::kSetpLast)) {
     if (type == Ty::kNone) type = Ty::kF32;  // with .ftz
-  } else if (InRange(inst.fn, Fn::kCvt, Fn::kCvtLast)) {
+  } else if (IsWithin(inst.fn, Fn::kCvt, Fn::kCvtLast)) {
     type = static_cast<Ty>(Index(inst.fn) - Index(Fn::kCvt));
   } else if (inst.fn == Fn::kCvtPack) {
     type = Ty::kF32;
@@ -108,7 +104,7 @@ Ty ReadsNans(const Inst& inst) {
 bool NanDecides(const Inst& inst) {
   const bool chooses =
       inst.fn == Fn::kMin || inst.fn == Fn::kMax || inst.fn == Fn::kFMin || inst.fn == Fn::kFMax;
-  const bool compares = InRange(inst.fn, Fn::kSetp, Fn::kSetpLast) || inst.fn == Fn::kTestp;
+  const bool compares = IsWithin(inst.fn, Fn::kSetp, Fn::kSetpLast) || inst.fn == Fn::kTestp;
   const bool pair = inst.ty == Ty::kF16x2 || inst.ty == Ty::kBf16x2;
   return compares || (IsArithmetic(inst) && !chooses && !pair);
 }
@@ -116,7 +112,7 @@ bool NanDecides(const Inst& inst) {
 Ty MakesNans(const Inst& inst) {
   if (inst.dst == kNoReg || !IsFloat(inst.ty)) return Ty::kNone;
   const bool converts =
-      inst.fn == Fn::kCvtPack || (InRange(inst.fn, Fn::kCvt, Fn::kCvtLast) &&
+      inst.fn == Fn::kCvtPack || (IsWithin(inst.fn, Fn::kCvt, Fn::kCvtLast) &&
                                   IsFloat(static_cast<Ty>(Index(inst.fn) - Index(Fn::kCvt))));
   if (!converts && !IsArithmetic(inst)) return Ty::kNone;
   const bool canonical = (inst.fn == Fn::kFMin || inst.fn == Fn::kFMax) &&
@@ -131,9 +127,9 @@ bool IsShuffle(Fn fn) {
 // kNothing for one that is not followed; what only computes is kPlain.
 Watch WatchOf(const Inst& inst) {
   const Fn fn = inst.fn;
-  if (InRange(fn, Fn::kLd, Fn::kLdLast)) return Watch::kLoad;
-  if (InRange(fn, Fn::kSt, Fn::kStLast)) return Watch::kStore;
-  if (InRange(fn, Fn::kAtom, Fn::kAtomLast)) return Watch::kAtom;
+  if (IsWithin(fn, Fn::kLd, Fn::kLdLast)) return Watch::kLoad;
+  if (IsWithin(fn, Fn::kSt, Fn::kStLast)) return Watch::kStore;
+  if (IsWithin(fn, Fn::kAtom, Fn::kAtomLast)) return Watch::kAtom;
   if (IsShuffle(fn)) return Watch::kShuffle;
   switch (fn) {
     case Fn::kCopyAsync:

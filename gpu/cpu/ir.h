@@ -85,6 +85,9 @@ struct Ir {
 inline constexpr uint64_t kSharedSlot = uint64_t{1} << 19;
 inline constexpr uint64_t kLocalSlot = uint64_t{1} << 20;
 
+inline bool IsWithin(Fn fn, Fn first, Fn last) {
+  return Index(fn) >= Index(first) && Index(fn) <= Index(last);
+}
 inline bool IsGuarded(const Inst& inst) {
   return inst.guard != kNoReg || inst.compare != 0;
 }

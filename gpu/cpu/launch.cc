@@ -241,20 +241,20 @@ std::optional<Result<uint64_t>> Launcher::RunBeside(const Program& program,
                                                     Arena& arena, ByteView params, uint32_t threads,
                                                     const LaunchBudget& budget, Deadline deadline) {
   Learned& learned = learned_[&program];
-  const bool apart =
-      program.addresses != nullptr && AreBlocksApart(*program.addresses, shape, memory, params);
+  const bool apart = !learned.in_order && program.addresses != nullptr &&
+                     AreBlocksApart(*program.addresses, shape, memory, params);
   uint64_t most_of_block = kFirstMostOfBlock;
   // A launch begins anew for each allocation that it writes unexpectedly.
   for (int surprises = 0; surprises < kMostSurprises && !learned.in_order;) {
-    Accesses::Expected expected;
-    expected.written = Named(program.written_params, program.written_variables, memory, params);
-    expected.written.insert(learned.written.begin(), learned.written.end());
-    expected.read = Named(program.read_params, program.read_variables, memory, params);
-    expected.read.insert(learned.read.begin(), learned.read.end());
     if (apart) {
       accesses_.BeginApart();
-    } else if (!accesses_.Begin(memory, arena, program.smallest_write, threads, expected)) {
-      break;
+    } else {
+      Accesses::Expected expected;
+      expected.written = Named(program.written_params, program.written_variables, memory, params);
+      expected.written.insert(learned.written.begin(), learned.written.end());
+      expected.read = Named(program.read_params, program.read_variables, memory, params);
+      expected.read.insert(learned.read.begin(), learned.read.end());
+      if (!accesses_.Begin(memory, arena, program.smallest_write, threads, expected)) break;
     }
     Schedule schedule(program, shape.blocks(), threads, budget.thread_instructions, most_of_block,
                       accesses_);

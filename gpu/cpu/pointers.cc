@@ -7,10 +7,6 @@
 namespace souk::gpu::cpu {
 namespace {
 
-bool IsWithin(Fn fn, Fn first, Fn last) {
-  return Index(fn) >= Index(first) && Index(fn) <= Index(last);
-}
-
 bool IsLoad(Fn fn) {
   return IsWithin(fn, Fn::kLd, Fn::kLdLast) || IsWithin(fn, Fn::kLdArray, Fn::kLdArrayLast) ||
          IsWithin(fn, Fn::kLdShifted, Fn::kLdShiftedLast);

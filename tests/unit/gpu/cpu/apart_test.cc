@@ -352,11 +352,14 @@ bool MeetsAnywhere(const std::vector<RandomAccess>& accesses, const ApartLaunch&
   return false;
 }
 
-TEST(Apart, WhatIsSaidToBeApartIsApart) {
+uint32_t KernelCount() {
   const char* const many = std::getenv("SOUK_APART_KERNELS");
-  const uint32_t kernels = many != nullptr ? static_cast<uint32_t>(std::atoi(many))
-                           : kSanitized    ? 300
-                                           : 6000;
+  if (many != nullptr) return static_cast<uint32_t>(std::atoi(many));
+  return kSanitized ? 300 : 6000;
+}
+
+TEST(Apart, WhatIsSaidToBeApartIsApart) {
+  const uint32_t kernels = KernelCount();
   uint32_t apart = 0;
   for (uint32_t seed = 1; seed <= kernels; ++seed) {
     Random random(seed);
@@ -649,10 +652,7 @@ bool AreApart(const SteppedProgram& program, const ApartLaunch& launch) {
 }
 
 TEST(Apart, WhatIsSaidToBeApartIsApartStepByStep) {
-  const char* const many = std::getenv("SOUK_APART_KERNELS");
-  const uint32_t kernels = many != nullptr ? static_cast<uint32_t>(std::atoi(many))
-                           : kSanitized    ? 300
-                                           : 6000;
+  const uint32_t kernels = KernelCount();
   uint32_t apart = 0;
   for (uint32_t seed = 1; seed <= kernels; ++seed) {
     Random random(seed);
