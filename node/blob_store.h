@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <map>
 
-#include "ledger/log.h"
+#include "ledger/log/log.h"
 #include "node/runner.h"
 
 namespace souk::node {

@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-#include "ledger/rocksdb_ledger.h"
+#include "ledger/log/rocksdb_ledger.h"
 #include "node/address.h"
 #include "node/blob_store.h"
 #include "node/loop.h"

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "ledger/log.h"
+#include "ledger/log/log.h"
 #include "protocol/base/file.h"
 #include "protocol/entry.h"
 

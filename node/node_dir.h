@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "ledger/note.h"
+#include "ledger/c2sp/note.h"
 #include "node/config.h"
 #include "protocol/identity.h"
 

@@ -13,7 +13,7 @@ namespace souk {
 inline constexpr uint32_t kRulesVersion = 1;
 
 // A transfer between two accounts of this node's own books, as TigerBeetle means it. All ids are
-// digests; ledger/book.h has the semantics.
+// digests; ledger/book/book.h has the semantics.
 struct TransferRecord {
   enum class Kind : uint8_t { kSingle, kPending, kPost, kVoid, kExpire };
   Digest id = {};

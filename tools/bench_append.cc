@@ -6,7 +6,7 @@
 #include <chrono>
 #include <memory>
 
-#include "ledger/rocksdb_ledger.h"
+#include "ledger/log/rocksdb_ledger.h"
 #include "protocol/base/check.h"
 
 namespace souk::bench {

@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include "ledger/node_book.h"
-#include "ledger/rocksdb_ledger.h"
+#include "ledger/book/node_book.h"
+#include "ledger/log/rocksdb_ledger.h"
 #include "protocol/base/processors.h"
 #include "protocol/codec.h"
 #include "protocol/limits.h"

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "ledger/node_book.h"
+#include "ledger/book/node_book.h"
 #include "node/agent/turn.h"
 
 namespace souk::node {

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "ledger/checkpoint.h"
+#include "ledger/c2sp/checkpoint.h"
 #include "node/agent/turn.h"
 
 namespace souk::node {

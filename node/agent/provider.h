@@ -6,7 +6,7 @@
 #include <optional>
 #include <set>
 
-#include "ledger/node_book.h"
+#include "ledger/book/node_book.h"
 #include "node/agent/blobs.h"
 #include "node/agent/turn.h"
 

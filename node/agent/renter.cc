@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "gpu/worker/challenge.h"
-#include "ledger/node_book.h"
+#include "ledger/book/node_book.h"
 #include "node/agent/directory.h"
 #include "protocol/base/check.h"
 #include "protocol/lease_terms.h"

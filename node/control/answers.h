@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/log.h"
+#include "ledger/log/log.h"
 #include "node/config.h"
 #include "node/control/fields.h"
 #include "node/runner.h"

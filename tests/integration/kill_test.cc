@@ -14,8 +14,8 @@
 #include <thread>
 
 #include "integration/nodes.h"
-#include "ledger/audit.h"
-#include "ledger/rocksdb_ledger.h"
+#include "ledger/audit/audit.h"
+#include "ledger/log/rocksdb_ledger.h"
 #include "protocol/base/file.h"
 #include "protocol/entry.h"
 #include "sim/rng.h"

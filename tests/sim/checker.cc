@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "ledger/audit.h"
-#include "ledger/log.h"
+#include "ledger/audit/audit.h"
+#include "ledger/log/log.h"
 #include "sim/same_state.h"
 
 namespace souk::sim {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/log.h"
+#include "ledger/log/log.h"
 #include "node/agent/agent.h"
 #include "node/message.h"
 

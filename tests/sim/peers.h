@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-#include "ledger/memory_store.h"
+#include "ledger/log/memory_store.h"
 #include "node/event_queue.h"
 #include "node/runner.h"
 #include "sim/rng.h"

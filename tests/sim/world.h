@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/memory_store.h"
+#include "ledger/log/memory_store.h"
 #include "node/runner.h"
 #include "sim/checker.h"
 #include "sim/rng.h"

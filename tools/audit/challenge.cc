@@ -6,7 +6,7 @@
 #include <set>
 
 #include "gpu/challenge/verify.h"
-#include "ledger/audit.h"
+#include "ledger/audit/audit.h"
 #include "protocol/base/file.h"
 #include "protocol/codec.h"
 #include "protocol/limits.h"

@@ -1,7 +1,7 @@
 // souk-audit leases and balances: what one log says of each, with the findings of its audit.
 #include <fmt/format.h>
 
-#include "ledger/audit.h"
+#include "ledger/audit/audit.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"
 #include "tools/audit/open_ledger.h"

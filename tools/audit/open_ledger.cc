@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "ledger/audit_key.h"
+#include "ledger/audit/audit_key.h"
 
 namespace souk::tools {
 namespace fs = std::filesystem;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "ledger/rocksdb_ledger.h"
+#include "ledger/log/rocksdb_ledger.h"
 #include "protocol/identity.h"
 
 namespace souk::tools {

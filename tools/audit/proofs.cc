@@ -4,7 +4,7 @@
 #include <iostream>
 #include <iterator>
 
-#include "ledger/proof.h"
+#include "ledger/c2sp/proof.h"
 #include "protocol/base/file.h"
 #include "tools/audit/commands.h"
 #include "tools/audit/open_ledger.h"

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "ledger/audit.h"
+#include "ledger/audit/audit.h"
 #include "protocol/entry.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"

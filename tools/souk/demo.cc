@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "ledger/audit.h"
+#include "ledger/audit/audit.h"
 #include "protocol/text.h"
 #include "tools/audit/open_ledger.h"
 #include "tools/souk/demo_market.h"

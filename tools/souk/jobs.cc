@@ -1,7 +1,7 @@
 // souk jobs, logs and fetch.
 #include <fmt/format.h>
 
-#include "ledger/rocksdb_ledger.h"
+#include "ledger/log/rocksdb_ledger.h"
 #include "protocol/base/file.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"

@@ -1,5 +1,5 @@
 // One tree head has one text: what ParseCheckpoint takes, it writes again byte for byte.
-#include "ledger/checkpoint.h"
+#include "ledger/c2sp/checkpoint.h"
 #include "protocol/base/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

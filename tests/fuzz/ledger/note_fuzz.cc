@@ -1,5 +1,5 @@
 // What ParseNote takes, it writes again byte for byte; verifying it never crashes.
-#include "ledger/note.h"
+#include "ledger/c2sp/note.h"
 #include "protocol/base/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

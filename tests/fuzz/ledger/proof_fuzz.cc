@@ -1,7 +1,7 @@
 // What ParseProof takes, it writes again byte for byte; a proof under a genuine checkpoint holds
 // for its entry alone.
-#include "ledger/log.h"
-#include "ledger/memory_store.h"
+#include "ledger/log/log.h"
+#include "ledger/log/memory_store.h"
 #include "protocol/base/check.h"
 
 namespace {

@@ -1,6 +1,6 @@
 // A slot file of any bytes beside a log: the log opens whole, or not at all.
-#include "ledger/log.h"
-#include "ledger/memory_store.h"
+#include "ledger/log/log.h"
+#include "ledger/log/memory_store.h"
 #include "protocol/base/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -6,8 +6,8 @@
 #include <random>
 #include <string>
 
-#include "ledger/log.h"
-#include "ledger/memory_store.h"
+#include "ledger/log/log.h"
+#include "ledger/log/memory_store.h"
 #include "test_folder.h"
 
 namespace souk::ledger {

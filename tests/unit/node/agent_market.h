@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ledger/audit.h"
+#include "ledger/audit/audit.h"
 #include "protocol/base/check.h"
 #include "sim/engine.h"
 

@@ -2,7 +2,7 @@
 // and what is not committed in time counts for nothing.
 #include <gtest/gtest.h>
 
-#include "ledger/audit.h"
+#include "ledger/audit/audit.h"
 #include "protocol/base/check.h"
 #include "sim/engine.h"
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "ledger/memory_store.h"
+#include "ledger/log/memory_store.h"
 #include "protocol/base/file.h"
 
 namespace souk::node {

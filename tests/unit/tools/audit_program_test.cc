@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ledger/rocksdb_ledger.h"
-#include "unit/ledger/audit_world.h"
+#include "ledger/log/rocksdb_ledger.h"
+#include "unit/ledger/audit/audit_world.h"
 #include "unit/tools/run_program.h"
 
 namespace souk::tools {

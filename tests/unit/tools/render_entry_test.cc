@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tools/common/json.h"
-#include "unit/ledger/audit_world.h"
+#include "unit/ledger/audit/audit_world.h"
 #include "unit/protocol/samples.h"
 
 namespace souk::tools {

@@ -1,0 +1,101 @@
+// Verifies a node's log from its bytes alone (R3 to R6): every signature checked, every outcome
+// decided anew from the documents beside it. An audit of one log proves what is recorded, not that
+// nothing was left out: that takes the counterparties' receipts.
+//
+// The tree itself, the checkpoint's signature and the stored tiles are checked where the log is
+// opened (log.h, Inspect); LogReader rehashes each entry as it is read.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ledger/log/log.h"
+#include "protocol/entry.h"
+
+namespace souk::ledger {
+
+enum class Verdict : uint8_t {
+  kValid,
+  kIncomplete,  // nothing is wrong, but something could not be checked
+  kInvalid,
+};
+const char* VerdictName(Verdict verdict);  // "VALID"
+
+// One breach of a rule.
+struct Finding {
+  uint64_t entry = 0;
+  std::string rule = {};           // "R6"
+  std::string name = {};           // "one resolution per pending"; audit_rules.h lists them
+  std::string what = {};           // the sentence: what stands there and what should
+  std::vector<uint64_t> see = {};  // other entries of the same log that it contradicts
+};
+
+// A lease as one log tells it.
+struct AuditedLease {
+  Digest id = {};
+  bool provided = false;  // this node is the provider; otherwise the renter
+  PeerId counterparty = {};
+  PeerId book = {};
+  std::string device = {};
+  LeaseState state = LeaseState::kNone;
+  CloseReason reason = CloseReason::kNone;
+  Time begun = {};   // ordered (renter) or accepted (provider)
+  Time closed = {};  // zero while it lives
+  Duration metered = {};
+  Credits due = {};
+  Credits vouched = {};  // best voucher
+  Credits most = {};     // the order's maximum
+  Credits paid = {};     // as the book said; this log has its word only
+  bool settled = false;
+  uint64_t first_entry = 0;
+  uint64_t last_entry = 0;
+  uint32_t jobs = 0;
+};
+
+// An account of this node's own books at the end of the log.
+struct AuditedAccount {
+  enum class Kind : uint8_t { kIssues, kOwner, kDeclared, kDevice };
+  Digest account = {};
+  Kind kind = Kind::kOwner;
+  PublicKey owner = {};     // zero where no document names it
+  std::string device = {};  // uuid, of a device's account
+  int64_t balance = 0;      // µcredits, or slices
+  int64_t held = 0;         // debits pending
+  int64_t incoming = 0;     // credits pending
+};
+
+struct AuditReport {
+  Verdict verdict = Verdict::kValid;
+  std::string name = {};  // as the first entry says
+  PeerId peer = {};
+  uint64_t entries = 0;  // audited: those under the checkpoint
+  uint64_t signatures = 0;
+  uint64_t leases = 0;
+  uint64_t jobs = 0;
+  uint64_t transfers = 0;
+  Time from = {};
+  Time to = {};
+  Credits debits = {};  // posted, over the clearing book's accounts
+  Credits credits = {};
+  std::vector<Finding> findings = {};  // the first AuditOptions::max_findings
+  uint64_t more_findings = 0;
+  std::vector<std::string> unchecked = {};  // what would be needed for more, as sentences
+  // Only where AuditOptions::details; in the order of their first entry, and of account ids.
+  std::vector<AuditedLease> lease_list = {};
+  std::vector<AuditedAccount> account_list = {};
+};
+
+struct AuditOptions {
+  unsigned threads = 0;  // 0: all cores
+  bool details = false;  // keep the lists; memory then grows with leases and accounts
+  size_t max_findings = 64;
+  // Called on the caller's thread some times a second at most.
+  std::function<void(uint64_t done, uint64_t total)> progress = {};
+};
+
+// Reads the log on the calling thread, checks signatures on all of `threads`. A hostile log gives
+// findings, never an error.
+AuditReport Audit(const LogReader& log, const AuditOptions& options = {});
+
+}  // namespace souk::ledger

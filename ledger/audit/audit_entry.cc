@@ -1,0 +1,55 @@
+#include "ledger/audit/audit_entry.h"
+
+#include <fmt/format.h>
+
+#include "ledger/audit/audit_rules.h"
+
+namespace souk::ledger {
+namespace {
+
+void Report(CheckedEntry& checked, const Rule& rule, std::string what) {
+  checked.findings.push_back({checked.index, rule.rule, rule.name, std::move(what), {}});
+}
+
+// `place`: among the entry's documents; that of the post's voucher where there is none.
+DocumentRef OpenCounted(CheckedEntry& checked, ByteView envelope, std::optional<size_t> place) {
+  ++checked.signatures;
+  auto document = Document::Open(envelope);
+  if (document) return std::move(*document);
+  const Rule& rule =
+      document.error().code == Code::kBadSignature ? rules::kSigned : rules::kReadable;
+  const std::string what = place ? fmt::format("document {}", *place) : "the post's voucher";
+  Report(checked, rule, fmt::format("{}: {}", what, document.error().message));
+  return nullptr;
+}
+
+// A post carries the voucher that it rests on; its signature counts like any other.
+DocumentRef OpenVoucher(CheckedEntry& checked, const DocumentRef& document) {
+  if (!document || document->kind() != Kind::kPost) return nullptr;
+  const auto post = Decode<Post>(*document);
+  if (!post) return nullptr;  // reported where the post is used
+  return OpenCounted(checked, post->voucher, std::nullopt);
+}
+
+}  // namespace
+
+CheckedEntry CheckEntry(uint64_t index, ByteView leaf) {
+  CheckedEntry checked;
+  checked.index = index;
+  auto entry = DecodeEntry(leaf);
+  if (!entry) {
+    checked.newer_rules = entry.error().code == Code::kUnsupported;
+    if (!checked.newer_rules) Report(checked, rules::kReadable, entry.error().message);
+    return checked;
+  }
+  checked.readable = true;
+  checked.entry = std::move(*entry);
+  for (size_t i = 0; i < checked.entry.documents.size(); ++i) {
+    DocumentRef document = OpenCounted(checked, checked.entry.documents[i], i);
+    checked.vouchers.push_back(OpenVoucher(checked, document));
+    checked.documents.push_back(std::move(document));
+  }
+  return checked;
+}
+
+}  // namespace souk::ledger
