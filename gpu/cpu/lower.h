@@ -1,7 +1,7 @@
 // PTX to the internal instructions. Calls are inlined: each call site gets an instance of its
 // callee with registers, labels and .local variables of its own; .param variables of a call become
 // .local ones that caller and callee share. Functions that call themselves, or that are called
-// through a pointer, stand once and have frames on a stack in local memory (lower_calls.cc).
+// through a pointer, stand once and have frames on a stack in local memory (lower_outlined.cc).
 #pragma once
 
 #include <map>
@@ -32,6 +32,8 @@ inline constexpr uint64_t kReservedSharedBytes = 1024;
 // For frames and alloca, of a thread, where a kernel needs any. An odd number of cache lines:
 // threads at one depth must not all meet in one set of the cache.
 inline constexpr uint64_t kStackBytes = 64 * 1024 - 64;
+// Frames, and what alloca gives, begin at multiples of it.
+inline constexpr uint64_t kFrameAlign = 16;
 
 // apart: .shared and .local variables stand in slots of their own, so that it shows where an access
 // leaves the one it began in: how a device packs them is its own affair.
@@ -113,19 +115,12 @@ class Lowering {
   Status Dispatch(const Choice& choice, Operands operands, uint32_t depth);
   Status LayOutShared(const ptx::Function& kernel);
   Result<uint64_t> TakeSlot(std::vector<uint64_t>& slots, uint64_t slot, uint64_t bytes);
+
+  // lower_calls.cc
   Status Charge(uint64_t count);
   Result<Instance> MakeInstance(const ptx::Function& function);
-  // lower_calls.cc
   Status Call(Operands operands, uint32_t depth);
-  // Emits what the checking mode takes for the end of their values (Inst::forgets).
-  void Forget(const std::vector<uint32_t>& registers);
-  Status ForgetVariables(Instance& instance);
-  std::vector<uint32_t> RegistersOf(const Instance& instance) const;
   Status InlineCall(const ptx::Function& callee, Operands operands, uint32_t depth);
-  Status IndirectCall(Operands operands);
-  Status CallSystem(SystemCall call, const ptx::Function& callee, Operands operands);
-  // The value of a call's argument in a register of its size.
-  Result<uint32_t> ArgumentValue(const ptx::Operand& argument, uint32_t bytes);
   Status BindParams(Instance& callee, const std::vector<ptx::Param>& formal,
                     const ptx::Operand& actual);
   Status MoveParams(Instance& callee, const std::vector<ptx::Param>& formal,
@@ -135,25 +130,35 @@ class Lowering {
   Slot SlotOf(const Place& place);
   Status StoreArgument(const ptx::Operand& actual, const FrameSlot& formal, Slot to);
   Status LoadResult(const ptx::Operand& actual, const FrameSlot& formal, Slot from);
-  void LoadLocal(uint32_t reg, Slot from, uint32_t bytes);
-  void StoreLocal(uint32_t reg, Slot to, uint32_t bytes);
-  void CopyLocal(Slot to, Slot from, uint64_t bytes);
+  // Emits what the checking mode takes for the end of their values (Inst::forgets).
+  void Forget(const std::vector<uint32_t>& registers);
+  Status ForgetVariables(Instance& instance);
+  std::vector<uint32_t> RegistersOf(const Instance& instance) const;
+  // lower_system.cc
+  Status CallSystem(SystemCall call, const ptx::Function& callee, Operands operands);
+  // The value of a call's argument in a register of its size.
+  Result<uint32_t> ArgumentValue(const ptx::Operand& argument, uint32_t bytes);
 
-  // Functions that are not inlined, and their stack.
+  // lower_outlined.cc: functions that are not inlined
   void FindOutlined(const ptx::Function& kernel);
   void FindRecursive(const std::vector<const ptx::Function*>& roots);
-  void BeginStack();
-  Status FinishStack(const ptx::Function& kernel);
+  Result<Outlined*> OutlinedOf(const ptx::Function& function);
   static Status LayOutFrame(FrameLayout& layout);
   static Result<FrameLayout> LayoutOf(const ptx::Function& function);
   static Result<FrameLayout> LayoutOf(const ptx::Prototype& prototype);
-  Result<Outlined*> OutlinedOf(const ptx::Function& function);
-  Status OutlinedBody(Outlined& outlined);
-  Status Epilogue(Outlined& outlined);
   Result<uint32_t> BeginOutlinedCall(const FrameLayout& layout, Operands operands);
   Status EndOutlinedCall(uint32_t site, const FrameLayout& layout, Operands operands);
+  Status IndirectCall(Operands operands);
   Result<uint32_t> PositionOfCallee(const ptx::Operand& operand);
+  Status OutlinedBody(Outlined& outlined);
+  Status Epilogue(Outlined& outlined);
   Status SaveAcrossCalls();
+  // lower_stack.cc: their stack, and what alloca takes of it
+  void BeginStack();
+  Status FinishStack(const ptx::Function& kernel);
+  void LoadLocal(uint32_t reg, Slot from, uint32_t bytes);
+  void StoreLocal(uint32_t reg, Slot to, uint32_t bytes);
+  void CopyLocal(Slot to, Slot from, uint64_t bytes);
   void TrapOver(uint32_t value, uint32_t limit, FaultKind kind);
   uint32_t Marker();
   uint32_t Widened(uint32_t reg);
