@@ -80,6 +80,43 @@ bool IsMoney(const AuditedAccount& account) {
          account.kind == AuditedAccount::Kind::kOwner;
 }
 
+// brief: for narrow terminals, without what `souk-audit show` says of the entries.
+Table LeaseTable(const std::vector<AuditedLease>& leases, bool brief) {
+  std::vector<Digest> ids;
+  ids.reserve(leases.size());
+  for (const AuditedLease& lease : leases) ids.push_back(lease.id);
+  const std::vector<std::string> names = ShortIds(ids);
+  std::vector<Table::Column> columns = {{"LEASE"},
+                                        {"WITH"},
+                                        {"METERED", Align::kRight},
+                                        {"DUE", Align::kRight},
+                                        {"VOUCHED", Align::kRight},
+                                        {"PAID", Align::kRight},
+                                        {"STATE"},
+                                        {"ENTRIES"}};
+  if (!brief) columns.insert(columns.end(), {{"BEGUN"}, {"JOBS", Align::kRight}});
+  Table table(std::move(columns));
+  for (size_t i = 0; i < leases.size(); ++i) {
+    const AuditedLease& lease = leases[i];
+    std::vector<std::string> cells = {
+        names[i],
+        fmt::format("{} {}", lease.provided ? "renter" : "provider",
+                    Shorten(ShortKey(lease.counterparty), brief ? 10 : kAllColumns)),
+        FormatDuration(lease.metered),
+        FormatCredits(lease.due),
+        FormatCredits(lease.vouched),
+        lease.settled ? FormatCredits(lease.paid) : "–",
+        StateOf(lease),
+        fmt::format("{}–{}", lease.first_entry, lease.last_entry)};
+    if (!brief) {
+      cells.push_back(FormatTime(lease.begun).substr(0, 19) + "Z");
+      cells.push_back(std::to_string(lease.jobs));
+    }
+    table.Add(std::move(cells));
+  }
+  return table;
+}
+
 void PrintMoney(const Audited& audited) {
   Table table({{"ACCOUNT"},
                {"OWNER"},
@@ -124,33 +161,11 @@ int RunLeases(const AuditTarget& target) {
     PrintJson({{"name", audited->name}, {"leases", std::move(list)}});
     return Verdict(*audited, target);
   }
-  std::vector<Digest> ids;
-  ids.reserve(leases.size());
-  for (const AuditedLease& lease : leases) ids.push_back(lease.id);
-  const std::vector<std::string> names = ShortIds(ids);
-  Table table({{"LEASE"},
-               {"SIDE"},
-               {"WITH"},
-               {"BEGUN"},
-               {"METERED", Align::kRight},
-               {"DUE", Align::kRight},
-               {"VOUCHED", Align::kRight},
-               {"PAID", Align::kRight},
-               {"JOBS", Align::kRight},
-               {"STATE"},
-               {"ENTRIES"}});
-  for (size_t i = 0; i < leases.size(); ++i) {
-    const AuditedLease& lease = leases[i];
-    table.Add({names[i], lease.provided ? "provider" : "renter", ShortKey(lease.counterparty),
-               FormatTime(lease.begun).substr(0, 19) + "Z", FormatDuration(lease.metered),
-               FormatCredits(lease.due), FormatCredits(lease.vouched),
-               lease.settled ? FormatCredits(lease.paid) : "–", std::to_string(lease.jobs),
-               StateOf(lease), fmt::format("{}–{}", lease.first_entry, lease.last_entry)});
-  }
-  if (table.rows() > 0) {
-    Print(table);
-  } else {
+  const Table all = LeaseTable(leases, /*brief=*/false);
+  if (all.rows() == 0) {
     Print("no leases\n");
+  } else {
+    Print(all.Fits(ColumnsOf(stdout)) ? all : LeaseTable(leases, /*brief=*/true));
   }
   return Verdict(*audited, target);
 }

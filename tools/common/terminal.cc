@@ -10,6 +10,7 @@
 #include <cstring>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 
 #include "protocol/plain_text.h"
@@ -228,6 +229,11 @@ std::vector<size_t> Table::Widths(size_t columns) const {
     }
   }
   return line > columns ? natural : widths;
+}
+
+bool Table::Fits(size_t columns) const {
+  const std::vector<size_t> widths = Widths(columns);
+  return std::accumulate(widths.begin(), widths.end(), 2 * (widths.size() - 1)) <= columns;
 }
 
 std::string Table::ToText(size_t columns) const {

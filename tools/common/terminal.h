@@ -59,6 +59,8 @@ class Table {
   // With a line of titles; every line ends in a newline. Where that is wider than `columns`, the
   // widest texts that stand on the left go on in lines below, if it then fits.
   std::string ToText(size_t columns = kAllColumns) const;
+  // Whether ToText(columns) is no wider than that.
+  bool Fits(size_t columns) const;
 
  private:
   std::vector<size_t> Widths(size_t columns) const;

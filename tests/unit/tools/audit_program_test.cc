@@ -183,6 +183,10 @@ TEST_F(AuditProgram, ListsLeasesAndBalances) {
   const Ran text = Audit("leases kite" + Key("kite"));
   EXPECT_EQ(text.code, 0);
   EXPECT_NE(text.out.find("Closed, released"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("renter " + world_.renter.id().ToString().substr(0, 13)),
+            std::string::npos)
+      << text.out;
+  EXPECT_NE(text.out.find("BEGUN"), std::string::npos) << text.out;
   const Ran balances = Audit("balances coop" + Key("coop"));
   EXPECT_EQ(balances.code, 0) << balances.err;
   EXPECT_NE(balances.out.find("(issued by the operator)  -1.000000"), std::string::npos)
@@ -191,6 +195,19 @@ TEST_F(AuditProgram, ListsLeasesAndBalances) {
       << balances.out;
   const Ran slices = Audit("balances kite" + Key("kite"));
   EXPECT_NE(slices.out.find("CPU-1      1       0\n"), std::string::npos) << slices.out;
+}
+
+// What does not fit is left to souk-audit show and --json.
+TEST_F(AuditProgram, FitsTheListOfLeasesIntoTheTerminal) {
+  const std::string line = "souk-audit leases kite" + Key("kite");
+  const std::string narrow = RunInTerminal(line, folder_.path(), 80);
+  EXPECT_LE(WidestLine(narrow), 80u) << narrow;
+  for (const char* title : {"WITH", "METERED", "DUE", "VOUCHED", "PAID", "STATE", "ENTRIES"}) {
+    EXPECT_NE(narrow.find(title), std::string::npos) << title << "\n" << narrow;
+  }
+  EXPECT_NE(narrow.find("released"), std::string::npos) << narrow;
+  const std::string wide = RunInTerminal(line, folder_.path(), 160);
+  EXPECT_NE(wide.find("BEGUN"), std::string::npos) << wide;
 }
 
 TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {

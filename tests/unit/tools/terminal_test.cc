@@ -44,6 +44,9 @@ TEST(Table, GoesOnInLinesBelowWhereItIsTooWide) {
             "n_one_wo\n"
             "rd\n");
   EXPECT_EQ(table.ToText(10), table.ToText()) << "it cannot fit";
+  EXPECT_TRUE(table.Fits(36));
+  EXPECT_FALSE(table.Fits(10));
+  EXPECT_TRUE(table.Fits(kAllColumns));
 }
 
 TEST(Fold, CutsBetweenWordsAndNeverBehindAnArrow) {
