@@ -73,6 +73,9 @@ Result<std::string> SignCheckpoint(const Checkpoint& checkpoint, const NoteSigne
 }
 
 Result<Checkpoint> OpenCheckpoint(std::string_view note_text, const NoteVerifier& log) {
+  if (log.type != NoteKeyType::kEd25519) {
+    return Error(Code::kUnsupported, log.name + "'s key is a witness's, not a log's");
+  }
   ASSIGN_OR_RETURN(const Note note, ParseNote(note_text));
   ASSIGN_OR_RETURN(const auto signers, VerifyNote(note, {&log, 1}));
   ASSIGN_OR_RETURN(Checkpoint checkpoint, ParseCheckpoint(note.text));

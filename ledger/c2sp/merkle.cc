@@ -36,6 +36,49 @@ Error WrongLength(const char* what) {
   return Error(Code::kMismatch, std::string(what) + " has the wrong number of hashes");
 }
 
+// The two roots that a consistency proof leads to.
+struct RootPair {
+  Digest old_root;
+  Digest root;
+};
+
+// RFC 9162 section 2.1.4.2, for 0 < old_size < size. `old_root` is where the path starts if the old
+// tree is a complete one; otherwise it is not looked at.
+Result<RootPair> FoldConsistency(uint64_t old_size, const Digest& old_root, uint64_t size,
+                                 std::span<const Digest> proof) {
+  uint64_t node = old_size - 1;
+  uint64_t last = size - 1;
+  while ((node & 1) != 0) {
+    node >>= 1;
+    last >>= 1;
+  }
+  // A complete old tree is a node of the new one: its root starts the path unsaid.
+  Digest old_hash = old_root;
+  if (!std::has_single_bit(old_size)) {
+    if (proof.empty()) return WrongLength("the consistency proof");
+    old_hash = proof.front();
+    proof = proof.subspan(1);
+  }
+  Digest new_hash = old_hash;
+  for (const Digest& sibling : proof) {
+    if (last == 0) return WrongLength("the consistency proof");
+    if ((node & 1) != 0 || node == last) {
+      old_hash = NodeHash(sibling, old_hash);
+      new_hash = NodeHash(sibling, new_hash);
+      while ((node & 1) == 0 && node != 0) {
+        node >>= 1;
+        last >>= 1;
+      }
+    } else {
+      new_hash = NodeHash(new_hash, sibling);
+    }
+    node >>= 1;
+    last >>= 1;
+  }
+  if (last != 0) return WrongLength("the consistency proof");
+  return RootPair{old_hash, new_hash};
+}
+
 }  // namespace
 
 Digest EmptyRoot() {
@@ -146,7 +189,6 @@ Status VerifyInclusion(uint64_t index, uint64_t size, const Digest& leaf_hash,
   return Ok();
 }
 
-// RFC 9162 section 2.1.4.2.
 Status VerifyConsistency(uint64_t old_size, const Digest& old_root, uint64_t size,
                          const Digest& root, std::span<const Digest> proof) {
   if (size > kMaxTreeSize || old_size > size) {
@@ -160,40 +202,23 @@ Status VerifyConsistency(uint64_t old_size, const Digest& old_root, uint64_t siz
     if (size == 0 && root != EmptyRoot()) return Error(Code::kMismatch, "two roots at one size");
     return Ok();
   }
-  uint64_t node = old_size - 1;
-  uint64_t last = size - 1;
-  while ((node & 1) != 0) {
-    node >>= 1;
-    last >>= 1;
-  }
-  // A complete old tree is a node of the new one: its root starts the path unsaid.
-  Digest old_hash = old_root;
-  if (!std::has_single_bit(old_size)) {
-    if (proof.empty()) return WrongLength("the consistency proof");
-    old_hash = proof.front();
-    proof = proof.subspan(1);
-  }
-  Digest new_hash = old_hash;
-  for (const Digest& sibling : proof) {
-    if (last == 0) return WrongLength("the consistency proof");
-    if ((node & 1) != 0 || node == last) {
-      old_hash = NodeHash(sibling, old_hash);
-      new_hash = NodeHash(sibling, new_hash);
-      while ((node & 1) == 0 && node != 0) {
-        node >>= 1;
-        last >>= 1;
-      }
-    } else {
-      new_hash = NodeHash(new_hash, sibling);
-    }
-    node >>= 1;
-    last >>= 1;
-  }
-  if (last != 0) return WrongLength("the consistency proof");
-  if (old_hash != old_root || new_hash != root) {
+  ASSIGN_OR_RETURN(const RootPair roots, FoldConsistency(old_size, old_root, size, proof));
+  if (roots.old_root != old_root || roots.root != root) {
     return Error(Code::kMismatch, "the newer tree does not extend the older");
   }
   return Ok();
+}
+
+Result<Digest> ProvenOldRoot(uint64_t old_size, uint64_t size, const Digest& root,
+                             std::span<const Digest> proof) {
+  if (size > kMaxTreeSize || old_size == 0 || old_size >= size || std::has_single_bit(old_size)) {
+    return Error(Code::kInvalidArgument, "a consistency proof does not say its old root there");
+  }
+  ASSIGN_OR_RETURN(const RootPair roots, FoldConsistency(old_size, Digest{}, size, proof));
+  if (roots.root != root) {
+    return Error(Code::kMismatch, "the consistency proof does not lead to the root");
+  }
+  return roots.old_root;
 }
 
 }  // namespace souk::ledger

@@ -55,4 +55,11 @@ Status VerifyInclusion(uint64_t index, uint64_t size, const Digest& leaf_hash,
 Status VerifyConsistency(uint64_t old_size, const Digest& old_root, uint64_t size,
                          const Digest& root, std::span<const Digest> proof);
 
+// The root at `old_size` that a consistency proof into the tree of `size` leaves with `root` is a
+// proof for, whoever signed whatever: R3's evidence begins with it. kMismatch where the proof does
+// not lead to `root`; kInvalidArgument where a proof does not say its old root: at sizes that are
+// powers of two, where the verifier brings it, and where old_size is 0 or not below `size`.
+Result<Digest> ProvenOldRoot(uint64_t old_size, uint64_t size, const Digest& root,
+                             std::span<const Digest> proof);
+
 }  // namespace souk::ledger

@@ -3,15 +3,16 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
+#include "ledger/c2sp/cosignature.h"
 #include "protocol/base/check.h"
 #include "protocol/base/sha256.h"
 
 namespace souk::ledger {
 namespace {
 
-constexpr uint8_t kAlgorithmEd25519 = 1;
 // Em dash (U+2014) and a space.
 constexpr std::string_view kSignaturePrefix = "\xe2\x80\x94 ";
 
@@ -73,8 +74,8 @@ Result<NoteSignature> ParseSignatureLine(std::string_view line) {
 
 }  // namespace
 
-NoteKeyId ComputeKeyId(std::string_view name, const Ed25519Key& key) {
-  constexpr uint8_t separator[2] = {'\n', kAlgorithmEd25519};
+NoteKeyId ComputeKeyId(std::string_view name, NoteKeyType type, const Ed25519Key& key) {
+  const uint8_t separator[2] = {'\n', static_cast<uint8_t>(type)};
   Sha256Hasher hasher;
   const Digest digest = hasher.Update(AsBytes(name)).Update(separator).Update(key).Finish();
   NoteKeyId id;
@@ -92,12 +93,12 @@ bool IsValidKeyName(std::string_view name) {
 }
 
 std::string NoteVerifier::ToVkey() const {
-  Bytes encoded = {kAlgorithmEd25519};
+  Bytes encoded = {static_cast<uint8_t>(type)};
   Append(encoded, key);
   return name + "+" + ToHex(Id()) + "+" + ToBase64(encoded);
 }
 
-Result<NoteVerifier> NoteVerifier::ParseVkey(std::string_view vkey) {
+Result<NoteVerifier> NoteVerifier::ParseVkey(std::string_view vkey, NoteKeyType type) {
   const Error bad(Code::kMalformed, "a verifier key reads NAME+HEX8+BASE64");
   const size_t first = vkey.find('+');
   if (first == std::string_view::npos) return bad;
@@ -106,11 +107,14 @@ Result<NoteVerifier> NoteVerifier::ParseVkey(std::string_view vkey) {
   if (second == std::string_view::npos || second - first - 1 != 8) return bad;
   NoteVerifier out;
   out.name = vkey.substr(0, first);
+  out.type = type;
   const auto id = FromHex(vkey.substr(first + 1, 8));
   const auto encoded = FromBase64(vkey.substr(second + 1));
   if (!IsValidKeyName(out.name) || !id || !encoded || encoded->empty()) return bad;
-  if (encoded->front() != kAlgorithmEd25519) {
-    return Error(Code::kUnsupported, "the verifier key is not an Ed25519 key (type 01)");
+  if (encoded->front() != static_cast<uint8_t>(type)) {
+    return Error(Code::kUnsupported, type == NoteKeyType::kEd25519
+                                         ? "the verifier key is not an Ed25519 key (type 01)"
+                                         : "the verifier key is not a witness's (type 04)");
   }
   if (encoded->size() != 1 + out.key.size()) return bad;
   std::copy(encoded->begin() + 1, encoded->end(), out.key.begin());
@@ -121,7 +125,8 @@ Result<NoteVerifier> NoteVerifier::ParseVkey(std::string_view vkey) {
   return out;
 }
 
-NoteSigner NoteSigner::FromSeed(std::string name, const std::array<uint8_t, 32>& seed) {
+NoteSigner NoteSigner::FromSeed(std::string name, const std::array<uint8_t, 32>& seed,
+                                NoteKeyType type) {
   static_assert(crypto_sign_SEEDBYTES == 32 && crypto_sign_PUBLICKEYBYTES == 32);
   // Wiped when the last copy of the signer goes.
   struct Secret {
@@ -131,6 +136,7 @@ NoteSigner NoteSigner::FromSeed(std::string name, const std::array<uint8_t, 32>&
   auto secret = std::make_shared<Secret>();
   NoteSigner out;
   out.name = std::move(name);
+  out.type = type;
   CHECK(crypto_sign_seed_keypair(out.key.data(), secret->bytes.data(), seed.data()) == 0);
   out.sign = [secret](ByteView message) -> Result<Ed25519Signature> {
     Ed25519Signature signature;
@@ -141,15 +147,35 @@ NoteSigner NoteSigner::FromSeed(std::string name, const std::array<uint8_t, 32>&
   return out;
 }
 
+std::string NoteSignature::ToLine() const {
+  Bytes raw(id.begin(), id.end());
+  Append(raw, signature);
+  return std::string(kSignaturePrefix) + name + " " + ToBase64(raw) + "\n";
+}
+
 std::string Note::ToText() const {
   std::string out = text + "\n";
-  for (const NoteSignature& signature : signatures) {
-    Bytes raw(signature.id.begin(), signature.id.end());
-    Append(raw, signature.signature);
-    out.append(kSignaturePrefix).append(signature.name).append(" ").append(ToBase64(raw));
-    out.push_back('\n');
-  }
+  for (const NoteSignature& signature : signatures) out += signature.ToLine();
   return out;
+}
+
+Result<std::vector<NoteSignature>> ParseSignatureLines(std::string_view lines) {
+  if (lines.empty() || lines.back() != '\n') return BadNote("no signature line at the end");
+  // Counted before anything is decoded: many signatures must not cost us their decoding.
+  const auto count = static_cast<size_t>(std::count(lines.begin(), lines.end(), '\n'));
+  if (count > kMaxNoteSignatures || lines.size() > kMaxNoteBytes) {
+    return Error(Code::kTooLarge, "signed note: " + std::to_string(count) +
+                                      " signatures, at most " + std::to_string(kMaxNoteSignatures) +
+                                      " are taken");
+  }
+  std::vector<NoteSignature> signatures;
+  while (!lines.empty()) {
+    const size_t end = lines.find('\n');
+    ASSIGN_OR_RETURN(NoteSignature signature, ParseSignatureLine(lines.substr(0, end)));
+    signatures.push_back(std::move(signature));
+    lines.remove_prefix(end + 1);
+  }
+  return signatures;
 }
 
 Result<Note> ParseNote(std::string_view bytes) {
@@ -160,37 +186,34 @@ Result<Note> ParseNote(std::string_view bytes) {
   }
   const size_t split = bytes.rfind("\n\n");
   if (split == std::string_view::npos) return BadNote("no blank line before the signatures");
-  std::string_view lines = bytes.substr(split + 2);
-  if (lines.empty() || lines.back() != '\n') return BadNote("no signature line at the end");
-  // Counted before anything is decoded: many signatures must not cost us their decoding.
-  const auto count = static_cast<size_t>(std::count(lines.begin(), lines.end(), '\n'));
-  if (count > kMaxNoteSignatures) {
-    return Error(Code::kTooLarge, "signed note: " + std::to_string(count) +
-                                      " signatures, at most " + std::to_string(kMaxNoteSignatures) +
-                                      " are taken");
-  }
+  ASSIGN_OR_RETURN(auto signatures, ParseSignatureLines(bytes.substr(split + 2)));
   if (!IsNoteText(bytes)) return BadNote("not UTF-8, or control characters in it");
-  Note note;
-  note.text = bytes.substr(0, split + 1);
-  while (!lines.empty()) {
-    const size_t end = lines.find('\n');
-    ASSIGN_OR_RETURN(NoteSignature signature, ParseSignatureLine(lines.substr(0, end)));
-    note.signatures.push_back(std::move(signature));
-    lines.remove_prefix(end + 1);
-  }
-  return note;
+  return Note{std::string(bytes.substr(0, split + 1)), std::move(signatures)};
 }
 
-Result<std::vector<size_t>> VerifyNote(const Note& note, std::span<const NoteVerifier> known) {
+bool VerifySignature(std::string_view text, const NoteVerifier& key, ByteView signature) {
+  const auto verify = [&key](ByteView message, const uint8_t* bytes) {
+    return crypto_sign_verify_detached(bytes, message.data(), message.size(), key.key.data()) == 0;
+  };
+  switch (key.type) {
+    case NoteKeyType::kEd25519:
+      return signature.size() == crypto_sign_BYTES && verify(AsBytes(text), signature.data());
+    case NoteKeyType::kCosignature: {
+      const auto cosignature = ParseCosignature(signature);
+      return cosignature && verify(AsBytes(CosignedMessage(cosignature->time, text)),
+                                   cosignature->signature.data());
+    }
+  }
+  std::abort();
+}
+
+Result<std::vector<size_t>> SignersAmong(const Note& note, std::span<const NoteVerifier> known) {
   std::vector<size_t> signers;
   for (size_t i = 0; i < known.size(); ++i) {
-    const NoteKeyId id = known[i].Id();
     bool signed_by = false;
     for (const NoteSignature& signature : note.signatures) {
-      if (signature.id != id || signature.name != known[i].name) continue;
-      if (signature.signature.size() != crypto_sign_BYTES ||
-          crypto_sign_verify_detached(signature.signature.data(), AsBytes(note.text).data(),
-                                      note.text.size(), known[i].key.data()) != 0) {
+      if (!signature.IsBy(known[i])) continue;
+      if (!VerifySignature(note.text, known[i], signature.signature)) {
         return Error(Code::kBadSignature,
                      "signed note: the signature of " + known[i].name + " does not verify");
       }
@@ -198,10 +221,42 @@ Result<std::vector<size_t>> VerifyNote(const Note& note, std::span<const NoteVer
     }
     if (signed_by) signers.push_back(i);
   }
+  return signers;
+}
+
+Result<std::vector<size_t>> VerifyNote(const Note& note, std::span<const NoteVerifier> known) {
+  ASSIGN_OR_RETURN(auto signers, SignersAmong(note, known));
   if (signers.empty()) {
     return Error(Code::kBadSignature, "signed note: no signature by a known key");
   }
   return signers;
+}
+
+Note KeepSignaturesOf(const Note& note, std::span<const NoteVerifier> known) {
+  Note out{note.text, {}};
+  for (const NoteVerifier& key : known) {
+    const auto first = std::find_if(note.signatures.begin(), note.signatures.end(),
+                                    [&key](const NoteSignature& s) { return s.IsBy(key); });
+    if (first != note.signatures.end()) out.signatures.push_back(*first);
+  }
+  return out;
+}
+
+Result<std::string> AddSignatures(std::string_view note_text, std::span<const NoteSignature> more) {
+  ASSIGN_OR_RETURN(Note note, ParseNote(note_text));
+  for (const NoteSignature& signature : more) {
+    if (!IsValidKeyName(signature.name)) {
+      return Error(Code::kInvalidArgument, "a key name has no spaces and no plus");
+    }
+    if (std::find(note.signatures.begin(), note.signatures.end(), signature) ==
+        note.signatures.end()) {
+      note.signatures.push_back(signature);
+    }
+  }
+  std::string out = note.ToText();
+  // What others could not read must not be made.
+  if (auto readable = ParseNote(out); !readable) return readable.error();
+  return out;
 }
 
 Result<std::string> SignNote(std::string_view text, const NoteSigner& signer) {
@@ -211,10 +266,13 @@ Result<std::string> SignNote(std::string_view text, const NoteSigner& signer) {
   if (!IsValidKeyName(signer.name)) {
     return Error(Code::kInvalidArgument, "a key name has no spaces and no plus");
   }
+  if (signer.type != NoteKeyType::kEd25519) {
+    return Error(Code::kInvalidArgument, "a cosigner's key signs checkpoints with a time only");
+  }
   ASSIGN_OR_RETURN(const Ed25519Signature signature, signer.sign(AsBytes(text)));
   Note note;
   note.text = text;
-  note.signatures.push_back(NoteSignature{signer.name, ComputeKeyId(signer.name, signer.key),
+  note.signatures.push_back(NoteSignature{signer.name, signer.Verifier().Id(),
                                           Bytes(signature.begin(), signature.end())});
   return note.ToText();
 }

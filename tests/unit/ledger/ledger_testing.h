@@ -18,6 +18,14 @@ inline NoteSigner TestSigner(uint8_t seed = 1) {
   return NoteSigner::FromSeed("souk.test/log", bytes);
 }
 
+// A witness, "witness.test/<seed>", with a key of its own.
+inline NoteSigner TestWitness(uint8_t seed) {
+  std::array<uint8_t, 32> bytes = {};
+  bytes.fill(seed);
+  return NoteSigner::FromSeed("witness.test/" + std::to_string(seed), bytes,
+                              NoteKeyType::kCosignature);
+}
+
 inline Bytes Leaf(uint64_t n) {
   return ToBytes(AsBytes("entry " + std::to_string(n)));
 }

@@ -4,6 +4,7 @@
 #include "ledger/c2sp/checkpoint.h"
 #include "ledger/c2sp/note.h"
 #include "ledger/c2sp/proof.h"
+#include "unit/ledger/c2sp/public_vectors.h"
 #include "unit/ledger/ledger_testing.h"
 
 namespace souk::ledger {
@@ -189,6 +190,14 @@ TEST(Checkpoint, ReadsTheExampleOfTheSpecification) {
   EXPECT_EQ(checkpoint->origin, "example.com/behind-the-sofa");
   EXPECT_EQ(checkpoint->size, 20852163u);
   EXPECT_EQ(ToBase64(checkpoint->root.view()), "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=");
+}
+
+TEST(Checkpoint, ReadsTheTreeOfGosTests) {
+  const auto checkpoint = ParseCheckpoint(vectors::kGoTree);
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  EXPECT_EQ(checkpoint->size, 123456789012u);
+  EXPECT_EQ(checkpoint->root, LeafHash(AsBytes("hello world")));
+  EXPECT_EQ(checkpoint->ToText(), vectors::kGoTree);
 }
 
 TEST(Checkpoint, KeepsExtensionLines) {
