@@ -75,4 +75,12 @@ Result<Checkpoint> VerifyProof(const TlogProof& proof, ByteView entry, const Not
   return checkpoint;
 }
 
+Result<CosignedCheckpoint> VerifyProof(const TlogProof& proof, ByteView entry,
+                                       const TrustPolicy& policy) {
+  ASSIGN_OR_RETURN(CosignedCheckpoint opened, OpenCosigned(proof.checkpoint, policy));
+  RETURN_IF_ERROR(VerifyInclusion(proof.index, opened.checkpoint.size, LeafHash(entry),
+                                  proof.hashes, opened.checkpoint.root));
+  return opened;
+}
+
 }  // namespace souk::ledger

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "ledger/c2sp/checkpoint.h"
+#include "ledger/c2sp/cosignature.h"
 
 namespace souk::ledger {
 
@@ -36,5 +37,8 @@ Result<TlogProof> ParseProof(std::string_view text);
 // That `entry` stands at proof.index in the log whose key is `log`, under the proof's checkpoint.
 // Returns that checkpoint.
 Result<Checkpoint> VerifyProof(const TlogProof& proof, ByteView entry, const NoteVerifier& log);
+// The same where the reader asks for a quorum of witnesses too.
+Result<CosignedCheckpoint> VerifyProof(const TlogProof& proof, ByteView entry,
+                                       const TrustPolicy& policy);
 
 }  // namespace souk::ledger

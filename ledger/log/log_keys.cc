@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ledger/c2sp/entry_bundle.h"
 #include "ledger/log/log.h"
 
 namespace souk::ledger {
@@ -65,18 +66,12 @@ Result<uint64_t> DecodeIndex(ByteView value) {
 }
 
 Bytes EncodeTile(std::span<const Digest> hashes) {
-  Bytes value;
-  value.reserve(hashes.size() * 32);
-  for (const Digest& hash : hashes) Append(value, hash.view());
-  return value;
+  return EncodeHashTile(hashes);
 }
 
 Result<std::vector<Digest>> DecodeTile(ByteView value) {
-  if (value.size() != kTileBytes) return Error(Code::kCorrupt, "a stored tile has not 8192 bytes");
-  std::vector<Digest> hashes(kTileWidth);
-  for (size_t i = 0; i < hashes.size(); ++i) {
-    std::copy_n(&value[32 * i], 32, hashes[i].bytes.begin());
-  }
+  auto hashes = ParseHashTile(value, kTileWidth);
+  if (!hashes) return Error(Code::kCorrupt, "a stored tile has not 8192 bytes");
   return hashes;
 }
 
