@@ -10,7 +10,6 @@
 namespace souk::ledger {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr PosixTime kNow{5000};
