@@ -1,7 +1,7 @@
 #include "ledger/book/book.h"
 
 #include <gmock/gmock.h>
-#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
 
 #include "unit/ledger/ledger_testing.h"
 
@@ -395,66 +395,64 @@ TEST_F(BookTest, RefusesFactsThatCannotHaveHappened) {
 }
 
 // Random business on a small book, against a model that knows only sums.
-TEST(Book, ConservesMoneyAndFoldsToWhatWasDecided) {
-  rc::check([] {
-    Book book;
-    Book folded;
-    std::vector<BookFact> history;
-    constexpr uint64_t kAccounts = 4;
-    {
-      BookDraft draft(book);
-      for (uint64_t n = 0; n < kAccounts; ++n) draft.Open(NewAccount(n, n != 0));
-      RC_ASSERT(book.Apply(draft.facts()).has_value());
-      RC_ASSERT(folded.Apply(draft.facts()).has_value());
+RC_GTEST_PROP(Book, ConservesMoneyAndFoldsToWhatWasDecided, ()) {
+  Book book;
+  Book folded;
+  std::vector<BookFact> history;
+  constexpr uint64_t kAccounts = 4;
+  {
+    BookDraft draft(book);
+    for (uint64_t n = 0; n < kAccounts; ++n) draft.Open(NewAccount(n, n != 0));
+    RC_ASSERT(book.Apply(draft.facts()).has_value());
+    RC_ASSERT(folded.Apply(draft.facts()).has_value());
+  }
+  TimeMs now = 1;
+  uint64_t next_id = 1;
+  const int steps = *rc::gen::inRange(1, 60);
+  for (int step = 0; step < steps; ++step) {
+    now += *rc::gen::inRange(0, 20);
+    BookDraft draft(book);
+    draft.ExpireDue(now);
+    std::vector<Transfer> transfers;
+    const int count = *rc::gen::inRange(1, 5);
+    for (int i = 0; i < count; ++i) {
+      const uint64_t id =
+          *rc::gen::inRange<uint64_t>(std::max<uint64_t>(next_id, 4) - 3, next_id + 2);
+      next_id = std::max(next_id, id + 1);
+      const int kind = *rc::gen::inRange(0, 4);
+      const auto amount = static_cast<Amount>(*rc::gen::inRange(0, 300));
+      Transfer t = kind < 2 ? NewTransfer(id, *rc::gen::inRange<uint64_t>(0, kAccounts),
+                                          *rc::gen::inRange<uint64_t>(0, kAccounts), amount)
+                            : Resolve(id, *rc::gen::inRange<uint64_t>(1, next_id + 1),
+                                      kind == 2 ? kPost : kVoid, kind == 2 ? amount : 0);
+      if (kind == 1) {
+        t.kind = kPending;
+        t.timeout = *rc::gen::element<TimeMs>(0, now + *rc::gen::inRange(1, 50));
+      }
+      t.linked = *rc::gen::inRange(0, 4) == 0;
+      transfers.push_back(t);
     }
-    TimeMs now = 1;
-    uint64_t next_id = 1;
-    const int steps = *rc::gen::inRange(1, 60);
-    for (int step = 0; step < steps; ++step) {
-      now += *rc::gen::inRange(0, 20);
-      BookDraft draft(book);
-      draft.ExpireDue(now);
-      std::vector<Transfer> transfers;
-      const int count = *rc::gen::inRange(1, 5);
-      for (int i = 0; i < count; ++i) {
-        const uint64_t id =
-            *rc::gen::inRange<uint64_t>(std::max<uint64_t>(next_id, 4) - 3, next_id + 2);
-        next_id = std::max(next_id, id + 1);
-        const int kind = *rc::gen::inRange(0, 4);
-        const auto amount = static_cast<Amount>(*rc::gen::inRange(0, 300));
-        Transfer t = kind < 2 ? NewTransfer(id, *rc::gen::inRange<uint64_t>(0, kAccounts),
-                                            *rc::gen::inRange<uint64_t>(0, kAccounts), amount)
-                              : Resolve(id, *rc::gen::inRange<uint64_t>(1, next_id + 1),
-                                        kind == 2 ? kPost : kVoid, kind == 2 ? amount : 0);
-        if (kind == 1) {
-          t.kind = kPending;
-          t.timeout = *rc::gen::element<TimeMs>(0, now + *rc::gen::inRange(1, 50));
-        }
-        t.linked = *rc::gen::inRange(0, 4) == 0;
-        transfers.push_back(t);
-      }
-      const auto results = draft.Create(transfers, now);
-      RC_ASSERT(results.size() == transfers.size());
-      for (size_t i = 0; i + 1 < results.size(); ++i) {
-        // A chain is all or nothing.
-        if (transfers[i].linked) RC_ASSERT((results[i] == R::kOk) == (results[i + 1] == R::kOk));
-      }
-      RC_ASSERT(book.Apply(draft.facts()).has_value());
-      history.insert(history.end(), draft.facts().begin(), draft.facts().end());
-      RC_ASSERT(book.Reconcile().has_value());
-      for (const auto& [id, account] : book.accounts()) {
-        if (account.debits_must_not_exceed_credits) {
-          RC_ASSERT(account.debits_pending + account.debits_posted <= account.credits_posted);
-        }
-        const Account* drafted = draft.FindAccount(id);
-        RC_ASSERT(*drafted == account);
-      }
+    const auto results = draft.Create(transfers, now);
+    RC_ASSERT(results.size() == transfers.size());
+    for (size_t i = 0; i + 1 < results.size(); ++i) {
+      // A chain is all or nothing.
+      if (transfers[i].linked) RC_ASSERT((results[i] == R::kOk) == (results[i + 1] == R::kOk));
     }
-    RC_ASSERT(folded.Apply(history).has_value());
-    RC_ASSERT(folded.accounts() == book.accounts());
-    RC_ASSERT(folded.transfers() == book.transfers());
-    RC_ASSERT(folded.NextTimeout() == book.NextTimeout());
-  });
+    RC_ASSERT(book.Apply(draft.facts()).has_value());
+    history.insert(history.end(), draft.facts().begin(), draft.facts().end());
+    RC_ASSERT(book.Reconcile().has_value());
+    for (const auto& [id, account] : book.accounts()) {
+      if (account.debits_must_not_exceed_credits) {
+        RC_ASSERT(account.debits_pending + account.debits_posted <= account.credits_posted);
+      }
+      const Account* drafted = draft.FindAccount(id);
+      RC_ASSERT(*drafted == account);
+    }
+  }
+  RC_ASSERT(folded.Apply(history).has_value());
+  RC_ASSERT(folded.accounts() == book.accounts());
+  RC_ASSERT(folded.transfers() == book.transfers());
+  RC_ASSERT(folded.NextTimeout() == book.NextTimeout());
 }
 
 TEST(Book, ResultsHaveTigerBeetlesNames) {

@@ -2,7 +2,7 @@
 #include "ledger/c2sp/cosignature.h"
 
 #include <gmock/gmock.h>
-#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
 
 #include "unit/ledger/c2sp/public_vectors.h"
 #include "unit/ledger/ledger_testing.h"
@@ -173,24 +173,22 @@ TEST(Cosignature, IsMadeOfCheckpointsOnlyAndWithATimeThatIsAllowed) {
   EXPECT_FALSE(ParseCosignature(late));
 }
 
-TEST(Cosignature, IsVoidForEveryOtherTimeTextAndBit) {
-  rc::check([] {
-    const NoteSigner witness = TestWitness(5);
-    const PosixTime time{*rc::gen::inRange<uint64_t>(0, kLatestPosixTime.seconds)};
-    Checkpoint head{"souk.test/log", *rc::gen::inRange<uint64_t>(0, 1000), LeafHash(Leaf(3)), {}};
-    if (*rc::gen::arbitrary<bool>()) head.extensions = {"an extension"};
-    const std::string text = head.ToText();
-    NoteSignature line = *Cosign(text, witness, time);
-    RC_ASSERT(line == ParseSignatureLines(line.ToLine())->front());
-    RC_ASSERT(VerifySignature(text, witness.Verifier(), line.signature));
-    RC_ASSERT(ParseCosignature(line.signature)->time == time);
-    head.size += 1;
-    RC_ASSERT(!VerifySignature(head.ToText(), witness.Verifier(), line.signature));
-    RC_ASSERT(!VerifySignature(text + "more\n", witness.Verifier(), line.signature));
-    line.signature[*rc::gen::inRange<size_t>(0, line.signature.size())] ^=
-        static_cast<uint8_t>(1 << *rc::gen::inRange(0, 8));
-    RC_ASSERT(!VerifySignature(text, witness.Verifier(), line.signature));
-  });
+RC_GTEST_PROP(Cosignature, IsVoidForEveryOtherTimeTextAndBit, ()) {
+  const NoteSigner witness = TestWitness(5);
+  const PosixTime time{*rc::gen::inRange<uint64_t>(0, kLatestPosixTime.seconds)};
+  Checkpoint head{"souk.test/log", *rc::gen::inRange<uint64_t>(0, 1000), LeafHash(Leaf(3)), {}};
+  if (*rc::gen::arbitrary<bool>()) head.extensions = {"an extension"};
+  const std::string text = head.ToText();
+  NoteSignature line = *Cosign(text, witness, time);
+  RC_ASSERT(line == ParseSignatureLines(line.ToLine())->front());
+  RC_ASSERT(VerifySignature(text, witness.Verifier(), line.signature));
+  RC_ASSERT(ParseCosignature(line.signature)->time == time);
+  head.size += 1;
+  RC_ASSERT(!VerifySignature(head.ToText(), witness.Verifier(), line.signature));
+  RC_ASSERT(!VerifySignature(text + "more\n", witness.Verifier(), line.signature));
+  line.signature[*rc::gen::inRange<size_t>(0, line.signature.size())] ^=
+      static_cast<uint8_t>(1 << *rc::gen::inRange(0, 8));
+  RC_ASSERT(!VerifySignature(text, witness.Verifier(), line.signature));
 }
 
 TEST(Trust, CountsTheWitnessesThatTheReaderNames) {

@@ -1,7 +1,7 @@
 #include "ledger/c2sp/merkle.h"
 
 #include <gmock/gmock.h>
-#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
 
 #include <map>
 
@@ -149,19 +149,17 @@ TEST(Merkle, ProvesEverySizeConsistentWithEveryLater) {
   }
 }
 
-TEST(Merkle, TilesGiveTheSameTreeAsTheDefinition) {
-  rc::check([] {
-    const size_t size = *rc::gen::inRange<size_t>(1, 1500);
-    const size_t index = *rc::gen::inRange<size_t>(0, size);
-    const size_t old_size = *rc::gen::inRange<size_t>(0, size + 1);
-    const WholeTree whole(NumberedLeaves(size));
-    TiledTree tiled;
-    for (const Bytes& leaf : whole.leaves()) tiled.Append(leaf);
-    RC_ASSERT(tiled.edge().Root() == whole.Root(size));
-    RC_ASSERT(*TreeRoot(old_size, tiled) == whole.Root(old_size));
-    RC_ASSERT(*InclusionProof(index, size, tiled) == *InclusionProof(index, size, whole));
-    RC_ASSERT(*ConsistencyProof(old_size, size, tiled) == *ConsistencyProof(old_size, size, whole));
-  });
+RC_GTEST_PROP(Merkle, TilesGiveTheSameTreeAsTheDefinition, ()) {
+  const size_t size = *rc::gen::inRange<size_t>(1, 1500);
+  const size_t index = *rc::gen::inRange<size_t>(0, size);
+  const size_t old_size = *rc::gen::inRange<size_t>(0, size + 1);
+  const WholeTree whole(NumberedLeaves(size));
+  TiledTree tiled;
+  for (const Bytes& leaf : whole.leaves()) tiled.Append(leaf);
+  RC_ASSERT(tiled.edge().Root() == whole.Root(size));
+  RC_ASSERT(*TreeRoot(old_size, tiled) == whole.Root(old_size));
+  RC_ASSERT(*InclusionProof(index, size, tiled) == *InclusionProof(index, size, whole));
+  RC_ASSERT(*ConsistencyProof(old_size, size, tiled) == *ConsistencyProof(old_size, size, whole));
 }
 
 TEST(Merkle, TilesOfSeventyThousandLeavesAreThoseOfTheSpecification) {
@@ -191,42 +189,38 @@ TEST(Merkle, WritesTilePathsAsTheSpecification) {
   EXPECT_EQ(EntryBundlePath(273, 112), "tile/entries/273.p/112");
 }
 
-TEST(Merkle, RefusesAnInclusionProofWithAnyPartChanged) {
-  rc::check([] {
-    const size_t size = *rc::gen::inRange<size_t>(1, 300);
-    const size_t index = *rc::gen::inRange<size_t>(0, size);
-    const WholeTree tree(NumberedLeaves(size));
-    const Digest root = tree.Root(size);
-    const Digest leaf = LeafHash(Leaf(index));
-    const auto proof = *InclusionProof(index, size, tree);
-    auto longer = proof;
-    longer.push_back(root);
-    RC_ASSERT(!VerifyInclusion(index, size, leaf, longer, root));
-    if (!proof.empty()) {
-      RC_ASSERT(!VerifyInclusion(index, size, leaf, std::span(proof).subspan(1), root));
-      auto changed = proof;
-      changed[*rc::gen::inRange<size_t>(0, proof.size())].bytes[*rc::gen::inRange(0, 32)] ^= 1;
-      RC_ASSERT(!VerifyInclusion(index, size, leaf, changed, root));
-      RC_ASSERT(!VerifyInclusion((index + 1) % size, size, leaf, proof, root));
-    }
-    RC_ASSERT(!VerifyInclusion(index, size, LeafHash(Leaf(size)), proof, root));
-    RC_ASSERT(!VerifyInclusion(size, size, leaf, proof, root));
-    RC_ASSERT(!VerifyInclusion(index, uint64_t{1} << 63, leaf, proof, root));
-  });
+RC_GTEST_PROP(Merkle, RefusesAnInclusionProofWithAnyPartChanged, ()) {
+  const size_t size = *rc::gen::inRange<size_t>(1, 300);
+  const size_t index = *rc::gen::inRange<size_t>(0, size);
+  const WholeTree tree(NumberedLeaves(size));
+  const Digest root = tree.Root(size);
+  const Digest leaf = LeafHash(Leaf(index));
+  const auto proof = *InclusionProof(index, size, tree);
+  auto longer = proof;
+  longer.push_back(root);
+  RC_ASSERT(!VerifyInclusion(index, size, leaf, longer, root));
+  if (!proof.empty()) {
+    RC_ASSERT(!VerifyInclusion(index, size, leaf, std::span(proof).subspan(1), root));
+    auto changed = proof;
+    changed[*rc::gen::inRange<size_t>(0, proof.size())].bytes[*rc::gen::inRange(0, 32)] ^= 1;
+    RC_ASSERT(!VerifyInclusion(index, size, leaf, changed, root));
+    RC_ASSERT(!VerifyInclusion((index + 1) % size, size, leaf, proof, root));
+  }
+  RC_ASSERT(!VerifyInclusion(index, size, LeafHash(Leaf(size)), proof, root));
+  RC_ASSERT(!VerifyInclusion(size, size, leaf, proof, root));
+  RC_ASSERT(!VerifyInclusion(index, uint64_t{1} << 63, leaf, proof, root));
 }
 
-TEST(Merkle, RefusesAConsistencyProofForAForkedTree) {
-  rc::check([] {
-    const size_t size = *rc::gen::inRange<size_t>(2, 200);
-    const size_t old_size = *rc::gen::inRange<size_t>(1, size);
-    auto leaves = NumberedLeaves(size);
-    const Digest honest_old = NaiveRoot(std::span(leaves).subspan(0, old_size));
-    // One old entry is replaced: no proof that the forker can make fits the old root.
-    leaves[*rc::gen::inRange<size_t>(0, old_size)].push_back('!');
-    const WholeTree forked(std::move(leaves));
-    const auto proof = *ConsistencyProof(old_size, size, forked);
-    RC_ASSERT(!VerifyConsistency(old_size, honest_old, size, forked.Root(size), proof));
-  });
+RC_GTEST_PROP(Merkle, RefusesAConsistencyProofForAForkedTree, ()) {
+  const size_t size = *rc::gen::inRange<size_t>(2, 200);
+  const size_t old_size = *rc::gen::inRange<size_t>(1, size);
+  auto leaves = NumberedLeaves(size);
+  const Digest honest_old = NaiveRoot(std::span(leaves).subspan(0, old_size));
+  // One old entry is replaced: no proof that the forker can make fits the old root.
+  leaves[*rc::gen::inRange<size_t>(0, old_size)].push_back('!');
+  const WholeTree forked(std::move(leaves));
+  const auto proof = *ConsistencyProof(old_size, size, forked);
+  RC_ASSERT(!VerifyConsistency(old_size, honest_old, size, forked.Root(size), proof));
 }
 
 TEST(Merkle, RefusesAConsistencyProofOfTheWrongLength) {

@@ -2,7 +2,7 @@
 #include "ledger/c2sp/tile_path.h"
 
 #include <gmock/gmock.h>
-#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
 
 #include "ledger/c2sp/entry_bundle.h"
 #include "unit/ledger/ledger_testing.h"
@@ -86,48 +86,42 @@ TEST(TilePath, RefusesEveryOtherSpelling) {
   EXPECT_FALSE(ParseLogPath("tile/0/" + std::string(1 << 20, 'x')));
 }
 
-TEST(TilePath, IsReadAsItWasWritten) {
-  rc::check([] {
-    const uint64_t bits = *rc::gen::inRange<uint64_t>(0, 63);
-    LogResource resource;
-    resource.kind = *rc::gen::element(Kind::kHashTile, Kind::kEntryBundle);
-    resource.tile.index = *rc::gen::inRange<uint64_t>(0, uint64_t{1} << bits);
-    if (resource.kind == Kind::kHashTile) resource.tile.level = *rc::gen::inRange(0u, 64u);
-    resource.width = *rc::gen::inRange<uint64_t>(1, 257);
-    const auto again = ParseLogPath(resource.ToPath());
-    RC_ASSERT(again);
-    RC_ASSERT(*again == resource);
-  });
+RC_GTEST_PROP(TilePath, IsReadAsItWasWritten, ()) {
+  const uint64_t bits = *rc::gen::inRange<uint64_t>(0, 63);
+  LogResource resource;
+  resource.kind = *rc::gen::element(Kind::kHashTile, Kind::kEntryBundle);
+  resource.tile.index = *rc::gen::inRange<uint64_t>(0, uint64_t{1} << bits);
+  if (resource.kind == Kind::kHashTile) resource.tile.level = *rc::gen::inRange(0u, 64u);
+  resource.width = *rc::gen::inRange<uint64_t>(1, 257);
+  const auto again = ParseLogPath(resource.ToPath());
+  RC_ASSERT(again);
+  RC_ASSERT(*again == resource);
 }
 
-TEST(TilePath, OfAnyBytesIsTheOnlyPathOfItsResource) {
-  rc::check([](const std::string& tail) {
-    for (const std::string& path : {tail, "tile/0/" + tail, "tile/entries/000.p/" + tail}) {
-      const auto resource = ParseLogPath(path);
-      if (resource) RC_ASSERT(resource->ToPath() == path);
-    }
-  });
+RC_GTEST_PROP(TilePath, OfAnyBytesIsTheOnlyPathOfItsResource, (const std::string& tail)) {
+  for (const std::string& path : {tail, "tile/0/" + tail, "tile/entries/000.p/" + tail}) {
+    const auto resource = ParseLogPath(path);
+    if (resource) RC_ASSERT(resource->ToPath() == path);
+  }
 }
 
-TEST(EntryBundle, IsReadAsItWasWritten) {
-  rc::check([] {
-    const size_t width = *rc::gen::inRange<size_t>(1, 257);
-    std::vector<Bytes> entries;
-    Bytes bundle;
-    for (size_t i = 0; i < width; ++i) {
-      entries.push_back(Bytes(*rc::gen::inRange<size_t>(0, 300), static_cast<uint8_t>(i)));
-      AppendToBundle(bundle, entries.back());
-    }
-    const auto read = ParseEntryBundle(bundle, width);
-    RC_ASSERT(read);
-    for (size_t i = 0; i < width; ++i) RC_ASSERT(ToBytes((*read)[i]) == entries[i]);
-    // Neither more nor fewer entries, and no byte more or less.
-    RC_ASSERT(!ParseEntryBundle(bundle, width + 1));
-    RC_ASSERT(!ParseEntryBundle(bundle, width - 1));
-    RC_ASSERT(!ParseEntryBundle(ByteView(bundle).first(bundle.size() - 1), width));
-    bundle.push_back(0);
-    RC_ASSERT(!ParseEntryBundle(bundle, width));
-  });
+RC_GTEST_PROP(EntryBundle, IsReadAsItWasWritten, ()) {
+  const size_t width = *rc::gen::inRange<size_t>(1, 257);
+  std::vector<Bytes> entries;
+  Bytes bundle;
+  for (size_t i = 0; i < width; ++i) {
+    entries.push_back(Bytes(*rc::gen::inRange<size_t>(0, 300), static_cast<uint8_t>(i)));
+    AppendToBundle(bundle, entries.back());
+  }
+  const auto read = ParseEntryBundle(bundle, width);
+  RC_ASSERT(read);
+  for (size_t i = 0; i < width; ++i) RC_ASSERT(ToBytes((*read)[i]) == entries[i]);
+  // Neither more nor fewer entries, and no byte more or less.
+  RC_ASSERT(!ParseEntryBundle(bundle, width + 1));
+  RC_ASSERT(!ParseEntryBundle(bundle, width - 1));
+  RC_ASSERT(!ParseEntryBundle(ByteView(bundle).first(bundle.size() - 1), width));
+  bundle.push_back(0);
+  RC_ASSERT(!ParseEntryBundle(bundle, width));
 }
 
 TEST(EntryBundle, CarriesLengthsBigEndianUpToTheirMost) {

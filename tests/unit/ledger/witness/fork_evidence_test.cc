@@ -2,7 +2,7 @@
 #include "ledger/witness/fork_evidence.h"
 
 #include <gmock/gmock.h>
-#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
 
 #include "ledger/c2sp/cosignature.h"
 #include "unit/ledger/c2sp/public_vectors.h"
@@ -59,52 +59,48 @@ TEST(ForkEvidence, TakesTheProversWordForTheRootWhereTheProofCannotSayIt) {
   EXPECT_TRUE(VerifyForkEvidence(*named->evidence, TestLogKeys()));
 }
 
-TEST(ForkEvidence, HoldsForEveryPairOfSizesOfTwoBranches) {
-  rc::check([] {
-    const uint64_t size = *rc::gen::inRange<uint64_t>(1, 70);
-    const uint64_t old_size = *rc::gen::inRange<uint64_t>(1, size + 1);
-    const uint64_t forked_at = *rc::gen::inRange<uint64_t>(0, old_size);
-    const ForkedLog one(size, forked_at, 1);
-    const ForkedLog other(size, forked_at, 2);
-    const auto found = CompareHeads(other.Head(size), one.Head(old_size), TestLogKeys(),
-                                    other.Proof(old_size, size), other.Root(old_size));
-    RC_ASSERT(found);
-    RC_ASSERT(found->verdict == Verdict::kFork);
-    const auto again = ParseForkEvidence(found->evidence->ToText());
-    RC_ASSERT(again);
-    RC_ASSERT(*again == *found->evidence);
-    RC_ASSERT(VerifyForkEvidence(*again, TestLogKeys()));
-    // Against another log's key it is nothing.
-    RC_ASSERT(!VerifyForkEvidence(*again, std::vector{TestSigner(9).Verifier()}));
-  });
+RC_GTEST_PROP(ForkEvidence, HoldsForEveryPairOfSizesOfTwoBranches, ()) {
+  const uint64_t size = *rc::gen::inRange<uint64_t>(1, 70);
+  const uint64_t old_size = *rc::gen::inRange<uint64_t>(1, size + 1);
+  const uint64_t forked_at = *rc::gen::inRange<uint64_t>(0, old_size);
+  const ForkedLog one(size, forked_at, 1);
+  const ForkedLog other(size, forked_at, 2);
+  const auto found = CompareHeads(other.Head(size), one.Head(old_size), TestLogKeys(),
+                                  other.Proof(old_size, size), other.Root(old_size));
+  RC_ASSERT(found);
+  RC_ASSERT(found->verdict == Verdict::kFork);
+  const auto again = ParseForkEvidence(found->evidence->ToText());
+  RC_ASSERT(again);
+  RC_ASSERT(*again == *found->evidence);
+  RC_ASSERT(VerifyForkEvidence(*again, TestLogKeys()));
+  // Against another log's key it is nothing.
+  RC_ASSERT(!VerifyForkEvidence(*again, std::vector{TestSigner(9).Verifier()}));
 }
 
-TEST(ForkEvidence, CannotBeMadeAgainstALogThatOnlyGrows) {
-  rc::check([] {
-    const uint64_t size = *rc::gen::inRange<uint64_t>(1, 70);
-    const uint64_t old_size = *rc::gen::inRange<uint64_t>(0, size + 1);
-    const ForkedLog log(size);
-    auto proof = log.Proof(old_size, size);
-    const auto honest = CompareHeads(log.Head(old_size), log.Head(size), TestLogKeys(), proof);
-    RC_ASSERT(honest->verdict == Verdict::kConsistent);
-    // A liar has the two notes, and may name any root and bend any proof.
-    ForkEvidence lie{log.Head(old_size), log.Head(size), LeafHash(Leaf(1000)), proof};
+RC_GTEST_PROP(ForkEvidence, CannotBeMadeAgainstALogThatOnlyGrows, ()) {
+  const uint64_t size = *rc::gen::inRange<uint64_t>(1, 70);
+  const uint64_t old_size = *rc::gen::inRange<uint64_t>(0, size + 1);
+  const ForkedLog log(size);
+  auto proof = log.Proof(old_size, size);
+  const auto honest = CompareHeads(log.Head(old_size), log.Head(size), TestLogKeys(), proof);
+  RC_ASSERT(honest->verdict == Verdict::kConsistent);
+  // A liar has the two notes, and may name any root and bend any proof.
+  ForkEvidence lie{log.Head(old_size), log.Head(size), LeafHash(Leaf(1000)), proof};
+  RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
+  lie.proven_root = log.Root(*rc::gen::inRange<uint64_t>(0, size + 1));
+  RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
+  if (!lie.proof.empty()) {
+    lie.proof[*rc::gen::inRange<size_t>(0, lie.proof.size())].bytes[3] ^= 1;
     RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
-    lie.proven_root = log.Root(*rc::gen::inRange<uint64_t>(0, size + 1));
-    RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
-    if (!lie.proof.empty()) {
-      lie.proof[*rc::gen::inRange<size_t>(0, lie.proof.size())].bytes[3] ^= 1;
-      RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
-      if (const auto root = ProvenOldRoot(old_size, size, log.Root(size), lie.proof)) {
-        RC_FAIL("a bent proof leads to the root");
-      }
+    if (const auto root = ProvenOldRoot(old_size, size, log.Root(size), lie.proof)) {
+      RC_FAIL("a bent proof leads to the root");
     }
-    lie.proven_root.reset();
-    lie.proof.clear();
-    RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
-    std::swap(lie.earlier, lie.later);
-    RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
-  });
+  }
+  lie.proven_root.reset();
+  lie.proof.clear();
+  RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
+  std::swap(lie.earlier, lie.later);
+  RC_ASSERT(!VerifyForkEvidence(lie, TestLogKeys()));
 }
 
 TEST(ForkEvidence, ARefusedProofIsNone) {
@@ -200,19 +196,17 @@ TEST(ForkEvidence, FitsADocumentHoweverLongItsParts) {
             Code::kTooLarge);
 }
 
-TEST(Merkle, SaysWhichOldRootAProofProves) {
-  rc::check([] {
-    const uint64_t size = *rc::gen::inRange<uint64_t>(2, 100);
-    const uint64_t old_size = *rc::gen::inRange<uint64_t>(1, size);
-    const ForkedLog log(size);
-    const auto said = ProvenOldRoot(old_size, size, log.Root(size), log.Proof(old_size, size));
-    if (std::has_single_bit(old_size)) {
-      RC_ASSERT(said.error().code == Code::kInvalidArgument);
-    } else {
-      RC_ASSERT(*said == log.Root(old_size));
-    }
-    RC_ASSERT(!ProvenOldRoot(old_size, size, log.Root(old_size), log.Proof(old_size, size)));
-  });
+RC_GTEST_PROP(Merkle, SaysWhichOldRootAProofProves, ()) {
+  const uint64_t size = *rc::gen::inRange<uint64_t>(2, 100);
+  const uint64_t old_size = *rc::gen::inRange<uint64_t>(1, size);
+  const ForkedLog log(size);
+  const auto said = ProvenOldRoot(old_size, size, log.Root(size), log.Proof(old_size, size));
+  if (std::has_single_bit(old_size)) {
+    RC_ASSERT(said.error().code == Code::kInvalidArgument);
+  } else {
+    RC_ASSERT(*said == log.Root(old_size));
+  }
+  RC_ASSERT(!ProvenOldRoot(old_size, size, log.Root(old_size), log.Proof(old_size, size)));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include "ledger/witness/witness.h"
 
 #include <gmock/gmock.h>
-#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
 
 #include "unit/ledger/c2sp/public_vectors.h"
 #include "unit/ledger/witness/fork_testing.h"
@@ -84,15 +84,13 @@ TEST(AddCheckpoint, RefusesRequestsThatAreNotStrict) {
             Code::kTooLarge);
 }
 
-TEST(AddCheckpoint, IsReadAsItWasWritten) {
-  rc::check([] {
-    AddCheckpointRequest request;
-    request.old_size = *rc::gen::inRange<uint64_t>(0, kMaxTreeSize);
-    request.proof.resize(*rc::gen::inRange<size_t>(0, kMaxAddCheckpointHashes + 1));
-    for (size_t i = 0; i < request.proof.size(); ++i) request.proof[i] = LeafHash(Leaf(i));
-    request.checkpoint = ForkedLog(5).Head(*rc::gen::inRange<uint64_t>(0, 6));
-    RC_ASSERT(*ParseAddCheckpoint(request.ToText()) == request);
-  });
+RC_GTEST_PROP(AddCheckpoint, IsReadAsItWasWritten, ()) {
+  AddCheckpointRequest request;
+  request.old_size = *rc::gen::inRange<uint64_t>(0, kMaxTreeSize);
+  request.proof.resize(*rc::gen::inRange<size_t>(0, kMaxAddCheckpointHashes + 1));
+  for (size_t i = 0; i < request.proof.size(); ++i) request.proof[i] = LeafHash(Leaf(i));
+  request.checkpoint = ForkedLog(5).Head(*rc::gen::inRange<uint64_t>(0, 6));
+  RC_ASSERT(*ParseAddCheckpoint(request.ToText()) == request);
 }
 
 TEST(Witness, CosignsALogThatGrows) {
@@ -338,34 +336,32 @@ class Told {
 
 // Two branches, any requests, any clock, crashes at any moment: before the disk, or after it and
 // before the answer.
-TEST(Witness, NeverCosignsBothBranchesOfAFork) {
-  rc::check([] {
-    const uint64_t forked_at = *rc::gen::inRange<uint64_t>(0, 30);
-    const ForkedLog branches[2] = {{30, forked_at, 1}, {30, forked_at, 2}};
-    WitnessWorld world;
-    Told told;
-    const int steps = *rc::gen::inRange(1, 30);
-    for (int i = 0; i < steps; ++i) {
-      const ForkedLog& log = branches[*rc::gen::inRange(0, 2)];
-      const bool polite = *rc::gen::inRange(0, 4) > 0;
-      const uint64_t from = polite ? world.Size() : *rc::gen::inRange<uint64_t>(0, 31);
-      const uint64_t size = *rc::gen::inRange<uint64_t>(from, 31);
-      const PosixTime now{*rc::gen::inRange<uint64_t>(100, 200)};
-      const WitnessDecision decision =
-          world.Decide({from, log.Proof(from, size), log.Head(size)}, now);
-      const int crash = *rc::gen::inRange(0, 10);
-      if (crash != 0) {
-        const auto answer = PersistAndAnswer(decision, world.state, world.disk);
-        RC_ASSERT(answer);
-        if (crash > 1 && answer->status == WitnessStatus::kOk) {
-          told.Hear(decision.persist->checkpoint, decision.persist->time);
-        }
+RC_GTEST_PROP(Witness, NeverCosignsBothBranchesOfAFork, ()) {
+  const uint64_t forked_at = *rc::gen::inRange<uint64_t>(0, 30);
+  const ForkedLog branches[2] = {{30, forked_at, 1}, {30, forked_at, 2}};
+  WitnessWorld world;
+  Told told;
+  const int steps = *rc::gen::inRange(1, 30);
+  for (int i = 0; i < steps; ++i) {
+    const ForkedLog& log = branches[*rc::gen::inRange(0, 2)];
+    const bool polite = *rc::gen::inRange(0, 4) > 0;
+    const uint64_t from = polite ? world.Size() : *rc::gen::inRange<uint64_t>(0, 31);
+    const uint64_t size = *rc::gen::inRange<uint64_t>(from, 31);
+    const PosixTime now{*rc::gen::inRange<uint64_t>(100, 200)};
+    const WitnessDecision decision =
+        world.Decide({from, log.Proof(from, size), log.Head(size)}, now);
+    const int crash = *rc::gen::inRange(0, 10);
+    if (crash != 0) {
+      const auto answer = PersistAndAnswer(decision, world.state, world.disk);
+      RC_ASSERT(answer);
+      if (crash > 1 && answer->status == WitnessStatus::kOk) {
+        told.Hear(decision.persist->checkpoint, decision.persist->time);
       }
-      if (crash < 2) world.Restart();
-      if (decision.fork) RC_ASSERT(VerifyForkEvidence(*decision.fork, TestLogKeys()));
     }
-    RC_ASSERT(told.FitIn(branches[0]) || told.FitIn(branches[1]));
-  });
+    if (crash < 2) world.Restart();
+    if (decision.fork) RC_ASSERT(VerifyForkEvidence(*decision.fork, TestLogKeys()));
+  }
+  RC_ASSERT(told.FitIn(branches[0]) || told.FitIn(branches[1]));
 }
 
 }  // namespace
