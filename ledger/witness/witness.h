@@ -32,7 +32,8 @@ struct CosignedHead {
 };
 
 struct WitnessedLog {
-  std::vector<NoteVerifier> keys;  // kEd25519, all with the log's origin as name
+  // kEd25519, all with the log's origin as name; among them the one that signed `head`.
+  std::vector<NoteVerifier> keys;
   std::optional<CosignedHead> head;
 };
 // By origin.
