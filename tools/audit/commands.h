@@ -28,6 +28,14 @@ struct ShowOptions {
 };
 int RunShow(const AuditTarget& target, const ShowOptions& options);
 
+// Everything in a form that others read: tiles (a directory), or one line for each entry.
+struct ExportCommand {
+  std::filesystem::path tiles = {};  // the directory, which must not be there yet
+  std::string format = {};           // "jsonl" or "csv", where it is no tiles
+  std::filesystem::path out = {};    // of that format; empty: stdout
+};
+int RunExport(const AuditTarget& target, const ExportCommand& command);
+
 int RunLeases(const AuditTarget& target);
 int RunBalances(const AuditTarget& target);
 int RunKey(const AuditTarget& target);

@@ -14,6 +14,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  souk-audit verify ~/.local/share/souk\n"
     "  souk-audit show DIR 118\n"
+    "  souk-audit export DIR --tiles kite.tiles\n"
     "  souk-audit prove DIR --entry 118 --out 118.proof\n"
     "  souk-audit show DIR 118 --raw > 118.entry\n"
     "  souk-audit check-proof --key \"$(souk-audit key DIR)\" 118.entry 118.proof";
@@ -32,7 +33,8 @@ const CLI::Validator kIndex(
 CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
                      AuditTarget& target) {
   CLI::App* command = app.add_subcommand(name, description);
-  command->add_option("DIR", target.dir, "A node's directory, or its ledger/")->required();
+  command->add_option("DIR", target.dir, "A node's directory, its ledger/, or a directory of tiles")
+      ->required();
   command->add_option("--key", target.vkey, "The log's key (souk-audit key prints it)")
       ->type_name("VKEY");
   command->add_flag("--json", target.json, "One JSON document on stdout");
@@ -80,6 +82,25 @@ int Main(int argc, char** argv) {
     if (entry->count() > 0) show_options.entry = show_entry;
     action = [&] { return RunShow(target, show_options); };
   });
+
+  ExportCommand export_command;
+  CLI::App* exported =
+      AddCommand(app, "export", "Writes the whole log in a form that other programs read", target);
+  CLI::Option* tiles =
+      exported->add_option("--tiles", export_command.tiles, "A new directory of C2SP tlog-tiles")
+          ->type_name("DIR");
+  CLI::Option* format =
+      exported->add_option("--format", export_command.format, "One line for each entry")
+          ->type_name("FORMAT")
+          ->check(CLI::IsMember({"jsonl", "csv"}))
+          ->excludes(tiles);
+  exported->add_option("--out", export_command.out, "Where the lines go; stdout else")
+      ->type_name("FILE")
+      ->needs(format);
+  exported->footer(
+      "Works on a stopped and on a live node. Nothing is overwritten, and what is written is there "
+      "as a whole or not at all. souk-audit verify takes the directory of tiles, too.");
+  exported->callback([&] { action = [&] { return RunExport(target, export_command); }; });
 
   AddCommand(app, "leases", "Every lease as this log tells it", target)->callback([&] {
     action = [&] { return RunLeases(target); };

@@ -50,6 +50,43 @@ Result<ledger::NoteVerifier> KeyFromIdentity(const fs::path& dir, const PeerId& 
   return ledger::NoteVerifier{LogName(peer), identity->CheckpointKey().public_key().bytes};
 }
 
+// Beside tiles the owner may have written down the key.
+Status KeyFromTiles(const fs::path& dir, OpenedLedger& out) {
+  ASSIGN_OR_RETURN(const auto beside, ledger::ReadTilesKey(dir));
+  if (!beside && out.key.name.empty()) {
+    return Error(Code::kNotFound,
+                 "the checkpoint's key is not in the ledger, and no vkey file beside it says it: "
+                 "give it with --key (souk-audit key DIR on the node prints it)");
+  }
+  if (!beside) return Ok();
+  if (out.key.name.empty()) {
+    out.key = *beside;
+    out.key_from = "the vkey beside it";
+    return Ok();
+  }
+  if (beside->ToVkey() == out.key.ToVkey()) return Ok();
+  return Error(Code::kMismatch, fmt::format("the vkey file says {}, {} says {}", beside->ToVkey(),
+                                            out.key_from, out.key.ToVkey()));
+}
+
+// FindOwner for tiles.
+Status FindOwnerOfTiles(const ledger::Store& store, const fs::path& dir, const std::string& vkey,
+                        OpenedLedger& out) {
+  const auto owner = ledger::ReadLogOwner(store);
+  if (owner) {
+    out.name = owner->name;
+    out.peer = owner->peer;
+  }
+  if (!vkey.empty()) {
+    ASSIGN_OR_RETURN(out.key, ledger::NoteVerifier::ParseVkey(vkey));
+    out.key_from = "--key";
+  } else if (owner && owner->key) {
+    out.key = *owner->key;
+    out.key_from = "the card in entry 0";
+  }
+  return KeyFromTiles(dir, out);
+}
+
 // Names the owner and the key in `out`.
 Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::string& vkey,
                  OpenedLedger& out) {
@@ -86,6 +123,12 @@ fs::path BlobFolder(const fs::path& dir) {
 }
 
 Result<OpenedLedger> FindLedger(const fs::path& where, const std::string& vkey) {
+  if (ledger::HoldsTiles(where)) {
+    ASSIGN_OR_RETURN(const auto store, ledger::TileView::OpenStore(where));
+    OpenedLedger out;
+    RETURN_IF_ERROR(FindOwnerOfTiles(*store, where, vkey, out));
+    return out;
+  }
   const fs::path dir = NodeDirectory(where);
   RETURN_IF_ERROR(CheckHoldsLedger(dir));
   ASSIGN_OR_RETURN(
@@ -97,9 +140,17 @@ Result<OpenedLedger> FindLedger(const fs::path& where, const std::string& vkey) 
 }
 
 Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey) {
+  OpenedLedger out;
+  if (ledger::HoldsTiles(where)) {
+    const auto find_key = [&](const ledger::Store& store) -> Result<ledger::NoteVerifier> {
+      RETURN_IF_ERROR(FindOwnerOfTiles(store, where, vkey, out));
+      return out.key;
+    };
+    ASSIGN_OR_RETURN(out.tiles, ledger::TileView::Open(where, find_key));
+    return out;
+  }
   const fs::path dir = NodeDirectory(where);
   RETURN_IF_ERROR(CheckHoldsLedger(dir));
-  OpenedLedger out;
   const auto find_key = [&](const ledger::Store& store) -> Result<ledger::NoteVerifier> {
     RETURN_IF_ERROR(FindOwner(store, dir, vkey, out));
     return out.key;

@@ -1,4 +1,5 @@
-// Opens what an auditor is handed: a node's directory or the `ledger` folder in it.
+// Opens what an auditor is handed: a node's directory, the `ledger` folder in it, or a directory of
+// tiles as `souk-audit export --tiles` writes it.
 #pragma once
 
 #include <filesystem>
@@ -6,6 +7,7 @@
 #include <string>
 
 #include "ledger/log/rocksdb_ledger.h"
+#include "ledger/log/tile_reader.h"
 #include "protocol/identity.h"
 
 namespace souk::tools {
@@ -14,11 +16,13 @@ struct OpenedLedger {
   std::string name = {};  // as the first entry says
   PeerId peer = {};
   ledger::NoteVerifier key = {};
-  // "--key", "the card in entry 0", "the identity beside it".
+  // "--key", "the card in entry 0", "the identity beside it", "the vkey beside it".
   std::string key_from = {};
+  // One of the two.
   std::unique_ptr<ledger::LedgerView> view = {};
+  std::unique_ptr<ledger::TileView> tiles = {};
 
-  const ledger::LogReader& log() const { return view->log(); }
+  const ledger::LogReader& log() const { return view ? view->log() : tiles->log(); }
 };
 
 // Where the node of such a directory keeps its blobs, each under its digest in hex.
@@ -26,10 +30,12 @@ std::filesystem::path BlobFolder(const std::filesystem::path& dir);
 
 // Only whose log it is and with which key it signs; the tree is not looked at.
 // The key is `vkey` where given, else named by the log's first entry, else derived from the
-// identity file in the directory (passphrase: $SOUK_PASSPHRASE).
+// identity file in the directory (passphrase: $SOUK_PASSPHRASE), or the `vkey` file's beside tiles.
+// A vkey file that says another key than the one that is taken is kMismatch.
 Result<OpenedLedger> FindLedger(const std::filesystem::path& dir, const std::string& vkey);
 
-// The same, with R3's look: checkpoint, tree and tiles. Works on a stopped and on a live node.
+// The same, with R3's look: checkpoint, tree and tiles. Works on a stopped and on a live node, and
+// on tiles.
 Result<OpenedLedger> OpenLedger(const std::filesystem::path& dir, const std::string& vkey);
 
 }  // namespace souk::tools

@@ -10,16 +10,6 @@
 namespace souk::tools {
 namespace {
 
-// One line of a list; what does not read is said in its place.
-RenderedEntry Rendered(uint64_t index, ByteView leaf) {
-  auto rendered = RenderEntry(leaf);
-  if (rendered) return std::move(*rendered);
-  return {.sequence = index,
-          .kind = "unreadable",
-          .summary = rendered.error().message,
-          .bytes = leaf.size()};
-}
-
 int ShowOne(const OpenedLedger& opened, const AuditTarget& target, const ShowOptions& options) {
   const auto leaf = opened.log().Entry(*options.entry);
   if (!leaf) return Fail(leaf.error());
@@ -48,7 +38,7 @@ int ShowList(const OpenedLedger& opened, const AuditTarget& target, const ShowOp
   const Status read =
       opened.log().ForEach(options.from, [&](uint64_t index, ByteView leaf) -> Status {
         if (left-- == 0) return Error(Code::kExhausted, kEnough);
-        const RenderedEntry entry = Rendered(index, leaf);
+        const RenderedEntry entry = RenderAnyEntry(index, leaf);
         if (target.json) {
           list.push_back(ToJson(entry));
           return Ok();

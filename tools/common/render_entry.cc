@@ -484,6 +484,15 @@ Result<RenderedEntry> RenderEntry(ByteView leaf) {
   return out;
 }
 
+RenderedEntry RenderAnyEntry(uint64_t index, ByteView leaf) {
+  auto rendered = RenderEntry(leaf);
+  if (rendered) return std::move(*rendered);
+  return {.sequence = index,
+          .kind = "unreadable",
+          .summary = rendered.error().message,
+          .bytes = leaf.size()};
+}
+
 std::string ShortKey(const PublicKey& key) {
   return key.IsZero() ? "–" : key.ToString().substr(0, 13) + "…";
 }

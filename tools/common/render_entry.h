@@ -41,6 +41,8 @@ struct RenderedEntry {
 
 // Signatures are checked again. kMalformed, kUnsupported as DecodeEntry says.
 Result<RenderedEntry> RenderEntry(ByteView leaf);
+// The same for lists: what does not read is "unreadable", with the reason as its summary.
+RenderedEntry RenderAnyEntry(uint64_t index, ByteView leaf);
 // The document's own fields; empty for kinds that never stand in a log.
 std::vector<Field> DocumentFields(const Document& document);
 

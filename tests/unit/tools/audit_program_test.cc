@@ -169,6 +169,94 @@ TEST_F(AuditProgram, ProvesAnEntryToWhoeverHasTheKey) {
   EXPECT_TRUE(IsOneLine(beyond.err, "souk-audit"));
 }
 
+TEST_F(AuditProgram, ExportsTilesThatItVerifiesAgain) {
+  const Ran exported = Audit("export kite --tiles T" + Key("kite"));
+  EXPECT_EQ(exported.code, 0) << exported.err;
+  EXPECT_EQ(exported.out.rfind("17 entries → T (4 files, ", 0), 0u) << exported.out;
+  const Ran by_file = Audit("verify T");
+  EXPECT_EQ(by_file.code, 0) << by_file.out << by_file.err;
+  EXPECT_EQ(
+      by_file.out.rfind("kite, 17 entries, checkpoint signed (key from the vkey beside it)", 0), 0u)
+      << by_file.out;
+  EXPECT_EQ(Audit("key T").out, keys_.at("kite") + "\n");
+  EXPECT_EQ(Audit("show T 4" + Key("kite")).out, Audit("show kite 4" + Key("kite")).out);
+  EXPECT_EQ(Audit("leases T").out, Audit("leases kite" + Key("kite")).out);
+  // Tiles lead to the same tiles.
+  EXPECT_EQ(Audit("export T --tiles U").code, 0);
+  EXPECT_EQ(RunProgram("diff -r T U", folder_.path()).code, 0);
+  const Ran again = Audit("export kite --tiles T" + Key("kite"));
+  EXPECT_EQ(again.code, 1);
+  EXPECT_EQ(again.err, "souk-audit: T is there already: nothing is overwritten\n");
+  const json as_json = json::parse(Audit("export kite --tiles V/ --json" + Key("kite")).out);
+  EXPECT_EQ(as_json["entries"], 17);
+  EXPECT_EQ(as_json["tiles"], "V/");
+}
+
+TEST_F(AuditProgram, FindsTilesInvalidThatAreNotWhatWasSigned) {
+  ASSERT_EQ(Audit("export kite --tiles T" + Key("kite")).code, 0);
+  const Ran other = Audit("verify T --json" + Key("coop"));
+  EXPECT_EQ(other.code, 1);
+  EXPECT_EQ(json::parse(other.out)["verdict"], "INVALID") << "its vkey says another key";
+  const std::filesystem::path bundle = folder_.path() / "T/tile/entries/000.p/17";
+  const std::string bytes = ReadAll(bundle);
+  std::ofstream(bundle, std::ios::binary) << bytes.substr(0, bytes.size() - 1);
+  const Ran cut = Audit("verify T");
+  EXPECT_EQ(cut.code, 1);
+  EXPECT_NE(cut.out.find("✗ tile/entries/000.p/17: it ends within an entry"), std::string::npos)
+      << cut.out;
+  EXPECT_NE(cut.out.find("INVALID"), std::string::npos);
+  std::filesystem::remove(folder_.path() / "T/checkpoint");
+  const Ran half = Audit("verify T --json");
+  EXPECT_EQ(json::parse(half.out)["verdict"], "INVALID");
+  EXPECT_EQ(json::parse(half.out)["findings"][0]["what"], "checkpoint is missing");
+}
+
+TEST_F(AuditProgram, ExportsALineForEachEntry) {
+  const Ran lines = Audit("export kite --format jsonl" + Key("kite"));
+  EXPECT_EQ(lines.code, 0) << lines.err;
+  std::istringstream text(lines.out);
+  const json list = json::parse(Audit("show kite --json" + Key("kite")).out);
+  size_t entry = 0;
+  for (std::string line; std::getline(text, line); ++entry) {
+    json one = json::parse(line);
+    EXPECT_EQ(one["entry"], entry);
+    one.erase("entry");
+    EXPECT_EQ(one, list.at(entry));
+  }
+  EXPECT_EQ(entry, 17u);
+  const Ran into_file = Audit("export kite --format jsonl --out F" + Key("kite"));
+  EXPECT_EQ(into_file.out, "17 entries → F\n");
+  EXPECT_EQ(ReadAll(folder_.path() / "F"), lines.out);
+  EXPECT_EQ(Audit("export kite --format jsonl --out F" + Key("kite")).code, 1);
+  EXPECT_EQ(ReadAll(folder_.path() / "F"), lines.out);
+  EXPECT_EQ(Audit("export kite --format jsonl --out nowhere/F" + Key("kite")).code, 1);
+}
+
+TEST_F(AuditProgram, ExportsTablesAsRfc4180HasThem) {
+  // What cannot be read has its line too.
+  auto log = world_.BookLog();
+  log.resize(3);
+  log[1].documents[0].back() ^= 1;
+  Make("bad", world_.book, log);
+  const Ran ran = Audit("export bad --format csv" + Key("bad"));
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  std::vector<std::string> lines;
+  std::istringstream text(ran.out);
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[0], "entry,time,rules,kind,summary,bytes,documents,ids,signers,outcome\r");
+  EXPECT_EQ(lines[1].rfind("0,2027-01-15T08:00:00.000Z,1,opened,", 0), 0u) << lines[1];
+  EXPECT_TRUE(lines[1].ends_with(",,,,\"{\"\"name\"\":\"\"coop\"\",\"\"peer\"\":\"\"" +
+                                 world_.book.id().ToString() + "\"\"}\"\r"))
+      << lines[1];
+  EXPECT_NE(lines[2].find(",!issue,"), std::string::npos) << lines[2];
+  EXPECT_EQ(lines[3].find('!'), std::string::npos) << lines[3];
+  EXPECT_NE(lines[3].find(",escrow," + world_.escrow_document->id().Hex() + "," +
+                          world_.escrow.account.ToString() + ","),
+            std::string::npos)
+      << lines[3];
+}
+
 TEST_F(AuditProgram, PrintsTheKeyThatVerifiersTake) {
   const Ran ran = Audit("key kite" + Key("kite"));
   EXPECT_EQ(ran.code, 0);
@@ -211,13 +299,29 @@ TEST_F(AuditProgram, FitsTheListOfLeasesIntoTheTerminal) {
 }
 
 TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
-  for (const char* line :
-       {"", "verfy kite", "verify", "show kite --raw", "prove kite --out P",
-        "verify kite --no-such", "verify kite --threads many", "verify kite --threads 100000",
-        "prove kite --entry -1 --out P", "prove kite --entry 1 --out - --json",
-        "challenge kite --lease zz", "replicas kite --round zz", "replay kite --job zz",
-        "replay kite --job 12 --time-limit soon", "replicas kite --time-limit 5",
-        "show kite --count 0", "show kite --from -1", "show kite 4 --raw --json"}) {
+  for (const char* line : {"",
+                           "verfy kite",
+                           "verify",
+                           "show kite --raw",
+                           "prove kite --out P",
+                           "verify kite --no-such",
+                           "verify kite --threads many",
+                           "verify kite --threads 100000",
+                           "prove kite --entry -1 --out P",
+                           "prove kite --entry 1 --out - --json",
+                           "challenge kite --lease zz",
+                           "replicas kite --round zz",
+                           "replay kite --job zz",
+                           "replay kite --job 12 --time-limit soon",
+                           "replicas kite --time-limit 5",
+                           "export kite",
+                           "export kite --tiles T --format csv",
+                           "export kite --format xml",
+                           "export kite --tiles T --out F",
+                           "export kite --format csv --json",
+                           "show kite --count 0",
+                           "show kite --from -1",
+                           "show kite 4 --raw --json"}) {
     const Ran ran = Audit(line);
     EXPECT_EQ(ran.code, 2) << line;
     EXPECT_TRUE(IsOneLine(ran.err, "souk-audit")) << line;
