@@ -4,23 +4,22 @@
 #include "schema.capnp.h"
 
 namespace souk {
-namespace wire {
-
-Status CheckWhole(const Entry& entry) {
-  if (entry.rules > kRulesVersion) {
-    return Error(Code::kUnsupported, "rules version " + std::to_string(entry.rules) +
-                                         " is newer than this program; update it");
-  }
-  return Ok();
-}
-
-}  // namespace wire
-
 namespace {
 
 using namespace wire;  // NOLINT: the tables' vocabulary
 
-using RulesVersion = Within<1, UINT32_MAX>;
+// Judged before the outcome is read, which may be of a kind that came with the newer rules.
+struct RulesVersion : Plain {
+  static Status In(uint32_t wire, uint32_t& value) {
+    if (wire < 1) return Malformed("too small");
+    if (wire > kRulesVersion) {
+      return Error(Code::kUnsupported,
+                   "version " + std::to_string(wire) + " is newer than this program; update it");
+    }
+    value = wire;
+    return Ok();
+  }
+};
 using TransferChoice =
     Choice<schema::TransferKind, TransferRecord::Kind, TransferRecord::Kind::kExpire>;
 using EventChoice = Choice<schema::LeaseEvent, LeaseEvent, LeaseEvent::kSettleExpired>;

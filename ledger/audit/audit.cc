@@ -194,6 +194,7 @@ void Fold::OnOutcome(EntryCheck& check) {
   if (const auto* resumed = std::get_if<Resumed>(&outcome)) {
     check.That(resumed->down_since == previous_, rules::kDowntime,
                "it was down since {} ms after it", resumed->down_since.ms - previous_.ms);
+    check.ExpectDocuments(0);
     provider_.OnResumed(check, resumed->down_since);
     return clearing_.OnResumed(check, resumed->down_since);
   }

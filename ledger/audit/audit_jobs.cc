@@ -135,6 +135,7 @@ void ProviderAudit::OnJob(EntryCheck& check, const JobStep& step) {
   if (step.event == JobStep::Event::kStarted) {
     check.That(job.at == JobStep::Event::kAccepted, rules::kJobs, {job.entry},
                "the job was started before");
+    check.ExpectDocuments(0);
   } else {
     const auto receipt = check.Take<JobReceipt>(0);
     if (!check.ExpectDocuments(1) || !receipt) return;

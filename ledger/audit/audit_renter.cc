@@ -58,6 +58,7 @@ void RenterAudit::OnEscrowSeen(EntryCheck& check, const EscrowSeen& seen) {
              "the escrow is not this order's, or came after the acceptance");
   check.That(seen.book_size > 0 && !seen.book_root.IsZero(), rules::kEscrow,
              "the book's checkpoint that proved the escrow is missing");
+  check.ExpectDocuments(0);
   lease->escrow_seen = true;
   lease->last_entry = check.index();
 }
@@ -84,10 +85,7 @@ void RenterAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
                : fmt::format("lease {}: {}", step.lease.Short(), next.error().message),
           {lease->last_entry});
     }
-    if (step.event == LeaseEvent::kAccepted) OnAccepted(check, *lease, step);
-    if (step.event == LeaseEvent::kCommitted) OnCommitted(check, *lease, step);
-    if (step.event == LeaseEvent::kReady) OnReady(check, *lease, step);
-    if (step.event == LeaseEvent::kReleased) OnReleased(check, *lease, step);
+    OnOwnStep(check, *lease, step);
   }
   if (step.event == LeaseEvent::kFirstVoucher) {
     check.That(lease->ready && lease->best.micro > 0, rules::kVouchers,
@@ -96,6 +94,39 @@ void RenterAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
   if (step.reason != CloseReason::kNone) lease->reason = step.reason;
   lease->state = step.to;
   lease->last_entry = check.index();
+}
+
+// A step that is not the provider's close.
+void RenterAudit::OnOwnStep(EntryCheck& check, Lease& lease, const LeaseStep& step) {
+  switch (step.event) {
+    case LeaseEvent::kAccepted:
+      return OnAccepted(check, lease, step);
+    case LeaseEvent::kCommitted:
+      return OnCommitted(check, lease, step);
+    case LeaseEvent::kReady:
+      return OnReady(check, lease, step);
+    case LeaseEvent::kReleased:
+      return OnReleased(check, lease, step);
+    case LeaseEvent::kCommitExpired:
+    case LeaseEvent::kReadyExpired:
+    case LeaseEvent::kHoldUnpaid:
+    case LeaseEvent::kEndReached:
+    case LeaseEvent::kDeviceLost:
+      check.Take<Close>(0);  // there is none, which is the finding
+      return;
+    case LeaseEvent::kFirstVoucher:
+    case LeaseEvent::kVoucherLate:
+    case LeaseEvent::kResumed:
+    case LeaseEvent::kSettled:
+    case LeaseEvent::kSettleExpired:
+      check.ExpectDocuments(0);
+      return;
+    case LeaseEvent::kPauseAsked:
+    case LeaseEvent::kExtended:
+    case LeaseEvent::kNoticeGiven:
+    case LeaseEvent::kNoticeOver:
+      return;  // not written by these rules
+  }
 }
 
 void RenterAudit::OnAccepted(EntryCheck& check, Lease& lease, const LeaseStep& step) {

@@ -75,6 +75,7 @@ class RenterAudit {
   };
 
   Lease* Find(EntryCheck& check, const Digest& id);
+  void OnOwnStep(EntryCheck& check, Lease& lease, const LeaseStep& step);
   void OnAccepted(EntryCheck& check, Lease& lease, const LeaseStep& step);
   void OnCommitted(EntryCheck& check, Lease& lease, const LeaseStep& step);
   void OnReady(EntryCheck& check, Lease& lease, const LeaseStep& step);

@@ -176,6 +176,23 @@ TEST(Audit, IsIncompleteWhereRulesAreNewer) {
   EXPECT_EQ(report.verdict, Verdict::kIncomplete) << Describe(report);
 }
 
+TEST(Audit, IsIncompleteWhereNewerRulesHaveAnOutcomeThatItDoesNotKnow) {
+  const AuditWorld world;
+  std::vector<Bytes> leaves;
+  auto log = world.ProviderLog();
+  log.push_back({.sequence = log.size(),
+                 .time = log.back().time,
+                 .rules = kRulesVersion + 1,
+                 .outcome = Resumed{.down_since = world.start}});
+  for (const Entry& entry : log) leaves.push_back(*EncodeEntry(entry));
+  // The union's tag stands behind framing, root pointer, sequence, time and rules.
+  uint8_t& tag = leaves.back()[8 + 8 + 8 + 8 + 4];
+  ASSERT_EQ(tag, 1);
+  tag = 99;
+  const AuditReport report = AuditLeaves(world.provider, leaves);
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete) << Describe(report);
+}
+
 TEST(Audit, FindsASequenceThatIsNotTheIndex) {
   const AuditWorld world;
   auto log = world.ProviderLog();
@@ -747,6 +764,38 @@ TEST(Audit, FindsAnAcceptanceOfAnotherEscrowsOrder) {
                               EnvelopeOf(other.acceptance_document)};
   EXPECT_TRUE(Breaks(AuditEntries(world.book, log), "one escrow backs one lease and outlives it",
                      W::kShown));
+}
+
+TEST(Audit, FindsDocumentsWhereNoneBelong) {
+  const AuditWorld world;
+  const auto with_one = [&](std::vector<Entry> log, uint64_t at, const Outcome& outcome) {
+    if (outcome.index() != log[at].outcome.index()) {
+      log.insert(log.begin() + static_cast<long>(at),
+                 {.time = log[at - 1].time, .outcome = outcome});
+    }
+    log[at].documents = {EnvelopeOf(world.release_document)};
+    Renumber(log);
+    return log;
+  };
+  const char* const rule = "an outcome stands with its documents";
+  const auto provider = world.ProviderLog(), renter = world.RenterLog();
+  for (const uint64_t at : {W::kMetering, W::kJobStarted, W::kSettled}) {
+    EXPECT_TRUE(Breaks(AuditEntries(world.provider, with_one(provider, at, provider[at].outcome)),
+                       rule, at));
+  }
+  for (const uint64_t at : {W::kSeen, W::kPaying, W::kFetched, W::kPaid}) {
+    EXPECT_TRUE(
+        Breaks(AuditEntries(world.renter, with_one(renter, at, renter[at].outcome)), rule, at));
+  }
+  auto expired = renter;
+  expired.resize(W::kReadySeen + 1);
+  expired[W::kReadySeen].outcome = LeaseStep{.lease = world.order_document->id(),
+                                             .event = LeaseEvent::kReadyExpired,
+                                             .to = LeaseState::kClosed};
+  expired[W::kReadySeen].documents.clear();
+  EXPECT_TRUE(Breaks(AuditEntries(world.renter, expired), rule, W::kReadySeen));
+  const Resumed resumed{.down_since = provider[0].time};
+  EXPECT_TRUE(Breaks(AuditEntries(world.provider, with_one(provider, 1, resumed)), rule, 1));
 }
 
 // ---- R7 --------------------------------------------------------------------------------------
