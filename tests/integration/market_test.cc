@@ -5,6 +5,7 @@
 
 #include "integration/nodes.h"
 #include "protocol/base/file.h"
+#include "reader/readers.h"
 
 namespace souk::integration {
 namespace {
@@ -111,6 +112,14 @@ class MarketTest : public testing::Test {
     EXPECT_EQ(kites, paid);
   }
 
+  // Each log as it stands, while its node runs.
+  void CheckLogs() {
+    for (const Node* node : {&coop_, &kite_, &ann_}) {
+      SCOPED_TRACE(node->dir());
+      reader::ExpectBothReadersTake(node->dir());
+    }
+  }
+
   TestFolder folder_;
   Node coop_{folder_.path() / "coop", "coop"};
   Node kite_{folder_.path() / "kite", "kite"};
@@ -154,6 +163,7 @@ TEST_F(MarketTest, TakesALeaseFromItsOfferToItsSettlement) {
       [](const json& answer) { return answer["devices"][0]["state"] == "idle"; }, 10'000);
   EXPECT_EQ(status["devices"][0]["state"], "idle");
   EXPECT_EQ(status["earned_micro"], paid);
+  CheckLogs();
   for (Node* node : {&coop_, &kite_, &ann_}) {
     EXPECT_EQ(node->Stop(), 0) << node->Errors();
     EXPECT_EQ(node->Errors(), "");
@@ -314,6 +324,7 @@ TEST_P(KillTest, LosesNothing) {
   const json closed = Release(lease);
   EXPECT_EQ(closed["reason_code"], 1000) << closed.dump(2);
   CheckBooks(closed["paid_micro"].get<int64_t>());
+  CheckLogs();
 }
 
 INSTANTIATE_TEST_SUITE_P(Processes, KillTest,

@@ -2,8 +2,27 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+
+#include "ledger/log/tile_export.h"
+
 namespace souk::ledger {
 namespace {
+
+// For other readers (tests/integration/reader_test.cc): every ledger that is audited, once, as
+// tiles in a folder of the one that the environment names.
+void ExportForReaders(const LogReader& log, const NoteVerifier& key) {
+  const char* const folder = std::getenv("SOUK_EXPORT_LEDGERS");
+  if (folder == nullptr) return;
+  const auto* const test = testing::UnitTest::GetInstance()->current_test_info();
+  const std::filesystem::path out =
+      std::filesystem::path(folder) / (std::string(test->test_suite_name()) + "." + test->name() +
+                                       "." + Sha256(AsBytes(log.checkpoint())).Short());
+  if (std::filesystem::exists(out)) return;
+  const auto exported = ExportTiles(log, key, out);
+  EXPECT_TRUE(exported) << exported.error().message;
+}
 
 NoteSigner SignerOf(const Identity& identity) {
   const SigningKey key = identity.CheckpointKey();
@@ -313,12 +332,14 @@ AuditReport AuditLeaves(const Identity& owner, const std::vector<Bytes>& leaves,
                         const AuditOptions& options) {
   MemoryStore store;
   MemorySlotFile slots;
-  auto log = Log::Open(store, slots, SignerOf(owner));
+  const NoteSigner signer = SignerOf(owner);
+  auto log = Log::Open(store, slots, signer);
   EXPECT_TRUE(log.has_value());
   std::vector<Draft> drafts;
   for (const Bytes& leaf : leaves) drafts.push_back({leaf, {}});
   const auto committed = log->Commit(drafts);
   EXPECT_TRUE(committed.has_value());
+  ExportForReaders(log->reader(), signer.Verifier());
   return Audit(log->reader(), options);
 }
 
