@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ledger/log/log_keys.h"
 #include "protocol/base/check.h"
 
 namespace souk::ledger {
@@ -9,12 +10,27 @@ namespace {
 Error DiskError() {
   return Error(Code::kIo, "input/output error");
 }
+
+bool LosesBatch(DiskFaults::Kind fault) {
+  switch (fault) {
+    case DiskFaults::Kind::kNone:
+    case DiskFaults::Kind::kApplied:
+    case DiskFaults::Kind::kFlipped:
+      return false;
+    case DiskFaults::Kind::kLost:
+    case DiskFaults::Kind::kTorn:
+    case DiskFaults::Kind::kZeroed:
+      return true;
+  }
+  return true;
+}
 }  // namespace
 
 DiskFaults::Kind DiskFaults::Next() {
   const uint64_t write = writes_++;
   if (!fail_at_ || write < *fail_at_) return Kind::kNone;
-  return write == *fail_at_ ? kind_ : Kind::kLost;
+  if (write == *fail_at_) return kind_;
+  return kind_ == Kind::kFlipped ? Kind::kNone : Kind::kLost;
 }
 
 Result<std::optional<Bytes>> MemoryStore::Get(ByteView key) const {
@@ -45,10 +61,23 @@ void MemoryStore::Apply(const WriteBatch& batch) {
   }
 }
 
+void MemoryStore::FlipOneBit(const WriteBatch& batch) {
+  std::vector<Bytes*> values;
+  for (const WriteBatch::Op& op : batch.ops()) {
+    const uint8_t prefix = op.key[0];
+    const bool read_back = prefix == kEntryPrefix || prefix == kTilePrefix || prefix == kHeadPrefix;
+    if (read_back && op.value && !op.value->empty()) values.push_back(&contents_.at(op.key));
+  }
+  if (values.empty()) return;
+  Bytes& value = *values[faults_->writes() % values.size()];
+  value[faults_->writes() % value.size()] ^= 1;
+}
+
 Status MemoryStore::Write(const WriteBatch& batch, Durability durability) {
   const DiskFaults::Kind fault = faults_ ? faults_->Next() : DiskFaults::Kind::kNone;
-  if (fault == DiskFaults::Kind::kLost || fault == DiskFaults::Kind::kTorn) return DiskError();
+  if (LosesBatch(fault)) return DiskError();
   Apply(batch);
+  if (fault == DiskFaults::Kind::kFlipped) FlipOneBit(batch);
   // Batches reach the disk in order: syncing one syncs all before it.
   if (durability == Durability::kSynced) undo_.clear();
   if (fault == DiskFaults::Kind::kApplied) return DiskError();
@@ -70,7 +99,7 @@ Status MemorySlotFile::Create(ByteView first_slot) {
   CHECK(first_slot.size() == kSlotBytes);
   const DiskFaults::Kind fault = faults_ ? faults_->Next() : DiskFaults::Kind::kNone;
   // Created under another name and renamed: never torn.
-  if (fault == DiskFaults::Kind::kLost || fault == DiskFaults::Kind::kTorn) return DiskError();
+  if (LosesBatch(fault)) return DiskError();
   contents_ = ToBytes(first_slot);
   contents_->resize(2 * kSlotBytes);
   if (fault == DiskFaults::Kind::kApplied) return DiskError();
@@ -84,11 +113,14 @@ Status MemorySlotFile::Write(unsigned index, ByteView slot) {
   if (!contents_ || contents_->size() != 2 * kSlotBytes) {
     return Error(Code::kNotFound, "no slot file");
   }
+  const auto start = contents_->begin() + static_cast<ptrdiff_t>(index * kSlotBytes);
   // Where it tears moves with the number of writes, so that sweeps see every kind of half.
-  size_t bytes = slot.size();
-  if (fault == DiskFaults::Kind::kTorn) bytes = 512 * (faults_->writes() % 8);
-  std::copy_n(slot.begin(), bytes, contents_->begin() + static_cast<ptrdiff_t>(index * kSlotBytes));
-  if (fault != DiskFaults::Kind::kNone) return DiskError();
+  const size_t half = 512 * (faults_ ? faults_->writes() % 8 : 0);
+  const bool zeroed = fault == DiskFaults::Kind::kZeroed;
+  const bool torn = fault == DiskFaults::Kind::kTorn || zeroed;
+  std::copy_n(slot.begin(), torn ? half : slot.size(), start);
+  if (zeroed) std::fill(start + static_cast<ptrdiff_t>(half), start + kSlotBytes, uint8_t{0});
+  if (fault != DiskFaults::Kind::kNone && fault != DiskFaults::Kind::kFlipped) return DiskError();
   return Ok();
 }
 

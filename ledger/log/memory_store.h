@@ -24,6 +24,8 @@ class DiskFaults {
     kTorn,     // the write fails half-way: a slot keeps new and old bytes, a batch stays whole (its
                // log is checksummed) and is lost
     kApplied,  // the write fails, and yet all of it is there
+    kZeroed,   // the write fails, and a slot holds zeros in its place; a batch is lost
+    kFlipped,  // the write succeeds, with one bit changed in an entry, a tile or the head
   };
 
   // The write with this number (from 0) and every later one fails, until Restart().
@@ -33,7 +35,8 @@ class DiskFaults {
   }
   void Restart() { fail_at_.reset(); }
   uint64_t writes() const { return writes_; }
-  // Counts a write and says what becomes of it; after the chosen one all are kLost.
+  // Counts a write and says what becomes of it; after the chosen one all are kLost, but kFlipped is
+  // followed by kNone.
   Kind Next();
 
  private:
@@ -58,6 +61,8 @@ class MemoryStore : public Store {
 
  private:
   void Apply(const WriteBatch& batch);
+  // Of the newest batch.
+  void FlipOneBit(const WriteBatch& batch);
 
   std::shared_ptr<DiskFaults> faults_;
   std::map<Bytes, Bytes> contents_;

@@ -12,6 +12,7 @@
 
 #include "ledger/log/log_keys.h"
 #include "ledger/log/memory_store.h"
+#include "ledger/log/rocksdb_disk.h"
 #include "protocol/base/file.h"
 
 namespace souk::ledger {
@@ -90,10 +91,11 @@ Result<bool> HoldsDatabase(const fs::path& path) {
 
 // The look of R3, which changes nothing. The slots must have been read before, where another
 // process is writing.
-Result<std::unique_ptr<Store>> OpenToLook(const fs::path& path, FileChecks checks) {
+Result<std::unique_ptr<Store>> OpenToLook(const fs::path& path, FileChecks checks,
+                                          const LedgerDisk* disk) {
   ASSIGN_OR_RETURN(const bool exists, HoldsDatabase(path));
   if (!exists) return std::unique_ptr<Store>(std::make_unique<MemoryStore>());
-  auto store = OpenRocksDb(path, OpenMode::kReadOnly, checks);
+  auto store = OpenRocksDb(path, OpenMode::kReadOnly, checks, disk);
   if (!store) return Refuse(store.error());
   return store;
 }
@@ -132,27 +134,30 @@ Ledger::Ledger() = default;
 Ledger::~Ledger() = default;
 
 Result<std::unique_ptr<Ledger>> Ledger::Open(const fs::path& dir, NoteSigner signer,
-                                             LogOptions options) {
-  auto opened = OpenOnce(dir, std::move(signer), options);
+                                             LogOptions options, const LedgerDisk* disk) {
+  auto opened = OpenOnce(dir, std::move(signer), options, disk);
   if (!opened) return WithRemedy(opened.error(), dir);
   return opened;
 }
 
 Result<std::unique_ptr<Ledger>> Ledger::OpenOnce(const fs::path& dir, NoteSigner signer,
-                                                 LogOptions options) {
+                                                 LogOptions options, const LedgerDisk* disk) {
   std::unique_ptr<Ledger> ledger(new Ledger);
   ASSIGN_OR_RETURN(ledger->lock_, DirectoryLock::Take(dir, LOCK_EX));
   const fs::path path = dir / "ledger";
-  ledger->slots_ = OpenSlotFile(dir / "checkpoint");
+  const fs::path slots = dir / "checkpoint";
+  ledger->slots_ = disk != nullptr ? SlotsOn(disk->slots(slots)) : OpenSlotFile(slots);
   std::optional<Inspection> found;
   {
-    ASSIGN_OR_RETURN(const auto look, OpenToLook(path, FileChecks::kAll));
+    ASSIGN_OR_RETURN(const auto look, OpenToLook(path, FileChecks::kAll, disk));
     ASSIGN_OR_RETURN(found, Inspect(*look, *ledger->slots_, signer.Verifier()));
   }
   const OpenMode mode = found->generation == 0 ? OpenMode::kCreate : OpenMode::kExisting;
-  auto store = OpenRocksDb(path, mode, FileChecks::kNone);
+  auto store = OpenRocksDb(path, mode, FileChecks::kNone, disk);
   if (!store) return Refuse(store.error());
   ledger->store_ = std::move(*store);
+  // RocksDB makes its folder durable, not the folder's name.
+  RETURN_IF_ERROR(disk != nullptr ? disk->sync_folder(dir) : SyncFolder(dir));
   // The two openings must have seen the same.
   ASSIGN_OR_RETURN(const auto head, ledger->store_->Get(HeadKey()));
   const std::optional<Bytes> expected =
@@ -209,7 +214,8 @@ Result<std::unique_ptr<LedgerView>> LedgerView::OpenOnce(const fs::path& dir, co
   MemorySlotFile frozen;
   frozen.contents() = std::move(slots);
   ASSIGN_OR_RETURN(view->store_,
-                   OpenToLook(dir / "ledger", live ? FileChecks::kNone : FileChecks::kAll));
+                   OpenToLook(dir / "ledger", live ? FileChecks::kNone : FileChecks::kAll,
+                              /*disk=*/nullptr));
   ASSIGN_OR_RETURN(const NoteVerifier log, key(*view->store_));
   ASSIGN_OR_RETURN(Inspection found, Inspect(*view->store_, frozen, log, InspectOptions{live}));
   if (found.fresh) return Error(Code::kNotFound, "there is no ledger in " + dir.string());

@@ -12,6 +12,9 @@
 
 namespace souk::ledger {
 
+// rocksdb_disk.h. None is this machine's own disk.
+struct LedgerDisk;
+
 // A RocksDB database as a Store. Reads may come from any thread.
 enum class OpenMode {
   kReadOnly,  // changes no byte on the disk; sees what was there when it was opened
@@ -21,7 +24,7 @@ enum class OpenMode {
 // Whether every table file is read once against the checksum that the manifest holds.
 enum class FileChecks { kNone, kAll };
 Result<std::unique_ptr<Store>> OpenRocksDb(const std::filesystem::path& path, OpenMode mode,
-                                           FileChecks checks);
+                                           FileChecks checks, const LedgerDisk* disk = nullptr);
 
 class DirectoryLock;
 
@@ -32,7 +35,8 @@ class Ledger {
   // writing. Begins a new ledger where `dir` holds neither `ledger` nor `checkpoint`. The error
   // says what to do: put back what is damaged, or give what the machine refused, such as space.
   static Result<std::unique_ptr<Ledger>> Open(const std::filesystem::path& dir, NoteSigner signer,
-                                              LogOptions options = {});
+                                              LogOptions options = {},
+                                              const LedgerDisk* disk = nullptr);
   ~Ledger();
 
   Log& log() { return *log_; }
@@ -42,7 +46,8 @@ class Ledger {
  private:
   Ledger();
   static Result<std::unique_ptr<Ledger>> OpenOnce(const std::filesystem::path& dir,
-                                                  NoteSigner signer, LogOptions options);
+                                                  NoteSigner signer, LogOptions options,
+                                                  const LedgerDisk* disk);
 
   // Destroyed last to first: the lock goes when everything is closed.
   std::unique_ptr<DirectoryLock> lock_;

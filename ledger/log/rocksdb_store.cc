@@ -7,6 +7,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include "ledger/log/rocksdb_disk.h"
 #include "ledger/log/rocksdb_ledger.h"
 
 namespace souk::ledger {
@@ -35,8 +36,12 @@ class NoLog : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
-rocksdb::Options MakeOptions(OpenMode mode) {
+rocksdb::Options MakeOptions(OpenMode mode, const LedgerDisk* disk) {
   rocksdb::Options options;
+  if (disk != nullptr) {
+    options.env = disk->env;
+    if (disk->write_buffer_bytes > 0) options.write_buffer_size = disk->write_buffer_bytes;
+  }
   options.create_if_missing = mode == OpenMode::kCreate;
   options.paranoid_checks = true;
   // A torn tail after a crash is legitimate, and the stricter modes refuse it. That nothing
@@ -108,9 +113,9 @@ class RocksStore : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> OpenRocksDb(const std::filesystem::path& path, OpenMode mode,
-                                           FileChecks checks) {
+                                           FileChecks checks, const LedgerDisk* disk) {
   const std::string doing = "opening " + path.string();
-  const rocksdb::Options options = MakeOptions(mode);
+  const rocksdb::Options options = MakeOptions(mode, disk);
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status opened = mode == OpenMode::kReadOnly
                                      ? rocksdb::DB::OpenForReadOnly(options, path.string(), &raw)

@@ -19,10 +19,10 @@ constexpr size_t kHeaderBytes = 24;
 constexpr size_t kChecksumAt = kSlotBytes - 40;
 constexpr size_t kMarkAt = kSlotBytes - 8;
 
-class RealSlotFile : public SlotFile {
+class RealFile : public SlotMedium {
  public:
-  explicit RealSlotFile(std::filesystem::path path) : path_(std::move(path)) {}
-  ~RealSlotFile() override {
+  explicit RealFile(std::filesystem::path path) : path_(std::move(path)) {}
+  ~RealFile() override {
     if (fd_ >= 0) ::close(fd_);
   }
 
@@ -33,25 +33,23 @@ class RealSlotFile : public SlotFile {
     return bytes.error();
   }
 
-  Status Create(ByteView first_slot) override {
-    CHECK(first_slot.size() == kSlotBytes);
-    Bytes both = ToBytes(first_slot);
-    both.resize(2 * kSlotBytes);
-    return WriteFileAtomic(path_, both);
-  }
+  Status Replace(ByteView bytes) override { return WriteFileAtomic(path_, bytes); }
 
-  Status Write(unsigned index, ByteView slot) override {
-    CHECK(index < 2 && slot.size() == kSlotBytes);
+  Status WriteAt(size_t offset, ByteView bytes) override {
     if (fd_ < 0) fd_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
     if (fd_ < 0) return ErrnoError("opening " + path_.string(), errno);
-    const off_t start = static_cast<off_t>(index * kSlotBytes);
-    for (size_t done = 0; done < slot.size();) {
+    const auto start = static_cast<off_t>(offset);
+    for (size_t done = 0; done < bytes.size();) {
       const ssize_t wrote =
-          ::pwrite(fd_, slot.data() + done, slot.size() - done, start + static_cast<off_t>(done));
+          ::pwrite(fd_, bytes.data() + done, bytes.size() - done, start + static_cast<off_t>(done));
       if (wrote < 0 && errno == EINTR) continue;
       if (wrote <= 0) return ErrnoError("writing " + path_.string(), wrote < 0 ? errno : ENOSPC);
       done += static_cast<size_t>(wrote);
     }
+    return Ok();
+  }
+
+  Status Sync() override {
     if (::fdatasync(fd_) != 0) return ErrnoError("syncing " + path_.string(), errno);
     return Ok();
   }
@@ -59,6 +57,29 @@ class RealSlotFile : public SlotFile {
  private:
   std::filesystem::path path_;
   int fd_ = -1;
+};
+
+class SlotsOnMedium : public SlotFile {
+ public:
+  explicit SlotsOnMedium(std::unique_ptr<SlotMedium> medium) : medium_(std::move(medium)) {}
+
+  Result<std::optional<Bytes>> Read() const override { return medium_->Read(); }
+
+  Status Create(ByteView first_slot) override {
+    CHECK(first_slot.size() == kSlotBytes);
+    Bytes both = ToBytes(first_slot);
+    both.resize(2 * kSlotBytes);
+    return medium_->Replace(both);
+  }
+
+  Status Write(unsigned index, ByteView slot) override {
+    CHECK(index < 2 && slot.size() == kSlotBytes);
+    RETURN_IF_ERROR(medium_->WriteAt(index * kSlotBytes, slot));
+    return medium_->Sync();
+  }
+
+ private:
+  std::unique_ptr<SlotMedium> medium_;
 };
 
 Digest Checksum(ByteView slot, size_t length) {
@@ -107,8 +128,12 @@ Slot DecodeSlot(ByteView slot) {
   return out;
 }
 
+std::unique_ptr<SlotFile> SlotsOn(std::unique_ptr<SlotMedium> medium) {
+  return std::make_unique<SlotsOnMedium>(std::move(medium));
+}
+
 std::unique_ptr<SlotFile> OpenSlotFile(std::filesystem::path path) {
-  return std::make_unique<RealSlotFile>(std::move(path));
+  return SlotsOn(std::make_unique<RealFile>(std::move(path)));
 }
 
 }  // namespace souk::ledger

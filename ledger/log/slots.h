@@ -51,7 +51,21 @@ class SlotFile {
   virtual Status Write(unsigned index, ByteView slot) = 0;
 };
 
-// The real file; opens nothing before the first call.
+// The file's bytes as a disk takes them: what WriteAt wrote is there for good after Sync only.
+class SlotMedium {
+ public:
+  virtual ~SlotMedium() = default;
+  // None where there is no file.
+  virtual Result<std::optional<Bytes>> Read() const = 0;
+  // The whole file, durably and all or nothing.
+  virtual Status Replace(ByteView bytes) = 0;
+  // Within the file, which exists.
+  virtual Status WriteAt(size_t offset, ByteView bytes) = 0;
+  virtual Status Sync() = 0;
+};
+std::unique_ptr<SlotFile> SlotsOn(std::unique_ptr<SlotMedium> medium);
+
+// On the real file; opens nothing before the first call.
 std::unique_ptr<SlotFile> OpenSlotFile(std::filesystem::path path);
 
 }  // namespace souk::ledger
