@@ -43,6 +43,9 @@ Result<Log> Log::OpenInspected(Store& store, SlotFile& slots, NoteSigner signer,
     ASSIGN_OR_RETURN(state.checkpoint, SignCheckpoint(state.signed_head, log.signer_));
     ASSIGN_OR_RETURN(const Bytes slot, FirstSlot(log.signer_));
     RETURN_IF_ERROR(slots.Create(slot));
+  } else {
+    // The next commit overwrites the other slot, and relies on this one.
+    RETURN_IF_ERROR(slots.Renew());
   }
   // A log without entries has told nobody anything that a second start could contradict.
   log.confirmed_ = options.alone || log.size() == 0;

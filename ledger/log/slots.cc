@@ -33,7 +33,11 @@ class RealFile : public SlotMedium {
     return bytes.error();
   }
 
-  Status Replace(ByteView bytes) override { return WriteFileAtomic(path_, bytes); }
+  Status Replace(ByteView bytes) override {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+    return WriteFileAtomic(path_, bytes);
+  }
 
   Status WriteAt(size_t offset, ByteView bytes) override {
     if (fd_ < 0) fd_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
@@ -76,6 +80,12 @@ class SlotsOnMedium : public SlotFile {
     CHECK(index < 2 && slot.size() == kSlotBytes);
     RETURN_IF_ERROR(medium_->WriteAt(index * kSlotBytes, slot));
     return medium_->Sync();
+  }
+
+  Status Renew() override {
+    ASSIGN_OR_RETURN(const auto bytes, medium_->Read());
+    if (!bytes) return Error(Code::kNotFound, "the checkpoint file is gone");
+    return medium_->Replace(*bytes);
   }
 
  private:

@@ -49,6 +49,9 @@ class SlotFile {
   virtual Status Create(ByteView first_slot) = 0;
   // Overwrites slot `index` (0 or 1) and returns when it is on the disk.
   virtual Status Write(unsigned index, ByteView slot) = 0;
+  // Writes what Read returns anew, durably and all or nothing: after a sync that failed it may
+  // stand in the page cache alone, where no later sync writes it.
+  virtual Status Renew() = 0;
 };
 
 // The file's bytes as a disk takes them: what WriteAt wrote is there for good after Sync only.
