@@ -32,6 +32,10 @@ class MemorySite : public Site {
   }
   const ledger::Store& store() const override { return store_; }
   void Close() override { log_.reset(); }
+  void Examine(Witness& witness) override {
+    witness.CheckDiagnosis(
+        ledger::Diagnose({.store = &store_, .slots = &slots_}, witness.Verifier()), &store_);
+  }
 
   void FailAfter(uint64_t writes, Kind kind) { faults_->FailAt(faults_->writes() + writes, kind); }
   uint64_t writes() const { return faults_->writes(); }
@@ -89,8 +93,9 @@ void DamageDisk(MemorySite& site, const std::vector<MemorySite::Copy>& older, si
   };
   switch (rng.Next() % 6) {
     case 0:
-      disk.store = older[rng.Next() % older.size()].store;
-      break;  // a disk that lied on syncs
+      // A disk that lied on syncs, of the last commit or for longer.
+      disk.store = (rng.Chance(500) ? older.back() : older[rng.Next() % older.size()]).store;
+      break;
     case 1:
       disk.slots = older[rng.Next() % older.size()].slots;
       break;
@@ -121,12 +126,12 @@ void OneDamage(uint64_t seed, uint64_t number, Tally& tally) {
   MemorySite site;
   Witness witness;
   std::vector<MemorySite::Copy> older;
-  for (int run = 0; run < 3; ++run) {
-    RunOnce(site, witness, rng, Disk::kHonest, {.commits = 3, .large_groups = 60});
+  for (int run = 0; run < 6; ++run) {
     older.push_back(site.Take());
+    RunOnce(site, witness, rng, Disk::kHonest, {.commits = 1, .large_groups = 60});
   }
-  older.pop_back();
   DamageDisk(site, older, rng);
+  site.Examine(witness);
   if (!RunOnce(site, witness, rng, Disk::kDamaged, {.commits = 2})) ++tally.refusals;
   ++tally.damages;
   Report(witness, fmt::format("memory seed {} damage {}", seed, number), tally);

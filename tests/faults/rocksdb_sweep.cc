@@ -60,6 +60,15 @@ class RocksSite : public Site {
   }
   const ledger::Store& store() const override { return ledger_->store(); }
   void Close() override { ledger_.reset(); }
+  void Examine(Witness& witness) override {
+    const auto slots = ledger::OpenSlotFile(dir_ / "checkpoint");
+    const auto store = ledger::OpenRocksDb(dir_ / "ledger", ledger::OpenMode::kReadOnly,
+                                           ledger::FileChecks::kNone);
+    const ledger::Remains remains{.store = store ? store->get() : nullptr,
+                                  .store_error = store ? "" : store.error().message,
+                                  .slots = slots.get()};
+    witness.CheckDiagnosis(ledger::Diagnose(remains, witness.Verifier()), remains.store);
+  }
 
   SimDisk& disk() { return *files_; }
   const fs::path& dir() const { return dir_; }
@@ -186,6 +195,7 @@ void OneDamagedFolder(uint64_t seed, uint64_t number, const fs::path& folder, Ta
   RunOnce(site, witness, rng, Disk::kHonest, work);
   RunOnce(site, witness, rng, Disk::kHonest, {.commits = 3});
   DamageFiles(site.dir(), older, rng);
+  site.Examine(witness);
   site.NewDisk();
   site.ExpectQuiet();
   if (!RunOnce(site, witness, rng, Disk::kDamaged, {.commits = 1})) ++tally.refusals;

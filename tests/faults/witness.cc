@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ledger/log/log_keys.h"
+
 namespace souk::faults {
 using ledger::Checkpoint;
 using ledger::Draft;
@@ -65,6 +67,30 @@ void Witness::Acknowledged(const ledger::Committed& committed) {
 void Witness::CheckRefusal(const Error& error) {
   if (!SaysWhatToDo(error.message)) {
     Violation("a refusal does not say what to do: " + error.message);
+  }
+}
+
+void Witness::CheckDiagnosis(const ledger::Diagnosis& found, const ledger::Store* store) {
+  using Verdict = ledger::Diagnosis::Verdict;
+  const auto told = [](const std::vector<ledger::EntryRange>& ranges, uint64_t index) {
+    return std::any_of(ranges.begin(), ranges.end(), [&](const ledger::EntryRange& range) {
+      return index >= range.from && index < range.to;
+    });
+  };
+  if (found.to_do.empty()) Violation("a diagnosis does not say what to do");
+  // Where no checkpoint can be read nobody knows how much there was.
+  if (!found.signed_head) return;
+  for (uint64_t i = 0; i < acknowledged_ && store != nullptr; ++i) {
+    const auto entry = store->Get(ledger::EntryKey(i));
+    const bool here = entry && *entry == std::optional(drafts_[i].leaf);
+    if (here && told(found.lost, i)) Violation(fmt::format("entry {} is here and called lost", i));
+    if (!here && i < found.signed_head->size && !told(found.lost, i) && !told(found.unproven, i)) {
+      Violation(fmt::format("entry {} is lost, and nothing says so", i));
+    }
+    if (!here && found.verdict != Verdict::kLost && i < found.signed_head->size) {
+      Violation(fmt::format("entry {} is lost in a ledger called {}", i,
+                            ledger::DiagnosisName(found.verdict)));
+    }
   }
 }
 

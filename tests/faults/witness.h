@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger/log/diagnose.h"
 #include "ledger/log/log.h"
 
 namespace souk::faults {
@@ -32,6 +33,8 @@ class Witness {
   // A log that was opened: everything acknowledged is in it byte for byte, nothing that nobody
   // wrote is, and it continues every head that was ever signed.
   void Check(const ledger::Log& log, const ledger::Store& store);
+  // What is said of a disk's damage: nothing is called lost that is here, nor whole that is not.
+  void CheckDiagnosis(const ledger::Diagnosis& found, const ledger::Store* store);
   // An opening or a commit that was refused.
   void CheckRefusal(const Error& error);
   void Violation(std::string what) { violations_.push_back(std::move(what)); }

@@ -16,6 +16,8 @@ class Site {
   virtual Result<ledger::Log*> Open(ledger::NoteSigner signer, ledger::LogOptions options) = 0;
   virtual const ledger::Store& store() const = 0;
   virtual void Close() = 0;
+  // Reads what is there, open or not, and tells the witness what is said of it.
+  virtual void Examine(Witness& witness) = 0;
 };
 
 // What a run may meet.
