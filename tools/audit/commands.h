@@ -19,6 +19,9 @@ struct VerifyOptions {
   unsigned threads = 0;  // 0: all cores
 };
 int RunVerify(const AuditTarget& target, const VerifyOptions& options);
+// What is lost of a damaged ledger, what can be derived again, and what to do
+// (ledger/log/diagnose.h).
+int RunRepairPlan(const AuditTarget& target);
 
 struct ShowOptions {
   std::optional<uint64_t> entry = {};  // none: the list

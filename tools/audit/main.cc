@@ -61,8 +61,17 @@ int Main(int argc, char** argv) {
   verify->add_option("--threads", verify_options.threads, "Threads; 0 takes every core")
       ->check(CLI::Range(0u, 256u))
       ->capture_default_str();
-  verify->footer("VALID exits 0; INCOMPLETE and INVALID exit 1 and say why.");
-  verify->callback([&] { action = [&] { return RunVerify(target, verify_options); }; });
+  bool repair_plan = false;
+  verify->add_flag("--repair-plan", repair_plan,
+                   "Of a damaged ledger instead: what is lost, and what to do; changes nothing");
+  verify->footer(
+      "VALID exits 0; INCOMPLETE and INVALID exit 1 and say why. --repair-plan exits 0 where the "
+      "ledger opens.");
+  verify->callback([&] {
+    action = [&] {
+      return repair_plan ? RunRepairPlan(target) : RunVerify(target, verify_options);
+    };
+  });
 
   ShowOptions show_options;
   uint64_t show_entry = 0;

@@ -10,17 +10,6 @@ namespace souk::tools {
 namespace fs = std::filesystem;
 namespace {
 
-// DIR where DIR or DIR/ledger was named.
-fs::path NodeDirectory(const fs::path& where) {
-  std::error_code error;
-  if (fs::exists(where / "checkpoint", error) || !fs::exists(where / "CURRENT", error)) {
-    return where;
-  }
-  fs::path dir = fs::absolute(where, error).lexically_normal();
-  if (dir.filename().empty()) dir = dir.parent_path();
-  return dir.parent_path();
-}
-
 Status CheckHoldsLedger(const fs::path& dir) {
   std::error_code error;
   const auto unreadable = [&] {
@@ -118,6 +107,16 @@ Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::str
 
 }  // namespace
 
+fs::path NodeDirectory(const fs::path& where) {
+  std::error_code error;
+  if (fs::exists(where / "checkpoint", error) || !fs::exists(where / "CURRENT", error)) {
+    return where;
+  }
+  fs::path dir = fs::absolute(where, error).lexically_normal();
+  if (dir.filename().empty()) dir = dir.parent_path();
+  return dir.parent_path();
+}
+
 fs::path BlobFolder(const fs::path& dir) {
   return NodeDirectory(dir) / "blobs" / "sha256";
 }
@@ -137,6 +136,21 @@ Result<OpenedLedger> FindLedger(const fs::path& where, const std::string& vkey) 
   OpenedLedger out;
   RETURN_IF_ERROR(FindOwner(*store, dir, vkey, out));
   return out;
+}
+
+Result<ledger::NoteVerifier> FindLogKey(const fs::path& where, const std::string& vkey) {
+  if (!vkey.empty()) return ledger::NoteVerifier::ParseVkey(vkey);
+  if (auto found = FindLedger(where, vkey)) return found->key;
+  const char* passphrase = std::getenv("SOUK_PASSPHRASE");
+  const auto identity = IdentityFile::Load(NodeDirectory(where) / "identity",
+                                           passphrase != nullptr ? passphrase : "");
+  if (!identity) {
+    return Error(Code::kNotFound,
+                 "neither the ledger nor an identity beside it says the checkpoint's key: give it "
+                 "with --key");
+  }
+  return ledger::NoteVerifier{LogName(identity->id()),
+                              identity->CheckpointKey().public_key().bytes};
 }
 
 Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey) {

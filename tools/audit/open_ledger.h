@@ -34,6 +34,13 @@ std::filesystem::path BlobFolder(const std::filesystem::path& dir);
 // A vkey file that says another key than the one that is taken is kMismatch.
 Result<OpenedLedger> FindLedger(const std::filesystem::path& dir, const std::string& vkey);
 
+// The key alone, also where the database does not open: `vkey`, else as above, else the identity's
+// in the directory.
+Result<ledger::NoteVerifier> FindLogKey(const std::filesystem::path& dir, const std::string& vkey);
+
+// The node's directory where it, or the `ledger` in it, was named.
+std::filesystem::path NodeDirectory(const std::filesystem::path& where);
+
 // The same, with R3's look: checkpoint, tree and tiles. Works on a stopped and on a live node, and
 // on tiles.
 Result<OpenedLedger> OpenLedger(const std::filesystem::path& dir, const std::string& vkey);

@@ -112,6 +112,51 @@ TEST_F(AuditProgram, FindsAFlippedBitInTheDatabase) {
   EXPECT_EQ(ran.code, 1) << ran.out;
 }
 
+// No line of the plan is wider than a terminal of old.
+bool IsNarrow(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.size() > 80) return false;
+  }
+  return true;
+}
+
+TEST_F(AuditProgram, PlansTheRepairOfADamagedLedger) {
+  const Ran whole = Audit("verify --repair-plan kite" + Key("kite"));
+  EXPECT_EQ(whole.code, 0) << whole.out << whole.err;
+  EXPECT_EQ(whole.out,
+            "kite, 17 entries readable\n"
+            "To do:\n"
+            "  - Nothing: the ledger opens as it is.\n"
+            "WHOLE\n");
+  for (const auto& item : std::filesystem::directory_iterator(folder_.path() / "kite/ledger")) {
+    if (item.path().extension() == ".log") std::filesystem::resize_file(item.path(), 0);
+  }
+  const Ran lost = Audit("verify --repair-plan kite" + Key("kite"));
+  EXPECT_EQ(lost.code, 1);
+  EXPECT_NE(lost.out.find("Entries 0 to 16 (17 in all) are missing or changed."), std::string::npos)
+      << lost.out;
+  EXPECT_NE(lost.out.find("soukd rebuild --from MIRROR"), std::string::npos) << lost.out;
+  EXPECT_NE(lost.out.find("LOST\n"), std::string::npos);
+  EXPECT_TRUE(IsNarrow(lost.out)) << lost.out;
+  const json plan = json::parse(Audit("verify --repair-plan --json kite" + Key("kite")).out);
+  EXPECT_EQ(plan["verdict"], "LOST");
+  EXPECT_EQ(plan["ok"], false);
+  EXPECT_EQ(plan["lost"], json::parse("[[0,17]]"));
+  EXPECT_FALSE(plan["to_do"].empty());
+}
+
+TEST_F(AuditProgram, PlansWhereNotEvenTheDatabaseOpens) {
+  std::filesystem::remove(folder_.path() / "kite/ledger/CURRENT");
+  const Ran ran = Audit("verify --repair-plan kite" + Key("kite"));
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.out.find("The database cannot be opened"), std::string::npos) << ran.out << ran.err;
+  EXPECT_TRUE(IsNarrow(ran.out)) << ran.out;
+  const Ran keyless = Audit("verify --repair-plan kite");
+  EXPECT_EQ(keyless.code, 1);
+  EXPECT_TRUE(IsOneLine(keyless.err, "souk-audit")) << keyless.err;
+}
+
 TEST_F(AuditProgram, AsksForAKeyWhereNoneIsFound) {
   const Ran ran = Audit("verify kite");
   EXPECT_EQ(ran.code, 1);
