@@ -242,6 +242,7 @@ std::string StatusText(const json& status) {
            " ahead of the clock, which was wrong once: until the clock gets there others take "
            "nothing that this node signs\n";
   }
+  if (status.contains("clock_why")) out += "! " + status["clock_why"].get<std::string>() + "\n";
   if (status.contains("may_sign_why"))
     out += "! " + status["may_sign_why"].get<std::string>() + "\n";
   for (const json& peer : status["bootstrap"]) {

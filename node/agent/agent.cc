@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/base/check.h"
+#include "protocol/text.h"
 
 namespace souk::node {
 namespace {
@@ -70,9 +71,22 @@ void Agent::NoteEarlierPeers() {
   earlier_.erase(identity_.id());
 }
 
-// R4: non-decreasing, following the monotonic clock from where it stood at the start.
+// R4: non-decreasing, following the monotonic clock from where it stood at the start. Nothing
+// expires in a renter's own log: it goes on paying.
 Time Agent::LogTime(Now now) const {
-  return std::max(last_time_, base_time_ + (now.monotonic - base_monotonic_));
+  const bool decides = settings_.provider.enabled || settings_.clearing.enabled;
+  return std::max(last_time_, decides ? clock_.At(now) : clock_.Running(now));
+}
+
+std::string Agent::ClockDoubt(Now now) const {
+  if (!clock_.doubtful()) return "";
+  const Duration departure = clock_.Departure(now);
+  const bool ahead = departure > Duration{};
+  const Duration apart = ahead ? departure : Duration{} - departure;
+  return "this node's clock is " + FormatDuration(Duration{apart.ms / 1000 * 1000}) +
+         (ahead ? " ahead of" : " behind") +
+         " its log's time: nothing expires and no lease begins until the clock is set right, two "
+         "counterparties agree with the log's time, or it is restarted with --alone";
 }
 
 Turn Agent::MakeTurn(Now now) {
@@ -108,8 +122,8 @@ void Agent::PublishCard(Turn& turn) {
 
 Effects Agent::Begin(Now now, bool may_sign) {
   CHECK(!opened_);
-  base_time_ = std::max(now.wall, last_time_);
-  base_monotonic_ = now.monotonic;
+  // A log with entries may sign at once where the operator says so.
+  clock_.Start(last_time_, now, /*vouched=*/may_sign && log_size_ > 0);
   opened_ = true;
   NoteEarlierPeers();
   Turn turn = MakeTurn(now);
@@ -152,6 +166,7 @@ void Agent::RunRoleTimers(Turn& turn) {
 
 Effects Agent::Step(const Event& event, Now now) {
   CHECK(opened_);
+  clock_.Look(now);
   Turn turn = MakeTurn(now);
   // R4: each turn resolves what is due first.
   RunTimers(turn);
@@ -225,6 +240,7 @@ void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
   const DocumentRef& document = event.document;
   const From from{event.connection, document->signer(), &event};
   if (document->kind() == Kind::kHello) {
+    HearClock(turn, from);
     switch (connections_.OnHello(turn, event)) {
       case Connections::HelloResult::kRefused:
         return connections_.Strike(turn, event.connection);
@@ -260,6 +276,13 @@ void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
   OnBoundDocument(turn, from);
 }
 
+// A hello says when it was sent, also one that is refused.
+void Agent::HearClock(const Turn& turn, const From& from) {
+  if (!KnewBefore(from.peer)) return;
+  const auto hello = Decode<Hello>(*from.document());
+  if (hello) clock_.OnHello(from.peer, hello->sent, {turn.wall(), turn.monotonic()});
+}
+
 void Agent::OnRefusal(Turn& turn, const From& from) {
   const auto refusal = Decode<Refusal>(*from.document());
   if (!refusal) return;
@@ -291,6 +314,9 @@ void Agent::OnCarried(Turn& turn, const From& from) {
       provider_.OnVoucher(turn, from, document);
     } else if (document->kind() == Kind::kEscrow || document->kind() == Kind::kAccountQuery) {
       if (!settings_.clearing.enabled) return RefuseRole(turn, from, "clearing peer");
+      if (document->kind() == Kind::kEscrow && clock_.doubtful()) {
+        return turn.Refuse(from, RefusalCode::kBusy, ClockDoubt({turn.wall(), turn.monotonic()}));
+      }
       if (document->kind() == Kind::kEscrow) clearing_.OnEscrow(turn, from, document);
       if (document->kind() == Kind::kAccountQuery) clearing_.OnAccountQuery(turn, from, document);
     } else {
@@ -385,6 +411,9 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
   }
   switch (event.document->kind()) {
     case Kind::kOrder:
+      if (clock_.doubtful()) {
+        return turn.Refuse(from, RefusalCode::kBusy, ClockDoubt({turn.wall(), turn.monotonic()}));
+      }
       return provider_.OnOrder(turn, from);
     case Kind::kCommit:
       return provider_.OnCommit(turn, from);
@@ -436,6 +465,10 @@ void Agent::OnCommand(Turn& turn, const CommandArrived& event) {
   }
   if (!settings_.renter.enabled) return refuse(Code::kUnsupported, "this node is no renter");
   if (const auto* rent = std::get_if<RentCommand>(&event.what)) {
+    if (clock_.doubtful()) {
+      const std::string doubt = ClockDoubt({turn.wall(), turn.monotonic()});
+      return refuse(Code::kUnavailable, doubt.c_str());
+    }
     renter_.OnRent(turn, event.command, *rent);
   } else if (const auto* release = std::get_if<ReleaseCommand>(&event.what)) {
     renter_.OnReleaseCommand(turn, event.command, *release);

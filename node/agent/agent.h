@@ -9,6 +9,7 @@
 #include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
 #include "node/agent/holds.h"
+#include "node/agent/log_clock.h"
 #include "node/agent/provider.h"
 #include "node/agent/renter.h"
 
@@ -44,6 +45,8 @@ class Agent : private Folder {
   uint64_t log_size() const { return log_size_; }
   bool may_sign() const { return may_sign_; }
   Time LogTime(Now now) const;
+  // R4: why nothing expires and no lease begins; empty where the clocks agree.
+  std::string ClockDoubt(Now now) const;
   // Whether an earlier run met the peer: its facts or its log name it. Only such a one can confirm
   // the log (R3).
   bool KnewBefore(const PeerId& peer) const { return earlier_.contains(peer); }
@@ -62,6 +65,7 @@ class Agent : private Folder {
   void OnBoundDocument(Turn& turn, const From& from);
   void OnCarried(Turn& turn, const From& from);
   void OnBlobGet(Turn& turn, const From& from);
+  void HearClock(const Turn& turn, const From& from);
   void OnRefusal(Turn& turn, const From& from);
   void OnReply(Turn& turn, const From& from);
   void OnCommand(Turn& turn, const CommandArrived& event);
@@ -82,8 +86,7 @@ class Agent : private Folder {
   uint64_t settled_ = 0;  // entries of that kind
   uint64_t log_size_ = 0;
   Time last_time_ = {};  // of the newest entry
-  Time base_time_ = {};  // log time at base_monotonic_
-  Duration base_monotonic_ = {};
+  LogClock clock_ = {};
   Duration next_card_ = {};
   bool may_sign_ = false;
   bool opened_ = false;

@@ -19,8 +19,9 @@
 //   account}] (one for every clearing peer known; `soukd issue ACCOUNT`)
 // status {}
 //   name, id, version, pid, uptime_in_ms, listening, roles, draining, may_sign, may_sign_why? (what
-//   the log waits for), log_entries, peers_connected, peers_known, offers_known, bootstrap
-//   [{peer, endpoint, connected}], devices [DEVICE], leases_open, jobs_open,
+//   the log waits for), clock_why? (why nothing expires, R4), log_entries, peers_connected,
+//   peers_known, offers_known, bootstrap [{peer, endpoint, connected}], devices [DEVICE],
+//   leases_open, jobs_open,
 //   jail {grade, why?} (provider only; why: who refused a stronger one), device_notes? [TEXT] (GPUs
 //   that were passed over or are degraded, and what to do; as of the start), earned_micro,
 //   owed_micro, spent_micro (settled, over the log's whole life) DEVICE: uuid, kind, model,

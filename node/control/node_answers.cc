@@ -184,6 +184,9 @@ Answer AnswerStatus(const Asked& asked, Fields& fields) {
         "the log waits for a counterparty's checkpoint; restart with --alone if you are sure that "
         "nothing newer was ever signed";
   }
+  if (const std::string doubt = agent.ClockDoubt(asked.now); !doubt.empty()) {
+    out["clock_why"] = doubt;
+  }
   // The clock was ahead once, and log time does not go back (R4).
   const Duration ahead = asked.log_time() - asked.now.wall;
   if (ahead > limits::kMaxSkew) out["log_ahead_in_ms"] = ahead.ms;

@@ -1,0 +1,44 @@
+// Log time, and whether it can be trusted (R4).
+#pragma once
+
+#include <set>
+
+#include "protocol/identity.h"
+#include "protocol/limits.h"
+
+namespace souk::node {
+
+// Log time follows the monotonic clock from the start on. Where the wall clock departs from it by
+// more than kMaxSkew, one of the two is wrong: log time stands still, so that nothing expires,
+// until the wall clock agrees again, or two counterparties' hellos agree with the monotonic clock,
+// or the operator says so at the start. Loop thread only. Invariants: (1) At never runs back; (2) a
+// doubtful clock stands still.
+class LogClock {
+ public:
+  // `last` is the newest entry's time. `vouched`: the operator says that the clock is right
+  // (--alone).
+  void Start(Time last, Now now, bool vouched);
+  // Once a turn, before At is asked.
+  void Look(Now now);
+  // From somebody whom an earlier run met.
+  void OnHello(const PeerId& peer, Time sent, Now now);
+
+  Time At(Now now) const;
+  // What it would be without the doubt.
+  Time Running(Now now) const;
+  bool doubtful() const { return doubtful_; }
+  // How far the wall clock is ahead of it.
+  Duration Departure(Now now) const { return now.wall - Running(now); }
+
+ private:
+  void Trust(Now now);
+
+  Time base_time_ = {};
+  Duration base_monotonic_ = {};
+  Time stands_at_ = {};     // when it was last trusted
+  Duration accepted_ = {};  // a departure that was vouched for
+  std::set<PeerId> witnesses_ = {};
+  bool doubtful_ = false;
+};
+
+}  // namespace souk::node
