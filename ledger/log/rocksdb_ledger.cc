@@ -22,6 +22,10 @@ namespace {
 constexpr const char* kAdvice =
     ". Nothing was changed. Put the whole ledger directory back from before the damage, or "
     "begin anew elsewhere: soukd init --dir OTHER";
+// After an opening for writing: RocksDB drops what it did not read of its log.
+constexpr const char* kLateAdvice =
+    ". The end of its log may be gone. Put the whole ledger directory back from before this start, "
+    "or begin anew elsewhere: soukd init --dir OTHER";
 
 // What the machine refuses, which damages nothing, and what helps.
 struct Lack {
@@ -166,7 +170,7 @@ Result<std::unique_ptr<Ledger>> Ledger::OpenOnce(const fs::path& dir, NoteSigner
           : std::optional<Bytes>(EncodeHead(Head{found->generation, found->size, found->root}));
   if (head != expected) {
     return Error(Code::kCorrupt, "the database in " + path.string() +
-                                     " opens for writing otherwise than it was read" + kAdvice);
+                                     " opens for writing otherwise than it was read" + kLateAdvice);
   }
   ASSIGN_OR_RETURN(Log log, Log::OpenInspected(*ledger->store_, *ledger->slots_, std::move(signer),
                                                options, std::move(*found)));

@@ -4,6 +4,7 @@
 
 #include "faults/sweeps.h"
 #include "faults/workload.h"
+#include "ledger/log/log_keys.h"
 #include "ledger/log/memory_store.h"
 
 namespace souk::faults {
@@ -86,10 +87,15 @@ void TwoCrashes(uint64_t seed, uint64_t write, size_t how, Tally& tally) {
 // What may befall a disk that is not in use.
 void DamageDisk(MemorySite& site, const std::vector<MemorySite::Copy>& older, sim::Rng& rng) {
   MemorySite::Copy disk = site.Take();
+  // What neither the tree nor the head holds is under RocksDB's checksums alone.
   const auto some_value = [&]() -> auto{
-    auto at = disk.store.begin();
-    std::advance(at, rng.Next() % disk.store.size());
-    return at;
+    const uint8_t prefixes[] = {'e', 't', 'h'};
+    const uint8_t prefix = prefixes[rng.Next() % 3];
+    const auto from = disk.store.lower_bound(Bytes{prefix});
+    const auto to = disk.store.lower_bound(Bytes{static_cast<uint8_t>(prefix + 1)});
+    const auto count = std::distance(from, to);
+    return count == 0 ? disk.store.find(ledger::HeadKey())
+                      : std::next(from, static_cast<ptrdiff_t>(rng.Next() >> 1) % count);
   };
   switch (rng.Next() % 6) {
     case 0:
@@ -107,16 +113,11 @@ void DamageDisk(MemorySite& site, const std::vector<MemorySite::Copy>& older, si
       break;
     case 4: {
       const auto at = some_value();
-      // What neither the tree nor the head holds is under RocksDB's checksums alone.
-      if (!ledger::IsCallerKey(at->first) && at->first[0] != 'i' && !at->second.empty()) {
-        FlipOneBit(at->second, rng);
-      }
+      if (!at->second.empty()) FlipOneBit(at->second, rng);
       break;
     }
-    default: {
-      const auto at = some_value();
-      if (!ledger::IsCallerKey(at->first) && at->first[0] != 'i') disk.store.erase(at);
-    }
+    default:
+      disk.store.erase(some_value());
   }
   site.Put(std::move(disk));
 }
@@ -128,7 +129,7 @@ void OneDamage(uint64_t seed, uint64_t number, Tally& tally) {
   std::vector<MemorySite::Copy> older;
   for (int run = 0; run < 6; ++run) {
     older.push_back(site.Take());
-    RunOnce(site, witness, rng, Disk::kHonest, {.commits = 1, .large_groups = 60});
+    RunOnce(site, witness, rng, Disk::kHonest, {.commits = 1, .large_groups = 150});
   }
   DamageDisk(site, older, rng);
   site.Examine(witness);

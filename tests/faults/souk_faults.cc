@@ -61,13 +61,14 @@ int main(int argc, char** argv) {
   souk::faults::Tally all;
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
     all.Add(souk::faults::SweepMemory(seed));
+    all.Add(souk::faults::SweepSlots(seed, 12, folder));
     if (all.violations.empty()) all.Add(souk::faults::SweepRocksDb(seed, points, folder));
   }
   std::filesystem::remove_all(folder);
   for (const std::string& violation : all.violations)
     std::printf("VIOLATION %s\n", violation.c_str());
   std::printf(
-      "%llu seeds, %llu faults and crashes, %llu damaged disks, %llu older copies, %llu "
+      "%llu seeds, %llu points, %llu damaged disks, %llu older copies, %llu "
       "refusals, %zu violations\n",
       static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(all.points),
       static_cast<unsigned long long>(all.damages), static_cast<unsigned long long>(all.restores),

@@ -28,6 +28,10 @@ Tally SweepMemory(uint64_t seed);
 // and an older copy.
 Tally SweepRocksDb(uint64_t seed, uint64_t points, const std::filesystem::path& folder);
 
+// On the slot file alone: the sync of a slot fails, the process starts again, and later the power
+// is cut.
+Tally SweepSlots(uint64_t seed, uint64_t points, const std::filesystem::path& folder);
+
 // Processes of a ledger on the real disk in `folder`, each killed (SIGKILL) at a random instant.
 Tally SweepKills(uint64_t seed, uint64_t kills, const std::filesystem::path& folder);
 

@@ -34,9 +34,8 @@ void SweepSeeds(const char* where, uint64_t wanted, const Sweep& sweep) {
   while (all.points < wanted && all.violations.size() < 10) all.Add(sweep(seed++));
   for (const std::string& violation : all.violations) ADD_FAILURE() << violation;
   std::printf(
-      "%s, seeds %llu to %llu: %llu faults and crashes, %llu damaged disks, %llu older copies, "
-      "%llu "
-      "refusals, %zu violations\n",
+      "%s, seeds %llu to %llu: %llu points, %llu damaged disks, %llu older copies, %llu refusals, "
+      "%zu violations\n",
       where, static_cast<unsigned long long>(FirstSeed()),
       static_cast<unsigned long long>(seed - 1), static_cast<unsigned long long>(all.points),
       static_cast<unsigned long long>(all.damages), static_cast<unsigned long long>(all.restores),
@@ -45,6 +44,12 @@ void SweepSeeds(const char* where, uint64_t wanted, const Sweep& sweep) {
 
 TEST(FaultSweep, R3NothingAcknowledgedIsLostUnseenOnTheStoreInMemory) {
   SweepSeeds("memory", Wanted("SOUK_FAULT_MEMORY", 2000), SweepMemory);
+}
+
+TEST(FaultSweep, R3ASlotWhoseSyncFailedIsWrittenAnewAtTheNextStart) {
+  const TestFolder folder;
+  SweepSeeds("slots", Thinned(80),
+             [&](uint64_t seed) { return SweepSlots(seed, 20, folder.path()); });
 }
 
 TEST(FaultSweep, R3NothingAcknowledgedIsLostUnseenOnRocksDb) {

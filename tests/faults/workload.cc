@@ -77,6 +77,7 @@ bool RunOnce(Site& site, Witness& witness, sim::Rng& rng, Disk disk, const RunOp
   const auto opened = site.Open(witness.Signer(), {.alone = alone, .made = options.made && !alone});
   if (!opened) {
     witness.CheckRefusal(opened.error());
+    if (!site.Complaint().empty()) witness.Violation(site.Complaint());
     if (disk == Disk::kHonest) {
       witness.Violation("a disk that keeps what it synced is refused: " + opened.error().message);
     }

@@ -16,6 +16,8 @@ class Site {
   virtual Result<ledger::Log*> Open(ledger::NoteSigner signer, ledger::LogOptions options) = 0;
   virtual const ledger::Store& store() const = 0;
   virtual void Close() = 0;
+  // What a refused opening did that it must not; empty where it did nothing.
+  virtual std::string Complaint() const { return ""; }
   // Reads what is there, open or not, and tells the witness what is said of it.
   virtual void Examine(Witness& witness) = 0;
 };

@@ -2,7 +2,7 @@
 // Nothing that was acknowledged may be lost, every ledger verifies, and the renter finishes or is
 // refunded.
 //
-// SOUK_KILL_POINTS says how many moments (8, or 60 with SOUK_LONG as tools/check --long sets it),
+// SOUK_KILL_POINTS says how many moments (8, or 200 with SOUK_LONG as tools/check --long sets it),
 // SOUK_KILL_SEED which.
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -163,7 +163,7 @@ class KillTest : public testing::Test {
 
 TEST_F(KillTest, NothingAcknowledgedIsLostAndTheRenterFinishesOrIsRefunded) {
   const uint64_t points =
-      FromEnvironment("SOUK_KILL_POINTS", std::getenv("SOUK_LONG") != nullptr ? 60 : 8);
+      FromEnvironment("SOUK_KILL_POINTS", std::getenv("SOUK_LONG") != nullptr ? 200 : 8);
   uint64_t finished = 0, refunded = 0;
   for (uint64_t point = 0; point < points && !HasFailure(); ++point) {
     SCOPED_TRACE("point " + std::to_string(point) + " of seed " + std::to_string(seed_));
