@@ -44,7 +44,8 @@ Result<Log> Log::OpenInspected(Store& store, SlotFile& slots, NoteSigner signer,
     ASSIGN_OR_RETURN(const Bytes slot, FirstSlot(log.signer_));
     RETURN_IF_ERROR(slots.Create(slot));
   } else {
-    // The next commit overwrites the other slot, and relies on this one.
+    // The next commit overwrites the other slot, and relies on this one. It makes the folder of a
+    // new database durable too: RocksDB syncs what is in its folder, not the folder's name.
     RETURN_IF_ERROR(slots.Renew());
   }
   // A log without entries has told nobody anything that a second start could contradict.

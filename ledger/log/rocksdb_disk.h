@@ -19,8 +19,6 @@ struct LedgerDisk {
   rocksdb::Env* env = nullptr;
   // Under the slots.
   std::function<std::unique_ptr<SlotMedium>(const std::filesystem::path&)> slots;
-  // Makes the folder's new names durable: fsync(2) of it.
-  std::function<Status(const std::filesystem::path&)> sync_folder;
   // What the database keeps in memory before it makes a table; 0: as always. A small one flushes
   // and compacts within a short test.
   size_t write_buffer_bytes = 0;

@@ -160,8 +160,6 @@ Result<std::unique_ptr<Ledger>> Ledger::OpenOnce(const fs::path& dir, NoteSigner
   auto store = OpenRocksDb(path, mode, FileChecks::kNone, disk);
   if (!store) return Refuse(store.error());
   ledger->store_ = std::move(*store);
-  // RocksDB makes its folder durable, not the folder's name.
-  RETURN_IF_ERROR(disk != nullptr ? disk->sync_folder(dir) : SyncFolder(dir));
   // The two openings must have seen the same.
   ASSIGN_OR_RETURN(const auto head, ledger->store_->Get(HeadKey()));
   const std::optional<Bytes> expected =

@@ -49,8 +49,8 @@ class SlotFile {
   virtual Status Create(ByteView first_slot) = 0;
   // Overwrites slot `index` (0 or 1) and returns when it is on the disk.
   virtual Status Write(unsigned index, ByteView slot) = 0;
-  // Writes what Read returns anew, durably and all or nothing: after a sync that failed it may
-  // stand in the page cache alone, where no later sync writes it.
+  // Writes what Read returns anew, durably and all or nothing, with the names beside it: after a
+  // sync that failed it may stand in the page cache alone, where no later sync writes it.
   virtual Status Renew() = 0;
 };
 
@@ -60,7 +60,7 @@ class SlotMedium {
   virtual ~SlotMedium() = default;
   // None where there is no file.
   virtual Result<std::optional<Bytes>> Read() const = 0;
-  // The whole file, durably and all or nothing.
+  // The whole file, durably and all or nothing; syncs its folder.
   virtual Status Replace(ByteView bytes) = 0;
   // Within the file, which exists.
   virtual Status WriteAt(size_t offset, ByteView bytes) = 0;

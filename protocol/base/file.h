@@ -15,9 +15,6 @@ Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes);
 // pipe, is written to and stays.
 Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode = 0644);
 
-// Makes the names in it durable: a file's own fsync need not.
-Status SyncFolder(const std::filesystem::path& folder);
-
 // For its owner alone; no error where it is there already. The folder above it must be there.
 Status MakePrivateFolder(const std::filesystem::path& path);
 

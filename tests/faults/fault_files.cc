@@ -353,9 +353,6 @@ class FaultyDisk::TurnEnv : public rocksdb::EnvWrapper {
 FaultyDisk::FaultyDisk(SimDisk& disk) : env_(TurnEnv::On(disk)) {
   ledger_disk_.env = env_.get();
   ledger_disk_.slots = [&disk](const std::filesystem::path& path) { return disk.Slots(path); };
-  ledger_disk_.sync_folder = [&disk](const std::filesystem::path& path) {
-    return disk.SyncFolder(path);
-  };
   ledger_disk_.write_buffer_bytes = 64 << 10;
 }
 
