@@ -11,7 +11,6 @@ namespace souk::faults {
 namespace {
 
 using ledger::DiskFaults;
-using ledger::kSlotBytes;
 using ledger::Log;
 using ledger::MemorySlotFile;
 using ledger::MemoryStore;
