@@ -12,6 +12,7 @@ find_package(tomlplusplus REQUIRED)
 find_package(RocksDB REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(zmq REQUIRED IMPORTED_TARGET libzmq)
+pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 
 # libcrypto as an archive for a program with the property SOUK_SELF_CONTAINED, which is carried to

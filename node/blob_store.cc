@@ -106,6 +106,16 @@ uint64_t FileBlobStore::PartialBlobSize(const Digest& blob, const PeerId& from) 
   return SizeOf(PartialPath({blob, from})).value_or(0);
 }
 
+std::string FileBlobStore::Checkpoint() const {
+  return log_.confirmed() && log_.head().size > 0 ? log_.checkpoint() : "";
+}
+
+Result<std::vector<Digest>> FileBlobStore::Consistency(uint64_t from, uint64_t to) const {
+  RETURN_IF_ERROR(log_.health());
+  if (to > log_.size()) return Error(Code::kInvalidArgument, "the log has not so many entries");
+  return ledger::ConsistencyProof(from, to, log_.reader());
+}
+
 bool FileBlobStore::Indexed(const Digest& id) const {
   const auto index = log_.FindById(id);
   return index && index->has_value();

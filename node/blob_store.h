@@ -26,7 +26,7 @@ class FileBlobStore : public BlobStore {
   static constexpr std::chrono::hours kNew{1};
 
   // Makes the folders, and forgets partial blobs that nobody went on with for a week. `log`
-  // outlives the store; it answers Indexed.
+  // outlives the store; it answers Indexed, Checkpoint and Consistency.
   static Result<std::unique_ptr<FileBlobStore>> Open(const std::filesystem::path& dir,
                                                      const ledger::Log& log);
   ~FileBlobStore() override;
@@ -34,6 +34,8 @@ class FileBlobStore : public BlobStore {
   std::optional<uint64_t> BlobSize(const Digest& blob) const override;
   uint64_t PartialBlobSize(const Digest& blob, const PeerId& from) const override;
   bool Indexed(const Digest& id) const override;
+  std::string Checkpoint() const override;
+  Result<std::vector<Digest>> Consistency(uint64_t from, uint64_t to) const override;
 
   // kNotFound; kInvalidArgument for a range outside the blob.
   Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;

@@ -1,6 +1,7 @@
 // The one adapter to toml++.
 #include "node/config.h"
 
+#include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "ledger/c2sp/cosignature.h"
 #include "node/address.h"
 #include "protocol/base/file.h"
 #include "protocol/limits.h"
@@ -228,6 +230,46 @@ Status ReadProvider(Section& section, ProviderConfig& out) {
   return Ok();
 }
 
+// [log]: who reads this node's whole log, and where.
+Status ReadLog(Section& section, Config& out) {
+  if (section.Has("http")) {
+    std::string http;
+    RETURN_IF_ERROR(section.ReadText("http", ParseListen, http));
+    out.log_http = http.empty() ? "" : http.substr(std::string_view("tcp://").size());
+  }
+  const auto parse_reader = [](const std::string& text) -> Result<std::optional<PeerId>> {
+    if (text == "everyone") return std::optional<PeerId>();
+    ASSIGN_OR_RETURN(const PeerId peer, PeerId::Parse(text));
+    return std::optional<PeerId>(peer);
+  };
+  std::vector<std::optional<PeerId>> readers;
+  RETURN_IF_ERROR(section.ReadList("readers", parse_reader, readers));
+  RETURN_IF_ERROR(section.ReadList("witnesses", PeerId::Parse, out.log_witnesses));
+  int64_t quorum = 0;
+  RETURN_IF_ERROR(section.Read("quorum", "a number", quorum));
+  RETURN_IF_ERROR(section.Done());
+  for (const std::optional<PeerId>& reader : readers) {
+    if (reader) out.log_readers.push_back(*reader);
+    if (!reader) out.log_everyone = true;
+  }
+  if (out.log_readers.size() > limits::kLogReaders) {
+    return section.At("readers", "at most 16 peers");
+  }
+  const std::set<PeerId> witnesses(out.log_witnesses.begin(), out.log_witnesses.end());
+  if (witnesses.size() != out.log_witnesses.size()) {
+    return section.At("witnesses", "names a peer twice");
+  }
+  if (witnesses.size() > limits::kWitnesses) return section.At("witnesses", "at most 32 peers");
+  // R3: two quorums must share an honest witness while fewer than a third lie.
+  const auto least = static_cast<int64_t>(ledger::SafeQuorum(witnesses.size()));
+  if (quorum != 0 && (quorum < least || quorum > static_cast<int64_t>(witnesses.size()))) {
+    return section.At("quorum", fmt::format("must be 0, or {} to {} of {} witnesses", least,
+                                            witnesses.size(), witnesses.size()));
+  }
+  out.log_quorum = static_cast<size_t>(quorum);
+  return Ok();
+}
+
 Status CheckProvider(const Section& section, const Config& config) {
   const ProviderConfig& provider = config.provider;
   if (!provider.enabled) return Ok();
@@ -294,7 +336,8 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
     return Error(Code::kMalformed, file + ":" + std::to_string(error.source().begin.line) + ": " +
                                        std::string(error.description()));
   }
-  static const std::vector<std::string> kSections = {"node", "provider", "clearing", "renter"};
+  static const std::vector<std::string> kSections = {"node",   "provider", "clearing",
+                                                     "renter", "log",      "witness"};
   std::map<std::string, const toml::table*> tables;
   for (const auto& [key, value] : root) {
     const std::string name(key.str());
@@ -319,11 +362,18 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
   RETURN_IF_ERROR(renter.Read("enabled", "true or false", out.renter));
   RETURN_IF_ERROR(renter.ReadList("trust", PeerId::Parse, out.trusted_verifiers));
   RETURN_IF_ERROR(renter.Done());
+  Section log = section("log"), witness = section("witness");
+  RETURN_IF_ERROR(ReadLog(log, out));
+  RETURN_IF_ERROR(witness.Read("enabled", "true or false", out.witness));
+  RETURN_IF_ERROR(witness.Done());
   RETURN_IF_ERROR(CheckProvider(provider, out));
   const std::vector<PeerId>& books = out.provider.clearing_peers;
   if (out.provider.enabled && !out.clearing &&
       std::find(books.begin(), books.end(), self) != books.end()) {
     return provider.At("clearing", "names this node, which keeps no book: set [clearing] enabled");
+  }
+  if (out.witness && out.listen.empty()) {
+    return witness.At("enabled", "a witness must be reachable: set [node] listen");
   }
   if (out.clearing && out.listen.empty()) {
     return clearing.At("enabled", "a clearing peer must be reachable: set [node] listen");
@@ -364,6 +414,13 @@ std::string HostPort(const std::string& endpoint) {
   return endpoint.compare(0, 6, "tcp://") == 0 ? endpoint.substr(6) : endpoint;
 }
 
+std::string ReadersText(const Config& config) {
+  std::vector<std::string> readers;
+  if (config.log_everyone) readers.emplace_back("everyone");
+  for (const PeerId& peer : config.log_readers) readers.push_back(peer.ToString());
+  return List(readers, [](const std::string& reader) { return reader; });
+}
+
 }  // namespace
 
 std::string WriteConfig(const Config& config) {
@@ -400,6 +457,31 @@ std::string WriteConfig(const Config& config) {
       "# Keeps a book in which others' leases are settled.\n"
       "enabled = " +
       on(config.clearing) +
+      "\n\n"
+      "[log]\n"
+      "# Where this node's log is served over HTTP as C2SP tiles, host:port; \"\" serves it to "
+      "nobody.\n"
+      "http = " +
+      Quote(config.log_http) +
+      "\n"
+      "# Who may read all of it: \"everyone\", or mirrors and auditors, souk1…. Others see "
+      "checkpoints.\n"
+      "readers = " +
+      ReadersText(config) +
+      "\n"
+      "# Peers that cosign this log's checkpoints, and how many of them a receipt waits for (0: "
+      "none;"
+      " else\n# more than two thirds).\n"
+      "witnesses = " +
+      List(config.log_witnesses, [](const PeerId& peer) { return peer.ToString(); }) +
+      "\n"
+      "quorum = " +
+      std::to_string(config.log_quorum) +
+      "\n\n"
+      "[witness]\n"
+      "# Cosigns others' checkpoints that continue those before.\n"
+      "enabled = " +
+      on(config.witness) +
       "\n\n"
       "[provider]\n"
       "enabled = " +

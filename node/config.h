@@ -39,6 +39,14 @@ struct Config {
   bool clearing = false;
   bool renter = false;
   std::vector<PeerId> trusted_verifiers = {};
+  // Who reads the whole log (R3), and where it is served over HTTP; empty: nowhere.
+  bool log_everyone = false;
+  std::vector<PeerId> log_readers = {};
+  std::string log_http = "127.0.0.1:0";
+  bool witness = false;
+  // Whose cosignatures this node's checkpoints get, and how many of them a receipt waits for.
+  std::vector<PeerId> log_witnesses = {};
+  size_t log_quorum = 0;
 };
 
 // kMalformed or kInvalidArgument: "config.toml:12: …, did you mean …?". `self` may stand

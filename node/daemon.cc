@@ -13,6 +13,7 @@
 #include "ledger/log/rocksdb_ledger.h"
 #include "node/address.h"
 #include "node/blob_store.h"
+#include "node/http/log_server.h"
 #include "node/loop.h"
 #include "protocol/base/processors.h"
 #include "protocol/text.h"
@@ -68,7 +69,9 @@ Status ApplyRoles(const Roles& roles, Config& config) {
   if (roles.clearing && !config.clearing) return missing("clearing");
   config.provider.enabled = roles.provider;
   config.clearing = roles.clearing;
+  if (roles.witness && !config.witness) return missing("witness");
   config.renter = roles.renter;
+  config.witness = roles.witness;
   return Ok();
 }
 
@@ -120,6 +123,11 @@ Settings MakeSettings(const Config& config, const Digest& successor) {
   settings.clearing.enabled = config.clearing;
   settings.renter.enabled = config.renter;
   settings.trusted_verifiers = config.trusted_verifiers;
+  settings.witness.enabled = config.witness;
+  settings.log.everyone = config.log_everyone;
+  settings.log.readers = config.log_readers;
+  settings.log.witnesses = config.log_witnesses;
+  settings.log.quorum = config.log_quorum;
   const ProviderConfig& from = config.provider;
   ProviderSettings& to = settings.provider;
   to.enabled = from.enabled;
@@ -213,14 +221,17 @@ Result<Roles> ParseRoles(std::string_view text) {
       roles.renter = true;
     } else if (word == "clearing") {
       roles.clearing = true;
+    } else if (word == "witness") {
+      roles.witness = true;
     } else {
-      return Error(Code::kInvalidArgument, "there is no role \"" + std::string(word) +
-                                               "\"; the roles are provider, renter and clearing");
+      return Error(Code::kInvalidArgument,
+                   "there is no role \"" + std::string(word) +
+                       "\"; the roles are provider, renter, clearing and witness");
     }
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
-  if (!roles.provider && !roles.renter && !roles.clearing) {
-    return Error(Code::kInvalidArgument, "name a role: provider, renter or clearing");
+  if (!roles.provider && !roles.renter && !roles.clearing && !roles.witness) {
+    return Error(Code::kInvalidArgument, "name a role: provider, renter, clearing or witness");
   }
   return roles;
 }
@@ -241,9 +252,10 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   ASSIGN_OR_RETURN(const Digest successor, IdentityFile::SuccessorDigest(options.dir.identity()));
   ASSIGN_OR_RETURN(Config config, LoadConfig(options.dir.config(), identity.id()));
   if (options.roles) RETURN_IF_ERROR(ApplyRoles(*options.roles, config));
-  if (!config.provider.enabled && !config.renter && !config.clearing) {
-    return Error(Code::kInvalidArgument, options.dir.config().string() +
-                                             ": no role is enabled: provider, renter or clearing");
+  if (!config.provider.enabled && !config.renter && !config.clearing && !config.witness) {
+    return Error(Code::kInvalidArgument,
+                 options.dir.config().string() +
+                     ": no role is enabled: provider, renter, clearing or witness");
   }
 
   ASSIGN_OR_RETURN(const auto ledger, ledger::Ledger::Open(options.dir.path, LogSigner(identity),
@@ -264,6 +276,15 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   }
   const auto transport = std::move(*opened);
   settings.endpoints = AdvertisedEndpoints(config, transport->listening());
+  const bool only_asked_to_rent = options.roles && !options.roles->provider &&
+                                  !options.roles->clearing && !options.roles->witness;
+  std::unique_ptr<LogServer> log_server;
+  if (!config.log_http.empty() && !only_asked_to_rent) {
+    ASSIGN_OR_RETURN(log_server, LogServer::Open({.listen = config.log_http,
+                                                  .vkey = LogSigner(identity).Verifier().ToVkey(),
+                                                  .everyone = config.log_everyone}));
+    settings.log.url = log_server->url();
+  }
 
   Agent agent(identity, settings, *blobs);
   RETURN_IF_ERROR(RestoreAgent(*ledger, log, agent));
@@ -281,15 +302,15 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
       .blobs = *blobs,
       .dir = options.dir.path,
       .listening = transport->listening(),
+      .log_url = settings.log.url,
       .started = ReadClocks().wall,
       .jail = workshop ? gpu::JailGradeName(workshop->jail().grade) : "",
       .jail_why = workshop ? workshop->jail().why_not_stronger : "",
       .device_notes = workshop ? workshop->device_notes() : std::vector<std::string>()};
   ASSIGN_OR_RETURN(const auto control, control::Server::Open(facts));
-  const bool only_asked_to_rent =
-      options.roles && !options.roles->provider && !options.roles->clearing;
-  Loop turns({agent, runner, *transport, pool, workshop.get(), *control, checker},
-             only_asked_to_rent);
+  Loop turns(
+      {agent, runner, *transport, pool, workshop.get(), *control, checker, log, log_server.get()},
+      only_asked_to_rent);
   loop = &turns;
   running(Describe(agent));
   return turns.Run(agent.Begin(ReadClocks(), log.confirmed()));

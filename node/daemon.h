@@ -13,6 +13,7 @@ struct Roles {
   bool provider = false;
   bool renter = false;
   bool clearing = false;
+  bool witness = false;
 };
 // "provider,renter". kInvalidArgument names the word.
 Result<Roles> ParseRoles(std::string_view text);

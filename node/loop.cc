@@ -119,6 +119,17 @@ Status Loop::Carry(const Effects& effects) {
   return Ok();
 }
 
+void Loop::PublishLog() {
+  if (parts_.log_server == nullptr || !parts_.log.confirmed()) return;
+  const Cosigning& cosigning = parts_.agent.cosigning();
+  ledger::ServedHead head{cosigning.size(), cosigning.note()};
+  if (head.checkpoint.empty()) head = ledger::NewestHead(parts_.log.reader());
+  if (head.checkpoint == published_ || now_.monotonic < next_publish_) return;
+  published_ = head.checkpoint;
+  next_publish_ = now_.monotonic + kPublishEvery;
+  parts_.log_server->Publish(parts_.log.reader(), std::move(head));
+}
+
 bool Loop::ShouldEnd() {
   if (signalled_ || parts_.control.stop_asked()) return true;
   if (!end_when_idle_) return false;
@@ -137,6 +148,7 @@ Status Loop::Run(const Effects& begun) {
     Gather();
     RETURN_IF_ERROR(Carry(waiting_.Turn(parts_.agent, now_)));
     parts_.control.AnswerWatches(now_);
+    PublishLog();
   }
   return Carry(parts_.agent.End(now_));
 }

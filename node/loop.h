@@ -4,6 +4,7 @@
 
 #include "node/control/server.h"
 #include "node/event_queue.h"
+#include "node/http/log_server.h"
 #include "node/opening_checker.h"
 #include "node/transport/transport.h"
 #include "node/verify_pool.h"
@@ -24,11 +25,15 @@ class Loop {
     JailedWorkshop* workshop = nullptr;  // none where this node runs no jobs
     control::Server& control;
     FileOpeningChecker& checker;
+    const ledger::Log& log;
+    LogServer* log_server = nullptr;  // none where the log is served to nobody
   };
   // Nothing more is read from the network while so many events wait.
   static constexpr size_t kWaiting = 4096;
   // Timers run at least this often.
   static constexpr Duration kTick = Millis(20);
+  // The log server gets a newer log at most this often.
+  static constexpr Duration kPublishEvery = Millis(100);
   // How long a node that only rents stays when it has nothing to do.
   static constexpr Duration kIdle = Seconds(60);
 
@@ -50,6 +55,7 @@ class Loop {
   void GatherFromNetwork();
   Status Carry(const Effects& effects);
   bool ShouldEnd();
+  void PublishLog();
 
   Parts parts_;
   const bool end_when_idle_;
@@ -59,6 +65,8 @@ class Loop {
   EventQueue waiting_ = {};
   bool signalled_ = false;
   Duration busy_until_ = {};
+  std::string published_ = {};  // the checkpoint that the log server has
+  Duration next_publish_ = {};
 };
 
 }  // namespace souk::node

@@ -73,16 +73,19 @@ Result<Frames> Runner::MakeReply(ConnectionId to, const ReplyParts& parts) {
   if (parts.entry) {
     LogReceipt receipt;
     ASSIGN_OR_RETURN(receipt.leaf, parts_.log.Entry(*parts.entry));
-    ASSIGN_OR_RETURN(const ledger::TlogProof proof, parts_.log.Proof(*parts.entry));
     receipt.index = *parts.entry;
-    receipt.inclusion = proof.hashes;
-    receipt.note = parts_.log.checkpoint();
+    receipt.note = parts.note.empty() ? parts_.log.checkpoint() : parts.note;
+    ASSIGN_OR_RETURN(const ledger::Note note, ledger::ParseNote(receipt.note));
+    ASSIGN_OR_RETURN(const ledger::Checkpoint head, ledger::ParseCheckpoint(note.text));
+    ASSIGN_OR_RETURN(receipt.inclusion,
+                     ledger::InclusionProof(receipt.index, head.size, parts_.log.reader()));
     uint64_t& shown = shown_[to];
-    if (shown > 0 && shown < parts_.log.size()) {
+    if (shown > 0 && shown < head.size) {
       receipt.consistent_from = shown;
-      ASSIGN_OR_RETURN(receipt.consistency, parts_.log.Consistency(shown));
+      ASSIGN_OR_RETURN(receipt.consistency,
+                       ledger::ConsistencyProof(shown, head.size, parts_.log.reader()));
     }
-    shown = parts_.log.size();
+    shown = std::max(shown, head.size);
     receipt_bytes = Share(EncodeReceipt(receipt));
     reply.receipt = Sha256(*receipt_bytes);
   }
@@ -197,6 +200,11 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
     parts_.workshop.Drop(*dropped);
   } else if (const auto* confirm = std::get_if<ConfirmLog>(&work)) {
     return Confirm(*confirm, follow);
+  } else if (const auto* seen = std::get_if<CompareLog>(&work)) {
+    const auto fits = parts_.log.Compare(seen->note);
+    const bool ours =
+        fits || (fits.error().code != Code::kBadSignature && fits.error().code != Code::kMalformed);
+    if (!fits && ours) return fits.error();
   } else if (const auto* halt = std::get_if<Halt>(&work)) {
     return Error(Code::kConflict, halt->sentence);
   }

@@ -63,6 +63,9 @@ Result<Config> MakeConfig(const InitArguments& arguments) {
   config.renter = roles.renter;
   config.clearing = roles.clearing;
   config.provider.enabled = roles.provider;
+  config.witness = roles.witness;
+  // A book is public unless its keeper says otherwise (R3).
+  config.log_everyone = roles.clearing;
   config.name = arguments.name;
   if (config.name.empty()) {
     char host[65] = {};
@@ -71,7 +74,7 @@ Result<Config> MakeConfig(const InitArguments& arguments) {
   if (config.name.size() > limits::kNameBytes || !IsName(config.name)) {
     return Error(Code::kInvalidArgument, "--name: must be plain, visible text of 1 to 64 bytes");
   }
-  const bool reachable = roles.provider || roles.clearing;
+  const bool reachable = roles.provider || roles.clearing || roles.witness;
   const std::string listen =
       arguments.listen.empty() && reachable ? "0.0.0.0:7100" : arguments.listen;
   if (!listen.empty()) {
@@ -236,6 +239,10 @@ std::string StatusText(const json& status) {
                   RoughDuration(Millis(status["uptime_in_ms"].get<int64_t>())),
                   status["log_entries"].get<uint64_t>(), status["peers_connected"].get<uint64_t>(),
                   roles, status["draining"].get<bool>() ? ", draining" : "");
+  if (const std::string url = status["log_url"]; !url.empty()) {
+    out +=
+        "log served at " + url + (status["log_open"].get<bool>() ? "\n" : " (checkpoint only)\n");
+  }
   if (status.contains("log_ahead_in_ms")) {
     out += "! the ledger's time is " +
            RoughDuration(Millis(status["log_ahead_in_ms"].get<int64_t>())) +
@@ -313,7 +320,7 @@ struct CommandLine {
     AddInit();
     CLI::App* run = Add("run", "Run this node until it is told to stop");
     run->add_flag("--alone", alone, "Sign unasked whether this log is the newest");
-    run->add_option("--roles", roles, "Only these: provider,renter,clearing");
+    run->add_option("--roles", roles, "Only these: provider,renter,clearing,witness");
     Add("status", "What this node is doing");
     Add("id", "This node's names and addresses");
     Add("drain", "Take no new leases; running ones go on");
@@ -333,7 +340,8 @@ struct CommandLine {
 
   void AddInit() {
     CLI::App* command = Add("init", "Make a node's directory: identity and config.toml");
-    command->add_option("--roles", init.roles, "provider,renter,clearing")->capture_default_str();
+    command->add_option("--roles", init.roles, "provider,renter,clearing,witness")
+        ->capture_default_str();
     command->add_option("--name", init.name, "What others see; the host's name without it");
     command->add_option("--listen", init.listen,
                         "HOST:PORT; port 0 takes a free one at each start");

@@ -42,7 +42,8 @@ Result<LogReceipt> DecodeReceipt(ByteView bytes);
   X(Void) X(Show) X(AccountQuery) X(Statement) X(Order) X(Acceptance) X(Commit) X(Ready)          \
   X(VoucherAck) X(Job) X(Progress) X(JobReceipt) X(Release) X(Close) X(LeaseQuery)                \
   X(Challenge) X(ChallengeRoot) X(ChallengeRows) X(ChallengeOpening) X(ChallengeVerdict) \
-  X(JobSeal) X(JobReveal)
+  X(JobSeal) X(JobReveal) X(Head) X(Fork) X(ConsistencyGet) X(Consistency) X(AddCheckpoint)       \
+  X(Cosigned)
 // clang-format on
 
 #define SOUK_DECLARE_CODEC(Type)                  \

@@ -52,7 +52,11 @@ using JailChoice = Choice<schema::JailGrade, JailGrade, JailGrade::kNamespaces>;
   VALUE(Plain, sequence, Sequence)                         \
   VALUE(Moment, issued, Issued)                            \
   VALUE(Moment, expires, Expires)                          \
-  VALUE(Fixed32, peer, Peer)
+  VALUE(Fixed32, peer, Peer)                               \
+  VALUE(Plain, open_log, OpenLog)                          \
+  LIST(Fixed32, limits::kLogReaders, readers, Readers)     \
+  VALUE(Endpoint, log_url, LogUrl)                         \
+  VALUE(OptionalFixed32, witness_key, WitnessKey)
 
 #define OFFER(VALUE, LIST, STRUCT, STRUCTS)                                    \
   VALUE(Plain, sequence, Sequence)                                             \
@@ -118,7 +122,7 @@ using AttachmentCount = Within<0, limits::kFramesPerMessage - 1>;
 #define REPLY(VALUE, LIST, STRUCT, STRUCTS)    \
   VALUE(Fixed32, re, Re)                       \
   VALUE(AttachmentCount, documents, Documents) \
-  VALUE(OptionalDigest, receipt, Receipt)
+  VALUE(OptionalFixed32, receipt, Receipt)
 
 #define BLOB_GET(VALUE, LIST, STRUCT, STRUCTS) \
   VALUE(Fixed32, blob, Blob)                   \

@@ -160,11 +160,14 @@ struct Fixed32 {
   }
 };
 
-struct OptionalDigest {
-  static capnp::Data::Reader Out(const std::optional<Digest>& value) {
+// The same, empty where there is none.
+struct OptionalFixed32 {
+  template <typename T>
+  static capnp::Data::Reader Out(const std::optional<T>& value) {
     return value ? AsData(value->bytes) : capnp::Data::Reader();
   }
-  static Status In(capnp::Data::Reader wire, std::optional<Digest>& value) {
+  template <typename T>
+  static Status In(capnp::Data::Reader wire, std::optional<T>& value) {
     value.reset();
     return wire.size() == 0 ? Ok() : Fixed32::In(wire, value.emplace());
   }

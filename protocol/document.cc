@@ -54,6 +54,12 @@ constexpr std::string_view kKindNames[] = {
     "challenge-verdict",
     "job-seal",
     "job-reveal",
+    "head",
+    "fork",
+    "consistency-get",
+    "consistency",
+    "add-checkpoint",
+    "cosigned",
 };
 static_assert(std::size(kKindNames) == static_cast<size_t>(kLastKind) + 1);
 

@@ -61,8 +61,15 @@ enum class Kind : uint8_t {
   // Commit and reveal of a job's result, under a lease.
   kJobSeal,
   kJobReveal,
+  // Others' logs: gossip of their heads, and what witnesses are asked.
+  kHead,
+  kFork,
+  kConsistencyGet,
+  kConsistency,
+  kAddCheckpoint,
+  kCosigned,
 };
-inline constexpr Kind kLastKind = Kind::kJobReveal;
+inline constexpr Kind kLastKind = Kind::kCosigned;
 // "card", "offer", "job-receipt"…; the name that is signed.
 std::string_view KindName(Kind kind);
 Result<Kind> ParseKind(std::string_view name);

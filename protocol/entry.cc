@@ -21,4 +21,8 @@ std::string LogName(const PeerId& peer) {
   return "souk/" + peer.ToString();
 }
 
+std::string WitnessName(const PeerId& peer) {
+  return "souk/witness/" + peer.ToString();
+}
+
 }  // namespace souk

@@ -146,6 +146,8 @@ const char* OutcomeName(const Outcome& outcome);
 
 // The origin line of a peer's checkpoints: "souk/<its identity>".
 std::string LogName(const PeerId& peer);
+// Under which a peer cosigns others' checkpoints: "souk/witness/souk1…".
+std::string WitnessName(const PeerId& peer);
 
 struct Entry {
   uint64_t sequence = 0;  // its index in the log

@@ -25,6 +25,11 @@ inline constexpr size_t kProofHashes = 64;
 // A signed note: a checkpoint and the signatures of its log and some fifty witnesses. A hello holds
 // two, and must fit a document.
 inline constexpr size_t kNoteBytes = 6 * 1024;
+// Evidence of a fork: two heads with the log's own signature alone, and a proof. With the card
+// beside it, it must fit a document.
+inline constexpr size_t kEvidenceBytes = 10 * 1024;
+// A witness's request: a note, and a proof of 64 hashes in base64.
+inline constexpr size_t kAddCheckpointBytes = kNoteBytes + 4 * 1024;
 // A bundle answers one `want`: what fits a few milliseconds of verification.
 inline constexpr size_t kGossipIds = 64;
 inline constexpr size_t kFramesPerMessage = 1 + kGossipIds;
@@ -41,6 +46,10 @@ inline constexpr size_t kNameBytes = 64;
 inline constexpr size_t kSentenceBytes = 512;
 inline constexpr size_t kEndpointBytes = 256;
 inline constexpr size_t kEndpoints = 8;
+// Mirrors and auditors that a card names as readers of its log.
+inline constexpr size_t kLogReaders = 16;
+// Whom a log asks for cosignatures: their lines fit a note of kNoteBytes.
+inline constexpr size_t kWitnesses = 32;
 inline constexpr size_t kClearingPeersPerOffer = 16;
 inline constexpr size_t kOutputsPerJob = 64;
 // A lease's jobs run one after the other, and each that waits has its blobs looked for every turn.

@@ -85,6 +85,8 @@ const char* NameOf(RefusalCode code) {
       return "draining";
     case RefusalCode::kClearingNotAccepted:
       return "clearing peer not accepted";
+    case RefusalCode::kLogDoubted:
+      return "log doubted";
     case RefusalCode::kEscrowMissing:
       return "escrow missing";
     case RefusalCode::kEscrowUsed:

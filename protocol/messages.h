@@ -54,6 +54,7 @@ enum class RefusalCode : uint16_t {
   kNoCapacity = 104,
   kDraining = 105,
   kClearingNotAccepted = 106,
+  kLogDoubted = 107,  // a log has forked, or its owner does not prove that it has not
   kEscrowMissing = 200,
   kEscrowUsed = 201,
   kEscrowMismatch = 202,  // amount, payee, book, voucher key or times do not fit the order
@@ -99,6 +100,11 @@ struct Card {
   Time issued = {};
   Time expires = {};
   PeerId peer = {};  // the signer
+  // R3, who reads the whole log: everyone, or these mirrors and auditors. Others see checkpoints.
+  bool open_log = false;
+  std::vector<PeerId> readers = {};
+  std::string log_url = {};  // "http://host:port" that serves it as C2SP tiles; may be empty
+  std::optional<PublicKey> witness_key = {};  // of its cosignatures; none: it witnesses nobody
   bool operator==(const Card&) const = default;
 };
 
@@ -177,6 +183,45 @@ struct Refusal {
   std::string sentence = {};
   std::string would_accept = {};
   bool operator==(const Refusal&) const = default;
+};
+
+// A signed head of somebody's log, as gossip hands it on (R2, R3). The note's own signature is what
+// counts; whoever wraps it has the same id.
+struct Head {
+  PeerId peer = {};       // whose log
+  std::string note = {};  // signed by that log's key alone
+  bool operator==(const Head&) const = default;
+};
+// Evidence that a log has forked (R3), with what is needed to check it.
+struct Fork {
+  Bytes card = {};            // envelope of the log's owner's card: it names the log's key
+  std::string evidence = {};  // ledger/witness/fork_evidence.h
+  bool operator==(const Fork&) const = default;
+};
+// Asks a log's owner for a consistency proof between two of its sizes.
+struct ConsistencyGet {
+  uint64_t from = 0;
+  uint64_t to = 0;
+  bool operator==(const ConsistencyGet&) const = default;
+};
+struct Consistency {
+  Digest re = {};
+  uint64_t from = 0;
+  uint64_t to = 0;
+  std::vector<Digest> hashes = {};  // RFC 6962 section 2.1.2
+  bool operator==(const Consistency&) const = default;
+};
+// What C2SP's tlog-witness has in the body of add-checkpoint, and in the answer's status and body.
+struct AddCheckpoint {
+  std::string request = {};
+  PeerId witness = {};  // who is asked: the same to two of them has two ids
+  bool operator==(const AddCheckpoint&) const = default;
+};
+struct Cosigned {
+  Digest re = {};
+  uint16_t status = 0;  // of HTTP: 200, 400, 403, 404, 409, 422
+  std::string body = {};
+  bool operator==(const Cosigned&) const = default;
 };
 
 // Documents signed by another key of the sender (account or voucher key), carried by its identity.

@@ -32,6 +32,10 @@ struct Card {
   issued @11 :Int64;
   expires @12 :Int64;
   peer @13 :Data;  # the signer
+  openLog @14 :Bool;
+  readers @15 :List(Data);
+  logUrl @16 :Text;
+  witnessKey @17 :Data;  # empty: it witnesses nobody
 }
 
 enum Grade { declared @0; challenged @1; attested @2; }
@@ -119,6 +123,41 @@ struct BlobChunk {
   offset @1 :UInt64;
   total @2 :UInt64;
   job @3 :Data;
+}
+
+# ---- Others' logs -----------------------------------------------------------------------------
+
+struct Head {
+  peer @0 :Data;
+  note @1 :Text;
+}
+
+struct Fork {
+  card @0 :Data;  # envelope: whose log, and its key
+  evidence @1 :Text;
+}
+
+struct ConsistencyGet {
+  from @0 :UInt64;
+  to @1 :UInt64;
+}
+
+struct Consistency {
+  re @0 :Data;
+  from @1 :UInt64;
+  to @2 :UInt64;
+  hashes @3 :List(Data);
+}
+
+struct AddCheckpoint {
+  request @0 :Text;
+  witness @1 :Data;
+}
+
+struct Cosigned {
+  re @0 :Data;
+  status @1 :UInt16;
+  body @2 :Text;
 }
 
 # ---- Money ------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ Agent::Agent(const Identity& identity, Settings settings, const View& view)
     : identity_(identity),
       settings_(std::move(settings)),
       view_(view),
+      witnessing_(identity),
       holds_(settings_.keep_results),
       clearing_(identity.id()) {
   std::set<PeerId> believed(settings_.trusted_verifiers.begin(), settings_.trusted_verifiers.end());
@@ -43,6 +44,8 @@ void Agent::RestoreFact(std::string_view key, ByteView value) {
     const auto peer = PeerId::Parse(key.substr(key.find('/') + 1));
     if (peer) earlier_.insert(*peer);
   }
+  if (const DocumentRef fork = heads_.Restore(key, value)) directory_.RestoreRelayed(fork);
+  witnessing_.Restore(key, value);
   provider_.Restore(key, value);
   if (key.substr(0, 5) == Counterparties::kCardKey) {
     const auto card = Document::Open(value);
@@ -90,9 +93,9 @@ std::string Agent::ClockDoubt(Now now) const {
 }
 
 Turn Agent::MakeTurn(Now now) {
-  return Turn(
-      {*this, identity_, settings_, view_, connections_, counterparties_, directory_, asks_},
-      log_size_, LogTime(now), now);
+  return Turn({*this, identity_, settings_, view_, connections_, counterparties_, directory_, asks_,
+               heads_, cosigning_},
+              log_size_, LogTime(now), now);
 }
 
 Effects Agent::Finish(Turn& turn) {
@@ -101,21 +104,25 @@ Effects Agent::Finish(Turn& turn) {
 }
 
 void Agent::PublishCard(Turn& turn) {
-  const Card card{.name = settings_.name,
-                  .endpoints = settings_.endpoints,
-                  .curve = identity_.Curve().public_key(),
-                  .checkpoint_key = identity_.CheckpointKey().public_key(),
-                  .log_name = LogName(identity_.id()),
-                  .epoch = identity_.epoch(),
-                  .successor = settings_.successor,
-                  .provides = settings_.provider.enabled,
-                  .clears = settings_.clearing.enabled,
-                  .rents = settings_.renter.enabled,
-                  // Grows with every start as long as the clock does.
-                  .sequence = static_cast<uint64_t>(turn.wall().ms),
-                  .issued = turn.wall(),
-                  .expires = turn.wall() + limits::kCardLife,
-                  .peer = identity_.id()};
+  Card card{.name = settings_.name,
+            .endpoints = settings_.endpoints,
+            .curve = identity_.Curve().public_key(),
+            .checkpoint_key = identity_.CheckpointKey().public_key(),
+            .log_name = LogName(identity_.id()),
+            .epoch = identity_.epoch(),
+            .successor = settings_.successor,
+            .provides = settings_.provider.enabled,
+            .clears = settings_.clearing.enabled,
+            .rents = settings_.renter.enabled,
+            // Grows with every start as long as the clock does.
+            .sequence = static_cast<uint64_t>(turn.wall().ms),
+            .issued = turn.wall(),
+            .expires = turn.wall() + limits::kCardLife,
+            .peer = identity_.id(),
+            .open_log = settings_.log.everyone,
+            .readers = settings_.log.readers,
+            .log_url = settings_.log.everyone ? settings_.log.url : ""};
+  if (settings_.witness.enabled) card.witness_key = identity_.WitnessKey().public_key();
   directory_.SetOwnCard(turn.Sign(card), card);
   next_card_ = turn.monotonic() + Millis(limits::kCardLife.ms / 2);
 }
@@ -152,6 +159,7 @@ void Agent::Open(Turn& turn) {
 void Agent::RunTimers(Turn& turn) {
   connections_.RunTimers(turn);
   directory_.RunTimers(turn, connections_);
+  heads_.RunTimers(turn);
   if (turn.monotonic() >= next_card_) {
     PublishCard(turn);
     Directory::Announce(turn, {directory_.own_card()->id()}, /*from=*/0, connections_.AllBound());
@@ -179,6 +187,7 @@ Effects Agent::Step(const Event& event, Now now) {
     if (settings_.renter.enabled) renter_.RunTimers(turn, blobs_);
     blobs_.RunTimers(turn);
     holds_.RunTimers(turn);
+    cosigning_.RunTimers(turn);
     asks_.RunTimers(turn);
   }
   return Finish(turn);
@@ -201,8 +210,10 @@ void Agent::On(Turn& turn, const Event& event) {
     if (refused->code != RefusalCode::kRateLimited) connections_.Strike(turn, refused->connection);
     return;
   }
-  if (const auto* lost = std::get_if<ConnectionLost>(&event))
+  if (const auto* lost = std::get_if<ConnectionLost>(&event)) {
+    cosigning_.OnLost(lost->connection);
     return connections_.OnLost(turn, lost->connection);
+  }
   if (std::holds_alternative<LogConfirmed>(event)) {
     if (!may_sign_) Open(turn);
     return;
@@ -258,6 +269,7 @@ void Agent::OnDocument(Turn& turn, const DocumentArrived& event) {
       Directory::Announce(turn, {card->id()}, event.connection, connections_.AllBound());
     }
     directory_.OnBound(turn, event.connection);
+    heads_.OnBound(turn, event.connection);
     asks_.OnBound(turn, from.peer);
     blobs_.OnBound(turn, from.peer);
     return;
@@ -291,7 +303,9 @@ void Agent::OnRefusal(Turn& turn, const From& from) {
   } else if (!connections_.Bound(from.connection)) {
     connections_.OnHelloRefused(from, *refusal);
   }
-  if (!may_sign_ || connections_.Bound(from.connection) != from.peer) return;
+  if (connections_.Bound(from.connection) != from.peer) return;
+  heads_.OnRefusal(from, *refusal);
+  if (!may_sign_) return;
   if (blobs_.OnRefusal(from, *refusal)) return;
   if (settings_.provider.enabled && provider_.OnRefusal(turn, from, *refusal)) return;
   if (settings_.renter.enabled) renter_.OnRefusal(turn, from, *refusal);
@@ -341,6 +355,20 @@ void Agent::OnBlobGet(Turn& turn, const From& from) {
       {.blob = get->blob, .offset = get->offset, .length = get->length, .job = get->job});
 }
 
+// What everyone may see of a log: that two of its heads are of one tree.
+void Agent::OnConsistencyGet(Turn& turn, const From& from) const {
+  const auto get = Decode<ConsistencyGet>(*from.document());
+  if (!get) return turn.Refuse(from, RefusalCode::kMalformed, get.error().message);
+  auto hashes = view_.Consistency(get->from, get->to);
+  if (!hashes) {
+    return turn.Refuse(from, RefusalCode::kNotFound, "this log has not so many entries");
+  }
+  turn.TellConnection(from.connection, turn.Sign(Consistency{.re = from.document()->id(),
+                                                             .from = get->from,
+                                                             .to = get->to,
+                                                             .hashes = std::move(*hashes)}));
+}
+
 void Agent::OnBoundDocument(Turn& turn, const From& from) {
   const DocumentArrived& event = *from.event;
   // Gossip and hellos work before the log may sign; nothing else does.
@@ -359,6 +387,11 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
       return directory_.OnBundle(turn, event.connection, event.carried, connections_.AllBound());
     case Kind::kRefusal:
       return OnRefusal(turn, from);
+    case Kind::kConsistency: {
+      const auto answer = Decode<Consistency>(*event.document);
+      if (answer) heads_.OnConsistency(turn, from, *answer);
+      return;
+    }
     default:
       break;
   }
@@ -371,6 +404,16 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
       return OnReply(turn, from);
     case Kind::kCarry:
       return OnCarried(turn, from);
+    case Kind::kConsistencyGet:
+      return OnConsistencyGet(turn, from);
+    case Kind::kAddCheckpoint:
+      if (!settings_.witness.enabled) return RefuseRole(turn, from, "witness");
+      return witnessing_.OnAddCheckpoint(turn, from);
+    case Kind::kCosigned: {
+      const auto answer = Decode<Cosigned>(*event.document);
+      if (answer) cosigning_.OnCosigned(turn, from, *answer);
+      return;
+    }
     case Kind::kBlobGet:
       return OnBlobGet(turn, from);
     case Kind::kBlobChunk: {

@@ -6,12 +6,15 @@
 #include "node/agent/blobs.h"
 #include "node/agent/clearing.h"
 #include "node/agent/connections.h"
+#include "node/agent/cosigning.h"
 #include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
+#include "node/agent/heads.h"
 #include "node/agent/holds.h"
 #include "node/agent/log_clock.h"
 #include "node/agent/provider.h"
 #include "node/agent/renter.h"
+#include "node/agent/witnessing.h"
 
 namespace souk::node {
 
@@ -40,6 +43,9 @@ class Agent : private Folder {
   const Renter& renter() const { return renter_; }
   const Clearing& clearing() const { return clearing_; }
   const Blobs& blobs() const { return blobs_; }
+  const Heads& heads() const { return heads_; }
+  const Cosigning& cosigning() const { return cosigning_; }
+  const Witnessing& witnessing() const { return witnessing_; }
   const Holds& holds() const { return holds_; }
   const Connections& connections() const { return connections_; }
   uint64_t log_size() const { return log_size_; }
@@ -67,6 +73,7 @@ class Agent : private Folder {
   void OnBlobGet(Turn& turn, const From& from);
   void HearClock(const Turn& turn, const From& from);
   void OnRefusal(Turn& turn, const From& from);
+  void OnConsistencyGet(Turn& turn, const From& from) const;
   void OnReply(Turn& turn, const From& from);
   void OnCommand(Turn& turn, const CommandArrived& event);
 
@@ -77,6 +84,9 @@ class Agent : private Folder {
   Counterparties counterparties_;
   Directory directory_;
   Asks asks_;
+  Heads heads_;
+  Cosigning cosigning_ = {};
+  Witnessing witnessing_;
   Blobs blobs_;
   Holds holds_;
   Provider provider_;

@@ -28,6 +28,11 @@ std::vector<ConnectionId> Connections::AllBound() const {
   return out;
 }
 
+std::optional<ConnectionId> Connections::Newest(const PeerId& peer) const {
+  const auto it = newest_.find(peer);
+  return it == newest_.end() ? std::nullopt : std::optional<ConnectionId>(it->second);
+}
+
 std::optional<ConnectionId> Connections::Reach(Turn& turn, const PeerId& peer) {
   const auto it = newest_.find(peer);
   if (it != newest_.end()) return it->second;

@@ -26,6 +26,8 @@ class Connections {
   // The peer that the connection is bound to.
   std::optional<PeerId> Bound(ConnectionId connection) const;
   std::vector<ConnectionId> AllBound() const;
+  // The newest bound connection to the peer, where there is one.
+  std::optional<ConnectionId> Newest(const PeerId& peer) const;
 
   // The newest bound connection to the peer; where there is none, an attempt is begun (if an
   // endpoint is known and it is time) and nothing is returned.

@@ -4,6 +4,7 @@
 
 #include "node/address.h"
 #include "node/agent/connections.h"
+#include "node/agent/heads.h"
 
 namespace souk::node {
 namespace {
@@ -312,8 +313,13 @@ void Directory::OnBundle(Turn& turn, ConnectionId connection,
                          const std::vector<ConnectionId>& everyone) {
   std::vector<Digest> news;
   for (const DocumentRef& document : documents) {
-    const Result<bool> accepted = Accept(document, turn.now());
-    if (accepted && *accepted) news.push_back(document->id());
+    const bool of_logs = document->kind() == Kind::kHead || document->kind() == Kind::kFork;
+    if (of_logs && (by_id_.contains(document->id()) || gone_.contains(document->id()))) continue;
+    const Result<bool> accepted =
+        of_logs ? turn.heads().Accept(turn, document) : Accept(document, turn.now());
+    if (!accepted || !*accepted) continue;
+    if (of_logs) Index(document);
+    news.push_back(document->id());
   }
   Announce(turn, news, connection, everyone);
 }
@@ -340,6 +346,18 @@ void Directory::Publish(Turn& turn, const DocumentRef& document,
       TellHave(turn, connection, {document->id()});
     }
   }
+}
+
+void Directory::Relay(Turn& turn, const DocumentRef& document,
+                      const std::vector<ConnectionId>& everyone) {
+  Index(document);
+  Announce(turn, {document->id()}, /*from=*/0, everyone);
+}
+
+void Directory::Retire(const DocumentRef& document) {
+  if (!document) return;
+  Forget(document);
+  gone_.insert(document->id());
 }
 
 void Directory::RunTimers(Turn& turn, const Connections& connections) {

@@ -73,6 +73,12 @@ class Directory {
   // This node's own news. A withdrawal goes out whole: who withdraws may be about to go, and would
   // answer no want.
   void Publish(Turn& turn, const DocumentRef& document, const std::vector<ConnectionId>& everyone);
+  // Heads and forks (heads.h), which are not kept here but can be asked for here.
+  void RestoreRelayed(const DocumentRef& document) { Index(document); }
+  void Relay(Turn& turn, const DocumentRef& document, const std::vector<ConnectionId>& everyone);
+  // Nobody needs it any more, nor is it asked for again.
+  void Retire(const DocumentRef& document);
+  static void TellHave(Turn& turn, ConnectionId connection, const std::vector<Digest>& ids);
   void RunTimers(Turn& turn, const Connections& connections);
 
  private:
@@ -100,7 +106,6 @@ class Directory {
   void Sweep(Time now);
   void Index(const DocumentRef& document) { by_id_[document->id()] = document; }
   void Forget(const DocumentRef& document);
-  static void TellHave(Turn& turn, ConnectionId connection, const std::vector<Digest>& ids);
 
   DocumentRef own_card_ = {};
   PeerId self_ = {};

@@ -28,6 +28,8 @@ struct ReplyParts {
   std::vector<DocumentRef> documents = {};
   // Its log receipt goes along, proven consistent with what this connection was shown before.
   std::optional<uint64_t> entry = {};
+  // The checkpoint under which it is proven; empty: the newest.
+  std::string note = {};
 };
 // A hello shows the node's own newest checkpoint, so it is signed after the commit as well.
 struct HelloParts {
@@ -141,13 +143,17 @@ struct ConfirmLog {
   PeerId peer = {};
   std::string note = {};
 };
+// Gossip showed a signed head of this node's own log (R3): one that contradicts it stops the node.
+struct CompareLog {
+  std::string note = {};
+};
 // The node must stop, and say why: its own log is older than what it signed, or an invariant fell.
 struct Halt {
   std::string sentence = {};
 };
 using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, StopJob,
                           StartChallenge, OpenRows, StopChallenge, CheckOpening, WriteChunk,
-                          DropPartial, RemoveBlob, DropJob, ConfirmLog, Halt>;
+                          DropPartial, RemoveBlob, DropJob, ConfirmLog, CompareLog, Halt>;
 
 struct CommandAnswer {
   uint64_t command = 0;

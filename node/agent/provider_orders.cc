@@ -1,6 +1,7 @@
 // From an order to a lease: cheap checks, the escrow's proof from the book, the acceptance.
 #include <algorithm>
 
+#include "node/agent/directory.h"
 #include "node/agent/provider.h"
 #include "protocol/base/check.h"
 
@@ -92,6 +93,11 @@ void Provider::OnOrder(Turn& turn, const From& from) {
   const auto order = Decode<Order>(*from.document());
   if (!order) return turn.Refuse(from, RefusalCode::kMalformed, order.error().message);
   if (!CheckOrder(turn, from, *order)) return;
+  for (const PeerId& peer : {from.peer, order->book}) {
+    const std::string doubt = turn.WhyDoubted(peer);
+    if (doubt.empty()) continue;
+    return turn.Refuse(from, RefusalCode::kLogDoubted, turn.directory().NameOf(peer) + " " + doubt);
+  }
   if (orders_.size() >= limits::kConnections) {
     return turn.Refuse(from, RefusalCode::kBusy, "too many orders are open");
   }

@@ -30,6 +30,12 @@ void Renter::OnRent(Turn& turn, uint64_t command, const RentCommand& rent) {
     return refuse(Code::kInvalidArgument,
                   "the offer is this node's own: nobody rents from himself");
   }
+  for (const PeerId& peer : {known->provider, rent.book}) {
+    const std::string doubt = turn.WhyDoubted(peer);
+    if (doubt.empty()) continue;
+    return refuse(Code::kConflict,
+                  turn.directory().NameOf(peer) + " " + doubt + "; see: souk forks");
+  }
   const Offer& offer = known->offer;
   if (std::find(offer.clearing_peers.begin(), offer.clearing_peers.end(), rent.book) ==
       offer.clearing_peers.end()) {

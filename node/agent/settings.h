@@ -48,6 +48,20 @@ struct ProviderSettings {
   uint64_t lease_bytes = limits::kLeaseBytes;
 };
 
+// Who reads the whole log (R3), and where.
+struct LogSettings {
+  bool everyone = false;
+  std::vector<PeerId> readers = {};
+  std::string url = {};  // "http://…"; empty: nowhere
+  // Whose cosignatures are asked for, and how many a receipt waits for (0: none).
+  std::vector<PeerId> witnesses = {};
+  size_t quorum = 0;
+};
+
+struct WitnessSettings {
+  bool enabled = false;
+};
+
 struct ClearingSettings {
   bool enabled = false;
 };
@@ -67,6 +81,8 @@ struct Settings {
   ProviderSettings provider = {};
   ClearingSettings clearing = {};
   RenterSettings renter = {};
+  LogSettings log = {};
+  WitnessSettings witness = {};
 };
 
 }  // namespace souk::node

@@ -2,8 +2,10 @@
 
 #include "node/agent/asks.h"
 #include "node/agent/connections.h"
+#include "node/agent/cosigning.h"
 #include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
+#include "node/agent/heads.h"
 #include "protocol/base/check.h"
 
 namespace souk::node {
@@ -32,6 +34,22 @@ void Turn::Publish(const DocumentRef& document) {
   parts_.directory.Publish(*this, document, parts_.connections.AllBound());
 }
 
+void Turn::Relay(const DocumentRef& document) {
+  parts_.directory.Relay(*this, document, parts_.connections.AllBound());
+}
+
+void Turn::Retire(const DocumentRef& document) {
+  parts_.directory.Retire(document);
+}
+
+std::string Turn::WhyDoubted(const PeerId& peer) const {
+  return parts_.heads.WhyDoubted(peer);
+}
+
+bool Turn::Connected(const PeerId& peer) const {
+  return parts_.connections.Newest(peer).has_value();
+}
+
 const std::string& Turn::NoteOf(const PeerId& peer) const {
   return parts_.counterparties.Note(peer);
 }
@@ -41,7 +59,9 @@ const std::string& Turn::NewestNoteOf(const PeerId& peer) const {
 }
 
 void Turn::OfferNote(const PeerId& peer, const Card& card, const std::string& note) {
-  if (!note.empty()) parts_.counterparties.Offer(*this, peer, card, note);
+  if (note.empty()) return;
+  parts_.counterparties.Offer(*this, peer, card, note);
+  parts_.heads.Observe(*this, peer, card, note);
 }
 
 Result<ProvenEntry> Turn::CheckReceipt(const From& from, const SharedBytes& receipt) {
@@ -49,6 +69,12 @@ Result<ProvenEntry> Turn::CheckReceipt(const From& from, const SharedBytes& rece
   if (known == nullptr) return Error(Code::kNotFound, "the peer's card is not known");
   if (!receipt) return Error(Code::kNotFound, "the answer came without a log receipt");
   Result<ProvenEntry> proven = parts_.counterparties.Check(*this, from.peer, known->card, *receipt);
+  const auto decoded = DecodeReceipt(*receipt);
+  if (proven) parts_.heads.ObserveProven(*this, from.peer, decoded->note);
+  // Two roots at one size: both are kept as evidence.
+  if (!proven && proven.error().code == Code::kConflict) {
+    parts_.heads.Observe(*this, from.peer, known->card, decoded->note);
+  }
   if (!proven && proven.error().code == Code::kUnavailable) {
     parts_.connections.SayHello(*this, from.connection, from.peer, /*answer=*/false);
   }
@@ -82,10 +108,13 @@ bool Turn::Asking(const Digest& document) const {
 
 void Turn::Reply(const From& from, std::vector<DocumentRef> documents,
                  std::optional<uint64_t> entry) {
-  effects_.sends.push_back(
-      {from.connection,
-       ReplyParts{.re = from.document()->id(), .documents = std::move(documents), .entry = entry},
-       {}});
+  parts_.cosigning.Reply(
+      *this, from.connection,
+      {.re = from.document()->id(), .documents = std::move(documents), .entry = entry});
+}
+
+void Turn::Send(ConnectionId connection, ReplyParts reply) {
+  effects_.sends.push_back({connection, std::move(reply), {}});
 }
 
 void Turn::Refuse(const From& from, RefusalCode code, std::string sentence,

@@ -16,6 +16,8 @@ class Asks;
 class Connections;
 class Counterparties;
 class Directory;
+class Heads;
+class Cosigning;
 
 // Who sent what, on which connection; the signer is the connection's identity.
 struct From {
@@ -60,6 +62,8 @@ class Turn {
     Counterparties& counterparties;
     Directory& directory;
     Asks& asks;
+    Heads& heads;
+    Cosigning& cosigning;
   };
   Turn(Parts parts, uint64_t log_size, Time log_time, Now now);
 
@@ -74,6 +78,10 @@ class Turn {
   const Directory& directory() const { return parts_.directory; }
   // Puts this node's own card, offer or withdrawal into gossip.
   void Publish(const DocumentRef& document);
+  // Puts a head or a fork into gossip; takes one out that says nothing new any more (none:
+  // nothing).
+  void Relay(const DocumentRef& document);
+  void Retire(const DocumentRef& document);
   uint64_t log_size() const { return log_size_; }
 
   // Appends and folds at once: what follows in this step sees the outcome. The entry is found again
@@ -92,6 +100,9 @@ class Turn {
   // Where it is not proven consistent with what was seen (an answer between was lost), the peer is
   // told anew what was seen, and the caller keeps asking.
   Result<ProvenEntry> CheckReceipt(const From& from, const SharedBytes& receipt);
+  // What is held against the peer's log, or "" (Heads).
+  std::string WhyDoubted(const PeerId& peer) const;
+  Heads& heads() { return parts_.heads; }
 
   template <typename Message>
   DocumentRef Sign(const Message& message) const {
@@ -100,6 +111,7 @@ class Turn {
 
   // Sent once, where the peer is connected; otherwise it is lost (and a connection is tried).
   void Tell(const PeerId& peer, DocumentRef document, std::vector<DocumentRef> attached = {});
+  bool Connected(const PeerId& peer) const;
   void TellConnection(ConnectionId connection, DocumentRef document,
                       std::vector<DocumentRef> attached = {});
   // Sent now and again with growing pauses until `Settle(document->id())`, or to its end.
@@ -109,6 +121,8 @@ class Turn {
 
   void Reply(const From& from, std::vector<DocumentRef> documents,
              std::optional<uint64_t> entry = {});
+  // As Reply, when nothing has to be waited for any more.
+  void Send(ConnectionId connection, ReplyParts reply);
   void Refuse(const From& from, RefusalCode code, std::string sentence,
               std::string would_accept = "");
   void SendHello(ConnectionId connection, HelloParts hello);

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "protocol/base/sha256.h"
 #include "protocol/messages.h"
@@ -19,6 +20,12 @@ class View {
   virtual uint64_t PartialBlobSize(const Digest& blob, const PeerId& from) const = 0;
   // Whether an entry of this node's log is found by this id already.
   virtual bool Indexed(const Digest& id) const = 0;
+  // This node's newest checkpoint that is on the disk, a signed note; "" while the log may sign
+  // nothing (R3) or is empty.
+  virtual std::string Checkpoint() const = 0;
+  // Between two sizes of the log as it is on the disk: RFC 6962 section 2.1.2. kInvalidArgument
+  // beyond it.
+  virtual Result<std::vector<Digest>> Consistency(uint64_t from, uint64_t to) const = 0;
 };
 
 }  // namespace souk::node

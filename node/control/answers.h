@@ -21,6 +21,7 @@ struct Facts {
   const BlobStore& blobs;
   std::filesystem::path dir = {};
   std::string listening = {};  // "tcp://…"; empty: nowhere
+  std::string log_url = {};    // "http://…": where the log is served; empty: nowhere
   Time started = {};
   std::string jail = {};  // grade; empty where this node runs no jobs
   std::string jail_why = {};
@@ -43,6 +44,7 @@ using Answer = Result<nlohmann::json>;
 Answer AnswerId(const Asked& asked, Fields& fields);
 Answer AnswerStatus(const Asked& asked, Fields& fields);
 Answer AnswerPeers(const Asked& asked, Fields& fields);
+Answer AnswerForks(const Asked& asked, Fields& fields);
 Answer AnswerAccounts(const Asked& asked, Fields& fields);
 Answer AnswerOffers(const Asked& asked, Fields& fields);
 Answer AnswerWhy(const Asked& asked, Fields& fields);

@@ -18,7 +18,8 @@
 //   the log's checkpoints, as `souk-audit key` prints it), log_entries, accounts [{book, book_name,
 //   account}] (one for every clearing peer known; `soukd issue ACCOUNT`)
 // status {}
-//   name, id, version, pid, uptime_in_ms, listening, roles, draining, may_sign, may_sign_why? (what
+//   name, id, version, pid, uptime_in_ms, listening, log_url (where the log is served, "" nowhere),
+//   log_open (whether everyone may read all of it), roles, draining, may_sign, may_sign_why? (what
 //   the log waits for), clock_why? (why nothing expires, R4), log_entries, peers_connected,
 //   peers_known, offers_known, bootstrap [{peer, endpoint, connected}], devices [DEVICE],
 //   leases_open, jobs_open,
@@ -28,9 +29,15 @@
 //   architecture, memory_bytes, driver, slices, free_slices, price_micro, state ("idle", "leased",
 //   "draining"), leases [{id, state, ends_ms?}]
 // peers {}
-//   peers [{id, name, endpoints, provider, renter, clearing, connected, expires_ms, bootstrap}]
+//   peers [{id, name, endpoints, provider, renter, clearing, witness, log_url, connected, expires_ms,
+//   bootstrap}]
+// forks {}
+//   forks [{peer, name, size, root, other_root (both signed, or proven, for that size), later_size,
+//   vkey, evidence (text: souk-audit check-fork takes it)}]
 // offers {query?: "", limit?: 1000}
-//   offers [OFFER] (the matching ones, in the query's order), matches, total (live offers known)
+//   offers [OFFER] (the matching ones, in the query's order), matches, leased (that match, and have
+//   nothing to let), doubted [{provider, name, why, forked}] (whose offers are left out: their log
+//   has forked, or they do not prove that it has not), total (live offers known)
 //   OFFER: id, provider, name (of the provider), own (this node's; it cannot rent it), kind, model,
 //   architecture, memory_bytes, count, slices, driver, cuda_version, newest_ptx, grade (the one
 //   that this node believes), claim? {grade, verifier?, verifier_name?, verdict?, until_ms?,

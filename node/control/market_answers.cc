@@ -90,20 +90,46 @@ bool IsLeased(const OfferView& view) {
 }
 const Query::Failure kLeased{.field = "free", .has = "0", .wanted = "1", .off_by = -1};
 
+// R3: whoever forked its log, or does not prove that it has not, gets no new leases.
+std::string Doubt(const Asked& asked, const OfferView& view) {
+  return asked.agent().heads().WhyDoubted(view.provider);
+}
+const Query::Failure kDoubted{
+    .field = "log", .has = "doubted", .wanted = "one history", .off_by = 1};
+
+// Each provider once, with the sentence.
+json DoubtedProviders(const Asked& asked, const std::vector<OfferView>& offers) {
+  std::map<PeerId, json> rows;
+  for (const OfferView& view : offers) {
+    const std::string doubt = Doubt(asked, view);
+    if (doubt.empty()) continue;
+    rows[view.provider] = {{"provider", view.provider.ToString()},
+                           {"name", view.provider_name},
+                           {"why", doubt},
+                           {"forked", asked.agent().heads().forks().contains(view.provider)}};
+  }
+  json out = json::array();
+  for (auto& [peer, row] : rows) out.push_back(std::move(row));
+  return out;
+}
+
 // An offer that does not match, and all that it fails.
 struct Miss {
   const OfferView* offer = nullptr;
   std::vector<Query::Failure> failures = {};
 };
 
-std::vector<Miss> Misses(const Query& query, const std::vector<OfferView>& offers) {
+std::vector<Miss> Misses(const Asked& asked, const Query& query,
+                         const std::vector<OfferView>& offers) {
   std::vector<Miss> out;
   for (const OfferView& offer : offers) {
-    if (query.Matches(offer) && !IsLeased(offer)) continue;
+    const bool doubted = !Doubt(asked, offer).empty();
+    if (query.Matches(offer) && !IsLeased(offer) && !doubted) continue;
     Miss miss;
     miss.offer = &offer;
     miss.failures = query.Explain(offer);
     if (IsLeased(offer)) miss.failures.push_back(kLeased);
+    if (doubted) miss.failures.push_back(kDoubted);
     if (!miss.failures.empty()) out.push_back(std::move(miss));
   }
   std::stable_sort(out.begin(), out.end(), [](const Miss& a, const Miss& b) {
@@ -122,6 +148,7 @@ Answer AnswerOffers(const Asked& asked, Fields& fields) {
   ASSIGN_OR_RETURN(const Query query, Query::Parse(text));
   const std::vector<OfferView> offers = asked.agent().directory().AllOffers(asked.log_time());
   std::vector<size_t> matches = query.Select(offers);
+  std::erase_if(matches, [&](size_t match) { return !Doubt(asked, offers[match]).empty(); });
   const size_t leased =
       std::erase_if(matches, [&](size_t match) { return IsLeased(offers[match]); });
   json rows = json::array();
@@ -132,6 +159,7 @@ Answer AnswerOffers(const Asked& asked, Fields& fields) {
   return json{{"offers", std::move(rows)},
               {"matches", matches.size()},
               {"leased", leased},
+              {"doubted", DoubtedProviders(asked, offers)},
               {"total", offers.size()}};
 }
 
@@ -141,7 +169,7 @@ Answer AnswerWhy(const Asked& asked, Fields& fields) {
   RETURN_IF_ERROR(fields.Done());
   ASSIGN_OR_RETURN(const Query query, Query::Parse(text));
   const std::vector<OfferView> offers = asked.agent().directory().AllOffers(asked.log_time());
-  const std::vector<Miss> misses = Misses(query, offers);
+  const std::vector<Miss> misses = Misses(asked, query, offers);
   json nearest = json::array(), fails = json::array();
   std::map<std::string, uint64_t> by_field;
   for (const Miss& miss : misses) {

@@ -18,6 +18,7 @@ json Roles(const Settings& settings) {
   if (settings.provider.enabled) roles.push_back("provider");
   if (settings.renter.enabled) roles.push_back("renter");
   if (settings.clearing.enabled) roles.push_back("clearing");
+  if (settings.witness.enabled) roles.push_back("witness");
   return roles;
 }
 
@@ -165,6 +166,8 @@ Answer AnswerStatus(const Asked& asked, Fields& fields) {
               {"pid", ::getpid()},
               {"uptime_in_ms", (asked.now.wall - asked.facts.started).ms},
               {"listening", asked.facts.listening},
+              {"log_url", asked.facts.log_url},
+              {"log_open", settings.log.everyone},
               {"roles", Roles(settings)},
               {"draining", agent.provider().draining()},
               {"may_sign", agent.may_sign()},
@@ -213,11 +216,29 @@ Answer AnswerPeers(const Asked& asked, Fields& fields) {
                      {"provider", known.card.provides},
                      {"renter", known.card.rents},
                      {"clearing", known.card.clears},
+                     {"witness", known.card.witness_key.has_value()},
+                     {"log_url", known.card.log_url},
                      {"connected", IsConnected(asked.agent(), peer)},
                      {"expires_ms", known.card.expires.ms},
                      {"bootstrap", first}});
   }
   return json{{"peers", std::move(peers)}};
+}
+
+Answer AnswerForks(const Asked& asked, Fields& fields) {
+  RETURN_IF_ERROR(fields.Done());
+  json forks = json::array();
+  for (const auto& [peer, known] : asked.agent().heads().forks()) {
+    forks.push_back({{"peer", peer.ToString()},
+                     {"name", asked.NameOf(peer)},
+                     {"size", known.fork.earlier.size},
+                     {"root", known.fork.earlier.root.Hex()},
+                     {"other_root", known.fork.other_root.Hex()},
+                     {"later_size", known.fork.later.size},
+                     {"vkey", known.vkey},
+                     {"evidence", known.evidence}});
+  }
+  return json{{"forks", std::move(forks)}};
 }
 
 Answer AnswerAccounts(const Asked& asked, Fields& fields) {

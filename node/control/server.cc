@@ -26,6 +26,7 @@ const std::map<std::string, Question>& Questions() {
   static const std::map<std::string, Question> kQuestions = {{"id", AnswerId},
                                                              {"status", AnswerStatus},
                                                              {"peers", AnswerPeers},
+                                                             {"forks", AnswerForks},
                                                              {"offers", AnswerOffers},
                                                              {"why", AnswerWhy},
                                                              {"leases", AnswerLeases},

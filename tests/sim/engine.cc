@@ -89,16 +89,28 @@ void World::Make() {
   for (int i = 0; i < count; ++i) {
     identities.push_back(Identity::FromSeed(SeedOf(options_.seed, static_cast<uint8_t>(i))));
   }
-  const node::PeerAddress clearing{identities[0].id(), endpoint(0),
-                                   identities[0].Curve().public_key()};
+  std::vector<node::PeerAddress> addresses;
+  for (int i = 0; i < count; ++i) {
+    const Identity& one = identities[static_cast<size_t>(i)];
+    addresses.push_back({one.id(), endpoint(i), one.Curve().public_key()});
+  }
   for (int i = 0; i < count; ++i) {
     node::Settings settings;
     settings.endpoints = {endpoint(i)};
-    settings.bootstrap = {clearing};
+    settings.bootstrap = {addresses[0]};
     settings.keep_results = kKeepResults;
+    for (const int other : {(i + 1) % count, (i * 7 + 3) % count, (i * 13 + 5) % count}) {
+      if (!options_.meshed || other == i || other == 0) continue;
+      settings.bootstrap.push_back(addresses[static_cast<size_t>(other)]);
+    }
     if (i == 0) {
       settings.name = "coop";
       settings.clearing.enabled = true;
+      settings.log.quorum = options_.quorum;
+      for (int w = 0; w < options_.witnesses; ++w) {
+        settings.log.witnesses.push_back(
+            addresses[static_cast<size_t>(1 + options_.providers + w)].peer);
+      }
     } else if (i <= options_.providers) {
       settings.name = fmt::format("provider{}", i);
       settings.provider.enabled = true;
@@ -122,6 +134,7 @@ void World::Make() {
     } else {
       settings.name = fmt::format("renter{}", i - options_.providers);
       settings.renter.enabled = true;
+      settings.witness.enabled = i - options_.providers <= options_.witnesses;
     }
     peers_.push_back(std::make_unique<Peer>(*this, i, std::move(identities[static_cast<size_t>(i)]),
                                             std::move(settings)));

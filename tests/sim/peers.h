@@ -28,6 +28,13 @@ class SimBlobs : public node::BlobStore {
     const auto index = log != nullptr ? log->FindById(id) : std::optional<uint64_t>();
     return index && index->has_value();
   }
+  std::string Checkpoint() const override {
+    return log != nullptr && log->confirmed() && log->head().size > 0 ? log->checkpoint() : "";
+  }
+  Result<std::vector<Digest>> Consistency(uint64_t from, uint64_t to) const override {
+    if (log == nullptr || to > log->size()) return Error(Code::kInvalidArgument, "no such size");
+    return ledger::ConsistencyProof(from, to, log->reader());
+  }
   Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;
   Result<bool> Write(const node::WriteChunk& chunk) override;
   void Drop(const node::DropPartial& drop) override { partial_.erase({drop.blob, drop.from}); }

@@ -28,6 +28,11 @@ struct Options {
   bool faults = true;  // false: a quiet network, whole disks, and nobody's errands
   bool verbose = false;
   bool providers_clear = false;  // each has a book of its own, and settles in it first
+  // Each peer begins with some others too, so that news need not pass through the book.
+  bool meshed = false;
+  // The first renters are witnesses of the book's log; its receipts wait for so many of them.
+  int witnesses = 0;
+  size_t quorum = 0;
 };
 
 struct Outcome {

@@ -74,6 +74,16 @@ int RunCheckFault(const CheckFaultCommand& command);
 // Computes the log's challenges again; `lease`: only those of leases whose ids begin so.
 int RunChallengeAudit(const AuditTarget& target, const std::string& lease);
 
+struct CompareCommand {
+  std::filesystem::path one = {};
+  std::filesystem::path other = {};
+  std::string vkey = {};           // of the log; empty: found
+  std::filesystem::path out = {};  // of the proof of a fork; empty: log.fork
+  bool json = false;
+};
+int RunCompare(const CompareCommand& command);
+int RunCheckFork(const std::filesystem::path& file, const std::string& vkey, bool json);
+
 int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out);
 int RunCheckProof(const std::string& vkey, const std::filesystem::path& entry,
                   const std::filesystem::path& proof, bool json);

@@ -200,6 +200,30 @@ int Main(int argc, char** argv) {
       "FAULT PROVEN exits 0; anything else exits 1 and says why, also where the time was up.");
   fault->callback([&] { action = [&] { return RunCheckFault(fault_command); }; });
 
+  CompareCommand compare_command;
+  CLI::App* compare = app.add_subcommand("compare", "Whether two copies of a log are one history");
+  compare->add_option("A", compare_command.one, "A node's directory, or its ledger/")->required();
+  compare->add_option("B", compare_command.other, "Another copy of the same log")->required();
+  compare->add_option("--key", compare_command.vkey, "The log's key")->type_name("VKEY");
+  compare->add_option("--out", compare_command.out, "Where proof of a fork goes; log.fork")
+      ->type_name("FILE");
+  compare->add_flag("--json", compare_command.json, "One JSON document on stdout");
+  compare->footer("CONSISTENT exits 0; FORK exits 1 and writes proof that anyone can check.");
+  compare->callback([&] { action = [&] { return RunCompare(compare_command); }; });
+
+  std::filesystem::path fork_file;
+  std::string fork_key;
+  bool fork_json = false;
+  CLI::App* check_fork =
+      app.add_subcommand("check-fork", "Checks proof that a log has forked, without a ledger");
+  check_fork->add_option("FILE", fork_file, "As souk forks or souk-audit compare writes it")
+      ->required();
+  check_fork->add_option("--key", fork_key, "The log's key")->required()->type_name("VKEY");
+  check_fork->add_flag("--json", fork_json, "One JSON document on stdout");
+  check_fork->footer("FORK PROVEN exits 0; anything else exits 1 and says why.");
+  check_fork->callback(
+      [&] { action = [&] { return RunCheckFork(fork_file, fork_key, fork_json); }; });
+
   std::string check_key;
   std::filesystem::path check_entry;
   std::filesystem::path check_proof;

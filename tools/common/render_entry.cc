@@ -200,9 +200,14 @@ Fields Describe(const Card& m) {
   if (m.provides) roles += "provider ";
   if (m.clears) roles += "clearing ";
   if (m.rents) roles += "renter ";
+  if (m.witness_key) roles += "witness ";
   if (!roles.empty()) roles.pop_back();
   out.push_back({"roles", roles});
   out.push_back({"checkpoint key", m.checkpoint_key});
+  if (m.witness_key) out.push_back({"witness key", *m.witness_key});
+  if (m.open_log) out.push_back({"log readers", std::string("everyone")});
+  for (const PeerId& reader : m.readers) out.push_back({"log reader", reader});
+  if (!m.log_url.empty()) out.push_back({"log served at", m.log_url});
   out.push_back({"expires", m.expires});
   return out;
 }
@@ -465,6 +470,12 @@ std::vector<Field> DocumentFields(const Document& document) {
     case Kind::kVoucherAck:
     case Kind::kProgress:
     case Kind::kLeaseQuery:
+    case Kind::kHead:
+    case Kind::kFork:
+    case Kind::kConsistencyGet:
+    case Kind::kConsistency:
+    case Kind::kAddCheckpoint:
+    case Kind::kCosigned:
       return {};
   }
   return {};

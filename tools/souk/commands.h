@@ -58,6 +58,8 @@ int RunLocally(const Common& common, const RunOptions& options);
 
 int RunOffers(const Common& common, const std::string& query, size_t limit);
 int RunWhy(const Common& common, const std::string& query);
+// `out`: a folder for the proofs; empty: only listed.
+int RunForks(const Common& common, const std::filesystem::path& out);
 
 struct RentOptions {
   std::string query = {};  // or an offer's id, or a prefix of it

@@ -60,6 +60,7 @@ class CommandLine {
   InitOptions init_ = {};
   CompileOptions compile_ = {};
   std::filesystem::path inspect_ = {};
+  std::filesystem::path forks_out_ = {};
   RunOptions run_ = {};
   RentOptions rent_ = {};
   ChallengeOptions challenge_ = {};
@@ -164,6 +165,12 @@ void CommandLine::AddMarket() {
   why->add_option("QUERY", query_, "The same query; without it, what keeps any offer away");
   why->footer("Example:\n  souk why 'gpu.model ~ \"H100\" and price <= 2'");
   why->callback([this] { action_ = [this] { return RunWhy(common_, query_); }; });
+
+  CLI::App* forks = Add("forks", "Proof that a peer signed two histories of its log");
+  forks->add_option("--out", forks_out_, "Write each proof to PEER.fork in this folder")
+      ->type_name("DIR");
+  forks->footer("Anyone can check a proof:\n  souk-audit check-fork FILE --key VKEY");
+  forks->callback([this] { action_ = [this] { return RunForks(common_, forks_out_); }; });
 
   CLI::App* balance = Add("balance", "This node's credits, book by book");
   balance->add_option("--book", book_, "Only this clearing peer's; else all of bootstrap's")

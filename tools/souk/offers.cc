@@ -39,6 +39,12 @@ int RunOffers(const Common& common, const std::string& query, size_t limit) {
   if (const int64_t leased = NumberAt(*found, "leased"); leased > 0) {
     line += fmt::format("; {} {} leased out now", leased, leased == 1 ? "is" : "are");
   }
+  for (const Json& doubted : (*found)["doubted"]) {
+    Print(Fold(fmt::format("! {} {}: its offers are left out{}\n", TextAt(doubted, "name"),
+                           TextAt(doubted, "why"),
+                           doubted.value("forked", false) ? "; the proof: souk forks" : ""),
+               ColumnsOf(stdout), 2));
+  }
   if (total == 0) line = "no offers known; see: souk doctor";
   if (matches < total) line += "; for the rest: " + WhyCommand(query);
   Print(line + "\n");

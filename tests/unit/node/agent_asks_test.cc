@@ -93,7 +93,9 @@ TEST_F(Market, AProviderThatIsGoneIsAskedNothingPastTheLeasesEnd) {
   int sent = 0;
   world.tap = [&](int from, int to, const node::Frames& frames) {
     const Kind kind = (*Document::OpenTrusted(*frames[0]))->kind();
-    if (from == kRenter && to == kProvider && kind != Kind::kHello) ++sent;
+    // Gossip of others' news asks for nothing.
+    const bool asks = kind != Kind::kHello && kind != Kind::kHave;
+    if (from == kRenter && to == kProvider && asks) ++sent;
     return from != kProvider && to != kProvider;
   };
   Command(kRenter, node::JobCommand{id, renter().blobs.Put({1}), {}, "work"});

@@ -31,7 +31,8 @@ using Messages =
                    BlobGet, BlobChunk, Issue, Escrow, EscrowFetch, Voucher, Post, Void, Show,
                    AccountQuery, Statement, Order, Acceptance, Commit, Ready, VoucherAck, Job,
                    Progress, JobReceipt, Release, Close, LeaseQuery, Challenge, ChallengeRoot,
-                   ChallengeRows, ChallengeOpening, ChallengeVerdict, JobSeal, JobReveal>;
+                   ChallengeRows, ChallengeOpening, ChallengeVerdict, JobSeal, JobReveal, Head,
+                   Fork, ConsistencyGet, Consistency, AddCheckpoint, Cosigned>;
 TYPED_TEST_SUITE(EveryMessage, Messages);
 
 TYPED_TEST(EveryMessage, ComesBackAsItWasSent) {

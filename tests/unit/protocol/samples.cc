@@ -156,6 +156,10 @@ Card Any<Card>(Rng& rng) {
   m.issued = AnyTime(rng);
   m.expires = AnyTime(rng);
   m.peer = AnyKey(rng);
+  m.open_log = rng.Coin();
+  m.readers = ListOf(rng, limits::kLogReaders, AnyKey);
+  m.log_url = AnyText(rng, limits::kEndpointBytes);
+  if (rng.Coin()) m.witness_key = AnyKey(rng);
   return m;
 }
 
@@ -261,6 +265,57 @@ Reply Any<Reply>(Rng& rng) {
   m.re = AnyDigest(rng);
   m.documents = static_cast<uint32_t>(rng.Below(limits::kGossipIds + 1));
   if (rng.Coin()) m.receipt = AnyDigest(rng);
+  return m;
+}
+
+template <>
+Head Any<Head>(Rng& rng) {
+  Head m;
+  m.peer = AnyKey(rng);
+  m.note = AnyText(rng, limits::kNoteBytes);
+  return m;
+}
+
+template <>
+Fork Any<Fork>(Rng& rng) {
+  Fork m;
+  m.card = AnyBytes(rng, limits::kNestedBytes);
+  m.evidence = AnyText(rng, limits::kEvidenceBytes);
+  return m;
+}
+
+template <>
+ConsistencyGet Any<ConsistencyGet>(Rng& rng) {
+  ConsistencyGet m;
+  m.from = rng.Any() >> 1;
+  m.to = m.from + rng.Below(1 << 20);
+  return m;
+}
+
+template <>
+Consistency Any<Consistency>(Rng& rng) {
+  Consistency m;
+  m.re = AnyDigest(rng);
+  m.from = rng.Any();
+  m.to = rng.Any();
+  m.hashes = ListOf(rng, limits::kProofHashes, AnyDigest);
+  return m;
+}
+
+template <>
+AddCheckpoint Any<AddCheckpoint>(Rng& rng) {
+  AddCheckpoint m;
+  m.request = AnyText(rng, limits::kAddCheckpointBytes);
+  m.witness = AnyKey(rng);
+  return m;
+}
+
+template <>
+Cosigned Any<Cosigned>(Rng& rng) {
+  Cosigned m;
+  m.re = AnyDigest(rng);
+  m.status = static_cast<uint16_t>(rng.Below(600));
+  m.body = AnyText(rng, limits::kNoteBytes);
   return m;
 }
 

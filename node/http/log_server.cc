@@ -1,0 +1,222 @@
+// The one adapter to cpp-httplib.
+#include "node/http/log_server.h"
+
+#include <httplib.h>
+#include <sys/socket.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "protocol/base/check.h"
+
+namespace souk::node {
+namespace {
+
+constexpr size_t kThreads = 4;
+// Connections that wait for a thread; further ones wait in the kernel, which bounds them too.
+constexpr size_t kWaiting = 16;
+constexpr size_t kRequestsPerConnection = 100;
+constexpr time_t kReadSeconds = 5;
+constexpr time_t kIdleSeconds = 2;
+constexpr time_t kWriteSeconds = 10;
+
+// As httplib's own pool, with a bound: its queue takes every connection that there is.
+class BoundedPool : public httplib::TaskQueue {
+ public:
+  BoundedPool() {
+    for (size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
+  }
+
+  void enqueue(std::function<void()> task) override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return tasks_.size() < kWaiting; });
+    tasks_.push_back(std::move(task));
+    changed_.notify_all();
+  }
+
+  void shutdown() override {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  void Work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return ending_ || !tasks_.empty(); });
+      // What waits is served before the end, since each task closes its own socket.
+      if (tasks_.empty()) return;
+      const std::function<void()> task = std::move(tasks_.front());
+      tasks_.pop_front();
+      changed_.notify_all();
+      lock.unlock();
+      task();
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> tasks_ = {};  // under mutex_
+  bool ending_ = false;                           // under mutex_
+  std::vector<std::thread> threads_ = {};
+};
+
+// httplib's default lets a second process take the same port.
+void SetSocketOptions(int socket) {
+  const int yes = 1;
+  (void)::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+}
+
+struct HostPort {
+  std::string host = {};
+  int port = 0;
+};
+
+Result<HostPort> Split(const std::string& listen) {
+  const Error bad(Code::kInvalidArgument,
+                  "\"" + listen + "\" is no address to serve the log at: say \"127.0.0.1:7180\"");
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string::npos || colon == 0) return bad;
+  std::string host = listen.substr(0, colon);
+  const std::string port = listen.substr(colon + 1);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  if (port.empty() || port.size() > 5 ||
+      port.find_first_not_of("0123456789") != std::string::npos || std::stoi(port) > 65'535) {
+    return bad;
+  }
+  return HostPort{std::move(host), std::stoi(port)};
+}
+
+// What one request is answered from; never changed once it is published.
+struct Snapshot {
+  ledger::LogReader log;
+  ledger::ServedHead head;
+};
+
+}  // namespace
+
+class LogServer::Impl {
+ public:
+  explicit Impl(LogServerOptions options) : options_(std::move(options)) {
+    server_.new_task_queue = [] { return new BoundedPool; };  // NOLINT: httplib deletes it
+    server_.set_socket_options(SetSocketOptions);
+    server_.set_payload_max_length(1024);
+    server_.set_read_timeout(kReadSeconds);
+    server_.set_write_timeout(kWriteSeconds);
+    server_.set_keep_alive_timeout(kIdleSeconds);
+    server_.set_keep_alive_max_count(kRequestsPerConnection);
+    server_.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
+      Answer(request, response);
+    });
+    server_.set_exception_handler(
+        [](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
+          Say(response, 500, "this request could not be answered");
+        });
+  }
+  ~Impl() {
+    server_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  // The URL.
+  Result<std::string> Start() {
+    ASSIGN_OR_RETURN(HostPort at, Split(options_.listen));
+    const bool bound = at.port != 0 ? server_.bind_to_port(at.host, at.port)
+                                    : (at.port = server_.bind_to_any_port(at.host)) > 0;
+    if (!bound) {
+      return Error(Code::kUnavailable,
+                   "nothing can listen at " + options_.listen + " to serve the log: set another " +
+                       "[log] http in config.toml, or \"\" to serve it to nobody");
+    }
+    thread_ = std::thread([this] { (void)server_.listen_after_bind(); });
+    // Before it runs, it cannot be stopped.
+    while (!server_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const bool v6 = at.host.find(':') != std::string::npos;
+    return "http://" + (v6 ? "[" + at.host + "]" : at.host) + ":" + std::to_string(at.port);
+  }
+
+  void Publish(const ledger::LogReader& log, ledger::ServedHead head) {
+    auto next = std::make_shared<const Snapshot>(Snapshot{log, std::move(head)});
+    const std::lock_guard lock(mutex_);
+    snapshot_ = std::move(next);
+  }
+
+ private:
+  static void Say(httplib::Response& response, int status, const std::string& sentence) {
+    response.status = status;
+    response.set_content(sentence + "\n", "text/plain; charset=utf-8");
+    response.set_header("Cache-Control", "no-store");
+  }
+
+  void Answer(const httplib::Request& request, httplib::Response& response) const {
+    // As it was sent: a name has one spelling, so nothing is unescaped and nothing follows it.
+    const std::string& target = request.target;
+    if (target.empty() || target[0] != '/') return Say(response, 400, "ask for /checkpoint");
+    if (target == "/") return Say(response, 200, About());
+    std::shared_ptr<const Snapshot> snapshot;
+    {
+      const std::lock_guard lock(mutex_);
+      snapshot = snapshot_;
+    }
+    if (!snapshot || snapshot->head.checkpoint.empty()) {
+      response.set_header("Retry-After", "5");
+      return Say(response, 503, "this log has signed nothing since the node started");
+    }
+    if (target != "/checkpoint" && !options_.everyone) {
+      return Say(response, 403,
+                 "this log is open to those alone whom its owner's card names as readers");
+    }
+    // A reader of its own: what it keeps between two reads is for one thread.
+    const ledger::LogReader log = snapshot->log;
+    auto answer = ledger::AnswerLogPath(log, snapshot->head, target.substr(1));
+    if (!answer && answer.error().code == Code::kNotFound) {
+      return Say(response, 404, "this log has nothing of that name");
+    }
+    if (!answer) return Say(response, 500, answer.error().message);
+    response.set_header("Cache-Control",
+                        answer->immutable ? "public, max-age=31536000, immutable" : "no-cache");
+    response.set_content(reinterpret_cast<const char*>(answer->body.data()), answer->body.size(),
+                         answer->content_type);
+  }
+
+  std::string About() const {
+    return "The log of a Souk node, as C2SP tlog-tiles (c2sp.org/tlog-tiles).\n\n"
+           "  /checkpoint\n  /tile/0/000, /tile/entries/000 and so on" +
+           std::string(options_.everyone ? "" : ": only for readers whom the node's card names") +
+           "\n\nIts verifier key:\n\n  " + options_.vkey;
+  }
+
+  const LogServerOptions options_;
+  httplib::Server server_;
+  std::thread thread_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Snapshot> snapshot_ = {};  // under mutex_
+};
+
+LogServer::LogServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LogServer::~LogServer() = default;
+
+Result<std::unique_ptr<LogServer>> LogServer::Open(const LogServerOptions& options) {
+  auto impl = std::make_unique<Impl>(options);
+  ASSIGN_OR_RETURN(std::string url, impl->Start());
+  std::unique_ptr<LogServer> server(new LogServer(std::move(impl)));
+  server->url_ = std::move(url);
+  return server;
+}
+
+void LogServer::Publish(const ledger::LogReader& log, ledger::ServedHead head) {
+  impl_->Publish(log, std::move(head));
+}
+
+}  // namespace souk::node

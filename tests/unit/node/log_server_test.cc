@@ -1,0 +1,200 @@
+// The log over HTTP: what C2SP's clients ask for, and what others might.
+#include "node/http/log_server.h"
+
+#include <gmock/gmock.h>
+#include <httplib.h>
+
+#include <atomic>
+#include <thread>
+
+#include "ledger/c2sp/entry_bundle.h"
+#include "ledger/log/rocksdb_ledger.h"
+#include "unit/ledger/ledger_testing.h"
+
+namespace souk::node {
+namespace {
+
+using ledger::Drafts;
+using ledger::TestSigner;
+using testing::HasSubstr;
+
+constexpr uint64_t kEntries = 600;
+
+class LogServerTest : public testing::Test {
+ protected:
+  LogServerTest() : ledger_(*ledger::Ledger::Open(folder_.path(), TestSigner(), {.alone = true})) {
+    EXPECT_TRUE(ledger_->log().Commit(Drafts(0, kEntries)));
+  }
+
+  void Serve(bool everyone) {
+    auto opened = LogServer::Open(
+        {.listen = "127.0.0.1:0", .vkey = TestSigner().Verifier().ToVkey(), .everyone = everyone});
+    ASSERT_TRUE(opened) << opened.error().message;
+    server_ = std::move(*opened);
+    server_->Publish(ledger_->log().reader(), ledger::NewestHead(ledger_->log().reader()));
+  }
+  httplib::Result Get(const std::string& path) const {
+    httplib::Client client(server_->url());
+    client.set_url_encode(false);
+    auto result = client.Get(path);
+    EXPECT_TRUE(result) << path;
+    return result;
+  }
+
+  TestFolder folder_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::unique_ptr<LogServer> server_;
+};
+
+TEST_F(LogServerTest, ServesTheCheckpointTilesAndEntries) {
+  Serve(/*everyone=*/true);
+  const auto checkpoint = Get("/checkpoint");
+  EXPECT_EQ(checkpoint->status, 200);
+  EXPECT_EQ(checkpoint->body, ledger_->log().checkpoint());
+  EXPECT_EQ(checkpoint->get_header_value("Content-Type"), "text/plain; charset=utf-8");
+  EXPECT_EQ(checkpoint->get_header_value("Cache-Control"), "no-cache");
+
+  const auto full = Get("/tile/0/001");
+  EXPECT_EQ(full->status, 200);
+  EXPECT_EQ(full->body.size(), ledger::kTileBytes);
+  EXPECT_THAT(full->get_header_value("Cache-Control"), HasSubstr("immutable"));
+  EXPECT_EQ(Get("/tile/0/002.p/88")->body.size(), 88u * 32);
+  EXPECT_EQ(Get("/tile/1/000.p/2")->body.size(), 64u);
+
+  const auto bundle = Get("/tile/entries/002.p/88");
+  EXPECT_EQ(bundle->status, 200);
+  const auto entries = ledger::ParseEntryBundle(AsBytes(bundle->body), 88);
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_EQ(ToBytes(entries->front()), ledger::Leaf(512));
+  EXPECT_EQ(ToBytes(entries->back()), ledger::Leaf(599));
+
+  EXPECT_THAT(Get("/")->body, HasSubstr(TestSigner().Verifier().ToVkey()));
+}
+
+TEST_F(LogServerTest, ShowsCheckpointsAloneWhereTheCardOpensTheLogToNobody) {
+  Serve(/*everyone=*/false);
+  EXPECT_EQ(Get("/checkpoint")->status, 200);
+  for (const char* path : {"/tile/0/001", "/tile/entries/000", "/tile/1/000.p/2", "/tile/x"}) {
+    const auto refused = Get(path);
+    EXPECT_EQ(refused->status, 403) << path;
+    EXPECT_THAT(refused->body, HasSubstr("readers"));
+  }
+}
+
+TEST_F(LogServerTest, HasOneSpellingOfEachNameAndNothingBeyondTheCheckpoint) {
+  Serve(/*everyone=*/true);
+  for (const char* path : {"/checkpoint/",
+                           "//checkpoint",
+                           "/checkpoint?x=1",
+                           "/%63heckpoint",
+                           "/tile/0/0",
+                           "/tile/0/002",
+                           "/tile/0/002.p/89",
+                           "/tile/0/002.p/0",
+                           "/tile/0/002.p/088",
+                           "/tile/0/003",
+                           "/tile/00/001",
+                           "/tile/0/x000/001",
+                           "/tile/entries/001.p/256",
+                           "/tile/64/000",
+                           "/tile/0/../0/001",
+                           "/tile/0/x999/x999/x999/x999/x999/x999/999",
+                           "/tile/-1/000",
+                           "/tile/entries/",
+                           "/../../etc/passwd",
+                           "/tile/0/001.p/1/"}) {
+    EXPECT_EQ(Get(path)->status, 404) << path;
+  }
+}
+
+TEST_F(LogServerTest, TakesNothingButReads) {
+  Serve(/*everyone=*/true);
+  httplib::Client client(server_->url());
+  EXPECT_EQ(client.Post("/checkpoint", "x", "text/plain")->status, 404);
+  EXPECT_EQ(client.Put("/tile/0/001", "x", "text/plain")->status, 404);
+  EXPECT_EQ(client.Delete("/checkpoint")->status, 404);
+  const auto head = client.Head("/checkpoint");
+  EXPECT_EQ(head->status, 200);
+  EXPECT_TRUE(head->body.empty());
+  EXPECT_EQ(client.Get("/" + std::string(20'000, 'a'))->status, 414);
+  EXPECT_EQ(client.Get("/checkpoint")->status, 200);
+}
+
+TEST_F(LogServerTest, SaysThatNothingIsSignedYet) {
+  auto opened = LogServer::Open({.listen = "127.0.0.1:0", .everyone = true});
+  ASSERT_TRUE(opened);
+  server_ = std::move(*opened);
+  EXPECT_EQ(Get("/checkpoint")->status, 503);
+}
+
+TEST_F(LogServerTest, StandsManyWhoConnectAndSayNothing) {
+  Serve(/*everyone=*/true);
+  const std::string url = server_->url();
+  const int port = std::stoi(url.substr(url.rfind(':') + 1));
+  std::vector<int> idle;
+  for (int i = 0; i < 8; ++i) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
+    idle.push_back(fd);
+  }
+  httplib::Client client(url);
+  client.set_read_timeout(60);
+  const auto answer = client.Get("/checkpoint");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  for (const int fd : idle) ::close(fd);
+}
+
+TEST_F(LogServerTest, ServesWhatWasPublishedWhileTheLogGrows) {
+  Serve(/*everyone=*/true);
+  std::atomic<bool> done = false;
+  std::atomic<uint64_t> asked = 0;
+  std::thread reader([&] {
+    httplib::Client client(server_->url());
+    while (!done) {
+      const auto note = client.Get("/checkpoint");
+      ASSERT_TRUE(note);
+      const auto head = ledger::OpenCheckpoint(note->body, TestSigner().Verifier());
+      ASSERT_TRUE(head) << head.error().message;
+      // The newest tile of that head, or of a newer one, of which it is the beginning.
+      const uint64_t width = head->size % 256;
+      if (width == 0) continue;
+      const ledger::TileId tile{0, head->size / 256};
+      const auto answer = client.Get("/" + ledger::TilePath(tile, width));
+      ASSERT_TRUE(answer);
+      // It may have become full meanwhile, and then has another name.
+      ASSERT_EQ(answer->status, 200);
+      ASSERT_EQ(answer->body.size(), width * 32);
+      ++asked;
+    }
+  });
+  for (uint64_t at = kEntries; at < kEntries + 2000; at += 7) {
+    ASSERT_TRUE(ledger_->log().Commit(Drafts(at, 7)));
+    server_->Publish(ledger_->log().reader(), ledger::NewestHead(ledger_->log().reader()));
+  }
+  while (asked < 20) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  done = true;
+  reader.join();
+}
+
+TEST(LogServer, SaysWhatIsWrongWithAnAddress) {
+  for (const char* listen : {"", "127.0.0.1", "127.0.0.1:", ":80", "127.0.0.1:99999", "host:x"}) {
+    const auto opened = LogServer::Open({.listen = listen});
+    ASSERT_FALSE(opened) << listen;
+    EXPECT_EQ(opened.error().code, Code::kInvalidArgument);
+    EXPECT_THAT(opened.error().message, HasSubstr("127.0.0.1:7180"));
+  }
+  const auto first = LogServer::Open({.listen = "127.0.0.1:0"});
+  ASSERT_TRUE(first);
+  const std::string taken = (*first)->url().substr(std::string("http://").size());
+  const auto second = LogServer::Open({.listen = taken});
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message, HasSubstr("[log] http"));
+}
+
+}  // namespace
+}  // namespace souk::node
