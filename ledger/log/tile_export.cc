@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "ledger/c2sp/entry_bundle.h"
 #include "ledger/log/log_keys.h"
 #include "protocol/base/file.h"
 
@@ -75,9 +76,7 @@ class TileWriter {
   explicit TileWriter(fs::path root) : root_(std::move(root)) {}
 
   Status Add(ByteView entry) {
-    bundle_.push_back(static_cast<uint8_t>(entry.size() >> 8));
-    bundle_.push_back(static_cast<uint8_t>(entry.size()));
-    Append(bundle_, entry);
+    AppendToBundle(bundle_, entry);
     Status tiles = Ok();
     edge_.Append(LeafHash(entry), [&](TileId tile, std::span<const Digest> hashes) {
       if (tiles) tiles = Write(TilePath(tile, kTileWidth), EncodeTile(hashes));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ledger/c2sp/entry_bundle.h"
 #include "ledger/log/log_keys.h"
 #include "ledger/log/tile_export.h"
 #include "protocol/base/file.h"
@@ -13,7 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxBundleBytes = kTileWidth * (2 + kMaxEntryBytes);
 constexpr size_t kMaxVkeyBytes = 1024;
 
 // A file that must be there: that it is not is damage.
@@ -71,9 +71,9 @@ class TileStore : public Store {
     loaded_.reset();
     const uint64_t width = std::min(size_ - bundle * kTileWidth, kTileWidth);
     const std::string name = EntryBundlePath(bundle, width);
-    ASSIGN_OR_RETURN(bytes_, ReadPart(dir_, name, kMaxBundleBytes));
+    ASSIGN_OR_RETURN(bytes_, ReadPart(dir_, name, kMaxEntryBundleBytes));
     auto entries = ParseEntryBundle(bytes_, width);
-    if (!entries) return entries.error().Within(name);
+    if (!entries) return Error(Code::kCorrupt, name + ": " + entries.error().message);
     entries_ = std::move(*entries);
     loaded_ = bundle;
     return Ok();
@@ -152,23 +152,6 @@ Result<std::optional<NoteVerifier>> ReadTilesKey(const fs::path& dir) {
   auto key = NoteVerifier::ParseVkey(line);
   if (!key) return Error(Code::kCorrupt, "vkey: " + key.error().message);
   return std::optional<NoteVerifier>(std::move(*key));
-}
-
-Result<std::vector<ByteView>> ParseEntryBundle(ByteView bundle, uint64_t width) {
-  std::vector<ByteView> entries;
-  entries.reserve(std::min(width, kTileWidth));
-  while (!bundle.empty()) {
-    if (entries.size() == width) return Error(Code::kCorrupt, "more entries than belong in it");
-    if (bundle.size() < 2) return Error(Code::kCorrupt, "it ends within a length");
-    const size_t size = size_t{bundle[0]} << 8 | bundle[1];
-    bundle = bundle.subspan(2);
-    if (bundle.size() < size) return Error(Code::kCorrupt, "it ends within an entry");
-    entries.push_back(bundle.first(size));
-    bundle = bundle.subspan(size);
-  }
-  if (entries.size() == width) return entries;
-  return Error(Code::kCorrupt,
-               fmt::format("it holds {} entries where {} belong", entries.size(), width));
 }
 
 Result<std::unique_ptr<Store>> TileView::OpenStore(const fs::path& dir) {

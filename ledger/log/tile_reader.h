@@ -17,9 +17,6 @@ bool HoldsTiles(const std::filesystem::path& dir);
 // What the file `vkey` says; none where there is no such file.
 Result<std::optional<NoteVerifier>> ReadTilesKey(const std::filesystem::path& dir);
 
-// The entries of a bundle, which must be exactly `width`, in order; the views are into `bundle`.
-Result<std::vector<ByteView>> ParseEntryBundle(ByteView bundle, uint64_t width);
-
 // One thread. Ids are not in the tiles: LogReader::FindById finds none.
 class TileView {
  public:

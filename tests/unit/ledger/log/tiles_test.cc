@@ -210,20 +210,6 @@ TEST_F(DamagedTiles, AreRefusedWhereTheCheckpointSignsMoreThanIsThere) {
   }
 }
 
-TEST(EntryBundle, HoldsExactlyItsEntries) {
-  const Bytes good = {0, 1, 'a', 0, 0, 0, 2, 'b', 'c'};
-  const auto entries = ParseEntryBundle(good, 3);
-  ASSERT_TRUE(entries);
-  EXPECT_EQ(AsText((*entries)[0]), "a");
-  EXPECT_EQ(AsText((*entries)[1]), "");
-  EXPECT_EQ(AsText((*entries)[2]), "bc");
-  for (const uint64_t width : {0, 1, 2, 4}) EXPECT_FALSE(ParseEntryBundle(good, width)) << width;
-  for (size_t size = 0; size < good.size(); ++size) {
-    EXPECT_FALSE(ParseEntryBundle(ByteView(good).first(size), 3)) << size;
-  }
-  EXPECT_TRUE(ParseEntryBundle({}, 0));
-}
-
 TEST(TilesKey, IsReadWhereItStands) {
   const TestFolder folder;
   EXPECT_FALSE(ReadTilesKey(folder.path())->has_value());
