@@ -354,8 +354,10 @@ void RenterAudit::OnReplicated(EntryCheck& check, const Replicated& replicated) 
         job.sealed && job.committed.IsZero() && job.at == JobStep::Event::kSubmitted && !job.round,
         rules::kReplicas, {job.entry},
         "a replica is a sealed job that has no result and is in no other round");
-    check.That(job.workload == jobs_.at(replicated.jobs.front()).workload, rules::kReplicas,
-               {job.entry}, "the replicas are of different workloads");
+    // The first that was sent sets the workload: what the entry names need not be there.
+    const JobState& first = round.jobs.empty() ? job : jobs_.at(round.jobs.front());
+    check.That(job.workload == first.workload, rules::kReplicas, {job.entry},
+               "the replicas are of different workloads");
     const PeerId& provider = leases_.at(job.lease).order.provider;
     check.That(std::find(providers.begin(), providers.end(), provider) == providers.end(),
                rules::kReplicas, {job.entry}, "two replicas are one provider's");

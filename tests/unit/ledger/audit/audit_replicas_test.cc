@@ -257,6 +257,16 @@ TEST(AuditReplicas, ARoundIsOneWorkloadOnDifferentProviders) {
           const auto round = std::find_if(log.begin(), log.end(), [](const Entry& entry) {
             return std::holds_alternative<Replicated>(entry.outcome);
           });
+          std::get<Replicated>(round->outcome).jobs[0] = Sha256(AsBytes("no job"));
+        };
+      },
+      "was never sent");
+  ExpectBreaks(
+      [](Story& s) {
+        s.alter = [](std::vector<Entry>& log) {
+          const auto round = std::find_if(log.begin(), log.end(), [](const Entry& entry) {
+            return std::holds_alternative<Replicated>(entry.outcome);
+          });
           log.insert(round, *round);
         };
       },
