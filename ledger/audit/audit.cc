@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -11,9 +12,7 @@
 #include <mutex>
 #include <thread>
 
-#include "ledger/audit/audit_clearing.h"
-#include "ledger/audit/audit_provider.h"
-#include "ledger/audit/audit_renter.h"
+#include "ledger/audit/audit_fold.h"
 #include "protocol/base/processors.h"
 
 namespace souk::ledger {
@@ -26,14 +25,25 @@ constexpr size_t kBatchesPerThread = 8;
 
 struct Batch {
   uint64_t first = 0;
-  std::vector<Bytes> leaves = {};
+  Bytes leaves = {};              // one behind the other
+  std::vector<size_t> ends = {};  // of each
+  Signatures signatures = Signatures::kChecked;
   std::vector<CheckedEntry> checked = {};
   bool done = false;
 
+  void Add(ByteView leaf) {
+    Append(leaves, leaf);
+    ends.push_back(leaves.size());
+  }
   void Check() {
-    checked.reserve(leaves.size());
-    for (size_t i = 0; i < leaves.size(); ++i) checked.push_back(CheckEntry(first + i, leaves[i]));
-    leaves.clear();
+    checked.reserve(ends.size());
+    size_t begin = 0;
+    for (size_t i = 0; i < ends.size(); ++i) {
+      const ByteView leaf = ByteView(leaves).subspan(begin, ends[i] - begin);
+      checked.push_back(CheckEntry(first + i, leaf, signatures));
+      begin = ends[i];
+    }
+    leaves = {};
   }
 };
 
@@ -106,162 +116,6 @@ class Checkers {
   std::vector<std::thread> threads_ = {};
 };
 
-// Folds entries in order and decides each outcome anew.
-class Fold {
- public:
-  Fold(const PeerId& self, const AuditOptions& options)
-      : self_(self),
-        details_(options.details),
-        findings_(options.max_findings),
-        provider_(self, options.details, findings_),
-        renter_(self, options.details, findings_),
-        clearing_(self, findings_) {}
-
-  void Add(CheckedEntry& checked);
-  AuditReport Finish(uint64_t entries);
-  Findings& findings() { return findings_; }
-
- private:
-  void CheckFrame(EntryCheck& check);
-  void OnOutcome(EntryCheck& check);
-  void OnOpened(EntryCheck& check, const Opened& opened);
-
-  PeerId self_;
-  bool details_;
-  Findings findings_;
-  ProviderAudit provider_;
-  RenterAudit renter_;
-  ClearingAudit clearing_;
-  AuditReport report_ = {};
-  bool any_ = false;
-  Time previous_ = {};  // of the entry before
-  uint32_t rules_ = 0;
-  uint64_t newer_rules_ = 0;  // entries that this program is too old for
-  uint64_t first_newer_ = 0;
-  uint64_t openings_ = 0;  // of challenges
-};
-
-void Fold::Add(CheckedEntry& checked) {
-  report_.signatures += checked.signatures;
-  for (Finding& finding : checked.findings) findings_.Add(std::move(finding));
-  if (!checked.readable) {
-    if (checked.newer_rules && newer_rules_++ == 0) first_newer_ = checked.index;
-    return;
-  }
-  EntryCheck check(findings_, checked);
-  check.That(newer_rules_ == 0, rules::kVersions, {first_newer_},
-             "known rules after newer ones in {}", first_newer_);
-  previous_ = report_.to;
-  CheckFrame(check);
-  OnOutcome(check);
-}
-
-void Fold::CheckFrame(EntryCheck& check) {
-  const Entry& entry = check.entry();
-  check.That(entry.sequence == check.index(), rules::kSequence, "it says {}", entry.sequence);
-  check.That(entry.rules >= rules_, rules::kVersions, "rules version {} after {}", entry.rules,
-             rules_);
-  rules_ = std::max(rules_, entry.rules);
-  if (any_) {
-    check.That(entry.time >= report_.to, rules::kTimes, "{} ms before the entry before it",
-               report_.to.ms - entry.time.ms);
-  } else {
-    report_.from = entry.time;
-  }
-  report_.to = std::max(report_.to, entry.time);
-  any_ = true;
-}
-
-void Fold::OnOpened(EntryCheck& check, const Opened& opened) {
-  check.That(check.index() == 0, rules::kOpened, "a log opens with its first entry only");
-  check.That(opened.peer == self_, rules::kOpened,
-             "it names another peer than the checkpoint's name does");
-  report_.name = opened.name;
-  if (check.documents() == 0) return;
-  const auto card = check.Take<Card>(0);
-  if (!check.ExpectDocuments(1) || !card) return;
-  check.That(check.DocumentAt(0)->signer() == self_ && card->log_name == LogName(self_),
-             rules::kSigner, "the card beside it is not this peer's own");
-}
-
-void Fold::OnOutcome(EntryCheck& check) {
-  const Outcome& outcome = check.entry().outcome;
-  if (check.index() == 0) {
-    check.That(std::holds_alternative<Opened>(outcome), rules::kOpened,
-               "the first entry is \"{}\", not \"opened\"", OutcomeName(outcome));
-  }
-  if (const auto* opened = std::get_if<Opened>(&outcome)) return OnOpened(check, *opened);
-  if (const auto* resumed = std::get_if<Resumed>(&outcome)) {
-    check.That(resumed->down_since == previous_, rules::kDowntime,
-               "it was down since {} ms after it", resumed->down_since.ms - previous_.ms);
-    check.ExpectDocuments(0);
-    provider_.OnResumed(check, resumed->down_since);
-    return clearing_.OnResumed(check, resumed->down_since);
-  }
-  if (const auto* published = std::get_if<Published>(&outcome)) {
-    return provider_.OnPublished(check, *published);
-  }
-  if (const auto* ordered = std::get_if<Ordered>(&outcome)) {
-    return renter_.OnOrdered(check, *ordered);
-  }
-  if (const auto* seen = std::get_if<EscrowSeen>(&outcome)) {
-    return renter_.Knows(seen->lease) ? renter_.OnEscrowSeen(check, *seen)
-                                      : provider_.OnEscrowSeen(check, *seen);
-  }
-  if (const auto* step = std::get_if<LeaseStep>(&outcome)) {
-    return renter_.Knows(step->lease) ? renter_.OnStep(check, *step)
-                                      : provider_.OnStep(check, *step);
-  }
-  if (const auto* taken = std::get_if<VoucherTaken>(&outcome)) {
-    return renter_.Knows(taken->lease) ? renter_.OnVoucher(check, *taken)
-                                       : provider_.OnVoucher(check, *taken);
-  }
-  if (const auto* step = std::get_if<JobStep>(&outcome)) {
-    return renter_.Knows(step->lease) ? renter_.OnJob(check, *step) : provider_.OnJob(check, *step);
-  }
-  if (const auto* step = std::get_if<ChallengeStep>(&outcome)) {
-    if (step->event == ChallengeStep::Event::kOpened) ++openings_;
-    return renter_.Knows(step->lease) ? renter_.OnChallenge(check, *step)
-                                      : provider_.OnChallenge(check, *step);
-  }
-  if (const auto* replicated = std::get_if<Replicated>(&outcome)) {
-    return renter_.OnReplicated(check, *replicated);
-  }
-  if (const auto* settled = std::get_if<Settled>(&outcome)) {
-    return renter_.Knows(settled->lease) ? renter_.OnSettled(check, *settled)
-                                         : provider_.OnSettled(check, *settled);
-  }
-  if (const auto* booked = std::get_if<Booked>(&outcome)) return clearing_.OnBooked(check, *booked);
-  if (const auto* shown = std::get_if<Shown>(&outcome)) return clearing_.OnShown(check, *shown);
-}
-
-AuditReport Fold::Finish(uint64_t entries) {
-  report_.peer = self_;
-  report_.entries = entries;
-  provider_.Finish(report_);
-  renter_.Finish(report_);
-  clearing_.Finish(report_, details_);
-  if (report_.debits != report_.credits) {
-    findings_.Add(entries == 0 ? 0 : entries - 1, rules::kConserved,
-                  "the accounts' debits and credits differ");
-  }
-  if (newer_rules_ > 0) {
-    report_.unchecked.push_back(
-        fmt::format("{} entries from {} on follow newer rules than this program knows: update it",
-                    newer_rules_, first_newer_));
-    report_.verdict = Verdict::kIncomplete;
-  }
-  if (findings_.any()) report_.verdict = Verdict::kInvalid;
-  if (openings_ > 0) {
-    report_.unchecked.push_back(
-        fmt::format("the rows of {} challenge{}: souk-audit challenge computes them again",
-                    openings_, openings_ == 1 ? "" : "s"));
-  }
-  report_.unchecked.emplace_back("omissions: no counterparty's receipts were at hand");
-  findings_.MoveInto(report_);
-  return std::move(report_);
-}
-
 // Says how far it is, some times a second.
 class Ticker {
  public:
@@ -281,34 +135,71 @@ class Ticker {
   std::chrono::steady_clock::time_point last_ = {};
 };
 
-Status ReadAll(const LogReader& log, Checkers& checkers, Fold& fold, Ticker& ticker) {
-  const uint64_t total = log.signed_size();
-  auto batch = std::make_shared<Batch>();
+struct Range {
+  uint64_t from = 0;
+  uint64_t trusted = 0;  // below: signatures are known to be good
+  uint64_t end = 0;
+};
+
+Status ReadAll(const LogReader& log, const Range& range, Checkers& checkers, AuditFold& fold,
+               Ticker& ticker) {
+  std::shared_ptr<Batch> batch;
+  const auto begin_at = [&](uint64_t first) {
+    batch = std::make_shared<Batch>();
+    batch->first = first;
+    batch->signatures = first < range.trusted ? Signatures::kTrusted : Signatures::kChecked;
+  };
   const auto take_one = [&] {
     const std::shared_ptr<Batch> done = checkers.Next();
     for (CheckedEntry& checked : done->checked) fold.Add(checked);
     ticker.At(done->first + done->checked.size());
   };
-  const auto submit = [&](uint64_t next) {
+  const auto submit = [&] {
     while (checkers.Full()) take_one();
     checkers.Submit(std::move(batch));
-    batch = std::make_shared<Batch>();
-    batch->first = next;
   };
   // Entries beyond the checkpoint carry nobody's signature yet.
   bool ended = false;
-  const Status read = log.ForEach(0, [&](uint64_t index, ByteView leaf) -> Status {
-    if (index >= total) {
+  begin_at(range.from);
+  const Status read = log.ForEach(range.from, [&](uint64_t index, ByteView leaf) -> Status {
+    if (index >= range.end) {
       ended = true;
       return Error(Code::kNotFound, "the end of what is signed");
     }
-    batch->leaves.push_back(ToBytes(leaf));
-    if (batch->leaves.size() == kBatchEntries) submit(index + 1);
+    batch->Add(leaf);
+    if (batch->ends.size() == kBatchEntries || index + 1 == range.trusted) {
+      submit();
+      begin_at(index + 1);
+    }
     return Ok();
   });
-  if (!batch->leaves.empty()) submit(total);
+  if (!batch->ends.empty()) submit();
   while (!checkers.Empty()) take_one();
   return ended ? Ok() : read;
+}
+
+AuditReport RunAudit(const LogReader& log, AuditFold& fold, const Range& range,
+                     const AuditOptions& options) {
+  Ticker ticker(options, range.end);
+  bool whole = false;
+  {
+    Checkers checkers(options.threads != 0 ? options.threads : UsableProcessors());
+    const Status read = ReadAll(log, range, checkers, fold, ticker);
+    whole = read.has_value();
+    if (!whole) fold.findings().Add(range.end, rules::kReadable, read.error().message);
+  }
+  Bytes saved;
+  if (options.save && whole) saved = SaveAudit(fold, log.checkpoint());
+  AuditReport report = fold.Finish(range.end);
+  report.saved = std::move(saved);
+  report.resumed_from = range.from;
+  report.trusted = std::max(range.from, range.trusted);
+  if (log.size() > range.end) {
+    report.unchecked.push_back(
+        fmt::format("{} entries beyond the checkpoint are not signed yet", log.size() - range.end));
+  }
+  for (const std::string& remark : log.remarks()) report.unchecked.push_back(remark);
+  return report;
 }
 
 }  // namespace
@@ -325,31 +216,38 @@ const char* VerdictName(Verdict verdict) {
   return "?";
 }
 
-AuditReport Audit(const LogReader& log, const AuditOptions& options) {
-  const uint64_t total = log.signed_size();
-  // The name under which the checkpoint is signed says whose log this is (protocol/entry.h).
-  const std::string& origin = log.head().origin;
+// The name under which the checkpoint is signed says whose log this is (protocol/entry.h).
+PeerId PeerOfLog(const std::string& origin) {
   const size_t slash = origin.find('/');
-  const auto self = PublicKey::Parse(
-      slash == std::string::npos ? std::string_view() : std::string_view(origin).substr(slash + 1));
-  Fold fold(self ? *self : PeerId{}, options);
-  if (!self || LogName(*self) != origin) {
+  if (slash == std::string::npos) return {};
+  const auto peer = PublicKey::Parse(std::string_view(origin).substr(slash + 1));
+  return peer && LogName(*peer) == origin ? *peer : PeerId{};
+}
+
+AuditReport Audit(const LogReader& log, const AuditOptions& options) {
+  const std::string& origin = log.head().origin;
+  const PeerId self = PeerOfLog(origin);
+  AuditFold fold(self, options);
+  if (self.IsZero()) {
     fold.findings().Add(0, rules::kOpened,
                         fmt::format("the checkpoint's name \"{}\" is no peer's", origin));
   }
-  Ticker ticker(options, total);
-  {
-    Checkers checkers(options.threads != 0 ? options.threads : UsableProcessors());
-    const Status read = ReadAll(log, checkers, fold, ticker);
-    if (!read) fold.findings().Add(total, rules::kReadable, read.error().message);
+  const uint64_t end = log.signed_size();
+  return RunAudit(log, fold, {.trusted = std::min(options.trusted, end), .end = end}, options);
+}
+
+AuditReport Audit(const LogReader& log, SavedAudit saved, const AuditOptions& options) {
+  AuditFold& fold = *saved.fold_;
+  const Checkpoint& known = saved.head();
+  const uint64_t end = log.signed_size();
+  const auto root = log.RootAt(std::min(known.size, end));
+  if (log.head().origin != known.origin || known.size > end || !root || *root != known.root) {
+    fold.findings().Add(
+        std::min(known.size, end), rules::kAppendOnly,
+        fmt::format("the log does not continue the {} entries that were audited", known.size));
+    return RunAudit(log, fold, {.from = end, .end = end}, options);
   }
-  AuditReport report = fold.Finish(total);
-  if (log.size() > total) {
-    report.unchecked.push_back(
-        fmt::format("{} entries beyond the checkpoint are not signed yet", log.size() - total));
-  }
-  for (const std::string& remark : log.remarks()) report.unchecked.push_back(remark);
-  return report;
+  return RunAudit(log, fold, {.from = known.size, .end = end}, options);
 }
 
 }  // namespace souk::ledger

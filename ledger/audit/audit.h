@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -81,21 +82,63 @@ struct AuditReport {
   std::vector<Finding> findings = {};  // the first AuditOptions::max_findings
   uint64_t more_findings = 0;
   std::vector<std::string> unchecked = {};  // what would be needed for more, as sentences
+  // Entries below stood in the state that the audit went on from; they were not read again.
+  uint64_t resumed_from = 0;
+  // Of entries from there to below this the signatures were not checked (AuditOptions::trusted).
+  uint64_t trusted = 0;
+  // Where AuditOptions::save, and where all could be read: SavedAudit::Parse takes it.
+  Bytes saved = {};
   // Only where AuditOptions::details; in the order of their first entry, and of account ids.
   std::vector<AuditedLease> lease_list = {};
   std::vector<AuditedAccount> account_list = {};
 };
 
+inline constexpr size_t kMaxFindings = 64;
+
 struct AuditOptions {
   unsigned threads = 0;  // 0: all cores
   bool details = false;  // keep the lists; memory then grows with leases and accounts
-  size_t max_findings = 64;
+  size_t max_findings = kMaxFindings;
+  // The reader knows that the documents of entries below are signed, as by a checkpoint that an
+  // earlier audit ended with: their signatures are not checked again.
+  uint64_t trusted = 0;
+  bool save = false;  // keep what is needed to go on from the checkpoint
   // Called on the caller's thread some times a second at most.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
+};
+
+class AuditFold;
+
+// What an audit knew of a log's first entries, to be gone on from when there are more. The reader
+// keeps it for itself: whoever can write the file can have an audit overlook what is in it.
+//
+//   "soukaudt" | u32 format | u8 with details | u32 length, signed checkpoint | u64 length, what
+//   the auditor knows (audit_archive.h) | SHA-256 of all before
+// Little-endian. Made and read by programs of one format only.
+class SavedAudit {
+ public:
+  // kMalformed; kUnsupported: another version's; kBadSignature: another log's; kMismatch: damaged.
+  static Result<SavedAudit> Parse(ByteView file, const NoteVerifier& log);
+  ~SavedAudit();
+  SavedAudit(SavedAudit&&) noexcept;
+  SavedAudit& operator=(SavedAudit&&) noexcept;
+
+  // The checkpoint under which everything was audited.
+  const Checkpoint& head() const { return head_; }
+
+ private:
+  friend AuditReport Audit(const LogReader& log, SavedAudit saved, const AuditOptions& options);
+  SavedAudit();
+
+  Checkpoint head_ = {};
+  std::unique_ptr<AuditFold> fold_;
 };
 
 // Reads the log on the calling thread, checks signatures on all of `threads`. A hostile log gives
 // findings, never an error.
 AuditReport Audit(const LogReader& log, const AuditOptions& options = {});
+// From where the saved one ended; `log` was opened as one that continues it (InspectOptions), and
+// details are as they were saved. But for resumed_from the report is that of a whole audit.
+AuditReport Audit(const LogReader& log, SavedAudit saved, const AuditOptions& options = {});
 
 }  // namespace souk::ledger

@@ -29,6 +29,9 @@ class ChallengeAudit {
     uint64_t& provider_number;
   };
   void OnStep(EntryCheck& check, const ChallengeStep& step, const Lease& lease);
+  // All that it knows, to or from an archive (audit_archive.h).
+  template <typename Archive>
+  void Keep(Archive& archive);
 
  private:
   struct State {
@@ -41,6 +44,8 @@ class ChallengeAudit {
     Digest root = {};     // documents
     Digest rows = {};
     bool opened = false;
+    template <typename Archive>
+    static void Keep(Archive& archive, State& value);
   };
   static bool IsOpen(ChallengeStep::Event at);
   void OnBegun(EntryCheck& check, const ChallengeStep& step, const Lease& lease);

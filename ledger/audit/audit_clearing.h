@@ -19,6 +19,9 @@ class ClearingAudit {
   void OnShown(EntryCheck& check, const Shown& shown);
   void OnResumed(EntryCheck& check, Time down_since);
   void Finish(AuditReport& report, bool details) const;
+  // All that it knows, to or from an archive (audit_archive.h).
+  template <typename Archive>
+  void Keep(Archive& archive);
 
  private:
   // An escrow that is not resolved yet.
@@ -30,6 +33,8 @@ class ClearingAudit {
     uint64_t shown_entry = 0;
     Digest lease = {};
     Time due = {};  // as it stands in due_
+    template <typename Archive>
+    static void Keep(Archive& archive, Open& value);
   };
 
   void OnIssue(EntryCheck& check, const souk::TransferRecord& record, size_t place);

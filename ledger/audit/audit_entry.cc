@@ -12,9 +12,11 @@ void Report(CheckedEntry& checked, const Rule& rule, std::string what) {
 }
 
 // `place`: among the entry's documents; that of the post's voucher where there is none.
-DocumentRef OpenCounted(CheckedEntry& checked, ByteView envelope, std::optional<size_t> place) {
+DocumentRef OpenCounted(CheckedEntry& checked, ByteView envelope, std::optional<size_t> place,
+                        Signatures signatures) {
   ++checked.signatures;
-  auto document = Document::Open(envelope);
+  auto document = signatures == Signatures::kChecked ? Document::Open(envelope)
+                                                     : Document::OpenTrusted(envelope);
   if (document) return std::move(*document);
   const Rule& rule =
       document.error().code == Code::kBadSignature ? rules::kSigned : rules::kReadable;
@@ -24,16 +26,16 @@ DocumentRef OpenCounted(CheckedEntry& checked, ByteView envelope, std::optional<
 }
 
 // A post carries the voucher that it rests on; its signature counts like any other.
-DocumentRef OpenVoucher(CheckedEntry& checked, const DocumentRef& document) {
+DocumentRef OpenVoucher(CheckedEntry& checked, const DocumentRef& document, Signatures signatures) {
   if (!document || document->kind() != Kind::kPost) return nullptr;
   const auto post = Decode<Post>(*document);
   if (!post) return nullptr;  // reported where the post is used
-  return OpenCounted(checked, post->voucher, std::nullopt);
+  return OpenCounted(checked, post->voucher, std::nullopt, signatures);
 }
 
 }  // namespace
 
-CheckedEntry CheckEntry(uint64_t index, ByteView leaf) {
+CheckedEntry CheckEntry(uint64_t index, ByteView leaf, Signatures signatures) {
   CheckedEntry checked;
   checked.index = index;
   auto entry = DecodeEntry(leaf);
@@ -45,10 +47,12 @@ CheckedEntry CheckEntry(uint64_t index, ByteView leaf) {
   checked.readable = true;
   checked.entry = std::move(*entry);
   for (size_t i = 0; i < checked.entry.documents.size(); ++i) {
-    DocumentRef document = OpenCounted(checked, checked.entry.documents[i], i);
-    checked.vouchers.push_back(OpenVoucher(checked, document));
+    DocumentRef document = OpenCounted(checked, checked.entry.documents[i], i, signatures);
+    checked.vouchers.push_back(OpenVoucher(checked, document, signatures));
     checked.documents.push_back(std::move(document));
   }
+  // The documents hold their bytes themselves; what this thread allocated, it frees.
+  checked.entry.documents = {};
   return checked;
 }
 

@@ -14,10 +14,12 @@ struct CheckedEntry {
   Entry entry = {};
   std::vector<DocumentRef> documents = {};  // as in the entry; null where one does not open
   std::vector<DocumentRef> vouchers = {};   // beside each document that is a post: what it carries
-  uint64_t signatures = 0;                  // that were checked
+  uint64_t signatures = 0;                  // that stand in it
   std::vector<Finding> findings = {};
 };
 
-CheckedEntry CheckEntry(uint64_t index, ByteView leaf);
+enum class Signatures : uint8_t { kChecked, kTrusted };
+CheckedEntry CheckEntry(uint64_t index, ByteView leaf,
+                        Signatures signatures = Signatures::kChecked);
 
 }  // namespace souk::ledger

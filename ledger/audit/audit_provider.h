@@ -27,6 +27,11 @@ class ProviderAudit {
   void OnSettled(EntryCheck& check, const Settled& settled);
   void OnResumed(EntryCheck& check, Time down_since);
   void Finish(AuditReport& report) const;
+  // All that it knows, to or from an archive (audit_archive.h).
+  template <typename Archive>
+  void Keep(Archive& archive);
+  // Whether what was read refers to nothing that is not there.
+  bool IsWhole() const;
 
   // Whether this log accepted the lease as its provider.
   bool Knows(const Digest& lease) const { return leases_.contains(lease); }
@@ -37,10 +42,14 @@ class ProviderAudit {
     Offer offer = {};
     uint64_t entry = 0;
     uint64_t withdrawn = 0;  // the entry; 0 where it was not
+    template <typename Archive>
+    static void Keep(Archive& archive, PublishedOffer& value);
   };
   struct SeenEscrow {
     Escrow terms = {};
     uint64_t entry = 0;
+    template <typename Archive>
+    static void Keep(Archive& archive, SeenEscrow& value);
   };
   struct Lease {
     PeerId renter = {};
@@ -67,6 +76,8 @@ class ProviderAudit {
     Credits due = {};
     uint32_t jobs = 0;
     Time due_at = {};  // as it stands in due_; zero where nothing is due
+    template <typename Archive>
+    static void Keep(Archive& archive, Lease& value);
   };
   struct JobState {
     Digest lease = {};
@@ -75,6 +86,8 @@ class ProviderAudit {
     uint64_t entry = 0;
     bool sealed = false;
     bool revealed = false;
+    template <typename Archive>
+    static void Keep(Archive& archive, JobState& value);
   };
 
   void OnOfferPublished(EntryCheck& check, size_t place);

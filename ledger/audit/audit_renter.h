@@ -25,6 +25,11 @@ class RenterAudit {
   void OnChallenge(EntryCheck& check, const ChallengeStep& step);
   void OnSettled(EntryCheck& check, const Settled& settled);
   void Finish(AuditReport& report) const;
+  // All that it knows, to or from an archive (audit_archive.h).
+  template <typename Archive>
+  void Keep(Archive& archive);
+  // Whether what was read refers to nothing that is not there.
+  bool IsWhole() const;
 
   bool Knows(const Digest& lease) const { return leases_.contains(lease); }
 
@@ -52,6 +57,8 @@ class RenterAudit {
     Duration metered = {};
     Time closed = {};
     uint32_t jobs = 0;
+    template <typename Archive>
+    static void Keep(Archive& archive, Lease& value);
   };
   struct JobState {
     Digest lease = {};
@@ -63,6 +70,8 @@ class RenterAudit {
     Digest committed = {};  // id of the receipt that it commits to; zero: not yet
     bool revealed = false;
     std::optional<Digest> round = {};
+    template <typename Archive>
+    static void Keep(Archive& archive, JobState& value);
   };
   struct Round {
     std::vector<Digest> jobs = {};
@@ -72,6 +81,8 @@ class RenterAudit {
     uint32_t sealed = 0;
     Time enough = {};  // when as many were sealed as are to agree; zero: not yet
     bool revealed = false;
+    template <typename Archive>
+    static void Keep(Archive& archive, Round& value);
   };
 
   Lease* Find(EntryCheck& check, const Digest& id);

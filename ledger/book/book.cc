@@ -356,6 +356,32 @@ std::optional<TimeMs> Book::NextTimeout() const {
   return timeouts_.begin()->first;
 }
 
+std::vector<BookFact> Book::Facts() const {
+  std::vector<BookFact> facts;
+  facts.reserve(accounts_.size() + transfers_.size());
+  for (const auto& [id, account] : accounts_) {
+    Account fresh = account;
+    fresh.debits_pending = fresh.debits_posted = 0;
+    fresh.credits_pending = fresh.credits_posted = 0;
+    facts.emplace_back(AccountOpened{fresh});
+  }
+  // Each pending transfer with its resolution behind it: all at once could overflow a balance.
+  for (const auto& [id, record] : transfers_) {
+    if (Resolves(record.transfer.kind)) continue;
+    facts.emplace_back(TransferCreated{record.transfer, record.created});
+    if (record.timeout != record.transfer.timeout && record.state != PendingState::kNotPending) {
+      facts.emplace_back(TimeoutMoved{id, record.timeout});
+    }
+    if (record.state == PendingState::kExpired) {
+      facts.emplace_back(PendingExpired{id, record.timeout});
+    } else if (!record.resolved_by.IsZero()) {
+      const TransferRecord& resolution = transfers_.at(record.resolved_by);
+      facts.emplace_back(TransferCreated{resolution.transfer, resolution.created});
+    }
+  }
+  return facts;
+}
+
 Status Book::Reconcile() const {
   // Every balance anew from the transfers.
   std::map<Digest, Account> expected;

@@ -205,6 +205,9 @@ class Book : public BookView {
   const std::map<Digest, Account>& accounts() const { return accounts_; }
   const std::map<Digest, TransferRecord>& transfers() const { return transfers_; }
 
+  // What folds to this book, in an order that Apply takes.
+  std::vector<BookFact> Facts() const;
+
   // Invariant (1), recomputed from scratch: accounts against each other and against the transfers.
   Status Reconcile() const;
 

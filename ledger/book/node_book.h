@@ -29,6 +29,9 @@ class NodeBook {
   // Folds a `resumed` entry: every timeout in [0, resumed) moves to `to`.
   Status FoldResumed(Time resumed, Time to);
 
+  // Takes another's Facts, before anything else is folded.
+  Status Restore(std::span<const BookFact> facts) { return book_.Apply(facts); }
+
   const Book& book() const { return book_; }
   const Digest& source() const { return source_; }
   // Zeros where the account was never named.

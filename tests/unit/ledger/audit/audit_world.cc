@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <tuple>
 
 #include "ledger/log/tile_export.h"
 
@@ -328,19 +331,77 @@ void Renumber(std::vector<Entry>& entries) {
   for (size_t i = 0; i < entries.size(); ++i) entries[i].sequence = i;
 }
 
-AuditReport AuditLeaves(const Identity& owner, const std::vector<Bytes>& leaves,
-                        const AuditOptions& options) {
+namespace {
+
+// A log of these leaves in memory.
+struct MemoryLog {
   MemoryStore store;
   MemorySlotFile slots;
-  const NoteSigner signer = SignerOf(owner);
-  auto log = Log::Open(store, slots, signer);
-  EXPECT_TRUE(log.has_value());
+  std::optional<Log> log;
+
+  explicit MemoryLog(const Identity& owner) {
+    auto opened = Log::Open(store, slots, SignerOf(owner));
+    EXPECT_TRUE(opened.has_value());
+    log.emplace(std::move(*opened));
+  }
+  void Commit(std::vector<Draft> drafts) { EXPECT_TRUE(log->Commit(drafts).has_value()); }
+};
+
+void ExpectSame(const AuditReport& resumed, const AuditReport& whole, size_t cut) {
+  const auto totals = [](const AuditReport& r) {
+    return std::tuple(r.verdict, r.name, r.peer, r.entries, r.signatures, r.leases, r.jobs,
+                      r.transfers, r.from, r.to, r.debits, r.credits, r.more_findings, r.unchecked);
+  };
+  EXPECT_EQ(totals(resumed), totals(whole)) << "cut at " << cut;
+  EXPECT_EQ(Describe(resumed), Describe(whole)) << "cut at " << cut;
+  EXPECT_EQ(resumed.lease_list.size(), whole.lease_list.size());
+  for (size_t i = 0; i < std::min(resumed.lease_list.size(), whole.lease_list.size()); ++i) {
+    EXPECT_EQ(resumed.lease_list[i].id, whole.lease_list[i].id);
+    EXPECT_EQ(resumed.lease_list[i].due, whole.lease_list[i].due);
+    EXPECT_EQ(resumed.lease_list[i].last_entry, whole.lease_list[i].last_entry);
+  }
+  EXPECT_EQ(resumed.account_list.size(), whole.account_list.size());
+  for (size_t i = 0; i < std::min(resumed.account_list.size(), whole.account_list.size()); ++i) {
+    EXPECT_EQ(resumed.account_list[i].balance, whole.account_list[i].balance);
+    EXPECT_EQ(resumed.account_list[i].held, whole.account_list[i].held);
+    EXPECT_EQ(resumed.account_list[i].owner, whole.account_list[i].owner);
+  }
+}
+
+// Stopped behind every entry and gone on from what was saved there, an audit says the same.
+void ExpectTheSameFromEveryCut(const Identity& owner, const std::vector<Bytes>& leaves,
+                               const LogReader& all, const AuditReport& whole,
+                               AuditOptions options) {
+  const NoteVerifier key = SignerOf(owner).Verifier();
+  options.threads = 1;
+  AuditOptions saving = options;
+  saving.save = true;
+  MemoryLog part(owner);
+  AuditReport report = Audit(part.log->reader(), saving);
+  for (size_t cut = 0; cut < leaves.size(); ++cut) {
+    auto saved = SavedAudit::Parse(report.saved, key);
+    ASSERT_TRUE(saved.has_value()) << saved.error().message;
+    EXPECT_EQ(saved->head().size, cut);
+    ExpectSame(Audit(all, std::move(*saved), options), whole, cut);
+    part.Commit({{leaves[cut], {}}});
+    report = Audit(part.log->reader(), *SavedAudit::Parse(report.saved, key), saving);
+  }
+}
+
+}  // namespace
+
+AuditReport AuditLeaves(const Identity& owner, const std::vector<Bytes>& leaves,
+                        const AuditOptions& options) {
+  MemoryLog memory(owner);
   std::vector<Draft> drafts;
   for (const Bytes& leaf : leaves) drafts.push_back({leaf, {}});
-  const auto committed = log->Commit(drafts);
-  EXPECT_TRUE(committed.has_value());
-  ExportForReaders(log->reader(), signer.Verifier());
-  return Audit(log->reader(), options);
+  memory.Commit(std::move(drafts));
+  ExportForReaders(memory.log->reader(), SignerOf(owner).Verifier());
+  AuditReport report = Audit(memory.log->reader(), options);
+  if (options.max_findings == kMaxFindings && !options.progress) {
+    ExpectTheSameFromEveryCut(owner, leaves, memory.log->reader(), report, options);
+  }
+  return report;
 }
 
 AuditReport AuditEntries(const Identity& owner, const std::vector<Entry>& entries,

@@ -104,7 +104,8 @@ struct AuditWorld {
 void Renumber(std::vector<Entry>& entries);
 Bytes EnvelopeOf(const DocumentRef& document);
 
-// Commits the entries to a log of `owner` in memory and audits it.
+// Commits the entries to a log of `owner` in memory and audits it: at once, and again with a stop
+// behind every entry, which must say the same.
 AuditReport AuditEntries(const Identity& owner, const std::vector<Entry>& entries,
                          const AuditOptions& options = {});
 // The same with leaves that need not be entries at all.

@@ -453,6 +453,11 @@ RC_GTEST_PROP(Book, ConservesMoneyAndFoldsToWhatWasDecided, ()) {
   RC_ASSERT(folded.accounts() == book.accounts());
   RC_ASSERT(folded.transfers() == book.transfers());
   RC_ASSERT(folded.NextTimeout() == book.NextTimeout());
+  Book copy;
+  RC_ASSERT(copy.Apply(book.Facts()).has_value());
+  RC_ASSERT(copy.accounts() == book.accounts());
+  RC_ASSERT(copy.transfers() == book.transfers());
+  RC_ASSERT(copy.NextTimeout() == book.NextTimeout());
 }
 
 TEST(Book, ResultsHaveTigerBeetlesNames) {

@@ -1,0 +1,128 @@
+#include "ledger/audit/audit_fold.h"
+
+#include <fmt/format.h>
+
+namespace souk::ledger {
+
+void AuditFold::Add(CheckedEntry& checked) {
+  report_.signatures += checked.signatures;
+  for (Finding& finding : checked.findings) findings_.Add(std::move(finding));
+  if (!checked.readable) {
+    if (checked.newer_rules && newer_rules_++ == 0) first_newer_ = checked.index;
+    return;
+  }
+  EntryCheck check(findings_, checked);
+  check.That(newer_rules_ == 0, rules::kVersions, {first_newer_},
+             "known rules after newer ones in {}", first_newer_);
+  previous_ = report_.to;
+  CheckFrame(check);
+  OnOutcome(check);
+}
+
+void AuditFold::CheckFrame(EntryCheck& check) {
+  const Entry& entry = check.entry();
+  check.That(entry.sequence == check.index(), rules::kSequence, "it says {}", entry.sequence);
+  check.That(entry.rules >= rules_, rules::kVersions, "rules version {} after {}", entry.rules,
+             rules_);
+  rules_ = std::max(rules_, entry.rules);
+  if (any_) {
+    check.That(entry.time >= report_.to, rules::kTimes, "{} ms before the entry before it",
+               report_.to.ms - entry.time.ms);
+  } else {
+    report_.from = entry.time;
+  }
+  report_.to = std::max(report_.to, entry.time);
+  any_ = true;
+}
+
+void AuditFold::OnOpened(EntryCheck& check, const Opened& opened) {
+  check.That(check.index() == 0, rules::kOpened, "a log opens with its first entry only");
+  check.That(opened.peer == self_, rules::kOpened,
+             "it names another peer than the checkpoint's name does");
+  report_.name = opened.name;
+  if (check.documents() == 0) return;
+  const auto card = check.Take<Card>(0);
+  if (!check.ExpectDocuments(1) || !card) return;
+  check.That(check.DocumentAt(0)->signer() == self_ && card->log_name == LogName(self_),
+             rules::kSigner, "the card beside it is not this peer's own");
+}
+
+void AuditFold::OnOutcome(EntryCheck& check) {
+  const Outcome& outcome = check.entry().outcome;
+  if (check.index() == 0) {
+    check.That(std::holds_alternative<Opened>(outcome), rules::kOpened,
+               "the first entry is \"{}\", not \"opened\"", OutcomeName(outcome));
+  }
+  if (const auto* opened = std::get_if<Opened>(&outcome)) return OnOpened(check, *opened);
+  if (const auto* resumed = std::get_if<Resumed>(&outcome)) {
+    check.That(resumed->down_since == previous_, rules::kDowntime,
+               "it was down since {} ms after it", resumed->down_since.ms - previous_.ms);
+    check.ExpectDocuments(0);
+    provider_.OnResumed(check, resumed->down_since);
+    return clearing_.OnResumed(check, resumed->down_since);
+  }
+  if (const auto* published = std::get_if<Published>(&outcome)) {
+    return provider_.OnPublished(check, *published);
+  }
+  if (const auto* ordered = std::get_if<Ordered>(&outcome)) {
+    return renter_.OnOrdered(check, *ordered);
+  }
+  if (const auto* seen = std::get_if<EscrowSeen>(&outcome)) {
+    return renter_.Knows(seen->lease) ? renter_.OnEscrowSeen(check, *seen)
+                                      : provider_.OnEscrowSeen(check, *seen);
+  }
+  if (const auto* step = std::get_if<LeaseStep>(&outcome)) {
+    return renter_.Knows(step->lease) ? renter_.OnStep(check, *step)
+                                      : provider_.OnStep(check, *step);
+  }
+  if (const auto* taken = std::get_if<VoucherTaken>(&outcome)) {
+    return renter_.Knows(taken->lease) ? renter_.OnVoucher(check, *taken)
+                                       : provider_.OnVoucher(check, *taken);
+  }
+  if (const auto* step = std::get_if<JobStep>(&outcome)) {
+    return renter_.Knows(step->lease) ? renter_.OnJob(check, *step) : provider_.OnJob(check, *step);
+  }
+  if (const auto* step = std::get_if<ChallengeStep>(&outcome)) {
+    if (step->event == ChallengeStep::Event::kOpened) ++openings_;
+    return renter_.Knows(step->lease) ? renter_.OnChallenge(check, *step)
+                                      : provider_.OnChallenge(check, *step);
+  }
+  if (const auto* replicated = std::get_if<Replicated>(&outcome)) {
+    return renter_.OnReplicated(check, *replicated);
+  }
+  if (const auto* settled = std::get_if<Settled>(&outcome)) {
+    return renter_.Knows(settled->lease) ? renter_.OnSettled(check, *settled)
+                                         : provider_.OnSettled(check, *settled);
+  }
+  if (const auto* booked = std::get_if<Booked>(&outcome)) return clearing_.OnBooked(check, *booked);
+  if (const auto* shown = std::get_if<Shown>(&outcome)) return clearing_.OnShown(check, *shown);
+}
+
+AuditReport AuditFold::Finish(uint64_t entries) {
+  report_.peer = self_;
+  report_.entries = entries;
+  provider_.Finish(report_);
+  renter_.Finish(report_);
+  clearing_.Finish(report_, details_);
+  if (report_.debits != report_.credits) {
+    findings_.Add(entries == 0 ? 0 : entries - 1, rules::kConserved,
+                  "the accounts' debits and credits differ");
+  }
+  if (newer_rules_ > 0) {
+    report_.unchecked.push_back(
+        fmt::format("{} entries from {} on follow newer rules than this program knows: update it",
+                    newer_rules_, first_newer_));
+    report_.verdict = Verdict::kIncomplete;
+  }
+  if (findings_.any()) report_.verdict = Verdict::kInvalid;
+  if (openings_ > 0) {
+    report_.unchecked.push_back(
+        fmt::format("the rows of {} challenge{}: souk-audit challenge computes them again",
+                    openings_, openings_ == 1 ? "" : "s"));
+  }
+  report_.unchecked.emplace_back("omissions: no counterparty's receipts were at hand");
+  findings_.MoveInto(report_);
+  return std::move(report_);
+}
+
+}  // namespace souk::ledger
