@@ -12,7 +12,7 @@ namespace souk::bench {
 struct AppendBench {
   // An empty folder on the disk that is to be measured; the databases in it are left behind.
   std::filesystem::path dir;
-  std::vector<size_t> groups = {1, 16, 256};
+  std::vector<size_t> groups = {1, 16, 256, 4096};
   double seconds = 4;  // per group, floor and figure together
 };
 

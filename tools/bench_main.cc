@@ -9,6 +9,7 @@
 #include "tools/bench_append.h"
 #include "tools/bench_kernel.h"
 #include "tools/bench_lease.h"
+#include "tools/bench_live.h"
 #include "tools/bench_verify.h"
 #include "tools/common/cli.h"
 #include "tools/common/json.h"
@@ -104,6 +105,14 @@ int RunVerify(const fs::path& parent, bool json, uint64_t entries) {
   });
 }
 
+int RunAudited(const fs::path& parent, bool json, double seconds) {
+  const auto program = tools::FindProgram("souk-audit");
+  if (!program) return tools::Fail(program.error());
+  return InScratch(parent, json, [&](const fs::path& dir) {
+    return RunLiveBench({.dir = dir, .audit_program = *program, .seconds = seconds});
+  });
+}
+
 // CLI::Range lets nan through: it is neither below nor above.
 const CLI::Validator kSeconds(
     [](std::string& text) -> std::string {
@@ -139,8 +148,12 @@ int Main(int argc, char** argv) {
   append_command->add_option("--seconds", append.seconds, "Per group")
       ->check(kSeconds)
       ->capture_default_str();
+  bool audited = false;
+  append_command->add_flag("--audited", audited,
+                           "Beside souk-audit verify of the same ledger, and without it");
   append_command->callback([&] {
     action = [&] {
+      if (audited) return RunAudited(dir, json, append.seconds);
       return InScratch(dir, json, [&](const fs::path& scratch) {
         append.dir = scratch;
         return RunAppendBench(append);

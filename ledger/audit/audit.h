@@ -23,6 +23,9 @@ enum class Verdict : uint8_t {
 };
 const char* VerdictName(Verdict verdict);  // "VALID"
 
+// Whose log a checkpoint's name says it is; zeros where it is no peer's.
+PeerId PeerOfLog(const std::string& origin);
+
 // One breach of a rule.
 struct Finding {
   uint64_t entry = 0;

@@ -9,9 +9,6 @@ namespace souk::ledger {
 
 class AuditFold;
 
-// Whose log a checkpoint's name says it is; zeros where it is no peer's.
-PeerId PeerOfLog(const std::string& origin);
-
 // The file of SavedAudit, of a fold that ends at the checkpoint.
 Bytes SaveAudit(AuditFold& fold, const std::string& checkpoint);
 

@@ -23,6 +23,7 @@ inline constexpr Rule kNumbers{"R1", "numbers within a lease are used once"};
 inline constexpr Rule kReadable{"R3", "every entry can be read"};
 inline constexpr Rule kSequence{"R3", "the sequence is the index"};
 inline constexpr Rule kOpened{"R3", "a log opens once, under its own name"};
+inline constexpr Rule kTree{"R3", "the log is what was signed"};
 inline constexpr Rule kAppendOnly{"R3", "a log only grows"};
 inline constexpr Rule kVersions{"R3", "rules versions never fall"};
 inline constexpr Rule kEvidence{"R3", "an outcome stands with its documents"};

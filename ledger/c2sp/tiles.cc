@@ -81,6 +81,24 @@ void TreeEdge::Append(const Digest& leaf_hash, const TileSink& full_tile) {
   ++size_;
 }
 
+Result<TreeEdge> TreeEdge::At(uint64_t size, const HashReader& hashes) {
+  TreeEdge edge;
+  edge.size_ = size;
+  for (unsigned level = 0; ShiftDown(size, kTileHeight * level) > 0; ++level) {
+    auto& rows = edge.levels_.emplace_back().rows;
+    const uint64_t end = ShiftDown(size, kTileHeight * level);
+    for (uint64_t i = end - end % kTileWidth; i < end; ++i) {
+      ASSIGN_OR_RETURN(Digest hash, hashes.ReadNode(kTileHeight * level, i));
+      rows[0].push_back(hash);
+      for (unsigned row = 0; rows[row].size() % 2 == 0; ++row) {
+        hash = NodeHash(rows[row][rows[row].size() - 2], rows[row].back());
+        rows[row + 1].push_back(hash);  // a partial tile never completes its root
+      }
+    }
+  }
+  return edge;
+}
+
 Digest TreeEdge::Root() const {
   if (size_ == 0) return EmptyRoot();
   bool any = false;

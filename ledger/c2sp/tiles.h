@@ -43,6 +43,10 @@ class TreeEdge {
   // A tile became full: its 256 hashes.
   using TileSink = std::function<void(TileId, std::span<const Digest>)>;
 
+  // The edge of a tree that stands already. Asks `hashes` for levels that are multiples of
+  // kTileHeight only: leaf hashes, and roots of full tiles.
+  static Result<TreeEdge> At(uint64_t size, const HashReader& hashes);
+
   uint64_t size() const { return size_; }
   // Adds one leaf; full tiles go to the sink, lowest level first. CHECKs size < kMaxTreeSize.
   void Append(const Digest& leaf_hash, const TileSink& full_tile);

@@ -101,19 +101,26 @@ Status CheckGenerations(const SlotPair& slots, const Head& head, InspectOptions 
   return Ok();
 }
 
+// What a tree of so many entries has to look like, and who says so.
+struct Expected {
+  Checkpoint head = {};
+  const char* signer = "the checkpoint signs";
+};
+
 // Builds the tree from the entries' bytes and compares every full tile with the stored one.
 class Rehash {
  public:
-  Rehash(const Store& store, std::vector<Checkpoint> expected)
+  Rehash(const Store& store, std::vector<Expected> expected)
       : store_(store), expected_(std::move(expected)) {}
 
+  // From where `edge` ends.
   Status Run(TreeEdge& edge) {
     RETURN_IF_ERROR(CheckRoots(edge));
-    Status scan =
-        store_.Scan(EntryKey(0), Bytes{kEntryPrefix + 1}, [&](ByteView key, ByteView value) {
-          status_ = Add(key, value, edge);
-          return status_.has_value();
-        });
+    Status scan = store_.Scan(EntryKey(edge.size()), Bytes{kEntryPrefix + 1},
+                              [&](ByteView key, ByteView value) {
+                                status_ = Add(key, value, edge);
+                                return status_.has_value();
+                              });
     RETURN_IF_ERROR(status_);
     return scan;
   }
@@ -145,18 +152,38 @@ class Rehash {
   }
 
   Status CheckRoots(const TreeEdge& edge) {
-    for (const Checkpoint& checkpoint : expected_) {
-      if (checkpoint.size != edge.size() || checkpoint.root == edge.Root()) continue;
-      return Refuse(Code::kCorrupt,
-                    fmt::format("the first {} entries are not those that the checkpoint signs",
-                                checkpoint.size));
+    for (const Expected& one : expected_) {
+      if (one.head.size != edge.size() || one.head.root == edge.Root()) continue;
+      return Refuse(Code::kCorrupt, fmt::format("the first {} entries are not those that {}",
+                                                one.head.size, one.signer));
     }
     return Ok();
   }
 
   const Store& store_;
-  std::vector<Checkpoint> expected_;
+  std::vector<Expected> expected_;
   Status status_;
+};
+
+// The hashes from which an edge is made anew: of entries as they stand, and of stored tiles.
+class StoredHashes : public HashReader {
+ public:
+  explicit StoredHashes(const Store& store) : store_(store) {}
+  Result<Digest> ReadNode(unsigned level, uint64_t index) const override {
+    const TileId tile{level == 0 ? 0 : level / kTileHeight - 1, index};
+    ASSIGN_OR_RETURN(const auto stored, store_.Get(level == 0 ? EntryKey(index) : TileKey(tile)));
+    if (!stored) {
+      return Refuse(Code::kCorrupt, level == 0 ? fmt::format("entry {} is missing", index)
+                                               : TilePath(tile, kTileWidth) + " is missing");
+    }
+    if (level == 0) return LeafHash(*stored);
+    const auto hashes = DecodeTile(*stored);
+    if (!hashes) return Refuse(Code::kCorrupt, hashes.error().message);
+    return SubtreeRoot(*hashes);
+  }
+
+ private:
+  const Store& store_;
 };
 
 Result<bool> HoldsLogKeys(const Store& store) {
@@ -205,9 +232,31 @@ Result<Inspection> Inspect(const Store& store, const SlotFile& slots, const Note
   ASSIGN_OR_RETURN(SlotPair pair, ReadSlots(*file, log));
   RETURN_IF_ERROR(CheckGenerations(pair, head, options));
 
-  std::vector<Checkpoint> expected = {pair.head};
-  if (pair.older) expected.push_back(*pair.older);
+  std::vector<Expected> expected = {{pair.head}};
+  if (pair.older) expected.push_back({*pair.older});
+  if (options.known) {
+    const uint64_t known = options.known->size;
+    expected.push_back({*options.known, "an earlier checkpoint of this log signs"});
+    if (known > pair.head.size) {
+      return Refuse(Code::kConflict,
+                    fmt::format("the checkpoint signs {} entries, but an earlier one of this log "
+                                "signs {}: this is an older copy, or a fork",
+                                pair.head.size, known));
+    }
+    if (options.skip_known) {
+      ASSIGN_OR_RETURN(out.edge, TreeEdge::At(known, StoredHashes(store)));
+    }
+  }
   RETURN_IF_ERROR(Rehash(store, expected).Run(out.edge));
+  // What was signed within the part that was not read is compared with its tiles.
+  for (const Expected& one : expected) {
+    if (!options.skip_known || !options.known || one.head.size >= options.known->size) continue;
+    const LogReader tiles(store, Inspection{.edge = out.edge});
+    ASSIGN_OR_RETURN(const Digest root, TreeRoot(one.head.size, tiles));
+    if (root == one.head.root) continue;
+    return Refuse(Code::kCorrupt, fmt::format("the first {} entries are not those that {}",
+                                              one.head.size, one.signer));
+  }
   if (out.edge.size() < pair.head.size) {
     return Refuse(Code::kCorrupt, fmt::format("{} entries are there, but the checkpoint signs {}",
                                               out.edge.size(), pair.head.size));

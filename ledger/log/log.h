@@ -64,6 +64,10 @@ struct InspectOptions {
   // Another process is writing: the slots were read before the store was opened, so the store may
   // be any number of generations ahead.
   bool live = false;
+  // A checkpoint of this log that the reader trusts: the log must be one that continues it.
+  std::optional<Checkpoint> known = {};
+  // Its entries are not read; that they lead to the known root is believed of their tiles.
+  bool skip_known = false;
 };
 
 // R3's read-only look: the slots, the store's generation, every entry up to the end rehashed, every

@@ -176,12 +176,18 @@ Result<std::unique_ptr<Ledger>> Ledger::OpenOnce(const fs::path& dir, NoteSigner
   return ledger;
 }
 
+bool IsInUse(const fs::path& dir) {
+  const auto lock = DirectoryLock::Take(dir, LOCK_SH);
+  return !lock && lock.error().code == Code::kUnavailable;
+}
+
 Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where,
                                                      const NoteVerifier& log) {
   return Open(where, [&log](const Store&) -> Result<NoteVerifier> { return log; });
 }
 
-Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where, const FindKey& key) {
+Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where, const FindKey& key,
+                                                     const Options& options) {
   fs::path dir = where;
   std::error_code error;
   // DIR/ledger was named: DIR is meant.
@@ -200,7 +206,7 @@ Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where, cons
   Error last(Code::kUnavailable, "");
   // Compaction deletes files between our reading their names and opening them: look again.
   for (int attempt = 0; attempt < (live ? 20 : 1); ++attempt) {
-    auto view = OpenOnce(dir, key, live);
+    auto view = OpenOnce(dir, key, options, live);
     if (view) return view;
     last = view.error();
     if (live) std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -209,17 +215,22 @@ Result<std::unique_ptr<LedgerView>> LedgerView::Open(const fs::path& where, cons
 }
 
 Result<std::unique_ptr<LedgerView>> LedgerView::OpenOnce(const fs::path& dir, const FindKey& key,
-                                                         bool live) {
+                                                         const Options& options, bool live) {
   std::unique_ptr<LedgerView> view(new LedgerView);
   // The slots first: the store may only be ahead of them.
   ASSIGN_OR_RETURN(auto slots, OpenSlotFile(dir / "checkpoint")->Read());
   MemorySlotFile frozen;
   frozen.contents() = std::move(slots);
+  const bool in_part = live || options.skip_known;
   ASSIGN_OR_RETURN(view->store_,
-                   OpenToLook(dir / "ledger", live ? FileChecks::kNone : FileChecks::kAll,
+                   OpenToLook(dir / "ledger", in_part ? FileChecks::kNone : FileChecks::kAll,
                               /*disk=*/nullptr));
   ASSIGN_OR_RETURN(const NoteVerifier log, key(*view->store_));
-  ASSIGN_OR_RETURN(Inspection found, Inspect(*view->store_, frozen, log, InspectOptions{live}));
+  InspectOptions inspect{.live = live, .skip_known = options.skip_known};
+  if (options.known) {
+    ASSIGN_OR_RETURN(inspect.known, options.known(log));
+  }
+  ASSIGN_OR_RETURN(Inspection found, Inspect(*view->store_, frozen, log, inspect));
   if (found.fresh) return Error(Code::kNotFound, "there is no ledger in " + dir.string());
   view->reader_ = std::make_unique<LogReader>(*view->store_, std::move(found));
   return view;

@@ -56,14 +56,27 @@ class Ledger {
   std::unique_ptr<Log> log_;
 };
 
+// Whether a node is at work on the ledger in its directory.
+bool IsInUse(const std::filesystem::path& dir);
+
 // A ledger for reading only, a live one too. `dir` is a node's directory or its `ledger`.
 class LedgerView {
  public:
   // Asked once the store is open and before anything of it is believed.
   using FindKey = std::function<Result<NoteVerifier>(const Store&)>;
 
+  struct Options {
+    // Asked with that key: a checkpoint that the reader trusts (InspectOptions::known).
+    std::function<Result<Checkpoint>(const NoteVerifier&)> known = {};
+    bool skip_known = false;
+  };
+
   static Result<std::unique_ptr<LedgerView>> Open(const std::filesystem::path& dir,
-                                                  const FindKey& key);
+                                                  const FindKey& key, const Options& options);
+  static Result<std::unique_ptr<LedgerView>> Open(const std::filesystem::path& dir,
+                                                  const FindKey& key) {
+    return Open(dir, key, Options());
+  }
   static Result<std::unique_ptr<LedgerView>> Open(const std::filesystem::path& dir,
                                                   const NoteVerifier& log);
 
@@ -73,7 +86,8 @@ class LedgerView {
  private:
   LedgerView() = default;
   static Result<std::unique_ptr<LedgerView>> OpenOnce(const std::filesystem::path& dir,
-                                                      const FindKey& key, bool live);
+                                                      const FindKey& key, const Options& options,
+                                                      bool live);
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<LogReader> reader_;

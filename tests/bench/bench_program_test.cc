@@ -32,6 +32,9 @@ void ExpectRows(const std::string& line, size_t least) {
 TEST(BenchProgram, MeasuresAppends) {
   ExpectRows("souk-bench append --groups 1 --groups 16 --seconds 0.05", 2);
 }
+TEST(BenchProgram, MeasuresAppendsBesideAnAudit) {
+  ExpectRows("souk-bench append --audited --seconds 0.4", 1);
+}
 TEST(BenchProgram, MeasuresVerification) {
   ExpectRows("souk-bench verify --entries 400", 1);
 }

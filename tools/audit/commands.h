@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace souk::tools {
 
@@ -16,7 +17,11 @@ struct AuditTarget {
 };
 
 struct VerifyOptions {
-  unsigned threads = 0;  // 0: all cores
+  unsigned threads = 0;               // 0: all cores
+  bool full_speed = false;            // also where a node is at work on the ledger
+  std::filesystem::path from = {};    // a checkpoint whose entries' signatures are known to be good
+  std::filesystem::path resume = {};  // an audit that was saved
+  std::filesystem::path save = {};
 };
 int RunVerify(const AuditTarget& target, const VerifyOptions& options);
 // What is lost of a damaged ledger, what can be derived again, and what to do
@@ -42,6 +47,14 @@ int RunExport(const AuditTarget& target, const ExportCommand& command);
 int RunLeases(const AuditTarget& target);
 int RunBalances(const AuditTarget& target);
 int RunKey(const AuditTarget& target);
+
+struct TimelineCommand {
+  std::vector<std::filesystem::path> dirs = {};
+  std::vector<std::string> keys = {};  // each is some log's; those of the others are found
+  std::string lease = {};              // a prefix
+  bool json = false;
+};
+int RunTimeline(const TimelineCommand& command);
 
 // A ledger or document comes from a stranger, and its kernels run for as long as its workload says.
 inline constexpr const char* kTimeLimit = "1h";

@@ -61,12 +61,27 @@ int Main(int argc, char** argv) {
   verify->add_option("--threads", verify_options.threads, "Threads; 0 takes every core")
       ->check(CLI::Range(0u, 256u))
       ->capture_default_str();
+  CLI::Option* from =
+      verify
+          ->add_option("--from", verify_options.from,
+                       "A checkpoint that was verified before: its signatures are believed")
+          ->type_name("FILE");
+  verify
+      ->add_option("--resume", verify_options.resume,
+                   "An audit that was saved: goes on from there and reads only what is new")
+      ->type_name("FILE")
+      ->excludes(from);
+  verify->add_option("--save", verify_options.save, "Saves the audit for --resume")
+      ->type_name("FILE");
+  verify->add_flag("--full-speed", verify_options.full_speed,
+                   "Does not wait for the pauses of a node that is at work here");
   bool repair_plan = false;
   verify->add_flag("--repair-plan", repair_plan,
                    "Of a damaged ledger instead: what is lost, and what to do; changes nothing");
   verify->footer(
       "VALID exits 0; INCOMPLETE and INVALID exit 1 and say why. --repair-plan exits 0 where the "
-      "ledger opens.");
+      "ledger opens. Whoever can write a saved audit can have the next one overlook what is in it: "
+      "keep it where only you can.");
   verify->callback([&] {
     action = [&] {
       return repair_plan ? RunRepairPlan(target) : RunVerify(target, verify_options);
@@ -120,6 +135,24 @@ int Main(int argc, char** argv) {
   AddCommand(app, "key", "Prints the key of the log's checkpoints, as C2SP verifiers take it",
              target)
       ->callback([&] { action = [&] { return RunKey(target); }; });
+
+  TimelineCommand timeline_command;
+  CLI::App* timeline = app.add_subcommand(
+      "timeline", "One lease across the ledgers of provider, renter and clearing peer");
+  timeline->add_option("DIR", timeline_command.dirs, "Nodes' directories")->required();
+  timeline->add_option("--lease", timeline_command.lease, "Its id, or a prefix of it")
+      ->required()
+      ->type_name("ID")
+      ->check(IdPrefix());
+  timeline->add_option("--key", timeline_command.keys, "A log's key; once for each that needs one")
+      ->type_name("VKEY")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  timeline->add_flag("--json", timeline_command.json, "One JSON document on stdout");
+  timeline->footer(
+      "Exits 0 where the ledgers agree, 1 where one contradicts another or lacks what another "
+      "has.");
+  timeline->callback([&] { action = [&] { return RunTimeline(timeline_command); }; });
 
   std::string challenge_lease;
   CLI::App* challenge =

@@ -153,7 +153,8 @@ Result<ledger::NoteVerifier> FindLogKey(const fs::path& where, const std::string
                               identity->CheckpointKey().public_key().bytes};
 }
 
-Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey) {
+Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey,
+                                const ledger::LedgerView::Options& options) {
   OpenedLedger out;
   if (ledger::HoldsTiles(where)) {
     const auto find_key = [&](const ledger::Store& store) -> Result<ledger::NoteVerifier> {
@@ -169,7 +170,7 @@ Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey) 
     RETURN_IF_ERROR(FindOwner(store, dir, vkey, out));
     return out.key;
   };
-  ASSIGN_OR_RETURN(out.view, ledger::LedgerView::Open(dir, find_key));
+  ASSIGN_OR_RETURN(out.view, ledger::LedgerView::Open(dir, find_key, options));
   return out;
 }
 

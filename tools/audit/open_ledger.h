@@ -43,6 +43,7 @@ std::filesystem::path NodeDirectory(const std::filesystem::path& where);
 
 // The same, with R3's look: checkpoint, tree and tiles. Works on a stopped and on a live node, and
 // on tiles.
-Result<OpenedLedger> OpenLedger(const std::filesystem::path& dir, const std::string& vkey);
+Result<OpenedLedger> OpenLedger(const std::filesystem::path& dir, const std::string& vkey,
+                                const ledger::LedgerView::Options& options = {});
 
 }  // namespace souk::tools

@@ -7,24 +7,38 @@
 #include "ledger/c2sp/proof.h"
 #include "protocol/base/file.h"
 #include "tools/audit/commands.h"
+#include "tools/audit/evidence.h"
 #include "tools/audit/open_ledger.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
 
 namespace souk::tools {
+namespace {
 
-int RunKey(const AuditTarget& target) {
-  const auto found = FindLedger(target.dir, target.vkey);
-  if (!found) return Fail(found.error());
+int PrintKey(const ledger::NoteVerifier& key, const std::string& name, const PeerId& peer,
+             const std::string& from, const AuditTarget& target) {
   if (target.json) {
-    PrintJson({{"key", found->key.ToVkey()},
-               {"name", found->name},
-               {"peer", found->peer.ToString()},
-               {"from", found->key_from}});
+    PrintJson({{"key", key.ToVkey()},
+               {"name", name.empty() ? Json() : Json(name)},
+               {"peer", peer.ToString()},
+               {"from", from}});
   } else {
-    Print(found->key.ToVkey() + "\n");
+    Print(key.ToVkey() + "\n");
   }
   return kDone;
+}
+
+}  // namespace
+
+int RunKey(const AuditTarget& target) {
+  if (IsEvidence(target.dir)) {
+    const auto bundle = OpenEvidence(target.dir, target.vkey);
+    if (!bundle) return Fail(bundle.error());
+    return PrintKey(bundle->key, "", ledger::PeerOfLog(bundle->key.name), bundle->key_from, target);
+  }
+  const auto found = FindLedger(target.dir, target.vkey);
+  if (!found) return Fail(found.error());
+  return PrintKey(found->key, found->name, found->peer, found->key_from, target);
 }
 
 int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out) {

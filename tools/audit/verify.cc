@@ -1,13 +1,19 @@
 // souk-audit verify: the whole of R3 to R6 that one log can show.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <optional>
 
 #include "ledger/audit/audit.h"
+#include "protocol/base/file.h"
 #include "protocol/entry.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"
+#include "tools/audit/evidence.h"
 #include "tools/audit/open_ledger.h"
+#include "tools/audit/pace.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
 
@@ -26,7 +32,12 @@ struct Verified {
   ledger::NoteVerifier key = {};
   std::string key_from = {};
   std::string root = {};  // base64, as the checkpoint says it
+  // What an earlier audit found is believed of it, as sentences.
+  std::vector<std::string> believed = {};
+  uint64_t bytes = 0;  // of the database's files
   double seconds = 0;
+
+  uint64_t BytesPerLease() const { return report.leases == 0 ? 0 : bytes / report.leases; }
 };
 
 // What could not even be opened: the tree, the checkpoint or the database broke R3.
@@ -75,6 +86,11 @@ void PrintAsJson(const Verified& verified) {
              {"findings", std::move(findings)},
              {"more_findings", report.more_findings},
              {"unchecked", report.unchecked},
+             {"resumed_from", report.resumed_from},
+             {"signatures_from", report.trusted},
+             {"believed", verified.believed},
+             {"bytes", verified.bytes},
+             {"bytes_per_lease", report.leases == 0 ? Json() : Json(verified.BytesPerLease())},
              {"seconds", verified.seconds}});
 }
 
@@ -145,32 +161,146 @@ void PrintAsText(const Verified& verified) {
     }
   }
   if (report.more_findings > 0) Print(fmt::format("  … and {} more\n", report.more_findings));
+  for (const std::string& believed : verified.believed) {
+    PrintFolded(fmt::format("{} {}\n", Styled(stdout, Style::kWarn, "?"), believed));
+  }
   for (const std::string& unchecked : report.unchecked) {
     PrintFolded(fmt::format("{} {}\n", Styled(stdout, Style::kWarn, "?"), unchecked));
   }
   const bool valid = report.verdict == ledger::Verdict::kValid;
-  Print(fmt::format(
-      "{} {}\n",
+  std::string line = fmt::format(
+      "{} {}",
       Styled(stdout, valid ? Style::kGood : Style::kBad, ledger::VerdictName(report.verdict)),
-      FormatElapsed(verified.seconds)));
+      FormatElapsed(verified.seconds));
+  if (verified.bytes > 0) line += fmt::format("; {} on disk", FormatSize(verified.bytes));
+  if (report.leases > 0 && verified.bytes > 0) {
+    line += fmt::format(", {} per lease", FormatSize(verified.BytesPerLease()));
+  }
+  PrintFolded(line + "\n");
 }
 
-ledger::AuditReport AuditWithProgress(const ledger::LogReader& log, const VerifyOptions& options) {
+// What the options name: at most one of the two.
+struct Earlier {
+  std::optional<ledger::SavedAudit> saved = {};
+  std::optional<ledger::Checkpoint> from = {};
+
+  uint64_t size() const { return saved ? saved->head().size : from ? from->size : 0; }
+};
+
+ledger::AuditReport AuditWithProgress(const ledger::LogReader& log, const VerifyOptions& options,
+                                      Earlier earlier) {
   ProgressLine line;
   const auto start = Clock::now();
-  ledger::AuditOptions audit{.threads = options.threads};
+  ledger::AuditOptions audit{.threads = options.threads, .save = !options.save.empty()};
+  if (earlier.from) audit.trusted = earlier.from->size;
+  const uint64_t resumed = earlier.saved ? earlier.saved->head().size : 0;
   if (IsTerminal(stderr)) {
-    audit.progress = [&](uint64_t done, uint64_t total) {
-      const double share = total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total);
+    audit.progress = [&, resumed](uint64_t done, uint64_t total) {
+      const auto part = [](uint64_t a, uint64_t b) {
+        return b == 0 ? 1 : static_cast<double>(a) / static_cast<double>(b);
+      };
+      const double share = part(done - resumed, total - resumed);
       const double spent = SecondsSince(start);
       std::string left;
       if (share > 0.02 && spent > 0.5) {
         left = FormatElapsed(spent * (1 - share) / share) + " left";
       }
-      line.Show("audit", fmt::format("entry {}", WithCommas(done)), share, left);
+      line.Show("audit", fmt::format("entry {}", WithCommas(done)), part(done, total), left);
     };
   }
-  return ledger::Audit(log, audit);
+  return earlier.saved ? ledger::Audit(log, std::move(*earlier.saved), audit)
+                       : ledger::Audit(log, audit);
+}
+
+// A whole ledger's, gigabytes of leases among them.
+constexpr size_t kMaxSavedBytes = size_t{4} << 30;
+
+// With the key that was found: reads what the options name.
+Result<ledger::Checkpoint> ReadEarlier(const VerifyOptions& options,
+                                       const ledger::NoteVerifier& key, Earlier& out) {
+  if (!options.resume.empty()) {
+    if (!out.saved) {
+      ASSIGN_OR_RETURN(const Bytes file, ReadFile(options.resume, kMaxSavedBytes));
+      auto saved = ledger::SavedAudit::Parse(file, key);
+      if (!saved) {
+        return Error(Code::kInvalidArgument,
+                     options.resume.string() + ": " + saved.error().message);
+      }
+      out.saved = std::move(*saved);
+    }
+    return out.saved->head();
+  }
+  ASSIGN_OR_RETURN(const Bytes note, ReadFile(options.from, ledger::kMaxNoteBytes));
+  auto head = ledger::OpenCheckpoint(AsText(note), key);
+  if (!head) {
+    return Error(Code::kInvalidArgument, options.from.string() + ": " + head.error().message);
+  }
+  out.from = *head;
+  return *head;
+}
+
+std::vector<std::string> Believed(const VerifyOptions& options, const Earlier& earlier) {
+  if (earlier.size() == 0) return {};
+  const std::string entries = fmt::format("entries 0 to {}", WithCommas(earlier.size() - 1));
+  if (earlier.saved) {
+    return {
+        fmt::format("{} were not read again: what {} says of them was believed; the log "
+                    "continues their tree",
+                    entries, options.resume.string())};
+  }
+  return {fmt::format("{} stand under {}: their signatures were believed", entries,
+                      options.from.string())};
+}
+
+uint64_t BytesOnDisk(const std::filesystem::path& dir) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(NodeDirectory(dir) / "ledger", error), end;
+       !error && at != end; at.increment(error)) {
+    std::error_code gone;  // a node at work deletes files
+    const uintmax_t size = at->file_size(gone);
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+// A node's directory changes by its node alone.
+Status CheckOutside(const std::filesystem::path& file, const std::filesystem::path& dir) {
+  std::error_code error;
+  const auto where = std::filesystem::weakly_canonical(file, error);
+  const auto node = std::filesystem::weakly_canonical(NodeDirectory(dir), error);
+  const auto at = std::mismatch(node.begin(), node.end(), where.begin(), where.end());
+  if (error || at.first != node.end()) return Ok();
+  return Error(Code::kInvalidArgument, "--save: an audit writes nothing into " + dir.string());
+}
+
+Status Save(const ledger::AuditReport& report, const std::filesystem::path& file) {
+  if (report.saved.empty()) {
+    return Error(Code::kCorrupt, "nothing was saved: the log could not be read to its end");
+  }
+  return WriteFileAtomic(file, report.saved, 0600);
+}
+
+Verified VerifiedEvidence(const AuditTarget& target, const OpenedEvidence& bundle,
+                          Clock::time_point start) {
+  Verified verified{.dir = target.dir.string(), .key = bundle.key, .key_from = bundle.key_from};
+  verified.report = ledger::AuditEvidence(bundle.evidence, bundle.key);
+  if (target.vkey.empty()) {
+    verified.report.unchecked.insert(
+        verified.report.unchecked.begin(),
+        "the key came with the bundle: give the peer's own with --key");
+  }
+  verified.seconds = SecondsSince(start);
+  return verified;
+}
+
+int Report(const Verified& verified, const AuditTarget& target) {
+  if (target.json) {
+    PrintAsJson(verified);
+  } else {
+    PrintAsText(verified);
+  }
+  return verified.report.verdict == ledger::Verdict::kValid ? kDone : kFailed;
 }
 
 }  // namespace
@@ -181,23 +311,46 @@ int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
     const auto key = ledger::NoteVerifier::ParseVkey(target.vkey);
     if (!key) return Misuse(fmt::format("--key {}: {}", target.vkey, key.error().message));
   }
-  auto opened = OpenLedger(target.dir, target.vkey);
+  if (IsEvidence(target.dir)) {
+    if (!options.save.empty() || !options.resume.empty() || !options.from.empty()) {
+      return Misuse("--from, --resume and --save are for ledgers, and this is an evidence bundle");
+    }
+    const auto bundle = OpenEvidence(target.dir, target.vkey);
+    if (!bundle) return Fail(bundle.error());
+    return Report(VerifiedEvidence(target, *bundle, start), target);
+  }
+  if (!options.save.empty()) {
+    const Status outside = CheckOutside(options.save, target.dir);
+    if (!outside) return Misuse(outside.error().message);
+  }
+  if (!options.full_speed && YieldToNode(NodeDirectory(target.dir)) && IsTerminal(stderr)) {
+    std::fputs("a node is at work here: read in its pauses (--full-speed does not wait)\n", stderr);
+  }
+  Earlier earlier;
+  ledger::LedgerView::Options view;
+  if (!options.resume.empty() || !options.from.empty()) {
+    view.known = [&](const ledger::NoteVerifier& key) {
+      return ReadEarlier(options, key, earlier);
+    };
+    view.skip_known = !options.resume.empty();
+  }
+  auto opened = OpenLedger(target.dir, target.vkey, view);
   Verified verified;
+  Status saved = Ok();
   if (!opened) {
     if (!IsDamage(opened.error())) return Fail(opened.error());
     verified = Unopened(target, opened.error());
   } else {
     verified = {.dir = target.dir.string(), .key = opened->key, .key_from = opened->key_from};
     verified.root = ToBase64(opened->log().head().root.view());
-    verified.report = AuditWithProgress(opened->log(), options);
+    verified.believed = Believed(options, earlier);
+    verified.report = AuditWithProgress(opened->log(), options, std::move(earlier));
+    verified.bytes = BytesOnDisk(target.dir);
+    if (!options.save.empty()) saved = Save(verified.report, options.save);
   }
   verified.seconds = SecondsSince(start);
-  if (target.json) {
-    PrintAsJson(verified);
-  } else {
-    PrintAsText(verified);
-  }
-  return verified.report.verdict == ledger::Verdict::kValid ? kDone : kFailed;
+  const int code = Report(verified, target);
+  return saved ? code : Fail(saved.error());
 }
 
 }  // namespace souk::tools

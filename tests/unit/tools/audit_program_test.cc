@@ -343,6 +343,131 @@ TEST_F(AuditProgram, FitsTheListOfLeasesIntoTheTerminal) {
   EXPECT_NE(wide.find("BEGUN"), std::string::npos) << wide;
 }
 
+TEST_F(AuditProgram, GoesOnFromASavedAudit) {
+  const auto log = world_.ProviderLog();
+  const std::vector<Entry> begun(log.begin(), log.begin() + 9);
+  Make("half", world_.provider, begun);
+  const std::string saved = (folder_.path() / "S").string();
+  EXPECT_EQ(Audit("verify half --save " + saved + Key("half")).code, 0);
+  EXPECT_EQ(std::filesystem::status(saved).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const Ran more = Audit("verify kite --resume " + saved + " --json" + Key("kite"));
+  EXPECT_EQ(more.code, 0) << more.out << more.err;
+  json resumed = json::parse(more.out);
+  json whole = json::parse(Audit("verify kite --json" + Key("kite")).out);
+  EXPECT_EQ(resumed["resumed_from"], 9);
+  EXPECT_EQ(whole["resumed_from"], 0);
+  EXPECT_EQ(resumed["believed"].size(), 1u);
+  for (json* report : {&resumed, &whole}) {
+    for (const char* own : {"resumed_from", "signatures_from", "believed", "seconds"}) {
+      report->erase(own);
+    }
+  }
+  EXPECT_EQ(resumed, whole);
+}
+
+TEST_F(AuditProgram, FindsALogThatDoesNotContinueWhatWasSaved) {
+  const std::string saved = (folder_.path() / "S").string();
+  EXPECT_EQ(Audit("verify kite --save " + saved + Key("kite")).code, 0);
+  auto log = world_.ProviderLog();
+  log.resize(12);
+  Make("older", world_.provider, log);
+  const Ran older = Audit("verify older --resume " + saved + Key("older"));
+  EXPECT_EQ(older.code, 1);
+  EXPECT_NE(older.out.find("an earlier one of this log signs 17"), std::string::npos) << older.out;
+  EXPECT_NE(older.out.find("INVALID"), std::string::npos) << older.out;
+  const Ran anothers = Audit("verify coop --resume " + saved + Key("coop"));
+  EXPECT_EQ(anothers.code, 1);
+  EXPECT_TRUE(IsOneLine(anothers.err, "souk-audit")) << anothers.err;
+  std::ofstream(saved, std::ios::binary) << "junk";
+  const Ran junk = Audit("verify kite --resume " + saved + Key("kite"));
+  EXPECT_EQ(junk.code, 1);
+  EXPECT_NE(junk.err.find("no saved audit"), std::string::npos) << junk.err;
+}
+
+TEST_F(AuditProgram, BelievesTheSignaturesUnderACheckpointThatItIsGiven) {
+  ASSERT_EQ(Audit("prove kite --entry 4 --out P" + Key("kite")).code, 0);
+  const std::string proof = ReadAll(folder_.path() / "P");
+  std::ofstream(folder_.path() / "N", std::ios::binary) << proof.substr(proof.find("\n\n") + 2);
+  const Ran ran = Audit("verify kite --from N" + Key("kite"));
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("entries 0 to 16 stand under N: their signatures were believed"),
+            std::string::npos)
+      << ran.out;
+  std::ofstream(folder_.path() / "N", std::ios::binary) << "junk";
+  EXPECT_EQ(Audit("verify kite --from N" + Key("kite")).code, 1);
+}
+
+TEST_F(AuditProgram, WritesNothingIntoANodesDirectory) {
+  for (const char* where : {"kite/saved", "kite/ledger/saved", "./kite/../kite/saved"}) {
+    const Ran ran = Audit(std::string("verify kite --save ") + where + Key("kite"));
+    EXPECT_EQ(ran.code, 2) << where;
+    EXPECT_TRUE(IsOneLine(ran.err, "souk-audit")) << ran.err;
+  }
+}
+
+TEST_F(AuditProgram, TellsALeaseAcrossLedgers) {
+  Make("ann", world_.renter, world_.RenterLog());
+  const std::string keys = Key("kite") + Key("ann") + Key("coop");
+  const std::string lease = world_.order_document->id().Hex().substr(0, 8);
+  const Ran ran = Audit("timeline kite ann coop --lease " + lease + keys);
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_EQ(ran.out.rfind("lease " + lease + ", provider kite, renter ann, book coop\n", 0), 0u)
+      << ran.out;
+  EXPECT_NE(ran.out.find("accepted                             4    3     3\n"), std::string::npos)
+      << ran.out;
+  EXPECT_NE(ran.out.find("the 3 logs agree\n"), std::string::npos) << ran.out;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 84u) << line;
+  const json told = json::parse(Audit("timeline kite ann coop --json --lease " + lease + keys).out);
+  EXPECT_EQ(told["agree"], true);
+  EXPECT_EQ(told["ledgers"][1]["role"], "renter");
+  EXPECT_EQ(told["lease"], world_.order_document->id().Hex());
+
+  auto lying = world_.RenterLog();
+  std::get<Settled>(lying[AuditWorld::kPaid].outcome).paid = {4'000};
+  Make("ann2", world_.renter, lying);
+  const Ran differs = Audit("timeline kite ann2 --lease " + lease + keys + Key("ann2"));
+  EXPECT_EQ(differs.code, 1);
+  EXPECT_NE(differs.out.find("✗ paid: kite's entry 16 says 0.005000 cr, ann's entry 14 says "
+                             "0.004000 cr\n"),
+            std::string::npos)
+      << differs.out;
+  EXPECT_EQ(Audit("timeline kite --lease ffff" + keys).code, 1);
+  const Ran alone = Audit("timeline kite --lease " + lease + keys);
+  EXPECT_EQ(alone.code, 0) << alone.out;
+}
+
+TEST_F(AuditProgram, TakesAnEvidenceBundleForADirectory) {
+  Make("ann", world_.renter, world_.RenterLog());
+  const std::filesystem::path bundle = folder_.path() / "evidence";
+  std::filesystem::create_directories(bundle);
+  std::ofstream(bundle / "key") << keys_.at("ann") << "\n";
+  const std::pair<const char*, uint64_t> leaves[] = {{"order", AuditWorld::kOrdered},
+                                                     {"job", AuditWorld::kJobSent},
+                                                     {"receipt", AuditWorld::kReceipt}};
+  for (const auto& [name, index] : leaves) {
+    const std::string number = std::to_string(index);
+    ASSERT_EQ(
+        Audit("prove ann --entry " + number + " --out evidence/" + name + ".proof" + Key("ann"))
+            .code,
+        0);
+    std::ofstream(bundle / (std::string(name) + ".entry"), std::ios::binary)
+        << Audit("show ann " + number + " --raw" + Key("ann")).out;
+  }
+  const Ran ran = Audit("verify evidence");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.out.find("INCOMPLETE"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("the key came with the bundle"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("1 workload blob is not here"), std::string::npos) << ran.out;
+  EXPECT_EQ(Audit("key evidence").out, keys_.at("ann") + "\n");
+  EXPECT_EQ(json::parse(Audit("show evidence --json").out).size(), 3u);
+  EXPECT_EQ(Audit("show evidence 8 --raw").out, AsText(*EncodeEntry(world_.RenterLog()[8])));
+  std::ofstream(bundle / "job.entry", std::ios::binary | std::ios::app) << "x";
+  const json broken = json::parse(Audit("verify evidence --json").out);
+  EXPECT_EQ(broken["verdict"], "INVALID");
+}
+
 TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
   for (const char* line : {"",
                            "verfy kite",
@@ -350,6 +475,10 @@ TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
                            "show kite --raw",
                            "prove kite --out P",
                            "verify kite --no-such",
+                           "verify kite --from A --resume B",
+                           "timeline kite",
+                           "timeline --lease 12",
+                           "timeline kite --lease zz",
                            "verify kite --threads many",
                            "verify kite --threads 100000",
                            "prove kite --entry -1 --out P",

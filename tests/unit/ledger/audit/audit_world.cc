@@ -27,7 +27,9 @@ void ExportForReaders(const LogReader& log, const NoteVerifier& key) {
   EXPECT_TRUE(exported) << exported.error().message;
 }
 
-NoteSigner SignerOf(const Identity& identity) {
+}  // namespace
+
+NoteSigner LogSignerOf(const Identity& identity) {
   const SigningKey key = identity.CheckpointKey();
   NoteSigner signer{.name = LogName(identity.id()), .key = key.public_key().bytes};
   signer.sign = [&identity](ByteView bytes) -> Result<Ed25519Signature> {
@@ -35,8 +37,6 @@ NoteSigner SignerOf(const Identity& identity) {
   };
   return signer;
 }
-
-}  // namespace
 
 Bytes EnvelopeOf(const DocumentRef& document) {
   return document->envelope();
@@ -331,21 +331,30 @@ void Renumber(std::vector<Entry>& entries) {
   for (size_t i = 0; i < entries.size(); ++i) entries[i].sequence = i;
 }
 
-namespace {
+MemoryLog::MemoryLog(const Identity& owner, const std::vector<Entry>& entries) {
+  auto opened = Log::Open(store_, slots_, LogSignerOf(owner));
+  EXPECT_TRUE(opened.has_value());
+  log_.emplace(std::move(*opened));
+  Add(LeavesOf(entries));
+}
 
-// A log of these leaves in memory.
-struct MemoryLog {
-  MemoryStore store;
-  MemorySlotFile slots;
-  std::optional<Log> log;
+void MemoryLog::Add(const std::vector<Bytes>& leaves) {
+  std::vector<Draft> drafts;
+  for (const Bytes& leaf : leaves) drafts.push_back({leaf, {}});
+  EXPECT_TRUE(log_->Commit(drafts).has_value());
+}
 
-  explicit MemoryLog(const Identity& owner) {
-    auto opened = Log::Open(store, slots, SignerOf(owner));
-    EXPECT_TRUE(opened.has_value());
-    log.emplace(std::move(*opened));
+std::vector<Bytes> LeavesOf(const std::vector<Entry>& entries) {
+  std::vector<Bytes> leaves;
+  for (const Entry& entry : entries) {
+    auto leaf = EncodeEntry(entry);
+    EXPECT_TRUE(leaf.has_value());
+    leaves.push_back(std::move(*leaf));
   }
-  void Commit(std::vector<Draft> drafts) { EXPECT_TRUE(log->Commit(drafts).has_value()); }
-};
+  return leaves;
+}
+
+namespace {
 
 void ExpectSame(const AuditReport& resumed, const AuditReport& whole, size_t cut) {
   const auto totals = [](const AuditReport& r) {
@@ -372,19 +381,19 @@ void ExpectSame(const AuditReport& resumed, const AuditReport& whole, size_t cut
 void ExpectTheSameFromEveryCut(const Identity& owner, const std::vector<Bytes>& leaves,
                                const LogReader& all, const AuditReport& whole,
                                AuditOptions options) {
-  const NoteVerifier key = SignerOf(owner).Verifier();
+  const NoteVerifier key = LogSignerOf(owner).Verifier();
   options.threads = 1;
   AuditOptions saving = options;
   saving.save = true;
-  MemoryLog part(owner);
-  AuditReport report = Audit(part.log->reader(), saving);
+  MemoryLog part(owner, {});
+  AuditReport report = Audit(part.reader(), saving);
   for (size_t cut = 0; cut < leaves.size(); ++cut) {
     auto saved = SavedAudit::Parse(report.saved, key);
     ASSERT_TRUE(saved.has_value()) << saved.error().message;
     EXPECT_EQ(saved->head().size, cut);
     ExpectSame(Audit(all, std::move(*saved), options), whole, cut);
-    part.Commit({{leaves[cut], {}}});
-    report = Audit(part.log->reader(), *SavedAudit::Parse(report.saved, key), saving);
+    part.Add({leaves[cut]});
+    report = Audit(part.reader(), *SavedAudit::Parse(report.saved, key), saving);
   }
 }
 
@@ -392,27 +401,19 @@ void ExpectTheSameFromEveryCut(const Identity& owner, const std::vector<Bytes>& 
 
 AuditReport AuditLeaves(const Identity& owner, const std::vector<Bytes>& leaves,
                         const AuditOptions& options) {
-  MemoryLog memory(owner);
-  std::vector<Draft> drafts;
-  for (const Bytes& leaf : leaves) drafts.push_back({leaf, {}});
-  memory.Commit(std::move(drafts));
-  ExportForReaders(memory.log->reader(), SignerOf(owner).Verifier());
-  AuditReport report = Audit(memory.log->reader(), options);
+  MemoryLog memory(owner, {});
+  memory.Add(leaves);
+  ExportForReaders(memory.reader(), LogSignerOf(owner).Verifier());
+  AuditReport report = Audit(memory.reader(), options);
   if (options.max_findings == kMaxFindings && !options.progress) {
-    ExpectTheSameFromEveryCut(owner, leaves, memory.log->reader(), report, options);
+    ExpectTheSameFromEveryCut(owner, leaves, memory.reader(), report, options);
   }
   return report;
 }
 
 AuditReport AuditEntries(const Identity& owner, const std::vector<Entry>& entries,
                          const AuditOptions& options) {
-  std::vector<Bytes> leaves;
-  for (const Entry& entry : entries) {
-    auto leaf = EncodeEntry(entry);
-    EXPECT_TRUE(leaf.has_value());
-    leaves.push_back(std::move(*leaf));
-  }
-  return AuditLeaves(owner, leaves, options);
+  return AuditLeaves(owner, LeavesOf(entries), options);
 }
 
 std::string Describe(const AuditReport& report) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "ledger/audit/audit.h"
 #include "ledger/book/node_book.h"
 #include "ledger/log/memory_store.h"
@@ -103,6 +105,23 @@ struct AuditWorld {
 // After entries were put in or taken out.
 void Renumber(std::vector<Entry>& entries);
 Bytes EnvelopeOf(const DocumentRef& document);
+
+// How its log's checkpoints are signed. The identity outlives the signer.
+NoteSigner LogSignerOf(const Identity& identity);
+std::vector<Bytes> LeavesOf(const std::vector<Entry>& entries);
+
+// A log of these entries in memory. The owner outlives it.
+class MemoryLog {
+ public:
+  MemoryLog(const Identity& owner, const std::vector<Entry>& entries);
+  void Add(const std::vector<Bytes>& leaves);
+  const LogReader& reader() const { return log_->reader(); }
+
+ private:
+  MemoryStore store_;
+  MemorySlotFile slots_;
+  std::optional<Log> log_;
+};
 
 // Commits the entries to a log of `owner` in memory and audits it: at once, and again with a stop
 // behind every entry, which must say the same.

@@ -542,5 +542,58 @@ TEST(Log, ALiveReaderTakesAStoreThatIsAheadOfItsSlots) {
   EXPECT_FALSE(reader.Proof(9)) << "not signed yet, as far as this reader knows";
 }
 
+TEST(Log, IsLookedAtFromAKnownCheckpointOn) {
+  const NoteVerifier key = TestSigner().Verifier();
+  for (const uint64_t known_size : {0, 1, 255, 256, 300, 511, 512, 600}) {
+    Disk disk;
+    Fill(disk, known_size);
+    const Checkpoint known = disk.Open()->head();
+    {
+      Log log = *disk.Open();
+      ASSERT_TRUE(log.Commit(Drafts(known_size, 700)));
+    }
+    const auto whole = Inspect(disk.store, disk.slots, key);
+    const auto part = Inspect(disk.store, disk.slots, key, {.known = known, .skip_known = true});
+    ASSERT_TRUE(part) << part.error().message;
+    EXPECT_EQ(part->root, whole->root);
+    EXPECT_EQ(part->size, known_size + 700);
+    const LogReader reader(disk.store, *part);
+    EXPECT_EQ(*reader.RootAt(known_size), known.root);
+    EXPECT_EQ(*reader.Entry(known_size + 5), Leaf(known_size + 5));
+    EXPECT_TRUE(Inspect(disk.store, disk.slots, key, {.known = known}));
+
+    Checkpoint other = known;
+    other.root = Sha256(AsBytes("another tree"));
+    for (const bool skip : {false, true}) {
+      const auto fork = Inspect(disk.store, disk.slots, key, {.known = other, .skip_known = skip});
+      ASSERT_FALSE(fork);
+      EXPECT_THAT(fork.error().message, HasSubstr("an earlier checkpoint of this log"));
+    }
+  }
+}
+
+TEST(Log, IsNoContinuationOfACheckpointWithMoreEntries) {
+  Disk disk;
+  Fill(disk, 10);
+  Checkpoint known = disk.Open()->head();
+  known.size = 11;
+  const auto found = Inspect(disk.store, disk.slots, TestSigner().Verifier(),
+                             {.known = known, .skip_known = true});
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, Code::kConflict);
+}
+
+TEST(Log, OnlyAWholeLookFindsWhatChangedBelowAKnownCheckpoint) {
+  Disk disk;
+  Fill(disk, 600);
+  const Checkpoint known = disk.Open()->head();
+  const NoteVerifier key = TestSigner().Verifier();
+  disk.store.contents()[EntryKey(3)].back() ^= 1;
+  EXPECT_FALSE(Inspect(disk.store, disk.slots, key, {.known = known}));
+  EXPECT_TRUE(Inspect(disk.store, disk.slots, key, {.known = known, .skip_known = true}));
+  disk.store.contents()[TileKey({0, 1})].back() ^= 1;
+  EXPECT_FALSE(Inspect(disk.store, disk.slots, key, {.known = known, .skip_known = true}));
+}
+
 }  // namespace
 }  // namespace souk::ledger
