@@ -18,22 +18,37 @@ struct JobDocuments {
   DocumentRef receipt = {};
 };
 
-Result<std::map<Digest, JobDocuments>> CollectJobs(const ledger::LogReader& log) {
-  std::map<Digest, JobDocuments> jobs;
-  for (uint64_t index = 0; index < log.signed_size(); ++index) {
-    ASSIGN_OR_RETURN(const Bytes leaf, log.Entry(index));
-    ASSIGN_OR_RETURN(const Entry entry, DecodeEntry(leaf));
-    const auto* const step = std::get_if<JobStep>(&entry.outcome);
-    if (step == nullptr) continue;
-    for (const Bytes& envelope : entry.documents) {
-      ASSIGN_OR_RETURN(DocumentRef document, Document::Open(envelope));
-      if (document->kind() == Kind::kJob)
-        jobs[step->job].job = std::move(document);
-      else if (document->kind() == Kind::kJobReceipt)
-        jobs[step->job].receipt = std::move(document);
-    }
+using Jobs = std::map<Digest, JobDocuments>;
+
+Status Collect(ByteView leaf, Jobs& jobs) {
+  ASSIGN_OR_RETURN(const Entry entry, DecodeEntry(leaf));
+  const auto* const step = std::get_if<JobStep>(&entry.outcome);
+  if (step == nullptr) return Ok();
+  for (const Bytes& envelope : entry.documents) {
+    ASSIGN_OR_RETURN(DocumentRef document, Document::Open(envelope));
+    if (document->kind() == Kind::kJob)
+      jobs[step->job].job = std::move(document);
+    else if (document->kind() == Kind::kJobReceipt)
+      jobs[step->job].receipt = std::move(document);
   }
-  return jobs;
+  return Ok();
+}
+
+Result<JobCase> FindAmong(const Jobs& jobs, const std::string& id, gpu::BlobSource& blobs) {
+  std::vector<Digest> ids;
+  for (const auto& [job, documents] : jobs) ids.push_back(job);
+  ASSIGN_OR_RETURN(const Digest found, ResolveId(id, ids));
+  const JobDocuments& documents = jobs.at(found);
+  if (!documents.job) {
+    return Error(Code::kNotFound, "this log does not hold the job " + found.Short() + " itself");
+  }
+  if (!documents.receipt) {
+    return Error(Code::kWrongState, "job " + found.Short() + " has no receipt yet");
+  }
+  ASSIGN_OR_RETURN(const Job job, Decode<Job>(*documents.job));
+  ASSIGN_OR_RETURN(Bytes encoded,
+                   gpu::ReadChecked(blobs, {job.workload.digest, job.workload.size}));
+  return MakeJobCase(documents.job, documents.receipt, std::move(encoded));
 }
 
 }  // namespace
@@ -93,23 +108,23 @@ Result<JobCase> MakeJobCase(DocumentRef job, DocumentRef receipt, Bytes encoded_
   return made;
 }
 
-Result<JobCase> FindJobCase(const OpenedLedger& ledger, const std::string& id,
+Result<JobCase> FindJobCase(const ledger::LogReader& log, const std::string& id,
                             gpu::BlobSource& blobs) {
-  ASSIGN_OR_RETURN(const auto jobs, CollectJobs(ledger.log()));
-  std::vector<Digest> ids;
-  for (const auto& [job, documents] : jobs) ids.push_back(job);
-  ASSIGN_OR_RETURN(const Digest found, ResolveId(id, ids));
-  const JobDocuments& documents = jobs.at(found);
-  if (!documents.job) {
-    return Error(Code::kNotFound, "this log does not hold the job " + found.Short() + " itself");
+  Jobs jobs;
+  for (uint64_t index = 0; index < log.signed_size(); ++index) {
+    ASSIGN_OR_RETURN(const Bytes leaf, log.Entry(index));
+    RETURN_IF_ERROR(Collect(leaf, jobs));
   }
-  if (!documents.receipt) {
-    return Error(Code::kWrongState, "job " + found.Short() + " has no receipt yet");
+  return FindAmong(jobs, id, blobs);
+}
+
+Result<JobCase> FindJobCase(const ledger::Evidence& evidence, const std::string& id,
+                            gpu::BlobSource& blobs) {
+  Jobs jobs;
+  for (const ledger::EvidenceLeaf& one : evidence.leaves) {
+    RETURN_IF_ERROR(Collect(one.leaf, jobs));
   }
-  ASSIGN_OR_RETURN(const Job job, Decode<Job>(*documents.job));
-  ASSIGN_OR_RETURN(Bytes encoded,
-                   gpu::ReadChecked(blobs, {job.workload.digest, job.workload.size}));
-  return MakeJobCase(documents.job, documents.receipt, std::move(encoded));
+  return FindAmong(jobs, id, blobs);
 }
 
 }  // namespace souk::tools

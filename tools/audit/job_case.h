@@ -7,6 +7,7 @@
 #include "gpu/workload/replay.h"
 #include "protocol/document.h"
 #include "protocol/messages.h"
+#include "tools/audit/evidence.h"
 #include "tools/audit/open_ledger.h"
 
 namespace souk::tools {
@@ -41,7 +42,9 @@ struct JobCase {
 Result<JobCase> MakeJobCase(DocumentRef job, DocumentRef receipt, Bytes encoded_workload);
 
 // `id`: of the job, or a prefix of it. kNotFound, kConflict; kWrongState where the job is not done.
-Result<JobCase> FindJobCase(const OpenedLedger& ledger, const std::string& id,
+Result<JobCase> FindJobCase(const ledger::LogReader& log, const std::string& id,
+                            gpu::BlobSource& blobs);
+Result<JobCase> FindJobCase(const ledger::Evidence& evidence, const std::string& id,
                             gpu::BlobSource& blobs);
 
 }  // namespace souk::tools

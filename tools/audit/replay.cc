@@ -216,11 +216,25 @@ Error OutOfTime(const Error& error) {
   return Error(error.code, "nothing is decided: " + error.message + "; --time-limit gives more");
 }
 
-Result<Replayed> ReplayJob(const OpenedLedger& ledger, const fs::path& dir,
-                           const ReplayCommand& command, const Countdown& time) {
-  FolderBlobs blobs(BlobFolder(dir));
-  Replayed replayed;
-  ASSIGN_OR_RETURN(replayed.job, FindJobCase(ledger, command.job, blobs));
+// Of a ledger, or of an evidence bundle in which nothing is wrong.
+static Result<JobCase> FindJob(const AuditTarget& target, const std::string& id,
+                               gpu::BlobSource& blobs) {
+  if (IsEvidence(target.dir)) {
+    ASSIGN_OR_RETURN(const OpenedEvidence bundle, OpenEvidence(target.dir, target.vkey));
+    const auto report = ledger::AuditEvidence(bundle.evidence, bundle.key);
+    if (report.verdict == ledger::Verdict::kInvalid) {
+      return Error(Code::kCorrupt,
+                   "the bundle does not verify; see: souk-audit verify " + target.dir.string());
+    }
+    return FindJobCase(bundle.evidence, id, blobs);
+  }
+  ASSIGN_OR_RETURN(const OpenedLedger opened, OpenLedger(target.dir, target.vkey));
+  return FindJobCase(opened.log(), id, blobs);
+}
+
+Result<Replayed> ReplayJob(JobCase job, FolderBlobs& blobs, const ReplayCommand& command,
+                           const Countdown& time) {
+  Replayed replayed{.job = std::move(job)};
   const gpu::ClaimedResult claim = replayed.job.Claim(blobs);
   ASSIGN_OR_RETURN(const States states, ReadStates(replayed.job, blobs));
   const gpu::StatesFile* const file = states.file ? &*states.file : nullptr;
@@ -246,9 +260,11 @@ Result<Replayed> ReplayJob(const OpenedLedger& ledger, const fs::path& dir,
 int RunReplay(const AuditTarget& target, const ReplayCommand& command) {
   const auto limit = ParseDuration(command.time_limit);
   if (!limit) return Misuse("--time-limit: " + limit.error().message);
-  const auto ledger = OpenLedger(target.dir, target.vkey);
-  if (!ledger) return Fail(ledger.error());
-  const auto replayed = ReplayJob(*ledger, target.dir, command, Countdown(*limit));
+  const Countdown time(*limit);
+  FolderBlobs blobs(IsEvidence(target.dir) ? target.dir / "blobs" : BlobFolder(target.dir));
+  auto job = FindJob(target, command.job, blobs);
+  if (!job) return Fail(job.error());
+  const auto replayed = ReplayJob(std::move(*job), blobs, command, time);
   if (!replayed && replayed.error().code == Code::kExhausted) {
     return Fail(OutOfTime(replayed.error()));
   }

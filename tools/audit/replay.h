@@ -28,11 +28,11 @@ class Countdown {
   Duration limit_;
 };
 
-// `dir`: of the node whose ledger it is. Draws its progress on stderr. With `command.check`, and
+// `blobs`: what the job names. Draws its progress on stderr. With `command.check`, and
 // where the result differs, writes a fault document or says why none can be made. kExhausted where
 // the time is up before.
-Result<Replayed> ReplayJob(const OpenedLedger& ledger, const std::filesystem::path& dir,
-                           const ReplayCommand& command, const Countdown& time);
+Result<Replayed> ReplayJob(JobCase job, FolderBlobs& blobs, const ReplayCommand& command,
+                           const Countdown& time);
 
 // The same with what it means, and how to give it more time.
 Error OutOfTime(const Error& error);

@@ -154,7 +154,10 @@ Status Settle(const OpenedLedger& ledger, const AuditTarget& target, const Repli
     }
     ReplayCommand replay{.job = job.id.Hex(), .full = true, .check = true};
     replay.out = command.out / (job.id.Short() + ".fault");
-    const auto replayed = ReplayJob(ledger, target.dir, replay, time);
+    FolderBlobs blobs(BlobFolder(target.dir));
+    auto found = FindJobCase(ledger.log(), replay.job, blobs);
+    const auto replayed =
+        found ? ReplayJob(std::move(*found), blobs, replay, time) : Result<Replayed>(found.error());
     if (!replayed) {
       job.settled = "not replayed";
       job.why = replayed.error().code == Code::kExhausted ? OutOfTime(replayed.error()).message

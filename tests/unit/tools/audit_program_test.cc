@@ -414,7 +414,7 @@ TEST_F(AuditProgram, TellsALeaseAcrossLedgers) {
   EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
   EXPECT_EQ(ran.out.rfind("lease " + lease + ", provider kite, renter ann, book coop\n", 0), 0u)
       << ran.out;
-  EXPECT_NE(ran.out.find("accepted                             4    3     3\n"), std::string::npos)
+  EXPECT_NE(ran.out.find("accepted                            4    3     3\n"), std::string::npos)
       << ran.out;
   EXPECT_NE(ran.out.find("the 3 logs agree\n"), std::string::npos) << ran.out;
   std::istringstream lines(ran.out);

@@ -123,6 +123,13 @@ TEST_F(MarketProgram, ALeaseRunsJobsUntilItIsReleased) {
       "out/evidence/receipt.proof",
       folder_.path());
   EXPECT_EQ(proof.code, 0) << proof.out << proof.err;
+  // A third party takes the bundle where a directory is.
+  const Ran verified = RunProgram("souk-audit verify out/evidence --json", folder_.path());
+  EXPECT_EQ(verified.code, 1);
+  EXPECT_EQ(Doc::parse(verified.out)["verdict"], "INCOMPLETE") << verified.out;
+  const Ran replayed =
+      RunProgram("souk-audit replay out/evidence --full --job " + job_id, folder_.path());
+  EXPECT_EQ(replayed.code, 0) << replayed.out << replayed.err;
   const Ran logs = Souk("logs " + job_id);
   EXPECT_NE(logs.out.find("submitted on lease"), std::string::npos) << logs.out;
   const Doc released = SoukJson("release " + id);

@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "protocol/base/file.h"
 #include "sanitized.h"
@@ -64,6 +66,52 @@ TEST(RocksDbLedger, IsReadWhileItIsWritten) {
     ASSERT_TRUE(view) << view.error().message;
     EXPECT_EQ((*view)->log().size(), 10 * (i + 1));
     EXPECT_TRUE(VerifyProof(*(*view)->log().Proof(i), Leaf(i), TestSigner().Verifier()));
+  }
+}
+
+// Digits of random bytes: nothing repeats, and half of their bits say nothing.
+Bytes HexLeaf(uint64_t n) {
+  std::string digits;
+  for (uint64_t i = 0; i < 32; ++i) digits += Sha256(AsBytes(std::to_string(32 * n + i))).Hex();
+  return ToBytes(AsBytes(digits));
+}
+
+uintmax_t BytesIn(const fs::path& dir) {
+  uintmax_t bytes = 0;
+  std::error_code gone;
+  for (const auto& item : fs::directory_iterator(dir)) {
+    const uintmax_t size = item.file_size(gone);
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+TEST(RocksDbLedger, OldEntriesCompressAndAreProvenAsBefore) {
+  const TestFolder folder;
+  constexpr uint64_t kStarts = 13;
+  constexpr uint64_t kEach = 300;
+  // Every start puts what the one before it wrote into a file; every four files are merged.
+  for (uint64_t start = 0; start < kStarts; ++start) {
+    auto ledger = Ledger::Open(folder.path(), TestSigner(), kAlone);
+    ASSERT_TRUE(ledger) << ledger.error().message;
+    std::vector<Draft> drafts;
+    for (uint64_t i = 0; i < kEach; ++i) drafts.push_back({HexLeaf(kEach * start + i), {}});
+    ASSERT_TRUE((*ledger)->log().Commit(drafts));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  const auto ledger = Ledger::Open(folder.path(), TestSigner(), kAlone);
+  ASSERT_TRUE(ledger) << ledger.error().message;
+  const uintmax_t raw = kStarts * kEach * HexLeaf(0).size();
+  uintmax_t stored = BytesIn(folder.path() / "ledger");
+  for (int i = 0; i < 200 && stored > raw * 3 / 4; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    stored = BytesIn(folder.path() / "ledger");
+  }
+  EXPECT_LE(stored, raw * 3 / 4);
+  const Log& log = (*ledger)->log();
+  for (uint64_t i = 0; i < kStarts * kEach; i += 97) {
+    EXPECT_EQ(*log.Entry(i), HexLeaf(i));
+    EXPECT_TRUE(VerifyProof(*log.Proof(i), HexLeaf(i), TestSigner().Verifier()));
   }
 }
 
