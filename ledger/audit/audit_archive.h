@@ -145,7 +145,7 @@ class StateWriter {
   template <typename... T>
   void Put(std::variant<T...>& value) {
     PutLe(out_, static_cast<uint8_t>(value.index()));
-    std::visit([this](auto& alternative) { One(alternative); }, value);
+    std::visit([this](auto& alternative) { this->One(alternative); }, value);
   }
   void PutCount(size_t count) { PutLe(out_, static_cast<uint32_t>(count)); }
 
