@@ -33,7 +33,7 @@ Result<OpenedLedger> OpenWithKeys(const std::filesystem::path& dir,
   return opened ? std::move(opened) : Result<OpenedLedger>(last);
 }
 
-std::string RoleOf(const LeaseStory& story) {
+std::string RoleName(const LeaseStory& story) {
   return story.role ? ledger::LeaseRoleName(*story.role) : "no part in it";
 }
 
@@ -59,8 +59,8 @@ Json StepJson(const TimelineStep& step) {
           {"in", std::move(in)}};
 }
 
-void PrintAsJson(const Timeline& timeline, const std::vector<std::filesystem::path>& dirs,
-                 bool agree) {
+void PrintTimelineJson(const Timeline& timeline, const std::vector<std::filesystem::path>& dirs,
+                       bool agree) {
   Json ledgers = Json::array();
   Json problems = Json::array();
   for (size_t i = 0; i < timeline.stories.size(); ++i) {
@@ -68,7 +68,7 @@ void PrintAsJson(const Timeline& timeline, const std::vector<std::filesystem::pa
     ledgers.push_back({{"dir", dirs[i].string()},
                        {"name", story.name},
                        {"peer", story.peer.ToString()},
-                       {"role", story.role ? Json(RoleOf(story)) : Json()},
+                       {"role", story.role ? Json(RoleName(story)) : Json()},
                        {"entries", story.entries}});
     for (const std::string& problem : story.problems) {
       problems.push_back({{"ledger", i}, {"what", problem}});
@@ -89,11 +89,11 @@ void PrintAsJson(const Timeline& timeline, const std::vector<std::filesystem::pa
              {"problems", std::move(problems)}});
 }
 
-void PrintAsText(const Timeline& timeline) {
+void PrintTimeline(const Timeline& timeline) {
   std::string who = "lease " + timeline.lease.Short();
   std::vector<Table::Column> columns = {{"TIME"}, {"WHAT"}};
   for (const LeaseStory& story : timeline.stories) {
-    who += fmt::format(", {} {}", RoleOf(story), story.name);
+    who += fmt::format(", {} {}", RoleName(story), story.name);
     columns.push_back({Shorten(story.name, kNameColumns), Align::kRight});
   }
   PrintFolded(who + "\n");
@@ -121,7 +121,7 @@ void PrintAsText(const Timeline& timeline) {
 }
 
 // The last line.
-std::string Conclusion(const Timeline& timeline) {
+std::string TimelineConclusion(const Timeline& timeline) {
   const size_t logs = timeline.stories.size();
   if (logs == 1) return "one log only: whether the others agree, their ledgers say";
   const auto contradicts = [](const ledger::Disagreement& one) { return one.contradicts; };
@@ -158,10 +158,10 @@ int RunTimeline(const TimelineCommand& command) {
                                 [](const LeaseStory& story) { return story.problems.empty(); });
   const bool agree = read && timeline->disagreements.empty();
   if (command.json) {
-    PrintAsJson(*timeline, command.dirs, agree);
+    PrintTimelineJson(*timeline, command.dirs, agree);
   } else {
-    PrintAsText(*timeline);
-    Print(Conclusion(*timeline) + "\n");
+    PrintTimeline(*timeline);
+    Print(TimelineConclusion(*timeline) + "\n");
   }
   return agree ? kDone : kFailed;
 }
