@@ -29,8 +29,8 @@
 //   architecture, memory_bytes, driver, slices, free_slices, price_micro, state ("idle", "leased",
 //   "draining"), leases [{id, state, ends_ms?}]
 // peers {}
-//   peers [{id, name, endpoints, provider, renter, clearing, witness, log_url, connected, expires_ms,
-//   bootstrap}]
+//   peers [{id, name, endpoints, provider, renter, clearing, witness, log_url, connected,
+//   expires_ms, bootstrap}]
 // forks {}
 //   forks [{peer, name, size, root, other_root (both signed, or proven, for that size), later_size,
 //   vkey, evidence (text: souk-audit check-fork takes it)}]
