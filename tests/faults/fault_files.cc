@@ -20,8 +20,9 @@ using rocksdb::Slice;
 IOStatus ToIoStatus(const Verdict& verdict, const std::string& name) {
   if (verdict.error_number == 0) return IOStatus::OK();
   const char* const why = std::strerror(verdict.error_number);
-  return verdict.error_number == ENOSPC ? IOStatus::NoSpace(name, why)
-                                        : IOStatus::IOError(name, why);
+  if (verdict.error_number == ENOSPC) return IOStatus::NoSpace(name, why);
+  // The status owns its text.
+  return IOStatus::IOError(name, why);  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks)
 }
 
 // The database's own threads do their work while the threads of its callers wait.
@@ -73,7 +74,7 @@ class FaultyWritable : public rocksdb::FSWritableFileOwnerWrapper {
     if (verdict.happens) {
       const size_t share = verdict.error_number == 0 ? 1000 : verdict.share;
       const Slice part(data.data(), data.size() * share / 1000);
-      const IOStatus wrote = target()->Append(part, options, dbg);
+      IOStatus wrote = target()->Append(part, options, dbg);
       if (!wrote.ok()) return wrote;
       disk_.Grew(name_, part.size());
     }
@@ -93,7 +94,7 @@ class FaultyWritable : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Truncate(uint64_t size, const IOOptions& options, IODebugContext* dbg) override {
     const Verdict verdict = NextStep(disk_, turns_, Step::kWrite);
     if (verdict.happens) {
-      const IOStatus cut = target()->Truncate(size, options, dbg);
+      IOStatus cut = target()->Truncate(size, options, dbg);
       if (!cut.ok()) return cut;
       disk_.Cut(name_, size);
     }
@@ -107,7 +108,7 @@ class FaultyWritable : public rocksdb::FSWritableFileOwnerWrapper {
   }
   IOStatus Close(const IOOptions& options, IODebugContext* dbg) override {
     const Verdict verdict = NextStep(disk_, turns_, Step::kClose);
-    const IOStatus closed = target()->Close(options, dbg);
+    IOStatus closed = target()->Close(options, dbg);
     return verdict.error_number == 0 ? closed : ToIoStatus(verdict, name_);
   }
   // Nothing is reserved ahead: the folder is to hold what was written.
@@ -139,7 +140,7 @@ class FaultySequential : public rocksdb::FSSequentialFileOwnerWrapper {
       : FSSequentialFileOwnerWrapper(std::move(file)), disk_(disk) {}
   IOStatus Read(size_t n, const IOOptions& options, Slice* result, char* scratch,
                 IODebugContext* dbg) override {
-    const IOStatus status = target()->Read(n, options, result, scratch, dbg);
+    IOStatus status = target()->Read(n, options, result, scratch, dbg);
     if (status.ok() && disk_.NextReadIsCut()) *result = Slice(result->data(), result->size() / 2);
     return status;
   }
@@ -154,14 +155,19 @@ class FaultyRandom : public rocksdb::FSRandomAccessFileOwnerWrapper {
       : FSRandomAccessFileOwnerWrapper(std::move(file)), disk_(disk) {}
   IOStatus Read(uint64_t offset, size_t n, const IOOptions& options, Slice* result, char* scratch,
                 IODebugContext* dbg) const override {
-    const IOStatus status = target()->Read(offset, n, options, result, scratch, dbg);
+    IOStatus status = target()->Read(offset, n, options, result, scratch, dbg);
     if (status.ok() && disk_.NextReadIsCut()) *result = Slice(result->data(), result->size() / 2);
     return status;
   }
   IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count, const IOOptions& options,
                      IODebugContext* dbg) override {
-    // One by one, through Read.
-    return FSRandomAccessFile::MultiRead(requests, count, options, dbg);
+    // One by one, so that each can be cut.
+    for (size_t i = 0; i < count; ++i) {
+      rocksdb::FSReadRequest& request = requests[i];
+      request.status =
+          Read(request.offset, request.len, options, &request.result, request.scratch, dbg);
+    }
+    return IOStatus::OK();
   }
 
  private:
@@ -199,7 +205,7 @@ class FaultyFiles : public rocksdb::FileSystemWrapper {
                              std::unique_ptr<rocksdb::FSSequentialFile>* result,
                              IODebugContext* dbg) override {
     std::unique_ptr<rocksdb::FSSequentialFile> file;
-    const IOStatus status = target()->NewSequentialFile(name, options, &file, dbg);
+    IOStatus status = target()->NewSequentialFile(name, options, &file, dbg);
     if (status.ok()) *result = std::make_unique<FaultySequential>(std::move(file), disk_);
     return status;
   }
@@ -207,7 +213,7 @@ class FaultyFiles : public rocksdb::FileSystemWrapper {
                                std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
                                IODebugContext* dbg) override {
     std::unique_ptr<rocksdb::FSRandomAccessFile> file;
-    const IOStatus status = target()->NewRandomAccessFile(name, options, &file, dbg);
+    IOStatus status = target()->NewRandomAccessFile(name, options, &file, dbg);
     if (status.ok()) *result = std::make_unique<FaultyRandom>(std::move(file), disk_);
     return status;
   }
@@ -217,7 +223,7 @@ class FaultyFiles : public rocksdb::FileSystemWrapper {
     const Verdict verdict = NextStep(disk_, turns_, Step::kCreate);
     if (verdict.happens) {
       std::unique_ptr<rocksdb::FSWritableFile> file;
-      const IOStatus status = target()->NewWritableFile(name, options, &file, dbg);
+      IOStatus status = target()->NewWritableFile(name, options, &file, dbg);
       if (!status.ok()) return status;
       disk_.Created(name);
       *result = std::make_unique<FaultyWritable>(std::move(file), name, disk_, turns_);
@@ -241,7 +247,7 @@ class FaultyFiles : public rocksdb::FileSystemWrapper {
                         std::unique_ptr<rocksdb::FSDirectory>* result,
                         IODebugContext* dbg) override {
     std::unique_ptr<rocksdb::FSDirectory> folder;
-    const IOStatus status = target()->NewDirectory(name, options, &folder, dbg);
+    IOStatus status = target()->NewDirectory(name, options, &folder, dbg);
     if (status.ok()) {
       *result = std::make_unique<FaultyFolder>(std::move(folder), name, disk_, turns_);
     }
@@ -263,7 +269,7 @@ class FaultyFiles : public rocksdb::FileSystemWrapper {
     const Verdict verdict = NextStep(disk_, turns_, Step::kDelete);
     if (verdict.happens) {
       disk_.Deleting(name);
-      const IOStatus status = target()->DeleteFile(name, options, dbg);
+      IOStatus status = target()->DeleteFile(name, options, dbg);
       if (!status.ok()) return status;
     }
     return ToIoStatus(verdict, name);
@@ -272,7 +278,7 @@ class FaultyFiles : public rocksdb::FileSystemWrapper {
                     IODebugContext* dbg) override {
     const Verdict verdict = NextStep(disk_, turns_, Step::kWrite);
     if (verdict.happens) {
-      const IOStatus status = target()->Truncate(name, size, options, dbg);
+      IOStatus status = target()->Truncate(name, size, options, dbg);
       if (!status.ok()) return status;
       disk_.Cut(name, size);
     }
@@ -283,7 +289,7 @@ class FaultyFiles : public rocksdb::FileSystemWrapper {
     const Verdict verdict = NextStep(disk_, turns_, Step::kRename);
     if (verdict.happens) {
       disk_.Renaming(from, to);
-      const IOStatus status = target()->RenameFile(from, to, options, dbg);
+      IOStatus status = target()->RenameFile(from, to, options, dbg);
       if (!status.ok()) return status;
     }
     return ToIoStatus(verdict, from);
@@ -311,7 +317,7 @@ class FaultyDisk::TurnEnv : public rocksdb::EnvWrapper {
   static std::unique_ptr<TurnEnv> On(SimDisk& disk) {
     auto turns = std::make_unique<Turns>();
     auto files = std::make_shared<FaultyFiles>(disk, *turns);
-    return std::unique_ptr<TurnEnv>(new TurnEnv(std::move(turns), std::move(files)));
+    return std::unique_ptr<TurnEnv>(new TurnEnv(std::move(turns), files));
   }
 
   void Schedule(void (*function)(void* arg), void* arg, Priority priority, void* tag,
