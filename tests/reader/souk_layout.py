@@ -23,7 +23,7 @@ Settled          lease digest, escrow digest, paid credits
 ChallengeStep    challenge digest, lease digest, event enum 6, status enum 5, sentence text 512
 Replicated       round digest, jobs list 16 digest, agree u32 1 16
 Entry            sequence u64, time time, rules u32 1 4294967295, outcome union, documents list 8 data 16384
-Card             name text 64, endpoints list 8 text 256, curve digest, checkpointKey digest, logName text 256, epoch u32, successor digest, provides bool, clears bool, rents bool, sequence u64, issued time, expires time, peer digest
+Card             name text 64, endpoints list 8 text 256, curve digest, checkpointKey digest, logName text 256, epoch u32, successor digest, provides bool, clears bool, rents bool, sequence u64, issued time, expires time, peer digest, openLog bool, readers list 16 digest, logUrl text 256, witnessKey digest-or-none
 Offer            sequence u64, issued time, expires time, deviceKind word, model text 64, architecture u32, memoryBytes u64, count u32 1 1024, slices u32 0 1024, driver text 64, cudaVersion u32, newestPtx u32, grade enum 2, fp32Mflops u64, jail enum 2, price price, interruptiblePrice price-or-none, holdPrice price, holdFee credits, grace span, notice span, longestInterval span, minDuration span, maxDuration span, region region, clearingPeers list 16 digest, bondShare credits, bandwidthKbps u64, peer digest, verdict data 4229
 Withdrawal       sequence u64, issued time, peer digest
 Issue            account digest, amount credits, reference text 256, issued time
@@ -87,7 +87,8 @@ KINDS = {
 # Those that travel only.
 OTHER_KINDS = set(
     "hello have want bundle refusal carry reply blob-get blob-chunk escrow-fetch show account-query"
-    " statement voucher-ack progress lease-query".split()
+    " statement voucher-ack progress lease-query head fork consistency-get consistency"
+    " add-checkpoint cosigned".split()
 )
 
 CLOSE_REASONS = (0, 1000, 1001, 1002, 1003, 1004, 2000, 2001, 2002, 2003, 3000, 3001, 3002)
@@ -210,8 +211,10 @@ def read_number(kind, arguments, bits):
 
 
 def read_pointer(kind, arguments, target):
-    if kind == "digest":
+    if kind in ("digest", "digest-or-none"):
         data = capnp_words.as_data(target)
+        if len(data) == 0 and kind == "digest-or-none":
+            return None
         if len(data) != 32:
             raise Malformed("not 32 bytes")
         return data

@@ -21,7 +21,7 @@ INSTANTIATE_TEST_SUITE_P(Simulator, Seeds, testing::Range<uint64_t>(1, 13));
 TEST(Simulator, SeedsAreBusy) {
   uint64_t leases = 0, jobs = 0, crashes = 0, passed = 0, caught = 0, rounds = 0, differing = 0;
   // Few seeds come to a challenge or to replicas that differ; of these some do.
-  for (uint64_t seed = 97; seed < 103; ++seed) {
+  for (uint64_t seed = 99; seed < 105; ++seed) {
     const Outcome outcome = sim::Run({.seed = seed});
     leases += outcome.leases;
     jobs += outcome.jobs;

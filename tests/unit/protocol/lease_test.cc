@@ -134,7 +134,7 @@ TEST(RefusalCode, HasADistinctNameEach) {
     ++known;
     names.insert(RefusalCodeName(static_cast<RefusalCode>(code)));
   }
-  EXPECT_EQ(known, 38);
+  EXPECT_EQ(known, 39);
   EXPECT_EQ(names.size(), static_cast<size_t>(known));
   EXPECT_FALSE(IsKnown(RefusalCode{}));
 }
