@@ -14,6 +14,7 @@
 #include "node/address.h"
 #include "node/control/client.h"
 #include "node/daemon.h"
+#include "node/rebuild.h"
 #include "node/version.h"
 #include "protocol/base/file.h"
 #include "protocol/limits.h"
@@ -287,6 +288,31 @@ std::string IdText(const json& id) {
   return out + "  vkey     " + id["vkey"].get<std::string>() + "\n";
 }
 
+Status Rebuild(const Common& common, const std::string& from) {
+  ASSIGN_OR_RETURN(const NodeDir dir, FindNodeDir(common.dir));
+  ASSIGN_OR_RETURN(const Identity identity, LoadIdentity(dir));
+  const bool shown = !common.as_json && ::isatty(STDERR_FILENO) == 1;
+  const auto progress = [&](uint64_t done, uint64_t total) {
+    if (shown) fmt::print(stderr, "\r\x1b[K{} of {} entries", done, total);
+  };
+  const auto rebuilt = RebuildFrom(dir, identity, from, progress);
+  if (shown) fmt::print(stderr, "\r\x1b[K");
+  if (!rebuilt) return rebuilt.error();
+  if (common.as_json) {
+    std::cout
+        << json{{"entries", rebuilt->entries}, {"signed_before", rebuilt->signed_before}}.dump(2)
+        << "\n";
+    return Ok();
+  }
+  fmt::print("{} entries are back, in the tree that this node signed", rebuilt->entries);
+  if (rebuilt->signed_before > 0) {
+    fmt::print("; its checkpoint file had signed {}, and all of them are there",
+               rebuilt->signed_before);
+  }
+  fmt::print("\nNext: soukd run --dir {}\n", dir.path.string());
+  return Ok();
+}
+
 Status Issue(const Common& common, const std::string& account, const std::string& amount,
              const std::string& reference) {
   const auto credits = ParseCredits(amount);
@@ -312,7 +338,7 @@ struct CommandLine {
   Common common = {};
   InitArguments init = {};
   bool alone = false;
-  std::string roles = {}, account = {}, amount = {}, reference = {};
+  std::string roles = {}, account = {}, amount = {}, reference = {}, from = {};
 
   CommandLine() {
     app.require_subcommand(1);
@@ -321,6 +347,14 @@ struct CommandLine {
     CLI::App* run = Add("run", "Run this node until it is told to stop");
     run->add_flag("--alone", alone, "Sign unasked whether this log is the newest");
     run->add_option("--roles", roles, "Only these: provider,renter,clearing,witness");
+    CLI::App* rebuild = Add("rebuild", "Make the ledger again from a copy of this node's log");
+    rebuild
+        ->add_option("--from", from, "Tiles (souk-audit export --tiles), or a URL that serves them")
+        ->required()
+        ->type_name("DIR|URL");
+    rebuild->footer(
+        "The node must be stopped, and what is left of its ledger/ moved away. The next run waits\n"
+        "for a counterparty to confirm that the copy was the newest, as after every start.");
     Add("status", "What this node is doing");
     Add("id", "This node's names and addresses");
     Add("drain", "Take no new leases; running ones go on");
@@ -394,6 +428,7 @@ Status Dispatch(const CommandLine& line) {
   const Common& common = line.common;
   if (what == "init") return Init(common, line.init);
   if (what == "run") return Run(common, line.alone, line.roles);
+  if (what == "rebuild") return Rebuild(common, line.from);
   if (what == "issue") return Issue(common, line.account, line.amount, line.reference);
   const json request = {{"do", what}};
   if (what == "status") return Tell(common, request, StatusText);

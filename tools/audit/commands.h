@@ -95,6 +95,15 @@ struct CompareCommand {
   bool json = false;
 };
 int RunCompare(const CompareCommand& command);
+struct WatchCommand {
+  std::vector<std::filesystem::path> sources = {};
+  std::string vkey = {};
+  std::filesystem::path out = {};  // of the proof of a fork; empty: log.fork
+  std::string every = "10s";
+  uint64_t rounds = 0;  // 0: until it is ended
+  bool json = false;    // one document a line
+};
+int RunWatch(const WatchCommand& command);
 int RunCheckFork(const std::filesystem::path& file, const std::string& vkey, bool json);
 
 int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out);

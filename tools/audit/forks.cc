@@ -2,8 +2,12 @@
 // they are not (R3).
 #include <fmt/format.h>
 
+#include <chrono>
+#include <thread>
+
 #include "ledger/witness/fork_evidence.h"
 #include "protocol/base/file.h"
+#include "protocol/text.h"
 #include "tools/audit/commands.h"
 #include "tools/audit/open_ledger.h"
 #include "tools/common/json.h"
@@ -77,6 +81,80 @@ std::string ForkText(const ledger::Fork& fork) {
       ToBase64(fork.other_root.view()));
 }
 
+// Writes proof of a fork, and says so. `fork` has evidence.
+Result<std::string> WriteProof(const ledger::HeadComparison& fork,
+                               const std::filesystem::path& out) {
+  const std::filesystem::path file = out.empty() ? "log.fork" : out;
+  RETURN_IF_ERROR(WriteFileAtomic(file, AsBytes(fork.evidence->ToText())));
+  return file.string();
+}
+
+void PrintProof(const std::string& proof, const ledger::NoteVerifier& key) {
+  Print(fmt::format("  proof that anyone can check: {}\n  souk-audit check-fork {} --key '{}'\n",
+                    proof, proof, key.ToVkey()));
+}
+
+// Copies of one log, looked at again and again: each against the largest that was seen.
+class Watch {
+ public:
+  explicit Watch(const WatchCommand& command) : command_(command) {}
+
+  // One look at all; an exit code where it is over.
+  std::optional<int> Look() {
+    for (const std::filesystem::path& source : command_.sources) {
+      auto opened = OpenLedger(source, command_.vkey);
+      // A source that is away now may be back the next time.
+      if (!opened && opened.error().code == Code::kUnavailable) {
+        Say(source, "is away: " + opened.error().message, {{"away", true}});
+        continue;
+      }
+      if (!opened) return Fail(opened.error().Within(source.string()));
+      if (!largest_) {
+        Say(source, Sizes(opened->log()), {{"size", opened->log().signed_size()}});
+        largest_ = std::make_unique<OpenedLedger>(std::move(*opened));
+        continue;
+      }
+      const auto compared = Compare(*largest_, *opened);
+      if (!compared) return Fail(compared.error().Within(source.string()));
+      if (compared->heads.evidence) return Forked(source, *compared);
+      Say(source, Sizes(opened->log()), {{"size", opened->log().signed_size()}});
+      if (opened->log().signed_size() > largest_->log().signed_size()) {
+        largest_ = std::make_unique<OpenedLedger>(std::move(*opened));
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static std::string Sizes(const ledger::LogReader& log) {
+    return fmt::format("{} entries, one history so far", log.signed_size());
+  }
+  void Say(const std::filesystem::path& source, const std::string& sentence, Json what) const {
+    if (command_.json) {
+      what["source"] = source.string();
+      Print(what.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    } else {
+      Print(fmt::format("{}: {}\n", source.string(), sentence));
+    }
+  }
+  int Forked(const std::filesystem::path& source, const Compared& compared) {
+    const auto proof = WriteProof(compared.heads, command_.out);
+    if (!proof) return Fail(proof.error());
+    Say(source,
+        fmt::format("{} of {}: it differs from entry {} on", Styled(stdout, Style::kBad, "FORK"),
+                    largest_->key.name, compared.differs.value_or(0)),
+        {{"verdict", "FORK"},
+         {"first_difference", compared.differs.value_or(0)},
+         {"key", largest_->key.ToVkey()},
+         {"proof", *proof}});
+    if (!command_.json) PrintProof(*proof, largest_->key);
+    return kFailed;
+  }
+
+  const WatchCommand& command_;
+  std::unique_ptr<OpenedLedger> largest_ = {};
+};
+
 }  // namespace
 
 int RunCompare(const CompareCommand& command) {
@@ -87,19 +165,16 @@ int RunCompare(const CompareCommand& command) {
   const auto compared = Compare(*one, *other);
   if (!compared) return Fail(compared.error());
   const bool forked = compared->heads.evidence.has_value();
-  std::string proof;
-  if (forked) {
-    proof = command.out.empty() ? "log.fork" : command.out.string();
-    const auto wrote = WriteFileAtomic(proof, AsBytes(compared->heads.evidence->ToText()));
-    if (!wrote) return Fail(wrote.error());
-  }
+  Result<std::string> proof = std::string();
+  if (forked) proof = WriteProof(compared->heads, command.out);
+  if (!proof) return Fail(proof.error());
   if (command.json) {
     Json out = {{"verdict", forked ? "FORK" : "CONSISTENT"},
                 {"ok", !forked},
                 {"key", one->key.ToVkey()},
                 {"sizes", {compared->sizes[0], compared->sizes[1]}},
                 {"first_difference", compared->differs ? Json(*compared->differs) : Json()}};
-    if (forked) out["proof"] = proof;
+    if (forked) out["proof"] = *proof;
     PrintJson(out);
     return forked ? kFailed : kDone;
   }
@@ -112,9 +187,19 @@ int RunCompare(const CompareCommand& command) {
   Print(fmt::format("{} of {}: the copies differ from entry {} on\n",
                     Styled(stdout, Style::kBad, "FORK"), one->key.name,
                     compared->differs.value_or(0)));
-  Print(fmt::format("  proof that anyone can check: {}\n  souk-audit check-fork {} --key '{}'\n",
-                    proof, proof, one->key.ToVkey()));
+  PrintProof(*proof, one->key);
   return kFailed;
+}
+
+int RunWatch(const WatchCommand& command) {
+  const auto every = ParseDuration(command.every);
+  if (!every) return Misuse("--every: " + every.error().message);
+  Watch watch(command);
+  for (uint64_t round = 1;; ++round) {
+    if (const auto over = watch.Look()) return *over;
+    if (command.rounds != 0 && round >= command.rounds) return kDone;
+    std::this_thread::sleep_for(std::chrono::milliseconds(every->ms));
+  }
 }
 
 int RunCheckFork(const std::filesystem::path& file, const std::string& vkey, bool json) {

@@ -33,7 +33,7 @@ const CLI::Validator kIndex(
 CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
                      AuditTarget& target) {
   CLI::App* command = app.add_subcommand(name, description);
-  command->add_option("DIR", target.dir, "A node's directory, its ledger/, or a directory of tiles")
+  command->add_option("DIR", target.dir, "A node's directory, its ledger/, tiles, or a log's URL")
       ->required();
   command->add_option("--key", target.vkey, "The log's key (souk-audit key prints it)")
       ->type_name("VKEY");
@@ -235,7 +235,8 @@ int Main(int argc, char** argv) {
 
   CompareCommand compare_command;
   CLI::App* compare = app.add_subcommand("compare", "Whether two copies of a log are one history");
-  compare->add_option("A", compare_command.one, "A node's directory, or its ledger/")->required();
+  compare->add_option("A", compare_command.one, "A node's directory, tiles, or a log's URL")
+      ->required();
   compare->add_option("B", compare_command.other, "Another copy of the same log")->required();
   compare->add_option("--key", compare_command.vkey, "The log's key")->type_name("VKEY");
   compare->add_option("--out", compare_command.out, "Where proof of a fork goes; log.fork")
@@ -243,6 +244,23 @@ int Main(int argc, char** argv) {
   compare->add_flag("--json", compare_command.json, "One JSON document on stdout");
   compare->footer("CONSISTENT exits 0; FORK exits 1 and writes proof that anyone can check.");
   compare->callback([&] { action = [&] { return RunCompare(compare_command); }; });
+
+  WatchCommand watch_command;
+  CLI::App* watch = app.add_subcommand(
+      "watch", "Looks at copies of a log again and again, for as long as they are one history");
+  watch->add_option("SOURCE", watch_command.sources, "A node's directory, tiles, or a log's URL")
+      ->required();
+  watch->add_option("--key", watch_command.vkey, "The log's key")->type_name("VKEY");
+  watch->add_option("--every", watch_command.every, "Between two looks")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  watch->add_option("--rounds", watch_command.rounds, "End after so many looks; 0 goes on")
+      ->capture_default_str();
+  watch->add_option("--out", watch_command.out, "Where proof of a fork goes; log.fork")
+      ->type_name("FILE");
+  watch->add_flag("--json", watch_command.json, "One JSON document for each look at each source");
+  watch->footer("Ends with 1 where a fork was found, and writes proof that anyone can check.");
+  watch->callback([&] { action = [&] { return RunWatch(watch_command); }; });
 
   std::filesystem::path fork_file;
   std::string fork_key;

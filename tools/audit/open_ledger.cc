@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "ledger/audit/audit_key.h"
+#include "node/http/log_client.h"
+#include "tools/common/terminal.h"
 
 namespace souk::tools {
 namespace fs = std::filesystem;
@@ -105,6 +107,42 @@ Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::str
   return Ok();
 }
 
+Result<fs::path> MakeTemporaryFolder() {
+  std::error_code error;
+  std::string name = (fs::temp_directory_path(error) / "souk-audit-XXXXXX").string();
+  if (error || ::mkdtemp(name.data()) == nullptr) {
+    return Error(Code::kIo,
+                 "no temporary folder can be made: set TMPDIR to one that can be written");
+  }
+  return fs::path(name);
+}
+
+// Fetched whole into a folder of its own, and read from there.
+Result<OpenedLedger> OpenUrl(const std::string& url, const std::string& vkey) {
+  OpenedLedger out;
+  ASSIGN_OR_RETURN(const fs::path folder, MakeTemporaryFolder());
+  out.folder = std::shared_ptr<void>(nullptr, [folder](void*) {
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  });
+  const bool shown = IsTerminal(stderr);
+  node::FetchOptions options;
+  if (shown) {
+    options.progress = [](uint64_t done, uint64_t total) {
+      fmt::print(stderr, "\r\x1b[Kfetching {} of {} entries", done, total);
+    };
+  }
+  const Status fetched = node::FetchLog(url, folder, options);
+  if (shown) fmt::print(stderr, "\r\x1b[K");
+  if (!fetched) return fetched.error();
+  const auto find_key = [&](const ledger::Store& store) -> Result<ledger::NoteVerifier> {
+    RETURN_IF_ERROR(FindOwnerOfTiles(store, folder, vkey, out));
+    return out.key;
+  };
+  ASSIGN_OR_RETURN(out.tiles, ledger::TileView::Open(folder, find_key));
+  return out;
+}
+
 }  // namespace
 
 fs::path NodeDirectory(const fs::path& where) {
@@ -122,6 +160,7 @@ fs::path BlobFolder(const fs::path& dir) {
 }
 
 Result<OpenedLedger> FindLedger(const fs::path& where, const std::string& vkey) {
+  if (node::IsLogUrl(where.string())) return OpenUrl(where.string(), vkey);
   if (ledger::HoldsTiles(where)) {
     ASSIGN_OR_RETURN(const auto store, ledger::TileView::OpenStore(where));
     OpenedLedger out;
@@ -155,6 +194,7 @@ Result<ledger::NoteVerifier> FindLogKey(const fs::path& where, const std::string
 
 Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey,
                                 const ledger::LedgerView::Options& options) {
+  if (node::IsLogUrl(where.string())) return OpenUrl(where.string(), vkey);
   OpenedLedger out;
   if (ledger::HoldsTiles(where)) {
     const auto find_key = [&](const ledger::Store& store) -> Result<ledger::NoteVerifier> {

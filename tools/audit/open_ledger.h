@@ -1,5 +1,5 @@
-// Opens what an auditor is handed: a node's directory, the `ledger` folder in it, or a directory of
-// tiles as `souk-audit export --tiles` writes it.
+// Opens what an auditor is handed: a node's directory, the `ledger` folder in it, a directory of
+// tiles as `souk-audit export --tiles` writes it, or the URL at which a node serves its log.
 #pragma once
 
 #include <filesystem>
@@ -18,6 +18,8 @@ struct OpenedLedger {
   ledger::NoteVerifier key = {};
   // "--key", "the card in entry 0", "the identity beside it", "the vkey beside it".
   std::string key_from = {};
+  // Holds what a URL brought, for as long as it is read.
+  std::shared_ptr<void> folder = {};
   // One of the two.
   std::unique_ptr<ledger::LedgerView> view = {};
   std::unique_ptr<ledger::TileView> tiles = {};

@@ -1,0 +1,31 @@
+// Somebody's log from where it is served as C2SP tlog-tiles, into a folder as `souk-audit export
+// --tiles` writes it. Nothing of it is believed: ledger/log/tile_reader.h looks at what came.
+// https://c2sp.org/tlog-tiles
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "protocol/base/result.h"
+
+namespace souk::node {
+
+// Whether an auditor was handed a URL: "http://" or "https://".
+bool IsLogUrl(std::string_view where);
+
+struct FetchOptions {
+  // A checkpoint that claims more is refused before anything else is asked for.
+  uint64_t most_entries = uint64_t{1} << 26;
+  // Called after every file, with entries.
+  std::function<void(uint64_t done, uint64_t total)> progress = {};
+};
+
+// Fetches the checkpoint and every tile and bundle of the tree that it signs. What `dir` holds of
+// full tiles already is kept, so that the next time only news is fetched; the checkpoint comes
+// last. kUnavailable: nobody answers, or not with what was asked for; kTooLarge; kMalformed; kIo.
+Status FetchLog(const std::string& url, const std::filesystem::path& dir,
+                const FetchOptions& options = {});
+
+}  // namespace souk::node

@@ -1,0 +1,177 @@
+#include "node/rebuild.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "ledger/log/rocksdb_ledger.h"
+#include "node/http/log_client.h"
+#include "protocol/base/file.h"
+#include "protocol/codec.h"
+
+namespace souk::node {
+namespace fs = std::filesystem;
+namespace {
+
+// A folder that is gone afterwards.
+class Scratch {
+ public:
+  static Result<std::unique_ptr<Scratch>> Make(const fs::path& parent) {
+    std::string name = (parent / ".rebuild-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr)
+      return ErrnoError("making a folder in " + parent.string(), errno);
+    return std::unique_ptr<Scratch>(new Scratch(name));
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  explicit Scratch(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+};
+
+// The names of what lies in the folder are on the disk when it returns.
+Status SyncNames(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoError("opening " + folder.string(), errno);
+  const int failed = ::fsync(fd) != 0 ? errno : 0;
+  ::close(fd);
+  return failed == 0 ? Ok() : Status(ErrnoError("syncing " + folder.string(), failed));
+}
+
+// The newest head in a checkpoint file; none where there is no file, or nothing in it reads.
+Result<std::optional<ledger::Checkpoint>> SignedBefore(const NodeDir& dir,
+                                                       const ledger::NoteVerifier& key) {
+  ASSIGN_OR_RETURN(const auto bytes, ledger::OpenSlotFile(dir.checkpoint())->Read());
+  std::optional<ledger::Checkpoint> newest;
+  if (!bytes) return newest;
+  for (size_t at = 0; at + ledger::kSlotBytes <= bytes->size(); at += ledger::kSlotBytes) {
+    const ledger::Slot slot = ledger::DecodeSlot(ByteView(*bytes).subspan(at, ledger::kSlotBytes));
+    if (slot.state != ledger::Slot::State::kReadable) continue;
+    auto head = ledger::OpenCheckpoint(slot.payload, key);
+    if (head && (!newest || head->size > newest->size)) newest = std::move(*head);
+  }
+  return newest;
+}
+
+// The ids by which an entry is found again: of its documents, each in the first entry that has it,
+// as the agent appended them.
+class Ids {
+ public:
+  explicit Ids(const ledger::Log& log) : log_(log) {}
+
+  Result<std::vector<Digest>> Of(ByteView leaf) {
+    std::vector<Digest> ids;
+    const auto entry = DecodeEntry(leaf);
+    // Of newer rules: kept, and not found by its documents.
+    if (!entry) return ids;
+    for (const Bytes& envelope : entry->documents) {
+      const auto document = Document::OpenTrusted(envelope);
+      if (!document) continue;
+      ASSIGN_OR_RETURN(const auto taken, log_.FindById((*document)->id()));
+      if (!taken && named_.insert((*document)->id()).second) ids.push_back((*document)->id());
+    }
+    return ids;
+  }
+  void Committed() { named_.clear(); }
+
+ private:
+  const ledger::Log& log_;
+  std::set<Digest> named_ = {};  // by drafts that are not committed yet
+};
+
+Status CopyEntries(const ledger::LogReader& copy, ledger::Log& log,
+                   const std::function<void(uint64_t, uint64_t)>& progress) {
+  Ids ids(log);
+  std::vector<ledger::Draft> drafts;
+  const auto flush = [&]() -> Status {
+    ASSIGN_OR_RETURN(const ledger::Committed committed, log.Commit(drafts));
+    drafts.clear();
+    ids.Committed();
+    if (progress) progress(committed.size, copy.signed_size());
+    return Ok();
+  };
+  RETURN_IF_ERROR(copy.ForEach(0, [&](uint64_t, ByteView leaf) -> Status {
+    ledger::Draft draft{ToBytes(leaf), {}};
+    ASSIGN_OR_RETURN(draft.ids, ids.Of(leaf));
+    drafts.push_back(std::move(draft));
+    return drafts.size() == ledger::kMaxCommitEntries ? flush() : Ok();
+  }));
+  return drafts.empty() ? Ok() : flush();
+}
+
+Status CheckContinues(const ledger::LogReader& copy, const ledger::Checkpoint& before) {
+  if (before.size > copy.signed_size()) {
+    return Error(
+        Code::kConflict,
+        fmt::format("the copy has {} entries, and this node signed {}: find a newer copy; a "
+                    "log that signs fewer again would contradict itself",
+                    copy.signed_size(), before.size));
+  }
+  ASSIGN_OR_RETURN(const Digest root, copy.RootAt(before.size));
+  if (root == before.root) return Ok();
+  return Error(Code::kConflict,
+               fmt::format("the first {} entries of the copy are others than this node signed",
+                           before.size));
+}
+
+}  // namespace
+
+Result<Rebuilt> RebuildLedger(const NodeDir& dir, const Identity& identity,
+                              const ledger::LogReader& copy,
+                              const std::function<void(uint64_t, uint64_t)>& progress) {
+  const ledger::NoteSigner signer = LogSigner(identity);
+  if (copy.head().origin != signer.name) {
+    return Error(Code::kInvalidArgument, fmt::format("that is the log of {}, and this node's is {}",
+                                                     copy.head().origin, signer.name));
+  }
+  std::error_code error;
+  if (fs::exists(dir.path / "ledger", error) || error) {
+    return Error(Code::kDuplicate, (dir.path / "ledger").string() +
+                                       " is still there: move it away first, it may hold what the "
+                                       "copy lacks (souk-audit verify --repair-plan says what)");
+  }
+  ASSIGN_OR_RETURN(const auto before, SignedBefore(dir, signer.Verifier()));
+  if (before) RETURN_IF_ERROR(CheckContinues(copy, *before));
+  ASSIGN_OR_RETURN(const auto scratch, Scratch::Make(dir.path));
+  {
+    ASSIGN_OR_RETURN(const auto made,
+                     ledger::Ledger::Open(scratch->path(), signer, {.alone = true}));
+    RETURN_IF_ERROR(CopyEntries(copy, made->log(), progress));
+    if (made->log().head().size != copy.signed_size() ||
+        made->log().head().root != copy.head().root) {
+      return Error(Code::kCorrupt, "the copy's entries do not lead to the root that it signs");
+    }
+  }
+  // Between the two a start finds a database ahead of its checkpoint file, and refuses; rebuilding
+  // again then says what to move away.
+  fs::rename(scratch->path() / "ledger", dir.path / "ledger", error);
+  if (!error) fs::rename(scratch->path() / "checkpoint", dir.checkpoint(), error);
+  if (error) return Error(Code::kIo, "moving the ledger to its place: " + error.message());
+  RETURN_IF_ERROR(SyncNames(dir.path));
+  return Rebuilt{copy.signed_size(), before ? before->size : 0};
+}
+
+Result<Rebuilt> RebuildFrom(const NodeDir& dir, const Identity& identity, const std::string& from,
+                            const std::function<void(uint64_t, uint64_t)>& progress) {
+  const ledger::NoteVerifier key = LogSigner(identity).Verifier();
+  const auto find_key = [&](const ledger::Store&) -> Result<ledger::NoteVerifier> { return key; };
+  if (!IsLogUrl(from)) {
+    ASSIGN_OR_RETURN(const auto tiles, ledger::TileView::Open(from, find_key));
+    return RebuildLedger(dir, identity, tiles->log(), progress);
+  }
+  ASSIGN_OR_RETURN(const auto scratch, Scratch::Make(dir.path));
+  RETURN_IF_ERROR(FetchLog(from, scratch->path(), {}));
+  ASSIGN_OR_RETURN(const auto tiles, ledger::TileView::Open(scratch->path(), find_key));
+  return RebuildLedger(dir, identity, tiles->log(), progress);
+}
+
+}  // namespace souk::node
