@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr time_t kConnectSeconds = 10;
-constexpr time_t kReadSeconds = 30;
+constexpr time_t kAnswerSeconds = 30;
 
 // One server, one file after the other.
 class Fetcher {
@@ -23,7 +23,7 @@ class Fetcher {
     prefix_ = slash == std::string::npos ? "" : url_.substr(slash);
     client_ = std::make_unique<httplib::Client>(url_.substr(0, slash));
     client_->set_connection_timeout(kConnectSeconds);
-    client_->set_read_timeout(kReadSeconds);
+    client_->set_read_timeout(kAnswerSeconds);
     client_->set_keep_alive(true);
     client_->set_follow_location(false);
     client_->set_url_encode(false);
