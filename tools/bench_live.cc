@@ -55,7 +55,8 @@ struct Pace {
 };
 
 // Commits groups for about so long; making the entries is not counted.
-Status Append(ledger::Ledger& node, LeaseWriter& writer, size_t group, double seconds, Pace& pace) {
+Status AppendForAWhile(ledger::Ledger& node, LeaseWriter& writer, size_t group, double seconds,
+                       Pace& pace) {
   for (double spent = 0; spent < seconds;) {
     ASSIGN_OR_RETURN(const auto drafts, writer.Next(group));
     const auto begin = Clock::now();
@@ -84,9 +85,9 @@ Result<std::vector<BenchRow>> RunLiveBench(const LiveBench& options) {
   Pace quiet;
   Pace audited;
   for (int i = 0; i < kRounds; ++i) {
-    RETURN_IF_ERROR(Append(*node, writer, options.group, slice, quiet));
+    RETURN_IF_ERROR(AppendForAWhile(*node, writer, options.group, slice, quiet));
     Auditing auditing({options.audit_program, dir, writer.vkey()});
-    RETURN_IF_ERROR(Append(*node, writer, options.group, slice, audited));
+    RETURN_IF_ERROR(AppendForAWhile(*node, writer, options.group, slice, audited));
     RETURN_IF_ERROR(auditing.Stop());
   }
   BenchRow row;
