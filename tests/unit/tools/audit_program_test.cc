@@ -247,7 +247,8 @@ TEST_F(AuditProgram, FindsTilesInvalidThatAreNotWhatWasSigned) {
   std::ofstream(bundle, std::ios::binary) << bytes.substr(0, bytes.size() - 1);
   const Ran cut = Audit("verify T");
   EXPECT_EQ(cut.code, 1);
-  EXPECT_NE(cut.out.find("✗ tile/entries/000.p/17: entry bundle: an entry is cut off"), std::string::npos)
+  EXPECT_NE(cut.out.find("✗ tile/entries/000.p/17: entry bundle: an entry is cut off"),
+            std::string::npos)
       << cut.out;
   EXPECT_NE(cut.out.find("INVALID"), std::string::npos);
   std::filesystem::remove(folder_.path() / "T/checkpoint");
