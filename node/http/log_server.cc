@@ -96,12 +96,6 @@ Result<HostPort> Split(const std::string& listen) {
   return HostPort{std::move(host), std::stoi(port)};
 }
 
-// What one request is answered from; never changed once it is published.
-struct Snapshot {
-  ledger::LogReader log;
-  ledger::ServedHead head;
-};
-
 }  // namespace
 
 class LogServer::Impl {
@@ -153,6 +147,12 @@ class LogServer::Impl {
   }
 
  private:
+  // What one request is answered from; never changed once it is published.
+  struct Snapshot {
+    ledger::LogReader log;
+    ledger::ServedHead head;
+  };
+
   static void Say(httplib::Response& response, int status, const std::string& sentence) {
     response.status = status;
     response.set_content(sentence + "\n", "text/plain; charset=utf-8");

@@ -71,7 +71,7 @@ void Witness::CheckRefusal(const Error& error) {
 }
 
 void Witness::CheckDiagnosis(const ledger::Diagnosis& found, const ledger::Store* store) {
-  using Verdict = ledger::Diagnosis::Verdict;
+  using Found = ledger::Diagnosis::Verdict;
   const auto told = [](const std::vector<ledger::EntryRange>& ranges, uint64_t index) {
     return std::any_of(ranges.begin(), ranges.end(), [&](const ledger::EntryRange& range) {
       return index >= range.from && index < range.to;
@@ -87,7 +87,7 @@ void Witness::CheckDiagnosis(const ledger::Diagnosis& found, const ledger::Store
     if (!here && i < found.signed_head->size && !told(found.lost, i) && !told(found.unproven, i)) {
       Violation(fmt::format("entry {} is lost, and nothing says so", i));
     }
-    if (!here && found.verdict != Verdict::kLost && i < found.signed_head->size) {
+    if (!here && found.verdict != Found::kLost && i < found.signed_head->size) {
       Violation(fmt::format("entry {} is lost in a ledger called {}", i,
                             ledger::DiagnosisName(found.verdict)));
     }
