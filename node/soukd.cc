@@ -347,14 +347,14 @@ struct CommandLine {
     CLI::App* run = Add("run", "Run this node until it is told to stop");
     run->add_flag("--alone", alone, "Sign unasked whether this log is the newest");
     run->add_option("--roles", roles, "Only these: provider,renter,clearing,witness");
-    CLI::App* rebuild = Add("rebuild", "Make the ledger again from a copy of this node's log");
-    rebuild
-        ->add_option("--from", from, "Tiles (souk-audit export --tiles), or a URL that serves them")
+    CLI::App* rebuild = Add("rebuild", "Make the ledger again from a copy of its log");
+    rebuild->add_option("--from", from, "Tiles (souk-audit export), or their URL")
         ->required()
         ->type_name("DIR|URL");
     rebuild->footer(
-        "The node must be stopped, and what is left of its ledger/ moved away. The next run waits\n"
-        "for a counterparty to confirm that the copy was the newest, as after every start.");
+        "The node must be stopped, and what is left of its ledger/ moved away. The next\n"
+        "run waits for a counterparty to confirm that the copy was the newest, as after\n"
+        "every start.");
     Add("status", "What this node is doing");
     Add("id", "This node's names and addresses");
     Add("drain", "Take no new leases; running ones go on");

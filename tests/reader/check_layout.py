@@ -14,6 +14,7 @@ import souk_layout
 
 NAMES = {
     "u64": "UInt64", "u32": "UInt32", "bool": "Bool", "reason": "UInt16", "digest": "Data",
+    "digest-or-none": "Data",
     "data": "Data", "text": "Text", "word": "Text", "region": "Text", "list": "List",
 }  # fmt: skip
 INT64 = ("time", "time0", "credits", "price", "price-or-none", "span")
