@@ -103,7 +103,7 @@ void Teller::OnOrder(size_t place) {
   Note("order", document->id(),
        fmt::format("ordered for at most {} cr", FormatCredits(read->max_cost)));
   renter = document->signer();
-  order = std::move(*read);
+  order = *read;
 }
 
 void Teller::Take(uint64_t index, const Entry& entry) {
