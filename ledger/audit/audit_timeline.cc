@@ -98,7 +98,7 @@ DocumentRef Teller::At(size_t place) {
 void Teller::OnOrder(size_t place) {
   const DocumentRef document = At(place);
   if (!document || document->kind() != Kind::kOrder || document->id() != lease_) return;
-  auto read = Decode<Order>(*document);
+  const auto read = Decode<Order>(*document);
   if (!read) return;
   Note("order", document->id(),
        fmt::format("ordered for at most {} cr", FormatCredits(read->max_cost)));

@@ -74,7 +74,7 @@ Result<SlotPair> ReadSlots(ByteView file, const NoteVerifier& log) {
 }
 
 // R3: the store holds the readable slot's generation, or the one that was being committed.
-Status CheckGenerations(const SlotPair& slots, const Head& head, InspectOptions options) {
+Status CheckGenerations(const SlotPair& slots, const Head& head, const InspectOptions& options) {
   if (head.generation < slots.generation) {
     return Refuse(Code::kCorrupt,
                   fmt::format("the database ends at generation {} with {} entries, but generation "
