@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kProviders = 3;
 constexpr int kFirst = 1;  // provider
-constexpr int kRenter = 1 + kProviders;
+constexpr int kOneRenter = 1 + kProviders;
 
 // As a message of its own, or with a reply.
 bool Carries(const node::Frames& frames, Kind kind) {
@@ -33,10 +33,10 @@ class Replicas : public testing::Test {
   }
   ~Replicas() override {
     for (const std::string& violation : world.outcome().violations) ADD_FAILURE() << violation;
-    for (int i = 1; i <= kRenter; ++i) ExpectValid(i);
+    for (int i = 1; i <= kOneRenter; ++i) ExpectValid(i);
   }
 
-  Peer& renter() { return world.peer(kRenter); }
+  Peer& renter() { return world.peer(kOneRenter); }
   const node::Renter& state() { return renter().agent->renter(); }
   void Command(int peer, auto what) { world.Tell(peer, node::CommandArrived{++commands, what}); }
   void ExpectValid(int peer) {
@@ -57,10 +57,10 @@ class Replicas : public testing::Test {
         for (const OfferView& offer :
              renter().agent->directory().LiveOffers(Time{1'700'000'000'000 + world.now()})) {
           if (offer.provider != world.peer(kFirst + i).identity.id()) continue;
-          Command(kRenter, node::RentCommand{.offer = offer.id,
-                                             .book = world.peer(0).identity.id(),
-                                             .duration = Minutes(5),
-                                             .max_cost = Credits{10'000'000}});
+          Command(kOneRenter, node::RentCommand{.offer = offer.id,
+                                                .book = world.peer(0).identity.id(),
+                                                .duration = Minutes(5),
+                                                .max_cost = Credits{10'000'000}});
           break;
         }
         world.RunFor(3000);
@@ -85,7 +85,7 @@ class Replicas : public testing::Test {
     }
   }
   void Replicate(const std::vector<Digest>& leases, uint32_t agree = 2) {
-    Command(kRenter, node::ReplicateCommand{.leases = leases, .job = Work(), .agree = agree});
+    Command(kOneRenter, node::ReplicateCommand{.leases = leases, .job = Work(), .agree = agree});
   }
   const node::Renter::Replication& Round() {
     CHECK(state().replications().size() == 1);
@@ -153,7 +153,7 @@ TEST_F(Replicas, NoResultLeavesAProviderWhileAnotherHasNotCommitted) {
   // What the last provider says of its job is lost.
   std::map<int, int> receipts, seals;
   world.tap = [&](int from, int to, const node::Frames& frames) {
-    if (to != kRenter) return true;
+    if (to != kOneRenter) return true;
     if (Carries(frames, Kind::kJobReceipt)) ++receipts[from];
     if (Carries(frames, Kind::kJobSeal)) ++seals[from];
     return from != kProviders || !Carries(frames, Kind::kJobSeal);
@@ -182,7 +182,7 @@ TEST_F(Replicas, ARestartGoesOnWithARoundWhereItWas) {
   const auto leases = Leases();
   Replicate(leases);
   world.RunFor(700);
-  world.Restart(kRenter);
+  world.Restart(kOneRenter);
   world.Restart(kFirst);
   world.RunFor(20'000);
   EXPECT_TRUE(Round().revealed);
@@ -195,7 +195,7 @@ TEST_F(Replicas, ASealedJobAloneIsRevealedAtOnce) {
   node::JobCommand job = Work();
   job.lease = leases[0];
   job.sealed = true;
-  Command(kRenter, job);
+  Command(kOneRenter, job);
   world.RunFor(10'000);
   ASSERT_EQ(state().jobs().size(), 1u);
   const auto& one = state().jobs().begin()->second;
@@ -212,7 +212,7 @@ TEST_F(Replicas, AResultThatWasNotSealedIsNotTaken) {
   world.tap = [](int, int, const node::Frames& frames) {
     return !Carries(frames, Kind::kJobSeal) && !Carries(frames, Kind::kProgress);
   };
-  Command(kRenter, command);
+  Command(kOneRenter, command);
   world.RunFor(8000);
   const Digest id = state().jobs().begin()->first;
   const Peer& provider = world.peer(kFirst);
@@ -223,7 +223,7 @@ TEST_F(Replicas, AResultThatWasNotSealedIsNotTaken) {
     for (const auto& [connection, link] : renter().links) {
       if (link.peer == kFirst) event.connection = connection;
     }
-    world.Tell(kRenter, event);
+    world.Tell(kOneRenter, event);
   };
   const JobReceipt receipt{.job = id,
                            .lease = lease.id,
@@ -238,7 +238,7 @@ TEST_F(Replicas, AResultThatWasNotSealedIsNotTaken) {
   EXPECT_NE(state().jobs().at(id).refused.find("before it was to reveal"), std::string::npos);
   EXPECT_EQ(state().jobs().at(id).at, JobStep::Event::kFinished);
   // The second one commits to a receipt, and shows another.
-  Command(kRenter, command);
+  Command(kOneRenter, command);
   world.RunFor(8000);
   Digest second;
   for (const auto& [job, what] : state().jobs()) {
@@ -269,12 +269,12 @@ TEST_F(Replicas, AreRefusedWhereTheyProveNothing) {
 TEST_F(Replicas, AProviderRevealsToNobodyButItsRenterAndNotWithoutItsSeal) {
   const auto leases = Leases();
   world.tap = [](int from, int, const node::Frames& frames) {
-    return from != kRenter || !Carries(frames, Kind::kJobReveal);
+    return from != kOneRenter || !Carries(frames, Kind::kJobReveal);
   };
   node::JobCommand job = Work();
   job.lease = leases[0];
   job.sealed = true;
-  Command(kRenter, job);
+  Command(kOneRenter, job);
   world.RunFor(8000);
   const auto& theirs = world.peer(kFirst).agent->provider().jobs().begin()->second;
   ASSERT_TRUE(theirs.receipt);
@@ -282,7 +282,7 @@ TEST_F(Replicas, AProviderRevealsToNobodyButItsRenterAndNotWithoutItsSeal) {
   const auto reveal = [&](const Identity& who, const JobReveal& what, const CurveKey& curve) {
     node::DocumentArrived event{.curve = curve, .document = SignMessage(what, who.key())};
     for (const auto& [connection, link] : world.peer(kFirst).links) {
-      if (link.peer == kRenter) event.connection = connection;
+      if (link.peer == kOneRenter) event.connection = connection;
     }
     world.Tell(kFirst, event);
   };
