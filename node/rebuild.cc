@@ -1,9 +1,7 @@
 #include "node/rebuild.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <set>
 
@@ -37,15 +35,6 @@ class Scratch {
   explicit Scratch(fs::path path) : path_(std::move(path)) {}
   fs::path path_;
 };
-
-// The names of what lies in the folder are on the disk when it returns.
-Status SyncNames(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return ErrnoError("opening " + folder.string(), errno);
-  const int failed = ::fsync(fd) != 0 ? errno : 0;
-  ::close(fd);
-  return failed == 0 ? Ok() : Status(ErrnoError("syncing " + folder.string(), failed));
-}
 
 // The newest head in a checkpoint file; none where there is no file, or nothing in it reads.
 Result<std::optional<ledger::Checkpoint>> SignedBefore(const NodeDir& dir,
@@ -154,9 +143,11 @@ Result<Rebuilt> RebuildLedger(const NodeDir& dir, const Identity& identity,
   // Between the two a start finds a database ahead of its checkpoint file, and refuses; rebuilding
   // again then says what to move away.
   fs::rename(scratch->path() / "ledger", dir.path / "ledger", error);
-  if (!error) fs::rename(scratch->path() / "checkpoint", dir.checkpoint(), error);
   if (error) return Error(Code::kIo, "moving the ledger to its place: " + error.message());
-  RETURN_IF_ERROR(SyncNames(dir.path));
+  ASSIGN_OR_RETURN(const Bytes slots,
+                   ReadFile(scratch->path() / "checkpoint", 2 * ledger::kSlotBytes));
+  // Makes both names durable: they stand in one folder.
+  RETURN_IF_ERROR(WriteFileAtomic(dir.checkpoint(), slots));
   return Rebuilt{copy.signed_size(), before ? before->size : 0};
 }
 

@@ -6,10 +6,14 @@ namespace souk::node {
 namespace {
 
 Result<ledger::Checkpoint> OpenNote(const Card& card, const std::string& note) {
-  return ledger::OpenCheckpoint(note, {card.log_name, card.checkpoint_key.bytes});
+  return ledger::OpenCheckpoint(note, LogKeyOf(card));
 }
 
 }  // namespace
+
+ledger::NoteVerifier LogKeyOf(const Card& card) {
+  return {card.log_name, card.checkpoint_key.bytes};
+}
 
 void Counterparties::Restore(std::string_view key, ByteView value) {
   const bool proven = key.starts_with(kNoteKey);
@@ -106,7 +110,7 @@ Result<ProvenEntry> Counterparties::Check(Turn& turn, const PeerId& peer, const 
     return Error(Code::kMismatch, "the entry's sequence is not its index");
   }
   if (newer) Keep(turn, peer, receipt.note, head);
-  return ProvenEntry{std::move(entry), head.size, head.root};
+  return ProvenEntry{std::move(entry), head.size, head.root, receipt.note};
 }
 
 }  // namespace souk::node

@@ -9,6 +9,9 @@
 
 namespace souk::node {
 
+// What the card's owner signs its log's checkpoints with.
+ledger::NoteVerifier LogKeyOf(const Card& card);
+
 // Loop thread only. Checkpoints survive a restart through Turn::Remember.
 class Counterparties {
  public:

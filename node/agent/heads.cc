@@ -2,16 +2,13 @@
 
 #include <algorithm>
 
+#include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
 
 namespace souk::node {
 namespace {
 
 constexpr Duration kAnswerWithin = Seconds(10);
-
-ledger::NoteVerifier KeyOf(const Card& card) {
-  return {card.log_name, card.checkpoint_key.bytes};
-}
 
 // The note with the log's own signature alone: cosignatures would make two notes of one head, and
 // evidence too large to hand on.
@@ -41,7 +38,7 @@ Result<OpenedFork> OpenFork(const DocumentRef& document) {
   if (card.log_name != LogName(card.peer)) {
     return Error(Code::kMismatch, "the card names another's log");
   }
-  const ledger::NoteVerifier key = KeyOf(card);
+  const ledger::NoteVerifier key = LogKeyOf(card);
   ASSIGN_OR_RETURN(ledger::Fork shown, ledger::VerifyForkEvidence(evidence, {&key, 1}));
   return OpenedFork{card.peer, {document, std::move(shown), fork.evidence, key.ToVkey()}};
 }
@@ -59,14 +56,14 @@ DocumentRef Heads::Restore(std::string_view key, ByteView value) {
 }
 
 void Heads::Observe(Turn& turn, const PeerId& peer, const Card& card, const std::string& note) {
-  if (!ledger::OpenCheckpoint(note, KeyOf(card))) return;
-  (void)Insert(turn, peer, KeyOf(card), note, /*proven=*/false, /*direct=*/true);
+  if (!ledger::OpenCheckpoint(note, LogKeyOf(card))) return;
+  (void)Insert(turn, peer, LogKeyOf(card), note, /*proven=*/false, /*direct=*/true);
 }
 
 void Heads::ObserveProven(Turn& turn, const PeerId& peer, const std::string& note) {
   const Directory::KnownCard* known = turn.directory().FindCard(peer);
   if (known == nullptr) return;
-  (void)Insert(turn, peer, KeyOf(known->card), note, /*proven=*/true, /*direct=*/true);
+  (void)Insert(turn, peer, LogKeyOf(known->card), note, /*proven=*/true, /*direct=*/true);
 }
 
 bool Heads::Insert(Turn& turn, const PeerId& peer, const ledger::NoteVerifier& key,
@@ -101,7 +98,7 @@ void Heads::Compare(Turn& turn, const PeerId& peer, const std::string& one,
                     const std::string& other, std::span<const Digest> proof) {
   const Directory::KnownCard* known = turn.directory().FindCard(peer);
   if (known == nullptr) return;
-  const ledger::NoteVerifier key = KeyOf(known->card);
+  const ledger::NoteVerifier key = LogKeyOf(known->card);
   const auto compared = ledger::CompareHeads(one, other, {&key, 1}, proof);
   if (compared && compared->evidence) OnEvidence(turn, peer, *compared->evidence);
 }
@@ -133,7 +130,7 @@ Result<bool> Heads::AcceptHead(Turn& turn, const DocumentRef& document) {
   }
   const Directory::KnownCard* known = turn.directory().FindCard(head.peer);
   if (known == nullptr) return Error(Code::kNotFound, "whose log it is, no card says");
-  const ledger::NoteVerifier key = KeyOf(known->card);
+  const ledger::NoteVerifier key = LogKeyOf(known->card);
   ASSIGN_OR_RETURN(const ledger::Checkpoint checkpoint, ledger::OpenCheckpoint(head.note, key));
   if (!Insert(turn, head.peer, key, head.note, /*proven=*/false, /*direct=*/false)) return false;
   const auto it = logs_.find(head.peer);

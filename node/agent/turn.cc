@@ -69,11 +69,10 @@ Result<ProvenEntry> Turn::CheckReceipt(const From& from, const SharedBytes& rece
   if (known == nullptr) return Error(Code::kNotFound, "the peer's card is not known");
   if (!receipt) return Error(Code::kNotFound, "the answer came without a log receipt");
   Result<ProvenEntry> proven = parts_.counterparties.Check(*this, from.peer, known->card, *receipt);
-  const auto decoded = DecodeReceipt(*receipt);
-  if (proven) parts_.heads.ObserveProven(*this, from.peer, decoded->note);
+  if (proven) parts_.heads.ObserveProven(*this, from.peer, proven->note);
   // Two roots at one size: both are kept as evidence.
   if (!proven && proven.error().code == Code::kConflict) {
-    parts_.heads.Observe(*this, from.peer, known->card, decoded->note);
+    parts_.heads.Observe(*this, from.peer, known->card, DecodeReceipt(*receipt)->note);
   }
   if (!proven && proven.error().code == Code::kUnavailable) {
     parts_.connections.SayHello(*this, from.connection, from.peer, /*answer=*/false);

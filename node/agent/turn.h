@@ -40,6 +40,7 @@ struct ProvenEntry {
   Entry entry = {};
   uint64_t log_size = 0;
   Digest log_root = {};
+  std::string note = {};  // of that head
 };
 
 // How long an answer can still matter, in log time.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node/agent/counterparties.h"
 #include "node/agent/directory.h"
 #include "node/agent/heads.h"
 #include "protocol/base/check.h"
@@ -64,7 +65,7 @@ void Witnessing::OnAddCheckpoint(Turn& turn, const From& from) {
   const Directory::KnownCard* known = owner ? turn.directory().FindCard(*owner) : nullptr;
   if (known != nullptr && known->card.log_name == LogName(*owner)) {
     ledger::WitnessedLog& log = state_[known->card.log_name];
-    const ledger::NoteVerifier key{known->card.log_name, known->card.checkpoint_key.bytes};
+    const ledger::NoteVerifier key = LogKeyOf(known->card);
     // A newer epoch's key signs beside the older one, whose head is still the last.
     if (std::find(log.keys.begin(), log.keys.end(), key) == log.keys.end()) {
       log.keys.push_back(key);
