@@ -19,8 +19,9 @@ struct KernelBench {
 
 // One row per kernel: items per second on one thread, the floor being PoCL's rate on one thread;
 // both results are compared first, and where they differ it is kMismatch. Then the interpreter's
-// own rate in thread-instructions, and what a second thread gives. Where there is no PoCL the
-// floors and ratios are 0, targets too, and *note says why.
+// own rate in thread-instructions, what a second thread gives, and what two launches at once that
+// share nothing give together: where these do not get twice of one, it is the machine. Where there
+// is no PoCL the floors and ratios are 0, targets too, and *note says why.
 Result<std::vector<BenchRow>> RunKernelBench(const KernelBench& options, std::string* note);
 
 }  // namespace souk::bench

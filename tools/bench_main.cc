@@ -38,11 +38,12 @@ int Report(const Result<std::vector<BenchRow>>& rows, bool json, const std::stri
     Json list = Json::array();
     for (const BenchRow& row : *rows) {
       const bool judged = row.ok.has_value();
+      const bool compared = row.floor > 0;
       list.push_back({{"name", row.name},
                       {"value", row.value},
                       {"unit", row.unit},
-                      {"floor", judged ? Json(row.floor) : Json()},
-                      {"ratio", judged ? Json(row.ratio) : Json()},
+                      {"floor", compared ? Json(row.floor) : Json()},
+                      {"ratio", compared ? Json(row.ratio) : Json()},
                       {"target", judged ? Json(row.target) : Json()},
                       {"ok", judged ? Json(*row.ok) : Json()}});
     }

@@ -1,6 +1,7 @@
 #include "gpu/cpu/launch.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -40,8 +41,11 @@ std::chrono::steady_clock::time_point DeadlineOf(uint64_t milliseconds) {
   return std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
 }
 
-// Blocks are handed out in chunks, in order. Chunks that are done out of order wait in a window
-// until all before them are: so the budget is charged, and the first error found, in block order.
+// Blocks are handed out in chunks, in order: large ones first, for where one thread's end meets
+// another's beginning both want the same lines of the cache, and ever smaller ones at the end, for
+// while the last is done the other threads have nothing to do. Chunks that are done out of order
+// wait in a window until all before them are: so the budget is charged, and the first error found,
+// in block order.
 class alignas(kApartBytes) Schedule {
  public:
   // most_of_block: thread-instructions of one block beyond which all are stopped.
@@ -51,32 +55,32 @@ class alignas(kApartBytes) Schedule {
         blocks_(blocks),
         budget_(budget),
         most_of_block_(most_of_block),
-        accesses_(accesses) {
+        accesses_(accesses),
+        threads_(threads) {
     CHECK(threads > 0);
-    // Small ones: while the last is done the other threads have nothing to do. Large enough that
-    // the lock costs nothing beside them.
-    chunk_blocks_ = std::clamp<uint64_t>(blocks / (uint64_t{threads} * 256), 1, 64);
-    chunks_ = (blocks + chunk_blocks_ - 1) / chunk_blocks_;
     done_.resize(uint64_t{threads} * 64);
   }
 
   void Work(BlockRunner& runner) {
     while (true) {
       uint64_t chunk = 0;
+      uint64_t begin = 0, end = 0;
       uint64_t left = 0;
       {
         std::unique_lock<std::mutex> lock(mutex_);
         moved_.wait(lock, [&] { return over_ || next_ < first_open_ + done_.size(); });
-        if (over_ || next_ == chunks_) return;
+        if (over_ || next_block_ == blocks_) return;
         chunk = next_++;
+        begin = next_block_;
+        end = next_block_ += NextChunk();
         // At least what is left by the time the chunk's turn comes.
         left = budget_ - charged_;
       }
       Done done;
       done.here = true;
-      const uint64_t end = std::min(blocks_, (chunk + 1) * chunk_blocks_);
-      for (uint64_t b = chunk * chunk_blocks_;
-           b < end && !done.error && !done.exhausted && !done.late; ++b) {
+      for (uint64_t b = begin; b < end && !done.error && !done.exhausted && !done.late &&
+                               !over_.load(std::memory_order_relaxed);
+           ++b) {
         const uint64_t most = std::min(left, done.executed + most_of_block_);
         const BlockEnd how = runner.Run(b, most, &done.executed);
         done.exhausted = how == BlockEnd::kExhausted;
@@ -97,6 +101,12 @@ class alignas(kApartBytes) Schedule {
   bool is_close() const { return is_close_; }
 
  private:
+  uint64_t NextChunk() const {
+    const uint64_t shares = uint64_t{threads_} * 4;
+    const uint64_t most = std::max<uint64_t>(blocks_ / (4 * shares), 1);
+    return std::clamp<uint64_t>((blocks_ - next_block_) / shares, 1, most);
+  }
+
   // Each thread writes its own all the time.
   struct alignas(kApartBytes) Done {
     bool here = false;
@@ -109,7 +119,7 @@ class alignas(kApartBytes) Schedule {
   void Finish(uint64_t chunk, Done done) {
     const std::lock_guard<std::mutex> lock(mutex_);
     done_[chunk % done_.size()] = std::move(done);
-    while (!over_ && first_open_ < chunks_ && done_[first_open_ % done_.size()].here) {
+    while (!over_ && done_[first_open_ % done_.size()].here) {
       Done& first = done_[first_open_ % done_.size()];
       if (first.exhausted || first.executed > budget_ - charged_) {
         error_ = Exhausted(program_, budget_);
@@ -132,15 +142,15 @@ class alignas(kApartBytes) Schedule {
   const uint64_t budget_;
   const uint64_t most_of_block_;
   Accesses& accesses_;
+  const uint32_t threads_;
   bool is_close_ = false;
-  uint64_t chunk_blocks_ = 1;
-  uint64_t chunks_ = 0;
   std::mutex mutex_;
   std::condition_variable moved_;
-  uint64_t next_ = 0;
+  uint64_t next_block_ = 0;
+  uint64_t next_ = 0;  // chunk
   uint64_t first_open_ = 0;
-  uint64_t charged_ = 0;  // chunks before first_open_
-  bool over_ = false;
+  uint64_t charged_ = 0;            // chunks before first_open_
+  std::atomic<bool> over_ = false;  // changes under the lock
   std::vector<Done> done_ = {};
   std::optional<Error> error_ = std::nullopt;
 };
