@@ -24,7 +24,7 @@ Bytes HeaderOf(const Workload& workload) {
   return header;
 }
 
-Error Malformed(const std::string& why) {
+Error MalformedStates(const std::string& why) {
   return Error(Code::kMalformed, "the states file " + why);
 }
 
@@ -71,10 +71,10 @@ Result<StatesFile> StatesFile::Open(ByteView bytes, const Workload& workload) {
     if (rest[0] == kPageTag && rest.size() >= kPageHeader) {
       const auto page = GetLe<uint64_t>(rest.data() + 1);
       const auto size = GetLe<uint16_t>(rest.data() + 9);
-      if (file.commitments_.empty()) return Malformed("has pages before S0's root");
+      if (file.commitments_.empty()) return MalformedStates("has pages before S0's root");
       if (page < least || page >= pages.count() || size != pages.PlaceOf(page).bytes ||
           size > rest.size() - kPageHeader) {
-        return Malformed("holds a page that is none");
+        return MalformedStates("holds a page that is none");
       }
       least = page + 1;
       at += kPageHeader + size;
@@ -85,20 +85,21 @@ Result<StatesFile> StatesFile::Open(ByteView bytes, const Workload& workload) {
       const bool first_one = file.commitments_.empty();
       if (first_one ? commitment.launch != 0
                     : commitment.launch <= file.commitments_.back().launch) {
-        return Malformed("holds commitments out of order");
+        return MalformedStates("holds commitments out of order");
       }
-      if (file.commitments_.size() > kMaxCommitments) return Malformed("has too many commitments");
+      if (file.commitments_.size() > kMaxCommitments)
+        return MalformedStates("has too many commitments");
       file.commitments_.push_back(commitment);
       file.ranges_.emplace_back(first, at);
       at += kCommitmentBytes;
       first = at;
       least = 0;
     } else {
-      return Malformed("is cut off or holds an unknown record");
+      return MalformedStates("is cut off or holds an unknown record");
     }
   }
-  if (first != at) return Malformed("ends with pages of no commitment");
-  if (file.commitments_.empty()) return Malformed("holds no commitment");
+  if (first != at) return MalformedStates("ends with pages of no commitment");
+  if (file.commitments_.empty()) return MalformedStates("holds no commitment");
   return file;
 }
 

@@ -7,14 +7,14 @@
 namespace souk::gpu::zoo {
 namespace {
 
-uint16_t HalfOf(int v) {
+uint16_t TensorHalf(int v) {
   if (v == 0) return 0;
   const int size = std::abs(v), top = 31 - __builtin_clz(unsigned(size));
   return uint16_t((v < 0 ? 0x8000 : 0) | (top + 15) << 10 | ((size << (10 - top)) & 0x3ff));
 }
 std::vector<uint16_t> Halves(const std::vector<int>& values) {
   std::vector<uint16_t> halves;
-  for (const int v : values) halves.push_back(HalfOf(v));
+  for (const int v : values) halves.push_back(TensorHalf(v));
   return halves;
 }
 
