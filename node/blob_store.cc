@@ -36,9 +36,10 @@ bool IsOlder(const std::filesystem::path& path, std::chrono::milliseconds than) 
   return age > than;
 }
 
-Status SyncFolder(const std::filesystem::path& folder) {
-  const Descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir || ::fsync(dir.get()) != 0) return Error(Code::kIo, "syncing " + folder.string());
+// A blob whose name may be lost is an error of the disk, whatever the reason.
+Status KeepName(const std::filesystem::path& blob) {
+  const Status synced = SyncFolder(blob.parent_path());
+  if (!synced) return Error(Code::kIo, synced.error().message);
   return Ok();
 }
 
@@ -237,7 +238,7 @@ Result<bool> FileBlobStore::Complete(const Source& source) {
   if (::fsync(file.get()) != 0 || ::rename(path.c_str(), PathOf(blob).c_str()) != 0) {
     return Error(Code::kIo, ErrnoError("keeping a blob", errno).message);
   }
-  RETURN_IF_ERROR(SyncFolder(PathOf(blob).parent_path()));
+  RETURN_IF_ERROR(KeepName(PathOf(blob)));
   return true;
 }
 
@@ -281,7 +282,7 @@ Status FileBlobStore::TakeIn(const std::filesystem::path& dir, const std::filesy
   if (::fsync(file.get()) != 0 || !named()) {
     return Error(Code::kIo, ErrnoError("keeping " + path.string(), errno).message);
   }
-  return SyncFolder(to.parent_path());
+  return KeepName(to);
 }
 
 }  // namespace souk::node

@@ -30,12 +30,6 @@ Result<Descriptor> OpenForWriting(const std::filesystem::path& path) {
   return file;
 }
 
-Status SyncFolder(const std::filesystem::path& folder) {
-  const Descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir || ::fsync(dir.get()) != 0) return ErrnoError("syncing " + folder.string(), errno);
-  return Ok();
-}
-
 bool IsOpen(int socket) {
   struct pollfd one = {socket, POLLRDHUP, 0};
   return ::poll(&one, 1, 0) == 0;

@@ -44,7 +44,7 @@ class UnpublishedFolder {
   const fs::path& path() const { return path_; }
 
   Status Publish(const fs::path& out) {
-    RETURN_IF_ERROR(Sync(path_, /*everything=*/true));
+    RETURN_IF_ERROR(SyncFileSystem(path_));
     // Fails where something stands there by now.
     if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, out.c_str(), RENAME_NOREPLACE) != 0 &&
         // A file system that does not know the flag: rename(2) replaces an empty folder at most.
@@ -52,16 +52,16 @@ class UnpublishedFolder {
       return ErrnoError("making " + out.string(), errno);
     }
     path_.clear();
-    return Sync(out.has_parent_path() ? out.parent_path() : fs::path("."), /*everything=*/false);
+    return SyncFolder(out.parent_path());
   }
 
  private:
-  // The folder itself, or all that its file system has not written yet: syncing thousands of files
-  // one by one takes minutes.
-  static Status Sync(const fs::path& folder, bool everything) {
+  // All that the folder's file system has not written yet: syncing thousands of files one by one
+  // takes minutes.
+  static Status SyncFileSystem(const fs::path& folder) {
     const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return ErrnoError("opening " + folder.string(), errno);
-    const int failed = everything ? ::syncfs(fd) : ::fsync(fd);
+    const int failed = ::syncfs(fd);
     const int why = errno;
     ::close(fd);
     return failed != 0 ? Status(ErrnoError("syncing " + folder.string(), why)) : Ok();

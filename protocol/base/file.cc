@@ -119,10 +119,14 @@ Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsign
     ::unlink(beside.c_str());
     return put;
   }
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const Descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return SyncFolder(path.parent_path());
+}
+
+Status SyncFolder(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder.empty() ? "." : folder;
+  const Descriptor dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (dir.get() < 0 || ::fsync(dir.get()) != 0) {
-    return ErrnoError("syncing " + folder.string(), errno);
+    return ErrnoError("syncing " + path.string(), errno);
   }
   return Ok();
 }

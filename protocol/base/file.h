@@ -15,6 +15,10 @@ Result<Bytes> ReadFile(const std::filesystem::path& path, size_t max_bytes);
 // pipe, is written to and stays.
 Status WriteFileAtomic(const std::filesystem::path& path, ByteView bytes, unsigned mode = 0644);
 
+// Makes the names in a folder last: what was made, renamed or removed there is so after a power
+// cut. An empty path is the current folder, as parent_path() says of a bare name.
+Status SyncFolder(const std::filesystem::path& folder);
+
 // For its owner alone; no error where it is there already. The folder above it must be there.
 Status MakePrivateFolder(const std::filesystem::path& path);
 

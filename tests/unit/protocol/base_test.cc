@@ -104,6 +104,13 @@ TEST(WriteFileAtomic, NamesWhatWasAskedForWhereItFails) {
   EXPECT_EQ(nowhere.error().message.find(".tmp"), std::string::npos) << nowhere.error().message;
 }
 
+TEST(SyncFolder, TakesFoldersAndNothingElse) {
+  EXPECT_TRUE(SyncFolder(testing::TempDir()));
+  EXPECT_TRUE(SyncFolder(std::filesystem::path("bare_name").parent_path()));
+  EXPECT_EQ(SyncFolder("/no/such/folder").error().code, Code::kNotFound);
+  EXPECT_EQ(SyncFolder("/proc/self/exe").error().code, Code::kIo);
+}
+
 TEST(UsableProcessors, CountsThoseThatThisProcessMayUse) {
   cpu_set_t all;
   ASSERT_EQ(::sched_getaffinity(0, sizeof(all), &all), 0);
