@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <string>
 
+#include "test_folder.h"
+
 namespace souk::gpu {
 
 // Where `program` of the build's bin folder is; a copy that nobody may read in the second run.
@@ -22,9 +24,8 @@ inline std::string ProgramPath(const std::string& program) {
 // Runs this test program's tests that match `filter` as nobody. Returns waitpid's status, or -1
 // where they could not be started.
 inline int RunAsNobody(const std::string& program, const std::string& filter) {
-  char name[] = "/tmp/souk-nobody-XXXXXX";
-  if (::mkdtemp(name) == nullptr) return -1;
-  const std::filesystem::path folder = name;
+  const TestFolder scratch;
+  const std::filesystem::path& folder = scratch.path();
   const std::string test = folder / "test";
   std::filesystem::copy_file("/proc/self/exe", test);
   std::filesystem::copy_file(ProgramPath(program), folder / program);
@@ -46,7 +47,6 @@ inline int RunAsNobody(const std::string& program, const std::string& filter) {
   }
   int status = -1;
   if (child > 0) ::waitpid(child, &status, 0);
-  std::filesystem::remove_all(folder);
   return status;
 }
 

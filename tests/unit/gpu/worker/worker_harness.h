@@ -67,32 +67,21 @@ inline std::filesystem::path Program() {
   return ProgramPath("souk-worker");
 }
 
-// A folder that goes with the test.
+// A folder for a test's jobs and the blobs that they name.
 class Folder {
  public:
-  Folder() {
-    std::string name = testing::TempDir() + "souk-worker-test-XXXXXX";
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
   std::filesystem::path Make(const std::string& name) const {
-    std::filesystem::create_directories(path_ / name);
-    return path_ / name;
+    std::filesystem::create_directories(folder_ / name);
+    return folder_ / name;
   }
   WorkerRun::Blob Store(ByteView bytes) const {
     const Digest digest = Sha256(bytes);
-    EXPECT_TRUE(WriteFileAtomic(path_ / digest.Hex(), bytes));
-    return {digest, path_ / digest.Hex()};
+    EXPECT_TRUE(WriteFileAtomic(folder_ / digest.Hex(), bytes));
+    return {digest, folder_ / digest.Hex()};
   }
 
  private:
-  std::filesystem::path path_;
+  TestFolder folder_;
 };
 
 struct Task {
