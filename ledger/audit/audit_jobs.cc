@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ledger/audit/audit_provider.h"
+#include "ledger/audit/audit_receipt.h"
 
 namespace souk::ledger {
 // ---- Offers and devices ----------------------------------------------------------------------
@@ -137,16 +138,10 @@ void ProviderAudit::OnJob(EntryCheck& check, const JobStep& step) {
                "the job was started before");
     check.ExpectDocuments(0);
   } else {
-    const auto receipt = check.Take<JobReceipt>(0);
-    if (!check.ExpectDocuments(1) || !receipt) return;
+    const ReceiptJob told{self_, lease->acceptance.fence, job.workload, job.entry};
+    if (!CheckReceipt(check, step, told)) return;
     check.That(step.event == JobStep::Event::kFinished && job.at != JobStep::Event::kFinished,
                rules::kJobs, {job.entry}, "the job was finished before");
-    check.That(check.DocumentAt(0)->signer() == self_, rules::kSigner,
-               "the receipt is not signed by this provider");
-    check.That(receipt->job == step.job && receipt->lease == step.lease &&
-                   receipt->fence == lease->acceptance.fence && receipt->status == step.status &&
-                   receipt->workload == job.workload,
-               rules::kJobs, {job.entry}, "the receipt answers another job, lease or fence");
   }
   job.at = step.event;
   job.entry = check.index();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ledger/audit/audit_receipt.h"
 #include "protocol/limits.h"
 #include "protocol/replication.h"
 #include "protocol/text.h"
@@ -265,7 +266,7 @@ void RenterAudit::OnJob(EntryCheck& check, const JobStep& step) {
                "the job was finished before");
     // Refused or lost: then there is none.
     if (step.status == JobStatus::kDone || check.documents() > 0) {
-      CheckReceipt(check, *lease, job, step);
+      OnReceipt(check, *lease, job, step);
     }
   } else {
     check.That(step.event == JobStep::Event::kFetched && job.at == JobStep::Event::kFinished,
@@ -276,16 +277,10 @@ void RenterAudit::OnJob(EntryCheck& check, const JobStep& step) {
   job.entry = check.index();
 }
 
-void RenterAudit::CheckReceipt(EntryCheck& check, const Lease& lease, const JobState& job,
-                               const JobStep& step) {
-  const auto receipt = check.Take<JobReceipt>(0);
-  if (!check.ExpectDocuments(1) || !receipt) return;
-  check.That(check.DocumentAt(0)->signer() == lease.order.provider, rules::kSigner,
-             "the receipt is not signed by the lease's provider");
-  check.That(receipt->job == step.job && receipt->lease == step.lease &&
-                 receipt->fence == lease.fence && receipt->status == step.status &&
-                 receipt->workload == job.workload,
-             rules::kJobs, {job.entry}, "the receipt answers another job, lease or fence");
+void RenterAudit::OnReceipt(EntryCheck& check, const Lease& lease, const JobState& job,
+                            const JobStep& step) {
+  const ReceiptJob told{lease.order.provider, lease.fence, job.workload, job.entry};
+  if (!CheckReceipt(check, step, told)) return;
   check.That(!job.sealed || (job.revealed && check.DocumentAt(0)->id() == job.committed),
              rules::kReplicas, {job.entry},
              "the receipt is not the one that was sealed, or was taken before it was revealed");

@@ -93,8 +93,7 @@ class RenterAudit {
   void OnReleased(EntryCheck& check, Lease& lease, const LeaseStep& step);
   void OnClose(EntryCheck& check, Lease& lease, const LeaseStep& step);
   static void CheckFits(EntryCheck& check, std::optional<Misfit> misfit);
-  void CheckReceipt(EntryCheck& check, const Lease& lease, const JobState& job,
-                    const JobStep& step);
+  void OnReceipt(EntryCheck& check, const Lease& lease, const JobState& job, const JobStep& step);
   void OnSealed(EntryCheck& check, const Lease& lease, JobState& job, const JobStep& step);
   void OnRevealed(EntryCheck& check, JobState& job, const JobStep& step);
 
