@@ -27,8 +27,9 @@ Result<std::unique_ptr<TileView>> OpenTiles(const fs::path& dir, uint8_t seed = 
       dir, [seed](const Store&) -> Result<NoteVerifier> { return TestSigner(seed).Verifier(); });
 }
 
-class Tiles : public testing::Test {
- protected:
+// A log in memory, and a folder that it is written to.
+class TileLog {
+ public:
   void Grow(uint64_t size) {
     while (log_->size() < size) {
       const uint64_t more = std::min<uint64_t>(size - log_->size(), kMaxCommitEntries);
@@ -39,13 +40,17 @@ class Tiles : public testing::Test {
     return ExportTiles(log_->reader(), TestSigner().Verifier(), folder_ / name);
   }
   fs::path At(const std::string& name) const { return folder_.path() / name; }
+  const Log& log() const { return *log_; }
 
+ protected:
   TestFolder folder_;
   std::shared_ptr<DiskFaults> faults_ = std::make_shared<DiskFaults>();
   MemoryStore store_{faults_};
   MemorySlotFile slots_{faults_};
   Result<Log> log_ = Log::Open(store_, slots_, TestSigner());
 };
+
+class Tiles : public testing::Test, public TileLog {};
 
 TEST_F(Tiles, StandWhereC2spSays) {
   Grow(65'536 + 256 + 3);
@@ -135,12 +140,17 @@ TEST_F(Tiles, AreNotThereWhereTheLogIsDamaged) {
 }
 
 // What one change to a directory leads to; each is undone again.
-class DamagedTiles : public Tiles {
+class DamagedTiles : public testing::Test {
  protected:
-  void SetUp() override {
-    Grow(65'536 + 300);
-    ASSERT_TRUE(Export("out"));
+  // Grown once: under sanitizers that takes longer than the tests.
+  static void SetUpTestSuite() {
+    whole_ = std::make_unique<TileLog>();
+    whole_->Grow(65'536 + 300);
+    ASSERT_TRUE(whole_->Export("out"));
   }
+  static void TearDownTestSuite() { whole_.reset(); }
+  void SetUp() override { fs::copy(whole_->At("out"), At("out"), fs::copy_options::recursive); }
+  fs::path At(const std::string& name) const { return folder_.path() / name; }
   testing::AssertionResult IsRefused() {
     const auto view = OpenTiles(At("out"));
     if (view) return testing::AssertionFailure() << "taken";
@@ -168,6 +178,9 @@ class DamagedTiles : public Tiles {
     fs::rename(At("out/" + to), At("out/" + from));
     return refused;
   }
+
+  TestFolder folder_;
+  static inline std::unique_ptr<TileLog> whole_;
 };
 
 TEST_F(DamagedTiles, AreRefusedWhicheverFileIsChangedOrMissing) {
@@ -201,7 +214,7 @@ TEST_F(DamagedTiles, AreRefusedInAnotherOrderWidthOrUnderAnotherKey) {
 }
 
 TEST_F(DamagedTiles, AreRefusedWhereTheCheckpointSignsMoreThanIsThere) {
-  Checkpoint head = log_->head();
+  Checkpoint head = whole_->log().head();
   for (const uint64_t size : {head.size + 1, kMaxTreeSize}) {
     head.size = size;
     EXPECT_TRUE(ChangeIsRefused("checkpoint", [&](Bytes& bytes) {
