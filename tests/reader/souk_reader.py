@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """A second reader of Souk's ledgers: checks a directory that `souk-audit export --tiles` wrote.
 
-  souk_reader.py DIR... [--key VKEY] [--proof FILE]... [--most N] [--json]
+  souk_reader.py DIR... [--key VKEY] [--proof FILE]... [--witness VKEY]... [--quorum K]
+                 [--most N] [--json]
 
 Written from docs/ledger-format.md and docs/protocol.md; of Souk's own code it shares nothing. It checks the
 checkpoint's signature, every tile and the root, every entry's bytes, every signature (R1), and of R3
 and R4 what one entry after the other shows. It keeps no books: breaches of R5, R6 and R7 it does not
-see. VALID exits 0, INVALID and INCOMPLETE 1, 2 where nothing could be checked.
+see. The witnesses are those that the caller names; where fewer than K of them (floor(2n/3) + 1 of n)
+cosigned the checkpoint, the verdict is INCOMPLETE. VALID exits 0, INVALID and INCOMPLETE 1, 2 where nothing could be checked.
 """
 
 import argparse
@@ -275,8 +277,8 @@ class Audit:
 
 
 class Reader:
-    def __init__(self, folder, vkey):
-        self.folder = folder
+    def __init__(self, folder, vkey, witnesses=(), quorum=0):
+        self.folder, self.witnesses, self.quorum = folder, witnesses, quorum
         self.report = {"verdict": "INVALID", "dir": folder, "findings": [], "more_findings": 0}
         self.vkey = vkey
 
@@ -299,7 +301,10 @@ class Reader:
     def run(self, proofs, most):
         verifier = self.find_key()
         self.report["key"] = verifier.vkey()
-        head = tlog.Checkpoint(tlog.read_part(self.folder, "checkpoint", tlog.MOST_NOTE), verifier)
+        note = tlog.read_part(self.folder, "checkpoint", tlog.MOST_NOTE)
+        head = tlog.Checkpoint(note, verifier)
+        times = {one.vkey(): tlog.cosigned_at(note, one) for one in self.witnesses}
+        cosigned = sum(time is not None for time in times.values())
         proofs = [OpenProof(path, verifier) for path in proofs]
         tree, audit = tlog.Tree(self.folder), Audit(head.origin, most)
         for index, leaf in tlog.read_entries(self.folder, head.size):
@@ -319,10 +324,14 @@ class Reader:
             signatures=audit.signatures,
             proofs=len(proofs),
             newer_entries=audit.newer,
+            cosigned=times,
+            missing_cosignatures=max(self.quorum - cosigned, 0),
             findings=audit.findings,
             more_findings=audit.more,
-            verdict="INVALID" if audit.findings else "INCOMPLETE" if audit.newer else "VALID",
+            verdict="INVALID" if audit.findings else "VALID",
         )
+        if not audit.findings and (audit.newer or cosigned < self.quorum):
+            self.report["verdict"] = "INCOMPLETE"
 
 
 class OpenProof:
@@ -381,6 +390,11 @@ def show(report):
         print(f"… and {report['more_findings']} more")
     if report.get("newer_entries"):
         print(f"{report['newer_entries']} entries follow newer rules than this reader knows")
+    for vkey, time in report.get("cosigned", {}).items():
+        said = "did not cosign" if time is None else f"cosigned at {time}"
+        print(f"{vkey.partition('+')[0]} {said}")
+    if report.get("missing_cosignatures"):
+        print(f"{report['missing_cosignatures']} cosignatures fewer than are asked for")
     if "entries" in report:
         print(f"{report['entries']} entries, {report['signatures']} signatures")
     print(report["verdict"])
@@ -390,7 +404,7 @@ def read(folder, key, options):
     """The exit code; says what was found."""
     if not os.path.isdir(folder):
         return misuse(f"there is no directory {folder}")
-    reader = Reader(folder, key)
+    reader = Reader(folder, key, options.witness, options.quorum)
     report = reader.report
     try:
         reader.run(options.proof, options.most)
@@ -413,6 +427,10 @@ def main():
     parser.add_argument("--key", metavar="VKEY", help="the log's; else that in the file vkey")
     parser.add_argument("--proof", metavar="FILE", action="append", default=[],
                         help="a tlog-proof of an entry of the log")  # fmt: skip
+    parser.add_argument("--witness", metavar="VKEY", action="append", default=[],
+                        help="of type 04: who cosigns checkpoints")  # fmt: skip
+    parser.add_argument("--quorum", metavar="K", type=int,
+                        help="how many of them must have")  # fmt: skip
     parser.add_argument("--most", metavar="N", type=int, default=MOST_FINDINGS,
                         help="findings that are said")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="a line of JSON for each DIR")
@@ -421,6 +439,17 @@ def main():
         key = tlog.Verifier(options.key) if options.key else None
     except Damage as problem:
         return misuse(f"--key: {problem}")
+    try:
+        options.witness = [tlog.Verifier(vkey, tlog.WITNESS) for vkey in options.witness]
+    except Damage as problem:
+        return misuse(f"--witness: {problem}")
+    count = len(options.witness)
+    if len({one.key for one in options.witness}) < count:
+        return misuse("--witness: a key is named twice; it would count as two")
+    if options.quorum is None:
+        options.quorum = 2 * count // 3 + 1 if count else 0
+    if not 0 <= options.quorum <= count:
+        return misuse("--quorum: more than there are witnesses")
     return max(read(folder, key, options) for folder in options.dirs)
 
 

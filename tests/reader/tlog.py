@@ -1,6 +1,6 @@
 """C2SP's formats: signed notes, checkpoints, tiles, proofs. RFC 6962's tree.
 
-https://c2sp.org/signed-note, /tlog-checkpoint, /tlog-tiles, /tlog-proof
+https://c2sp.org/signed-note, /tlog-checkpoint, /tlog-cosignature, /tlog-tiles, /tlog-proof
 """
 
 import base64
@@ -73,10 +73,13 @@ def valid_name(name):
     return bool(name) and not any(c.isspace() or c < " " or c == "+" for c in name)
 
 
-class Verifier:
-    """name+hex8+base64(01 || key)"""
+LOG, WITNESS = 1, 4  # types of keys
 
-    def __init__(self, vkey):
+
+class Verifier:
+    """name+hex8+base64(type || key)"""
+
+    def __init__(self, vkey, kind=LOG):
         name, _, rest = vkey.partition("+")
         key_id, _, encoded = rest.partition("+")
         try:
@@ -84,19 +87,19 @@ class Verifier:
             raw = strict_base64(encoded)
         except (ValueError, Damage):
             raise Damage("a verifier key reads NAME+HEX8+BASE64") from None
-        if not valid_name(name) or len(key_id) != 8 or len(raw) != 33 or raw[0] != 1:
-            raise Damage("a verifier key reads NAME+HEX8+BASE64, of type 01")
-        self.name, self.key = name, raw[1:]
-        if hashlib.sha256(name.encode() + b"\n\1" + self.key).digest()[:4] != self.id:
+        if not valid_name(name) or len(key_id) != 8 or len(raw) != 33 or raw[0] != kind:
+            raise Damage(f"a verifier key reads NAME+HEX8+BASE64, here of type {kind:02}")
+        self.name, self.kind, self.key = name, kind, raw[1:]
+        if hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4] != self.id:
             raise Damage("the verifier key's id does not fit its name and key")
 
     def vkey(self):
-        encoded = base64.b64encode(b"\1" + self.key).decode()
+        encoded = base64.b64encode(bytes([self.kind]) + self.key).decode()
         return f"{self.name}+{self.id.hex()}+{encoded}"
 
 
-def note_text(note, verifier):
-    """The text of a note that the verifier's key signed. `note` is bytes."""
+def parse_note(note):
+    """The text of a note, which is bytes, and (name, id and signature) of each line below it."""
     if len(note) > MOST_NOTE:
         raise Damage("a note of more than 1 MiB")
     try:
@@ -108,24 +111,49 @@ def note_text(note, verifier):
     if any(c < " " and c != "\n" for c in text + lines):
         raise Damage("control characters in a note")
     text += "\n"
-    signatures = lines[:-1].split("\n")
-    if len(signatures) > MOST_SIGNATURES:
+    lines = lines[:-1].split("\n")
+    if len(lines) > MOST_SIGNATURES:
         raise Damage("too many signatures")
-    known = False
-    for line in signatures:
+    signatures = []
+    for line in lines:
         dash, _, rest = line.partition(" ")
         name, space, encoded = rest.partition(" ")
         raw = strict_base64(encoded)
         if dash != "\u2014" or not space or not valid_name(name) or len(raw) <= 4:
             raise Damage("a line that is no signature")
-        if name != verifier.name or raw[:4] != verifier.id:
-            continue
-        if not ed25519_strict.verify(verifier.key, raw[4:], text.encode()):
+        signatures.append((name, raw))
+    return text, signatures
+
+
+def made_by(verifier, signatures):
+    return [raw[4:] for name, raw in signatures if (name, raw[:4]) == (verifier.name, verifier.id)]
+
+
+def note_text(note, verifier):
+    """The text of a note that the verifier's key signed."""
+    text, signatures = parse_note(note)
+    own = made_by(verifier, signatures)
+    for signature in own:
+        if not ed25519_strict.verify(verifier.key, signature, text.encode()):
             raise Damage(f"the signature of {verifier.name} does not verify")
-        known = True
-    if not known:
+    if not own:
         raise Damage("no signature by the log's key")
     return text
+
+
+def cosigned_at(note, witness):
+    """When the witness cosigned the note last, in seconds since 1970; None where it has not."""
+    text, signatures = parse_note(note)
+    latest = None
+    for raw in made_by(witness, signatures):
+        time = int.from_bytes(raw[:8], "big")
+        if len(raw) != 72 or time > MOST_SIZE:
+            raise Damage(f"the line of {witness.name} is no cosignature")
+        message = f"cosignature/v1\ntime {time}\n{text}".encode()
+        if not ed25519_strict.verify(witness.key, raw[8:], message):
+            raise Damage(f"the cosignature of {witness.name} does not verify")
+        latest = time if latest is None else max(latest, time)
+    return latest
 
 
 class Checkpoint:
