@@ -3,6 +3,7 @@
 // https://c2sp.org/tlog-tiles
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -18,6 +19,8 @@ bool IsLogUrl(std::string_view where);
 struct FetchOptions {
   // A checkpoint that claims more is refused before anything else is asked for.
   uint64_t most_entries = uint64_t{1} << 26;
+  // The longest that one file may take, from the question to its last byte.
+  std::chrono::milliseconds file_time = std::chrono::minutes(2);
   // Called after every file, with entries.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
 };

@@ -3,12 +3,14 @@
 
 #include <httplib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 
+#include "node/http/bounded_stream.h"
 #include "protocol/base/check.h"
 
 namespace souk::node {
@@ -18,9 +20,11 @@ constexpr size_t kThreads = 4;
 // Connections that wait for a thread; further ones wait in the kernel, which bounds them too.
 constexpr size_t kWaiting = 16;
 constexpr size_t kRequestsPerConnection = 100;
-constexpr time_t kReadSeconds = 5;
 constexpr time_t kIdleSeconds = 2;
-constexpr time_t kWriteSeconds = 10;
+// In all, not from one byte to the next: until a request is read, and then until it is answered.
+constexpr std::chrono::seconds kRequestTime{5};
+constexpr std::chrono::seconds kAnswerTime{30};
+constexpr size_t kMaxRequestBytes = 32 << 10;
 
 // As httplib's own pool, with a bound: its queue takes every connection that there is.
 class BoundedPool : public httplib::TaskQueue {
@@ -50,7 +54,7 @@ class BoundedPool : public httplib::TaskQueue {
     std::unique_lock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this] { return ending_ || !tasks_.empty(); });
-      // What waits is served before the end, since each task closes its own socket.
+      // What waits runs before the end, since each task closes its own socket.
       if (tasks_.empty()) return;
       const std::function<void()> task = std::move(tasks_.front());
       tasks_.pop_front();
@@ -66,6 +70,28 @@ class BoundedPool : public httplib::TaskQueue {
   std::deque<std::function<void()>> tasks_ = {};  // under mutex_
   bool ending_ = false;                           // under mutex_
   std::vector<std::thread> threads_ = {};
+};
+
+// With httplib's own loop, who sends a byte now and then holds a thread for hours, and the end of
+// the server with it.
+class Server final : public httplib::Server {
+ private:
+  bool process_and_close_socket(socket_t socket) override {
+    BoundedStream stream(socket, /*tls=*/nullptr, [this] { return svr_sock_ == INVALID_SOCKET; });
+    // Whole ones alone are served: thousands of ranges of one tile fit a request.
+    const auto accept = [&stream](httplib::Request& request) {
+      request.ranges.clear();
+      stream.Allow(kAnswerTime, kMaxRequestBytes);
+    };
+    bool closed = false;
+    for (size_t left = kRequestsPerConnection; left > 0 && !closed; --left) {
+      if (!stream.AwaitInput(std::chrono::seconds(kIdleSeconds))) break;
+      stream.Allow(kRequestTime, kMaxRequestBytes);
+      if (!process_request(stream, /*close_connection=*/left == 1, closed, accept)) break;
+    }
+    (void)::shutdown(socket, SHUT_RDWR);
+    return ::close(socket) == 0;
+  }
 };
 
 // httplib's default lets a second process take the same port.
@@ -104,8 +130,6 @@ class LogServer::Impl {
     server_.new_task_queue = [] { return new BoundedPool; };  // NOLINT: httplib deletes it
     server_.set_socket_options(SetSocketOptions);
     server_.set_payload_max_length(1024);
-    server_.set_read_timeout(kReadSeconds);
-    server_.set_write_timeout(kWriteSeconds);
     server_.set_keep_alive_timeout(kIdleSeconds);
     server_.set_keep_alive_max_count(kRequestsPerConnection);
     server_.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
@@ -198,7 +222,7 @@ class LogServer::Impl {
   }
 
   const LogServerOptions options_;
-  httplib::Server server_;
+  Server server_;
   std::thread thread_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_ = {};  // under mutex_

@@ -127,26 +127,106 @@ TEST_F(LogServerTest, SaysThatNothingIsSignedYet) {
   EXPECT_EQ(Get("/checkpoint")->status, 503);
 }
 
+int ConnectTo(const std::string& url) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to = {};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(std::stoi(url.substr(url.rfind(':') + 1))));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
+  return fd;
+}
+
+// Connections whose requests never end: to each a byte now and then.
+class SlowClients {
+ public:
+  SlowClients(const std::string& url, int count) {
+    for (int i = 0; i < count; ++i) sockets_.push_back(ConnectTo(url));
+    for (const int fd : sockets_) Send(fd, "GET /checkpoint HTTP/1.1\r\nX-Slow: ");
+    sender_ = std::thread([this] {
+      while (!done_) {
+        for (const int fd : sockets_) Send(fd, "a");
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      }
+    });
+  }
+  ~SlowClients() {
+    done_ = true;
+    sender_.join();
+    for (const int fd : sockets_) ::close(fd);
+  }
+  SlowClients(const SlowClients&) = delete;
+  SlowClients& operator=(const SlowClients&) = delete;
+
+ private:
+  static void Send(int fd, std::string_view text) {
+    (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+  }
+
+  std::vector<int> sockets_ = {};
+  std::atomic<bool> done_ = false;
+  std::thread sender_ = {};
+};
+
 TEST_F(LogServerTest, StandsManyWhoConnectAndSayNothing) {
   Serve(/*everyone=*/true);
-  const std::string url = server_->url();
-  const int port = std::stoi(url.substr(url.rfind(':') + 1));
   std::vector<int> idle;
-  for (int i = 0; i < 8; ++i) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in to = {};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
-    idle.push_back(fd);
-  }
-  httplib::Client client(url);
+  for (int i = 0; i < 8; ++i) idle.push_back(ConnectTo(server_->url()));
+  httplib::Client client(server_->url());
   client.set_read_timeout(60);
   const auto answer = client.Get("/checkpoint");
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 200);
   for (const int fd : idle) ::close(fd);
+}
+
+TEST_F(LogServerTest, BreaksOffWhoseRequestsTakeTooLong) {
+  Serve(/*everyone=*/true);
+  const SlowClients slow(server_->url(), 8);
+  httplib::Client client(server_->url());
+  client.set_read_timeout(30);
+  const auto answer = client.Get("/checkpoint");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+}
+
+TEST_F(LogServerTest, EndsWhileOthersHoldTheirConnections) {
+  Serve(/*everyone=*/true);
+  const SlowClients slow(server_->url(), 24);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const auto start = std::chrono::steady_clock::now();
+  server_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
+}
+
+TEST_F(LogServerTest, AnswersWithTheWholeWhereThousandsOfRangesAreAskedFor) {
+  Serve(/*everyone=*/true);
+  std::string ranges = "bytes=0-";
+  while (ranges.size() < 8000) ranges += ",0-";
+  httplib::Client client(server_->url());
+  const auto answer = client.Get("/tile/0/001", httplib::Headers{{"Range", ranges}});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(answer->body.size(), ledger::kTileBytes);
+}
+
+TEST_F(LogServerTest, AnswersRequestsThatCameTogether) {
+  Serve(/*everyone=*/true);
+  const int fd = ConnectTo(server_->url());
+  const std::string one = "GET /checkpoint HTTP/1.1\r\nHost: x\r\n";
+  const std::string both = one + "\r\n" + one + "Connection: close\r\n\r\n";
+  ASSERT_EQ(::send(fd, both.data(), both.size(), MSG_NOSIGNAL), ssize_t(both.size()));
+  std::string got(1 << 16, '\0');
+  size_t size = 0;
+  for (ssize_t n = 1; n > 0 && size < got.size();
+       size += static_cast<size_t>(std::max(n, ssize_t{}))) {
+    n = ::recv(fd, got.data() + size, got.size() - size, 0);
+  }
+  ::close(fd);
+  got.resize(size);
+  const size_t first = got.find("200 OK");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_NE(got.find("200 OK", first + 1), std::string::npos);
 }
 
 TEST_F(LogServerTest, ServesWhatWasPublishedWhileTheLogGrows) {
