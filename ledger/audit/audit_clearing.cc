@@ -181,6 +181,9 @@ void ClearingAudit::OnVoid(EntryCheck& check, const souk::TransferRecord& record
 void ClearingAudit::OnExpiry(EntryCheck& check, const souk::TransferRecord& record) {
   const Open* open = FindOpen(check, record.pending, "the expiry");
   if (open == nullptr) return;
+  check.That(record.id == record.pending && record.amount == 0 && record.debit.IsZero() &&
+                 record.credit.IsZero() && record.timeout.ms == 0,
+             rules::kTransfers, "an expiry says no more than which escrow it ends");
   const TransferRecord* held = book_.book().FindTransfer(record.pending);
   if (held == nullptr) return;
   // Unshown, it ends at accept_by already; shown or not, at its timeout.

@@ -15,6 +15,42 @@ bool IsOver(LeaseState state) {
   return state == LeaseState::kClosing || state == LeaseState::kClosed;
 }
 
+// Why a lease closes follows from what ended it, and where it stood; `ready`: whether the device
+// was.
+bool ReasonFits(CloseReason reason, LeaseEvent event, LeaseState from, bool ready) {
+  const bool served = from == LeaseState::kMetering || from == LeaseState::kPaused;
+  switch (event) {
+    case LeaseEvent::kReleased:
+      return reason == (served ? CloseReason::kReleased : CloseReason::kRenterWithdrew);
+    case LeaseEvent::kCommitExpired:
+      return reason == CloseReason::kNotCommitted;
+    case LeaseEvent::kReadyExpired:
+      return reason == (ready ? CloseReason::kUnpaid : CloseReason::kNotReady);
+    case LeaseEvent::kVoucherLate:
+    case LeaseEvent::kHoldUnpaid:
+      return reason == CloseReason::kUnpaid;
+    case LeaseEvent::kEndReached:
+      return reason == CloseReason::kEndReached;
+    case LeaseEvent::kNoticeOver:
+      return reason == CloseReason::kDrained || reason == CloseReason::kDisplaced;
+    case LeaseEvent::kDeviceLost:
+      return reason == CloseReason::kDeviceLost || reason == CloseReason::kClearingLost ||
+             reason == CloseReason::kProviderFault || reason == CloseReason::kPeerLost;
+    case LeaseEvent::kAccepted:
+    case LeaseEvent::kCommitted:
+    case LeaseEvent::kReady:
+    case LeaseEvent::kFirstVoucher:
+    case LeaseEvent::kPauseAsked:
+    case LeaseEvent::kResumed:
+    case LeaseEvent::kExtended:
+    case LeaseEvent::kNoticeGiven:
+    case LeaseEvent::kSettled:
+    case LeaseEvent::kSettleExpired:
+      return false;  // these close nothing
+  }
+  return false;
+}
+
 void MoveMissed(Time& deadline, Time resumed, Time to) {
   if (deadline.ms != 0 && deadline <= resumed) deadline = to;
 }
@@ -93,6 +129,8 @@ void ProviderAudit::OnAccepted(EntryCheck& check, const LeaseStep& step) {
   const auto next = NextLeaseState(LeaseState::kNone, step.event);
   check.That(next && *next == step.to && step.metered.ms == 0 && step.due.micro == 0, rules::kTable,
              "an acceptance leads to a reservation at no cost");
+  check.That(step.reason == CloseReason::kNone, rules::kReason,
+             "a reason to close before it closes");
   CheckOffer(check, *order, lease);
   CheckEscrow(check, step, lease);
   CheckReservation(check, step, lease);
@@ -214,9 +252,15 @@ void ProviderAudit::CheckAmounts(EntryCheck& check, const Lease& lease, const Le
   check.That(step.due == due, rules::kDue, "due {} cr where {} at {} cr/h makes {} cr",
              FormatCredits(step.due), FormatDuration(metered), FormatRate(lease.order.price),
              FormatCredits(due));
-  if (IsOver(step.to)) {
-    check.That(step.reason != CloseReason::kNone && IsKnown(step.reason), rules::kReason,
-               "there is no close reason");
+  if (!IsOver(step.to)) {
+    check.That(step.reason == CloseReason::kNone, rules::kReason,
+               "a reason to close before it closes");
+  } else if (check.That(step.reason != CloseReason::kNone && IsKnown(step.reason), rules::kReason,
+                        "there is no close reason")) {
+    check.That(closes ? ReasonFits(step.reason, step.event, lease.state, lease.ready)
+                      : step.reason == lease.reason,
+               rules::kReason, {lease.last_entry}, "\"{}\" is not closed as \"{}\"",
+               LeaseEventName(step.event), CloseReasonName(step.reason));
   }
 }
 

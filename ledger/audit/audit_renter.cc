@@ -99,6 +99,11 @@ void RenterAudit::OnStep(EntryCheck& check, const LeaseStep& step) {
 
 // A step that is not the provider's close.
 void RenterAudit::OnOwnStep(EntryCheck& check, Lease& lease, const LeaseStep& step) {
+  check.That(step.metered.ms == 0 && step.due.micro == 0, rules::kDue,
+             "only the provider's close says what is due");
+  const bool withdrawn = step.event == LeaseEvent::kReleased && step.to == LeaseState::kClosed;
+  check.That(step.reason == (withdrawn ? CloseReason::kRenterWithdrew : CloseReason::kNone),
+             rules::kReason, "a reason that this step does not have");
   switch (step.event) {
     case LeaseEvent::kAccepted:
       return OnAccepted(check, lease, step);

@@ -163,6 +163,21 @@ TEST(Audit, FindsAVoidThatThePayeeDidNotSign) {
       Breaks(AuditEntries(world.book, log), "every debit has its owner's signature", W::kVoided3));
 }
 
+TEST(Audit, FindsAnExpiryThatSaysMoreThanWhichEscrowItEnds) {
+  const AuditWorld world;
+  const auto broken = [&](const auto& change) {
+    auto log = world.BookLog();
+    change(std::get<Booked>(log[W::kExpired2].outcome).transfers.at(0));
+    return AuditEntries(world.book, log);
+  };
+  using Record = souk::TransferRecord;
+  constexpr const char* kName = "transfers are what their documents say";
+  EXPECT_TRUE(Breaks(broken([](Record& r) { r.id = Sha256(AsBytes("x")); }), kName, W::kExpired2));
+  EXPECT_TRUE(Breaks(broken([](Record& r) { r.amount = 1; }), kName, W::kExpired2));
+  EXPECT_TRUE(Breaks(broken([](Record& r) { r.debit = r.pending; }), kName, W::kExpired2));
+  EXPECT_TRUE(Breaks(broken([](Record& r) { r.credit = r.pending; }), kName, W::kExpired2));
+}
+
 TEST(Audit, FindsAnEscrowThatExpiredEarly) {
   const AuditWorld world;
   auto log = world.BookLog();

@@ -213,6 +213,49 @@ TEST(Audit, FindsACloseWithoutAReason) {
   EXPECT_TRUE(Breaks(AuditEntries(world.provider, log), "a close says why", W::kReleased));
 }
 
+// A lost device is the provider's fault, a release is nobody's.
+TEST(Audit, FindsACloseForAnotherReasonThanItsEvents) {
+  AuditWorld world;
+  auto log = world.ProviderLog();
+  const auto close = Decode<Close>(*world.close_document);
+  Close other = *close;
+  other.reason = CloseReason::kDeviceLost;
+  const DocumentRef signed_again = SignMessage(other, world.provider.key());
+  StepAt(log, W::kReleased).reason = other.reason;
+  StepAt(log, W::kClosed).reason = other.reason;
+  log[W::kReleased].documents[1] = EnvelopeOf(signed_again);
+  EXPECT_TRUE(Breaks(AuditEntries(world.provider, log), "a close says why", W::kReleased));
+}
+
+TEST(Audit, FindsAReasonThatChangesAfterTheClose) {
+  const AuditWorld world;
+  auto log = world.ProviderLog();
+  StepAt(log, W::kClosed).reason = CloseReason::kUnpaid;
+  EXPECT_TRUE(Breaks(AuditEntries(world.provider, log), "a close says why", W::kClosed));
+}
+
+TEST(Audit, FindsAReasonBeforeTheClose) {
+  const AuditWorld world;
+  for (const uint64_t at : {W::kAccepted, W::kCommitted, W::kMetering}) {
+    auto log = world.ProviderLog();
+    StepAt(log, at).reason = CloseReason::kUnpaid;
+    EXPECT_TRUE(Breaks(AuditEntries(world.provider, log), "a close says why", at));
+  }
+}
+
+TEST(Audit, FindsAmountsAndReasonsInARentersOwnSteps) {
+  const AuditWorld world;
+  for (const uint64_t at :
+       {W::kAcceptance, W::kCommit, W::kReadySeen, W::kPaying, W::kReleaseSent}) {
+    auto log = world.RenterLog();
+    StepAt(log, at).due = {1};
+    EXPECT_TRUE(Breaks(AuditEntries(world.renter, log), "due follows from metered time", at));
+    log = world.RenterLog();
+    StepAt(log, at).reason = CloseReason::kDeviceLost;
+    EXPECT_TRUE(Breaks(AuditEntries(world.renter, log), "a close says why", at));
+  }
+}
+
 TEST(Audit, FindsAnOfferWithAnOldSequence) {
   const AuditWorld world;
   auto log = world.ProviderLog();
