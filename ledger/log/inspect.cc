@@ -10,8 +10,9 @@ namespace souk::ledger {
 namespace {
 
 constexpr const char* kAdvice =
-    " Nothing was changed. Put the whole ledger directory back from before the damage, or "
-    "begin anew elsewhere: soukd init --dir OTHER.";
+    " Nothing was changed. Put the whole ledger directory back from before the damage, make it "
+    "again from a copy of the log (soukd rebuild --from COPY), or begin anew elsewhere: soukd init "
+    "--dir OTHER.";
 
 Error Refuse(Code code, const std::string& why) {
   return Error(code, why + "." + kAdvice);

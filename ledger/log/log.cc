@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "ledger/log/begin.h"
 #include "ledger/log/log_keys.h"
 #include "protocol/base/check.h"
 
@@ -26,15 +27,19 @@ Result<Log> Log::Open(Store& store, SlotFile& slots, NoteSigner signer, LogOptio
   return OpenInspected(store, slots, std::move(signer), options, std::move(found));
 }
 
+Status CheckMayBegin(const Inspection& found, const LogOptions& options) {
+  if (!found.fresh || !options.made || options.alone) return Ok();
+  return Error(Code::kNotFound,
+               "the ledger and its checkpoint file are missing: a second log under the same key "
+               "would contradict the first. Put both back, make them again from a copy of the log "
+               "(soukd rebuild --from COPY), or begin anew elsewhere: soukd init --dir OTHER. If "
+               "this node never ran: soukd run --alone");
+}
+
 Result<Log> Log::OpenInspected(Store& store, SlotFile& slots, NoteSigner signer, LogOptions options,
                                Inspection found) {
+  RETURN_IF_ERROR(CheckMayBegin(found, options));
   const bool fresh = found.fresh;
-  if (fresh && options.made && !options.alone) {
-    return Error(Code::kNotFound,
-                 "the ledger and its checkpoint file are missing: a second log under the same key "
-                 "would contradict the first. Put both back, or begin anew elsewhere: soukd init "
-                 "--dir OTHER. If this node never ran: soukd run --alone");
-  }
   Log log(store, slots, std::move(signer), std::move(found));
   if (fresh) {
     // The slot file first: a crash right after it leaves a log of generation 0, which is whole.

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "ledger/log/begin.h"
 #include "ledger/log/log_keys.h"
 #include "ledger/log/memory_store.h"
 #include "ledger/log/rocksdb_disk.h"
@@ -20,8 +21,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kAdvice =
-    ". Nothing was changed. Put the whole ledger directory back from before the damage, or "
-    "begin anew elsewhere: soukd init --dir OTHER";
+    ". Nothing was changed. Put the whole ledger directory back from before the damage, make it "
+    "again from a copy of the log (soukd rebuild --from COPY), or begin anew elsewhere: soukd init "
+    "--dir OTHER";
 // After an opening for writing: RocksDB drops what it did not read of its log.
 constexpr const char* kLateAdvice =
     ". The end of its log may be gone. Put the whole ledger directory back from before this start, "
@@ -156,6 +158,7 @@ Result<std::unique_ptr<Ledger>> Ledger::OpenOnce(const fs::path& dir, NoteSigner
     ASSIGN_OR_RETURN(const auto look, OpenToLook(path, FileChecks::kAll, disk));
     ASSIGN_OR_RETURN(found, Inspect(*look, *ledger->slots_, signer.Verifier()));
   }
+  RETURN_IF_ERROR(CheckMayBegin(*found, options));
   const OpenMode mode = found->generation == 0 ? OpenMode::kCreate : OpenMode::kExisting;
   auto store = OpenRocksDb(path, mode, FileChecks::kNone, disk);
   if (!store) return Refuse(store.error());

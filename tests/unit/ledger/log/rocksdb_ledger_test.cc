@@ -204,6 +204,16 @@ TEST(RocksDbLedger, EveryFlippedBitInItsFilesIsHarmlessOrRefusedAtStart) {
   EXPECT_GE(flips, Thinned(200));
 }
 
+// A database that a refusal made would stand in the way of a rebuilding.
+TEST(RocksDbLedger, MakesNothingWhereLedgerAndSlotsAreLost) {
+  const TestFolder folder;
+  const auto ledger = Ledger::Open(folder.path(), TestSigner(), {.made = true});
+  ASSERT_FALSE(ledger);
+  EXPECT_EQ(ledger.error().code, Code::kNotFound);
+  EXPECT_THAT(ledger.error().message, HasSubstr("soukd rebuild"));
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
 TEST(RocksDbLedger, APipeAmongItsFilesIsRefusedAndNotWaitedFor) {
   const TestFolder folder;
   const fs::path dir = folder.path() / "node";
