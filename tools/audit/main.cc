@@ -19,16 +19,20 @@ constexpr const char* kExamples =
     "  souk-audit show DIR 118 --raw > 118.entry\n"
     "  souk-audit check-proof --key \"$(souk-audit key DIR)\" 118.entry 118.proof";
 
-// CLI11 reads "-1", and what is beyond 64 bits, as the largest index.
-const CLI::Validator kIndex(
-    [](std::string& text) {
-      uint64_t index = 0;
-      const char* const end = text.data() + text.size();
-      const auto read = std::from_chars(text.data(), end, index);
-      const bool whole = read.ec == std::errc() && read.ptr == end;
-      return whole ? std::string() : "'" + text + "' is no index";
-    },
-    "INDEX");
+// CLI11 reads "-1", and what is beyond 64 bits, as the largest number.
+CLI::Validator WholeNumber(const std::string& what, const std::string& label) {
+  return CLI::Validator(
+      [what](std::string& text) {
+        uint64_t number = 0;
+        const char* const end = text.data() + text.size();
+        const auto read = std::from_chars(text.data(), end, number);
+        const bool whole = read.ec == std::errc() && read.ptr == end;
+        return whole ? std::string() : "'" + text + "' is no " + what;
+      },
+      label);
+}
+const CLI::Validator kIndex = WholeNumber("index", "INDEX");
+const CLI::Validator kCount = WholeNumber("count", "COUNT");
 
 CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
                      AuditTarget& target) {
@@ -76,8 +80,12 @@ int Main(int argc, char** argv) {
   verify->add_flag("--full-speed", verify_options.full_speed,
                    "Does not wait for the pauses of a node that is at work here");
   bool repair_plan = false;
-  verify->add_flag("--repair-plan", repair_plan,
-                   "Of a damaged ledger instead: what is lost, and what to do; changes nothing");
+  CLI::Option* plan = verify->add_flag(
+      "--repair-plan", repair_plan,
+      "Of a damaged ledger instead: what is lost, and what to do; changes nothing");
+  for (const char* other : {"--from", "--resume", "--save"}) {
+    plan->excludes(verify->get_option(other));
+  }
   verify->footer(
       "VALID exits 0; INCOMPLETE and INVALID exit 1 and say why. --repair-plan exits 0 where the "
       "ledger opens. Whoever can write a saved audit can have the next one overlook what is in it: "
@@ -99,9 +107,9 @@ int Main(int argc, char** argv) {
   show->add_option("--from", show_options.from, "The list's first entry")
       ->type_name("N")
       ->check(kIndex);
-  show->add_option("--count", show_options.count, "How many of the list")
+  show->add_option("--count", show_options.count, "How many of the list; 0: all")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   show->callback([&] {
     if (entry->count() > 0) show_options.entry = show_entry;
     action = [&] { return RunShow(target, show_options); };
@@ -255,6 +263,7 @@ int Main(int argc, char** argv) {
       ->type_name("DURATION")
       ->capture_default_str();
   watch->add_option("--rounds", watch_command.rounds, "End after so many looks; 0 goes on")
+      ->check(kCount)
       ->capture_default_str();
   watch->add_option("--out", watch_command.out, "Where proof of a fork goes; log.fork")
       ->type_name("FILE");

@@ -29,10 +29,13 @@ Status CheckHoldsLedger(const fs::path& dir) {
   return Ok();
 }
 
-Result<ledger::NoteVerifier> KeyFromIdentity(const fs::path& dir, const PeerId& peer) {
+Result<Identity> LoadIdentity(const fs::path& dir) {
   const char* passphrase = std::getenv("SOUK_PASSPHRASE");
-  const auto identity =
-      IdentityFile::Load(dir / "identity", passphrase != nullptr ? passphrase : "");
+  return IdentityFile::Load(dir / "identity", passphrase != nullptr ? passphrase : "");
+}
+
+Result<ledger::NoteVerifier> KeyFromIdentity(const fs::path& dir, const PeerId& peer) {
+  const auto identity = LoadIdentity(dir);
   if (!identity || identity->id() != peer) {
     return Error(Code::kNotFound,
                  "the checkpoint's key is not in the ledger, and no identity beside it says it: "
@@ -96,10 +99,18 @@ Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::str
                  fmt::format("--key is the key of {}, and this log says that it is {}",
                              out.key.name, LogName(out.peer)));
   }
-  if (!owner) return owner.error();
-  if (owner->key) {
+  if (owner && owner->key) {
     out.key = *owner->key;
     out.key_from = "the card in entry 0";
+    return Ok();
+  }
+  // Where even entry 0 is lost, the key still says that it was there.
+  if (!owner) {
+    const auto identity = LoadIdentity(dir);
+    if (!identity) return owner.error();
+    out.peer = identity->id();
+    out.key = {LogName(out.peer), identity->CheckpointKey().public_key().bytes};
+    out.key_from = "the identity beside it";
     return Ok();
   }
   ASSIGN_OR_RETURN(out.key, KeyFromIdentity(dir, owner->peer));
@@ -180,9 +191,7 @@ Result<OpenedLedger> FindLedger(const fs::path& where, const std::string& vkey) 
 Result<ledger::NoteVerifier> FindLogKey(const fs::path& where, const std::string& vkey) {
   if (!vkey.empty()) return ledger::NoteVerifier::ParseVkey(vkey);
   if (auto found = FindLedger(where, vkey)) return found->key;
-  const char* passphrase = std::getenv("SOUK_PASSPHRASE");
-  const auto identity = IdentityFile::Load(NodeDirectory(where) / "identity",
-                                           passphrase != nullptr ? passphrase : "");
+  const auto identity = LoadIdentity(NodeDirectory(where));
   if (!identity) {
     return Error(Code::kNotFound,
                  "neither the ledger nor an identity beside it says the checkpoint's key: give it "

@@ -215,12 +215,21 @@ ledger::AuditReport AuditWithProgress(const ledger::LogReader& log, const Verify
 // A whole ledger's, gigabytes of leases among them.
 constexpr size_t kMaxSavedBytes = size_t{4} << 30;
 
+// What is wrong with it says nothing of the log.
+Result<Bytes> ReadOption(const std::filesystem::path& file, size_t most) {
+  auto bytes = ReadFile(file, most);
+  if (!bytes && IsDamage(bytes.error())) {
+    return Error(Code::kInvalidArgument, bytes.error().message);
+  }
+  return bytes;
+}
+
 // With the key that was found: reads what the options name.
 Result<ledger::Checkpoint> ReadEarlier(const VerifyOptions& options,
                                        const ledger::NoteVerifier& key, Earlier& out) {
   if (!options.resume.empty()) {
     if (!out.saved) {
-      ASSIGN_OR_RETURN(const Bytes file, ReadFile(options.resume, kMaxSavedBytes));
+      ASSIGN_OR_RETURN(const Bytes file, ReadOption(options.resume, kMaxSavedBytes));
       auto saved = ledger::SavedAudit::Parse(file, key);
       if (!saved) {
         return Error(Code::kInvalidArgument,
@@ -230,7 +239,7 @@ Result<ledger::Checkpoint> ReadEarlier(const VerifyOptions& options,
     }
     return out.saved->head();
   }
-  ASSIGN_OR_RETURN(const Bytes note, ReadFile(options.from, ledger::kMaxNoteBytes));
+  ASSIGN_OR_RETURN(const Bytes note, ReadOption(options.from, ledger::kMaxNoteBytes));
   auto head = ledger::OpenCheckpoint(AsText(note), key);
   if (!head) {
     return Error(Code::kInvalidArgument, options.from.string() + ": " + head.error().message);

@@ -1,4 +1,5 @@
 // souk-audit as a program: its output, its exit codes, and the formats that it hands to others.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -162,6 +163,22 @@ TEST_F(AuditProgram, AsksForAKeyWhereNoneIsFound) {
   EXPECT_EQ(ran.code, 1);
   EXPECT_TRUE(IsOneLine(ran.err, "souk-audit"));
   EXPECT_NE(ran.err.find("--key"), std::string::npos);
+}
+
+// The checkpoint signs entries, and not one is there: that is damage and not an empty ledger.
+TEST_F(AuditProgram, FindsALedgerInvalidThatLostAllItsEntries) {
+  const auto own = folder_.path() / "identity";
+  const auto identity = IdentityFile::Create(own, folder_.path() / "successor", "");
+  ASSERT_TRUE(identity);
+  Make("lost", *identity, world_.ProviderLog());
+  std::filesystem::copy_file(own, folder_.path() / "lost/identity");
+  for (const auto& item : std::filesystem::directory_iterator(folder_.path() / "lost/ledger")) {
+    if (item.path().extension() == ".log") std::filesystem::resize_file(item.path(), 0);
+  }
+  const Ran ran = Audit("verify lost");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.out.find("INVALID"), std::string::npos) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("acknowledged entries are missing"), std::string::npos) << ran.out;
 }
 
 TEST_F(AuditProgram, SaysWhereThereIsNoLedger) {
@@ -386,6 +403,20 @@ TEST_F(AuditProgram, FindsALogThatDoesNotContinueWhatWasSaved) {
   EXPECT_NE(junk.err.find("no saved audit"), std::string::npos) << junk.err;
 }
 
+// Of the log it says nothing.
+TEST_F(AuditProgram, AFileThatIsTooLargeToGoOnFromMakesNoLogInvalid) {
+  const std::string file = (folder_.path() / "large").string();
+  std::ofstream(file).close();
+  for (const auto& [option, size] : {std::pair{"--resume", (uintmax_t{4} << 30) + 1},
+                                     std::pair{"--from", (uintmax_t{1} << 20) + 1}}) {
+    std::filesystem::resize_file(file, size);
+    const Ran ran = Audit(fmt::format("verify kite {} {}{}", option, file, Key("kite")));
+    EXPECT_EQ(ran.code, 1);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_TRUE(IsOneLine(ran.err, "souk-audit")) << ran.err;
+  }
+}
+
 TEST_F(AuditProgram, BelievesTheSignaturesUnderACheckpointThatItIsGiven) {
   ASSERT_EQ(Audit("prove kite --entry 4 --out P" + Key("kite")).code, 0);
   const std::string proof = ReadAll(folder_.path() / "P");
@@ -477,6 +508,9 @@ TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
                            "prove kite --out P",
                            "verify kite --no-such",
                            "verify kite --from A --resume B",
+                           "verify kite --repair-plan --save A",
+                           "watch kite --rounds -1",
+                           "show kite --count -1",
                            "timeline kite",
                            "timeline --lease 12",
                            "timeline kite --lease zz",
