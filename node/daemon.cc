@@ -1,6 +1,7 @@
 #include "node/daemon.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -185,6 +186,19 @@ Result<std::unique_ptr<JailedWorkshop>> OpenWorkshop(const DaemonOptions& option
   return workshop;
 }
 
+// A newer soukd went on with this ledger: what it decided this one would misjudge.
+Status KnowsItsRules(const ledger::LogReader& log) {
+  if (log.size() == 0) return Ok();
+  ASSIGN_OR_RETURN(const Bytes newest, log.Entry(log.size() - 1));
+  const uint32_t rules = RulesOfLeaf(newest);
+  if (rules <= kRulesVersion) return Ok();
+  return Error(
+      Code::kUnsupported,
+      fmt::format("the ledger goes on by rules version {}, and this soukd knows versions up "
+                  "to {}: start the soukd that wrote it, or a newer one. Nothing was changed",
+                  rules, kRulesVersion));
+}
+
 Status RestoreAgent(const ledger::Ledger& ledger, const ledger::Log& log, Agent& agent) {
   RETURN_IF_ERROR(log.reader().ForEach(
       0, [&](uint64_t index, ByteView leaf) { return agent.Restore(index, leaf); }));
@@ -258,8 +272,10 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
                      ": no role is enabled: provider, renter, clearing or witness");
   }
 
-  ASSIGN_OR_RETURN(const auto ledger, ledger::Ledger::Open(options.dir.path, LogSigner(identity),
-                                                           {.alone = options.alone, .made = true}));
+  ASSIGN_OR_RETURN(
+      const auto ledger,
+      ledger::Ledger::Open(options.dir.path, LogSigner(identity),
+                           {.alone = options.alone, .made = true, .fits = KnowsItsRules}));
   ledger::Log& log = ledger->log();
 
   Settings settings = MakeSettings(config, successor);

@@ -30,7 +30,11 @@ DocumentRef SignMessage(const Message& message, const SigningKey& key) {
 
 // kTooLarge where the leaf would exceed limits::kEntryBytes.
 Result<Bytes> EncodeEntry(const Entry& entry);
-Result<Entry> DecodeEntry(ByteView leaf);
+// kUnsupported, before the outcome is looked at, where its rules are newer than those that are
+// known.
+Result<Entry> DecodeEntry(ByteView leaf, uint32_t newest_rules = kRulesVersion);
+// Under which version of the rules the leaf was decided, known or not; 0 where it is no entry.
+uint32_t RulesOfLeaf(ByteView leaf);
 
 Bytes EncodeReceipt(const LogReceipt& receipt);
 Result<LogReceipt> DecodeReceipt(ByteView bytes);

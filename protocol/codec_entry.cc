@@ -1,4 +1,8 @@
 // Leaves of the log and the receipts for them (R3).
+#include <fmt/format.h>
+
+#include <limits>
+
 #include "protocol/codec.h"
 #include "protocol/codec_wire.h"
 #include "schema.capnp.h"
@@ -8,18 +12,7 @@ namespace {
 
 using namespace wire;  // NOLINT: the tables' vocabulary
 
-// Judged before the outcome is read, which may be of a kind that came with the newer rules.
-struct RulesVersion : Plain {
-  static Status In(uint32_t wire, uint32_t& value) {
-    if (wire < 1) return Malformed("too small");
-    if (wire > kRulesVersion) {
-      return Error(Code::kUnsupported,
-                   "version " + std::to_string(wire) + " is newer than this program; update it");
-    }
-    value = wire;
-    return Ok();
-  }
-};
+using RulesVersion = Within<1, std::numeric_limits<uint32_t>::max()>;
 using TransferChoice =
     Choice<schema::TransferKind, TransferRecord::Kind, TransferRecord::Kind::kExpire>;
 using EventChoice = Choice<schema::LeaseEvent, LeaseEvent, LeaseEvent::kSettleExpired>;
@@ -106,6 +99,10 @@ using Agreeing = Within<1, limits::kReplicas>;
   LIST(Fixed32, limits::kReplicas, jobs, Jobs)   \
   VALUE(Agreeing, agree, Agree)
 
+#define UPGRADED(VALUE, LIST, STRUCT, STRUCTS) \
+  VALUE(RulesVersion, from, From)              \
+  VALUE(RulesVersion, to, To)
+
 SOUK_STRUCT_CODEC(Transfer, TransferRecord, TRANSFER)
 SOUK_STRUCT_LISTS
 SOUK_STRUCT_CODEC(Opened, Opened, OPENED)
@@ -121,6 +118,7 @@ SOUK_STRUCT_CODEC(Shown, Shown, SHOWN)
 SOUK_STRUCT_CODEC(Settled, Settled, SETTLED)
 SOUK_STRUCT_CODEC(ChallengeStep, ChallengeStep, CHALLENGE_STEP)
 SOUK_STRUCT_CODEC(Replicated, Replicated, REPLICATED)
+SOUK_STRUCT_CODEC(Upgraded, Upgraded, UPGRADED)
 
 // One row per outcome, in the order of the variant: (type, name in the schema).
 #define OUTCOMES(X)                \
@@ -136,7 +134,8 @@ SOUK_STRUCT_CODEC(Replicated, Replicated, REPLICATED)
   X(Shown, SHOWN)                  \
   X(Settled, SETTLED)              \
   X(ChallengeStep, CHALLENGE_STEP) \
-  X(Replicated, REPLICATED)
+  X(Replicated, REPLICATED)        \
+  X(Upgraded, UPGRADED)
 
 struct PutOutcome {
   schema::Entry::Outcome::Builder to;
@@ -184,6 +183,17 @@ using Leaf = wire::Blob<limits::kEntryBytes>;
 SOUK_STRUCT_CODEC(Entry, Entry, ENTRY)
 SOUK_STRUCT_CODEC(LogReceipt, LogReceipt, LOG_RECEIPT)
 
+Status CheckKnown(schema::Entry::Reader from, uint32_t newest_rules) {
+  Time time;
+  if (const Status read = Moment::In(from.getTime(), time); !read) {
+    return read.error().Within("time");
+  }
+  if (from.getRules() <= newest_rules) return Ok();
+  return Error(Code::kUnsupported, fmt::format("rules: version {} is newer than this program, "
+                                               "which knows versions up to {}; update it",
+                                               from.getRules(), newest_rules));
+}
+
 size_t TransferCount(const Outcome& outcome) {
   if (const auto* published = std::get_if<Published>(&outcome)) return published->transfers.size();
   if (const auto* step = std::get_if<LeaseStep>(&outcome)) return step->transfers.size();
@@ -225,8 +235,36 @@ Result<Bytes> EncodeEntry(const Entry& entry) {
   return leaf;
 }
 
-Result<Entry> DecodeEntry(ByteView leaf) {
-  return Read<schema::Entry, Entry>(leaf, limits::kEntryBytes, "entry");
+Result<Entry> DecodeEntry(ByteView leaf, uint32_t newest_rules) {
+  struct {
+    Entry entry = {};
+    uint32_t newest_rules = 0;
+  } out;
+  out.newest_rules = newest_rules;
+  const Status read = ReadFramed(
+      leaf, limits::kEntryBytes,
+      [](capnp::AnyPointer::Reader root, void* into) -> Status {
+        auto& [entry, newest] = *static_cast<decltype(out)*>(into);
+        const auto from = root.getAs<schema::Entry>();
+        // The outcome may be of a kind that came with the newer rules.
+        RETURN_IF_ERROR(CheckKnown(from, newest));
+        return Get(from, entry);
+      },
+      &out);
+  if (!read) return read.error().Within("entry");
+  return std::move(out.entry);
+}
+
+uint32_t RulesOfLeaf(ByteView leaf) {
+  uint32_t rules = 0;
+  const Status read = ReadFramed(
+      leaf, limits::kEntryBytes,
+      [](capnp::AnyPointer::Reader root, void* into) -> Status {
+        *static_cast<uint32_t*>(into) = root.getAs<schema::Entry>().getRules();
+        return Ok();
+      },
+      &rules);
+  return read ? rules : 0;
 }
 
 Bytes EncodeReceipt(const LogReceipt& receipt) {

@@ -7,7 +7,7 @@ namespace {
 constexpr const char* kOutcomeNames[] = {
     "opened",      "resumed",        "published",  "lease-step", "ordered",
     "escrow-seen", "voucher-taken",  "job-step",   "booked",     "shown",
-    "settled",     "challenge-step", "replicated",
+    "settled",     "challenge-step", "replicated", "upgraded",
 };
 static_assert(std::size(kOutcomeNames) == std::variant_size_v<Outcome>);
 

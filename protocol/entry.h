@@ -7,10 +7,9 @@
 
 #include "protocol/lease.h"
 #include "protocol/messages.h"
+#include "protocol/rules.h"
 
 namespace souk {
-
-inline constexpr uint32_t kRulesVersion = 1;
 
 // A transfer between two accounts of this node's own books, as TigerBeetle means it. All ids are
 // digests; ledger/book/book.h has the semantics.
@@ -137,10 +136,18 @@ struct Replicated {
   bool operator==(const Replicated&) const = default;
 };
 
+// R3: from this entry on, itself included, the log's owner decides under another version of the
+// rules (rules.h). Only such an entry changes the version, and never back.
+struct Upgraded {
+  uint32_t from = 0;
+  uint32_t to = 0;
+  bool operator==(const Upgraded&) const = default;
+};
+
 // A variant's index is the wire kind: append only.
 using Outcome =
     std::variant<Opened, Resumed, Published, LeaseStep, Ordered, EscrowSeen, VoucherTaken, JobStep,
-                 Booked, Shown, Settled, ChallengeStep, Replicated>;
+                 Booked, Shown, Settled, ChallengeStep, Replicated, Upgraded>;
 // "opened", "lease-step"…
 const char* OutcomeName(const Outcome& outcome);
 

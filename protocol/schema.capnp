@@ -514,6 +514,11 @@ struct Replicated {
   agree @2 :UInt32;
 }
 
+struct Upgraded {
+  from @0 :UInt32;
+  to @1 :UInt32;
+}
+
 # One leaf of a node's log.
 struct Entry {
   sequence @0 :UInt64;
@@ -534,6 +539,7 @@ struct Entry {
     settled @13 :Settled;
     challengeStep @15 :ChallengeStep;
     replicated @16 :Replicated;
+    upgraded @17 :Upgraded;
   }
   documents @14 :List(Data);
 }

@@ -28,6 +28,7 @@ struct Batch {
   Bytes leaves = {};              // one behind the other
   std::vector<size_t> ends = {};  // of each
   Signatures signatures = Signatures::kChecked;
+  uint32_t newest_rules = kRulesVersion;
   std::vector<CheckedEntry> checked = {};
   bool done = false;
 
@@ -40,7 +41,7 @@ struct Batch {
     size_t begin = 0;
     for (size_t i = 0; i < ends.size(); ++i) {
       const ByteView leaf = ByteView(leaves).subspan(begin, ends[i] - begin);
-      checked.push_back(CheckEntry(first + i, leaf, signatures));
+      checked.push_back(CheckEntry(first + i, leaf, signatures, newest_rules));
       begin = ends[i];
     }
     leaves = {};
@@ -147,6 +148,7 @@ Status ReadAll(const LogReader& log, const Range& range, Checkers& checkers, Aud
   const auto begin_at = [&](uint64_t first) {
     batch = std::make_shared<Batch>();
     batch->first = first;
+    batch->newest_rules = fold.newest_rules();
     batch->signatures = first < range.trusted ? Signatures::kTrusted : Signatures::kChecked;
   };
   const auto take_one = [&] {

@@ -105,7 +105,8 @@ struct AuditOptions {
   // The reader knows that the documents of entries below are signed, as by a checkpoint that an
   // earlier audit ended with: their signatures are not checked again.
   uint64_t trusted = 0;
-  bool save = false;  // keep what is needed to go on from the checkpoint
+  bool save = false;           // keep what is needed to go on from the checkpoint
+  RuleSets rules = kRuleSets;  // the versions that are known
   // Called on the caller's thread some times a second at most.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
 };
@@ -115,13 +116,14 @@ class AuditFold;
 // What an audit knew of a log's first entries, to be gone on from when there are more. The reader
 // keeps it for itself: whoever can write the file can have an audit overlook what is in it.
 //
-//   "soukaudt" | u32 format | u8 with details | u32 length, signed checkpoint | u64 length, what
-//   the auditor knows (audit_archive.h) | SHA-256 of all before
+//   "soukaudt" | u32 format | u32 newest known rules | u8 with details | u32 length, signed
+//   checkpoint | u64 length, what the auditor knows (audit_archive.h) | SHA-256 of all before
 // Little-endian. Made and read by programs of one format only.
 class SavedAudit {
  public:
   // kMalformed; kUnsupported: another version's; kBadSignature: another log's; kMismatch: damaged.
-  static Result<SavedAudit> Parse(ByteView file, const NoteVerifier& log);
+  static Result<SavedAudit> Parse(ByteView file, const NoteVerifier& log,
+                                  RuleSets known = kRuleSets);
   ~SavedAudit();
   SavedAudit(SavedAudit&&) noexcept;
   SavedAudit& operator=(SavedAudit&&) noexcept;

@@ -258,7 +258,7 @@ void ClearingAudit::OnShown(EntryCheck& check, const Shown& shown) {
 void ClearingAudit::OnResumed(EntryCheck& check, Time down_since) {
   // Downtime excuses nothing that was due while the node ran.
   if (!due_.empty() && due_.begin()->first <= down_since) CheckNothingOverdue(check);
-  const Time to = check.time() + limits::kWindow;
+  const Time to = check.time() + check.rule_set().window;
   const Status folded = book_.FoldResumed(check.time(), to);
   if (!folded) check.Fail(rules::kConserved, folded.error().message);
   for (auto& [id, open] : open_) {

@@ -35,13 +35,14 @@ DocumentRef OpenVoucher(CheckedEntry& checked, const DocumentRef& document, Sign
 
 }  // namespace
 
-CheckedEntry CheckEntry(uint64_t index, ByteView leaf, Signatures signatures) {
+CheckedEntry CheckEntry(uint64_t index, ByteView leaf, Signatures signatures,
+                        uint32_t newest_rules) {
   CheckedEntry checked;
   checked.index = index;
-  auto entry = DecodeEntry(leaf);
+  auto entry = DecodeEntry(leaf, newest_rules);
   if (!entry) {
-    checked.newer_rules = entry.error().code == Code::kUnsupported;
-    if (!checked.newer_rules) Report(checked, rules::kReadable, entry.error().message);
+    if (entry.error().code == Code::kUnsupported) checked.newer_rules = RulesOfLeaf(leaf);
+    if (checked.newer_rules == 0) Report(checked, rules::kReadable, entry.error().message);
     return checked;
   }
   checked.readable = true;

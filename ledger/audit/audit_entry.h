@@ -10,7 +10,7 @@ namespace souk::ledger {
 struct CheckedEntry {
   uint64_t index = 0;
   bool readable = false;
-  bool newer_rules = false;  // not readable because this program is too old for it
+  uint32_t newer_rules = 0;  // not readable because this program is too old for this version
   Entry entry = {};
   std::vector<DocumentRef> documents = {};  // as in the entry; null where one does not open
   std::vector<DocumentRef> vouchers = {};   // beside each document that is a post: what it carries
@@ -19,7 +19,7 @@ struct CheckedEntry {
 };
 
 enum class Signatures : uint8_t { kChecked, kTrusted };
-CheckedEntry CheckEntry(uint64_t index, ByteView leaf,
-                        Signatures signatures = Signatures::kChecked);
+CheckedEntry CheckEntry(uint64_t index, ByteView leaf, Signatures signatures = Signatures::kChecked,
+                        uint32_t newest_rules = kRulesVersion);
 
 }  // namespace souk::ledger

@@ -8,10 +8,12 @@ void AuditFold::Add(CheckedEntry& checked) {
   report_.signatures += checked.signatures;
   for (Finding& finding : checked.findings) findings_.Add(std::move(finding));
   if (!checked.readable) {
-    if (checked.newer_rules && newer_rules_++ == 0) first_newer_ = checked.index;
+    if (checked.newer_rules == 0) return;
+    if (newer_rules_++ == 0) first_newer_ = checked.index;
+    newest_seen_ = std::max(newest_seen_, checked.newer_rules);
     return;
   }
-  EntryCheck check(findings_, checked);
+  EntryCheck check(findings_, checked, RulesOf(known_, checked.entry.rules));
   check.That(newer_rules_ == 0, rules::kVersions, {first_newer_},
              "known rules after newer ones in {}", first_newer_);
   previous_ = report_.to;
@@ -22,9 +24,7 @@ void AuditFold::Add(CheckedEntry& checked) {
 void AuditFold::CheckFrame(EntryCheck& check) {
   const Entry& entry = check.entry();
   check.That(entry.sequence == check.index(), rules::kSequence, "it says {}", entry.sequence);
-  check.That(entry.rules >= rules_, rules::kVersions, "rules version {} after {}", entry.rules,
-             rules_);
-  rules_ = std::max(rules_, entry.rules);
+  CheckVersion(check);
   if (any_) {
     check.That(entry.time >= report_.to, rules::kTimes, "{} ms before the entry before it",
                report_.to.ms - entry.time.ms);
@@ -33,6 +33,28 @@ void AuditFold::CheckFrame(EntryCheck& check) {
   }
   report_.to = std::max(report_.to, entry.time);
   any_ = true;
+}
+
+// A log begins under the version that its owner's program writes, and leaves it by an upgrade
+// alone.
+void AuditFold::CheckVersion(EntryCheck& check) {
+  const uint32_t version = check.entry().rules;
+  const uint32_t before = rules_;
+  rules_ = std::max(rules_, version);
+  if (!check.That(version >= before, rules::kVersions, "rules version {} after {}", version,
+                  before)) {
+    return;
+  }
+  const auto* upgraded = std::get_if<Upgraded>(&check.entry().outcome);
+  if (upgraded == nullptr) {
+    check.That(!any_ || version == before, rules::kUpgrades,
+               "rules version {} after {}, and no upgrade between them", version, before);
+    return;
+  }
+  check.That(upgraded->from == before && upgraded->to > before && upgraded->to == version,
+             rules::kUpgrades, "it leads from version {} to {}, is decided under {} and follows {}",
+             upgraded->from, upgraded->to, version, before);
+  check.ExpectDocuments(0);
 }
 
 void AuditFold::OnOpened(EntryCheck& check, const Opened& opened) {
@@ -109,9 +131,11 @@ AuditReport AuditFold::Finish(uint64_t entries) {
                   "the accounts' debits and credits differ");
   }
   if (newer_rules_ > 0) {
-    report_.unchecked.push_back(
-        fmt::format("{} entries from {} on follow newer rules than this program knows: update it",
-                    newer_rules_, first_newer_));
+    report_.unchecked.push_back(fmt::format(
+        "{} {} from {} on follow rules version {}, and this program knows versions up to "
+        "{}: a newer souk-audit is needed to judge them",
+        newer_rules_, newer_rules_ == 1 ? "entry" : "entries", first_newer_, newest_seen_,
+        newest_rules()));
     report_.verdict = Verdict::kIncomplete;
   }
   if (findings_.any()) report_.verdict = Verdict::kInvalid;

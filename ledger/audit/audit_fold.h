@@ -18,6 +18,7 @@ class AuditFold {
   AuditFold(const PeerId& self, const AuditOptions& options)
       : self_(self),
         details_(options.details),
+        known_(options.rules),
         findings_(options.max_findings),
         provider_(self, options.details, findings_),
         renter_(self, options.details, findings_),
@@ -27,6 +28,7 @@ class AuditFold {
   AuditReport Finish(uint64_t entries);
   Findings& findings() { return findings_; }
   bool details() const { return details_; }
+  uint32_t newest_rules() const { return NewestOf(known_); }
   // All that it knows, to or from an archive (audit_archive.h).
   template <typename Archive>
   void Keep(Archive& archive);
@@ -37,20 +39,23 @@ class AuditFold {
   void CheckFrame(EntryCheck& check);
   void OnOutcome(EntryCheck& check);
   void OnOpened(EntryCheck& check, const Opened& opened);
+  void CheckVersion(EntryCheck& check);
 
   PeerId self_;
   bool details_;
+  RuleSets known_;
   Findings findings_;
   ProviderAudit provider_;
   RenterAudit renter_;
   ClearingAudit clearing_;
   AuditReport report_ = {};
   bool any_ = false;
-  Time previous_ = {};  // of the entry before
-  uint32_t rules_ = 0;
+  Time previous_ = {};        // of the entry before
+  uint32_t rules_ = 0;        // in force; 0 before the first entry
   uint64_t newer_rules_ = 0;  // entries that this program is too old for
   uint64_t first_newer_ = 0;
-  uint64_t openings_ = 0;  // of challenges
+  uint32_t newest_seen_ = 0;  // of those
+  uint64_t openings_ = 0;     // of challenges
 };
 
 }  // namespace souk::ledger

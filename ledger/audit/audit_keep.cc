@@ -152,7 +152,8 @@ void ChallengeAudit::Keep(Archive& archive) {
 template <typename Archive>
 void AuditFold::Keep(Archive& archive) {
   archive(report_.name, report_.signatures, report_.from, report_.to, any_, previous_, rules_,
-          newer_rules_, first_newer_, openings_, findings_, provider_, renter_, clearing_);
+          newer_rules_, first_newer_, newest_seen_, openings_, findings_, provider_, renter_,
+          clearing_);
 }
 
 template void AuditFold::Keep(StateWriter& archive);

@@ -163,7 +163,7 @@ void ProviderAudit::CheckOffer(EntryCheck& check, const Order& order, Lease& lea
                  offer.clearing_peers.end(),
              rules::kTerms, {entry}, "the offer does not name the order's clearing peer");
   // R6: end + notice + window <= settle_by, for the latest moment of readiness.
-  check.That(lease.acceptance.ready_by + order.duration + offer.notice + limits::kWindow <=
+  check.That(lease.acceptance.ready_by + order.duration + offer.notice + check.rule_set().window <=
                  lease.acceptance.settle_by,
              rules::kEscrow, {entry}, "the lease may end too late to be settled");
   const auto most = AmountDue(order.price, order.slices, order.duration);
@@ -187,7 +187,8 @@ void ProviderAudit::CheckEscrow(EntryCheck& check, const LeaseStep& step, const 
              rules::kEscrow, {seen->second.entry}, "the escrow is not what the order says");
   check.That(check.time() < terms.accept_by, rules::kLate, {seen->second.entry},
              "the escrow's accept_by had passed");
-  check.That(lease.acceptance.settle_by + limits::kWindow + limits::kMaxSkew * 2 <= terms.timeout,
+  check.That(lease.acceptance.settle_by + check.rule_set().window + check.rule_set().max_skew * 2 <=
+                 terms.timeout,
              rules::kEscrow, {seen->second.entry},
              "the escrow may end before the lease is settled");
   seen_.erase(seen);
@@ -400,7 +401,7 @@ void ProviderAudit::Advance(const EntryCheck& check, Lease& lease, const LeaseSt
   const bool closes = !IsOver(before) && IsOver(step.to);
   if (closes) {
     lease.due = DueAt(lease, check.time());
-    lease.settle_at = check.time() + limits::kWindow;
+    lease.settle_at = check.time() + check.rule_set().window;
   }
   if (before == LeaseState::kMetering && step.to != LeaseState::kMetering) {
     lease.metered = MeteredAt(lease, check.time());
@@ -477,7 +478,7 @@ void ProviderAudit::OnSettled(EntryCheck& check, const Settled& settled) {
 void ProviderAudit::OnResumed(EntryCheck& check, Time down_since) {
   // Downtime excuses nothing that was due while the node ran.
   if (!due_.empty() && due_.begin()->first <= down_since) CheckNothingOverdue(check);
-  const Time to = check.time() + limits::kWindow;
+  const Time to = check.time() + check.rule_set().window;
   for (auto& [id, lease] : leases_) {
     if (lease.state == LeaseState::kClosed && lease.settled) continue;
     MoveMissed(lease.commit_by, check.time(), to);

@@ -143,7 +143,8 @@ void RenterAudit::OnAccepted(EntryCheck& check, Lease& lease, const LeaseStep& s
   check.That(acceptance->order == step.lease, rules::kEvidence,
              "the acceptance is of another order");
   check.That(lease.escrow_seen, rules::kEscrow, "accepted before the book held the escrow");
-  check.That(acceptance->settle_by + limits::kWindow + limits::kMaxSkew * 2 <= lease.escrow_timeout,
+  check.That(acceptance->settle_by + check.rule_set().window + check.rule_set().max_skew * 2 <=
+                 lease.escrow_timeout,
              rules::kEscrow, {lease.first_entry}, "the escrow may end before the lease is settled");
   lease.acceptance_id = check.DocumentAt(0)->id();
   lease.fence = acceptance->fence;

@@ -26,6 +26,7 @@ inline constexpr Rule kOpened{"R3", "a log opens once, under its own name"};
 inline constexpr Rule kTree{"R3", "the log is what was signed"};
 inline constexpr Rule kAppendOnly{"R3", "a log only grows"};
 inline constexpr Rule kVersions{"R3", "rules versions never fall"};
+inline constexpr Rule kUpgrades{"R3", "an upgrade starts each rules version"};
 inline constexpr Rule kEvidence{"R3", "an outcome stands with its documents"};
 inline constexpr Rule kTimes{"R4", "log time never runs back"};
 inline constexpr Rule kEarly{"R4", "nothing expires early"};
@@ -74,12 +75,15 @@ class Findings {
 // One entry under its checks.
 class EntryCheck {
  public:
-  EntryCheck(Findings& findings, const CheckedEntry& checked)
-      : findings_(findings), checked_(checked) {}
+  // `rule_set`: of the version that the entry says.
+  EntryCheck(Findings& findings, const CheckedEntry& checked, const RuleSet& rule_set)
+      : findings_(findings), checked_(checked), rule_set_(rule_set) {}
 
   uint64_t index() const { return checked_.index; }
   Time time() const { return checked_.entry.time; }
   const Entry& entry() const { return checked_.entry; }
+  // What differs between versions is decided by these.
+  const RuleSet& rule_set() const { return rule_set_; }
   size_t documents() const { return checked_.documents.size(); }
   // The document at this place where it is of the kind and reads; otherwise a finding (kEvidence)
   // and nothing.
@@ -117,6 +121,7 @@ class EntryCheck {
 
   Findings& findings_;
   const CheckedEntry& checked_;
+  const RuleSet& rule_set_;
 };
 
 }  // namespace souk::ledger

@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kMagic = "soukaudt";
 // Grows with whatever an audit keeps (a field breaks the build of audit_keep.cc), and with whatever
 // it checks: what an older program passed over must be looked at again.
-constexpr uint32_t kSavedFormat = 1;
+constexpr uint32_t kSavedFormat = 2;
 constexpr size_t kDigestBytes = 32;
 
 Error NotSaved(const char* why) {
@@ -51,6 +51,7 @@ Bytes SaveAudit(AuditFold& fold, const std::string& checkpoint) {
   Bytes file = ToBytes(AsBytes(kMagic));
   file.reserve(body.size() + checkpoint.size() + 64);
   PutLe(file, kSavedFormat);
+  PutLe(file, fold.newest_rules());
   PutLe(file, static_cast<uint8_t>(fold.details()));
   PutLe(file, static_cast<uint32_t>(checkpoint.size()));
   Append(file, AsBytes(checkpoint));
@@ -60,13 +61,15 @@ Bytes SaveAudit(AuditFold& fold, const std::string& checkpoint) {
   return file;
 }
 
-Result<SavedAudit> SavedAudit::Parse(ByteView file, const NoteVerifier& log) {
+Result<SavedAudit> SavedAudit::Parse(ByteView file, const NoteVerifier& log, RuleSets known) {
   Frame frame(file);
   const auto magic = frame.Take(kMagic.size());
   if (!magic || AsText(*magic) != kMagic) return NotSaved("it begins otherwise");
   const auto format = frame.Int<uint32_t>();
   if (!format) return NotSaved("it is cut off");
-  if (*format != kSavedFormat) {
+  // What was left unjudged for newer rules may be known now.
+  const auto rules = frame.Int<uint32_t>();
+  if (*format != kSavedFormat || rules != NewestOf(known)) {
     return Error(Code::kUnsupported,
                  "the saved audit is another version's: verify the whole log once, and save again");
   }
@@ -85,6 +88,7 @@ Result<SavedAudit> SavedAudit::Parse(ByteView file, const NoteVerifier& log) {
   ASSIGN_OR_RETURN(saved.head_, OpenCheckpoint(AsText(*note), log));
   AuditOptions options;
   options.details = *details == 1;
+  options.rules = known;
   saved.fold_ = std::make_unique<AuditFold>(PeerOfLog(saved.head_.origin), options);
   StateReader reader(*body);
   saved.fold_->Keep(reader);

@@ -24,6 +24,7 @@ Result<Bytes> FirstSlot(const NoteSigner& signer) {
 
 Result<Log> Log::Open(Store& store, SlotFile& slots, NoteSigner signer, LogOptions options) {
   ASSIGN_OR_RETURN(Inspection found, Inspect(store, slots, signer.Verifier()));
+  if (options.fits != nullptr) RETURN_IF_ERROR(options.fits(LogReader(store, found)));
   return OpenInspected(store, slots, std::move(signer), options, std::move(found));
 }
 

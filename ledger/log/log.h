@@ -130,6 +130,8 @@ struct LogOptions {
   // The slot file was made before the first start, so where there is none a log was lost: nothing
   // is begun anew under the same key.
   bool made = false;
+  // Whether the program may go on with this log: asked after the look, before anything is written.
+  Status (*fits)(const LogReader&) = nullptr;
 };
 
 // The writing side. Loop thread only.

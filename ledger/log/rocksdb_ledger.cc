@@ -157,6 +157,7 @@ Result<std::unique_ptr<Ledger>> Ledger::OpenOnce(const fs::path& dir, NoteSigner
   {
     ASSIGN_OR_RETURN(const auto look, OpenToLook(path, FileChecks::kAll, disk));
     ASSIGN_OR_RETURN(found, Inspect(*look, *ledger->slots_, signer.Verifier()));
+    if (options.fits != nullptr) RETURN_IF_ERROR(options.fits(LogReader(*look, *found)));
   }
   RETURN_IF_ERROR(CheckMayBegin(*found, options));
   const OpenMode mode = found->generation == 0 ? OpenMode::kCreate : OpenMode::kExisting;

@@ -21,7 +21,8 @@ Agent::Agent(const Identity& identity, Settings settings, const View& view)
       view_(view),
       witnessing_(identity),
       holds_(settings_.keep_results),
-      clearing_(identity.id()) {
+      clearing_(identity.id()),
+      rules_(NewestOf(settings_.rules)) {
   std::set<PeerId> believed(settings_.trusted_verifiers.begin(), settings_.trusted_verifiers.end());
   believed.insert(settings_.provider.clearing_peers.begin(),
                   settings_.provider.clearing_peers.end());
@@ -31,7 +32,7 @@ Agent::Agent(const Identity& identity, Settings settings, const View& view)
 
 Status Agent::Restore(uint64_t index, ByteView leaf) {
   CHECK(index == log_size_ && !opened_);
-  ASSIGN_OR_RETURN(const Entry entry, DecodeEntry(leaf));
+  ASSIGN_OR_RETURN(const Entry entry, DecodeEntry(leaf, NewestOf(settings_.rules)));
   if (entry.sequence != index) return Error(Code::kCorrupt, "an entry's sequence is not its index");
   ++log_size_;
   Fold(entry);
@@ -55,9 +56,11 @@ void Agent::RestoreFact(std::string_view key, ByteView value) {
 
 void Agent::Fold(const Entry& entry) {
   last_time_ = std::max(last_time_, entry.time);
-  provider_.Fold(entry);
-  renter_.Fold(entry);
-  clearing_.Fold(entry);
+  rules_ = entry.rules;
+  const RuleSet& rules = RulesOf(settings_.rules, entry.rules);
+  provider_.Fold(entry, rules);
+  renter_.Fold(entry, rules);
+  clearing_.Fold(entry, rules);
   holds_.Fold(entry);
   if (std::holds_alternative<Settled>(entry.outcome)) ++settled_;
 }
@@ -147,7 +150,10 @@ void Agent::Open(Turn& turn) {
     // The card names the checkpoint's key: the log says by itself how it is to be verified.
     turn.Append(Opened{.name = settings_.name, .peer = identity_.id()}, {directory_.own_card()});
   } else {
+    // Deadlines that were missed are moved by the rules under which they were set.
     turn.Append(Resumed{.down_since = last_time_}, {});
+    const uint32_t newest = NewestOf(settings_.rules);
+    if (rules_ < newest) turn.Append(Upgraded{.from = rules_, .to = newest}, {});
     // What stays due, such as a lease's end, is resolved beside it: the next start finds nothing
     // left over, wherever this one ends.
     RunRoleTimers(turn);

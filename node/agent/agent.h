@@ -25,7 +25,8 @@ class Agent : private Folder {
   // identity, settings and view outlive the agent.
   Agent(const Identity& identity, Settings settings, const View& view);
 
-  // CHECKs that entries come in order; kCorrupt where an entry does not decode.
+  // CHECKs that entries come in order; kCorrupt where an entry does not decode, kUnsupported where
+  // its rules are newer than those that are known.
   Status Restore(uint64_t index, ByteView leaf);
   void RestoreFact(std::string_view key, ByteView value);
 
@@ -59,6 +60,7 @@ class Agent : private Folder {
 
  private:
   void Fold(const Entry& entry) override;
+  uint32_t Rules() const override { return rules_; }
   Turn MakeTurn(Now now);
   void NoteEarlierPeers();
   Effects Finish(Turn& turn);
@@ -95,6 +97,7 @@ class Agent : private Folder {
   std::set<PeerId> earlier_ = {};
   uint64_t settled_ = 0;  // entries of that kind
   uint64_t log_size_ = 0;
+  uint32_t rules_;       // in force: of the newest entry, or what a new log begins with
   Time last_time_ = {};  // of the newest entry
   LogClock clock_ = {};
   Duration next_card_ = {};

@@ -22,9 +22,9 @@ TransferRecord Pending(const Escrow& escrow, const Digest& id) {
 
 Clearing::Clearing(const PeerId& operator_key) : book_(AccountId(operator_key)) {}
 
-void Clearing::Fold(const Entry& entry) {
+void Clearing::Fold(const Entry& entry, const RuleSet& rules) {
   if (std::holds_alternative<Resumed>(entry.outcome)) {
-    const Time to = entry.time + limits::kWindow;
+    const Time to = entry.time + rules.window;
     CHECK(book_.FoldResumed(entry.time, to).has_value());
     std::set<std::pair<Time, Digest>> moved;
     for (const auto& [at, id] : unshown_) {

@@ -28,7 +28,7 @@ class Clearing {
     Digest settled_by = {};  // id of the post or void document; the escrow's own id for an expiry
   };
 
-  void Fold(const Entry& entry);
+  void Fold(const Entry& entry, const RuleSet& rules);
   void RunTimers(Turn& turn);
 
   // Documents by their kinds; the agent has checked signer and connection.

@@ -83,7 +83,7 @@ class Provider {
     std::string sentence = {};  // why it lapsed
   };
 
-  void Fold(const Entry& entry);
+  void Fold(const Entry& entry, const RuleSet& rules);
   // What an earlier run remembered beside its log.
   void Restore(std::string_view key, ByteView value);
   // After a restart, and once when the log opens: publishes offers, asks what is open.
@@ -139,8 +139,8 @@ class Provider {
     Time until = {};
     DocumentArrived event = {};  // for the reply
   };
-  void FoldLease(const Entry& entry, const LeaseStep& step);
-  void FoldResumed(const Entry& entry, const Resumed& resumed);
+  void FoldLease(const Entry& entry, const LeaseStep& step, const RuleSet& rules);
+  void FoldResumed(const Entry& entry, const Resumed& resumed, const RuleSet& rules);
   void FoldJob(const Entry& entry, const JobStep& step);
   static void Store(Lease& lease, const BlobRef& blob);
   // Whether the lease may have these stored as well.

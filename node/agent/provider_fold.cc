@@ -7,10 +7,11 @@ namespace souk::node {
 // Slices come from nowhere but the owner's word; the source is an account that no device has.
 Provider::Provider() : book_(ledger::DeviceAccountId("")) {}
 
-void Provider::Fold(const Entry& entry) {
+void Provider::Fold(const Entry& entry, const RuleSet& rules) {
   if (const auto* resumed = std::get_if<Resumed>(&entry.outcome))
-    return FoldResumed(entry, *resumed);
-  if (const auto* step = std::get_if<LeaseStep>(&entry.outcome)) return FoldLease(entry, *step);
+    return FoldResumed(entry, *resumed, rules);
+  if (const auto* step = std::get_if<LeaseStep>(&entry.outcome))
+    return FoldLease(entry, *step, rules);
   if (const auto* job = std::get_if<JobStep>(&entry.outcome)) return FoldJob(entry, *job);
   if (const auto* step = std::get_if<ChallengeStep>(&entry.outcome)) {
     return FoldChallenge(entry, *step);
@@ -60,8 +61,8 @@ void Provider::Fold(const Entry& entry) {
   }
 }
 
-void Provider::FoldResumed(const Entry& entry, const Resumed& resumed) {
-  const Time to = entry.time + limits::kWindow;
+void Provider::FoldResumed(const Entry& entry, const Resumed& resumed, const RuleSet& rules) {
+  const Time to = entry.time + rules.window;
   for (const Digest& id : open_leases_) {
     Lease& lease = leases_.at(id);
     for (Time* deadline : {&lease.commit_by, &lease.ready_by, &lease.settle_at}) {
@@ -78,7 +79,7 @@ void Provider::FoldResumed(const Entry& entry, const Resumed& resumed) {
   }
 }
 
-void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
+void Provider::FoldLease(const Entry& entry, const LeaseStep& step, const RuleSet& rules) {
   if (step.event == LeaseEvent::kAccepted) {
     const DocumentRef order_document = Trusted(entry.documents.at(0));
     // A renter's log has the same step, with the acceptance alone.
@@ -149,7 +150,7 @@ void Provider::FoldLease(const Entry& entry, const LeaseStep& step) {
   if (before != LeaseState::kClosing && before != LeaseState::kClosed &&
       (step.to == LeaseState::kClosing || step.to == LeaseState::kClosed)) {
     lease.due = step.due;
-    lease.settle_at = entry.time + limits::kWindow;
+    lease.settle_at = entry.time + rules.window;
   }
   // No job comes any more.
   if (lease.state == LeaseState::kClosed) lease.stored.clear();

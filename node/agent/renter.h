@@ -143,7 +143,7 @@ class Renter {
     bool checking = false;
   };
 
-  void Fold(const Entry& entry);
+  void Fold(const Entry& entry, const RuleSet& rules);
   void Start(Turn& turn);
   void RunTimers(Turn& turn, Blobs& blobs);
 
@@ -241,7 +241,7 @@ class Renter {
   void FoldReplicated(const Entry& entry, const Replicated& replicated);
   void FoldSealed(const Entry& entry, JobState& job);
   void FoldRevealed(const Entry& entry, JobState& job);
-  void FoldResumedReplicas(const Entry& entry);
+  void FoldResumedReplicas(const Entry& entry, const RuleSet& rules);
   void OnJobSeal(Turn& turn, const From& from, const DocumentRef& document);
   bool MayReveal(const Turn& turn, const JobState& job) const;
   void RevealJobs(Turn& turn);

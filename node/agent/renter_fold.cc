@@ -31,7 +31,7 @@ const char* Renter::PhaseName(Phase phase) {
   std::abort();
 }
 
-void Renter::Fold(const Entry& entry) {
+void Renter::Fold(const Entry& entry, const RuleSet& rules) {
   if (std::holds_alternative<Ordered>(entry.outcome)) {
     const Digest id = std::get<Ordered>(entry.outcome).lease;
     Lease& lease = leases_[id];
@@ -80,7 +80,7 @@ void Renter::Fold(const Entry& entry) {
   }
   if (std::holds_alternative<Resumed>(entry.outcome)) {
     FoldResumedChallenges(entry);
-    FoldResumedReplicas(entry);
+    FoldResumedReplicas(entry, rules);
   }
 }
 

@@ -84,10 +84,10 @@ void Renter::FoldRevealed(const Entry& entry, JobState& job) {
 }
 
 // R4: a seal that is missing may have come while this node was down.
-void Renter::FoldResumedReplicas(const Entry& entry) {
+void Renter::FoldResumedReplicas(const Entry& entry, const RuleSet& rules) {
   for (auto& [id, round] : replications_) {
     if (round.enough_sealed.ms == 0) continue;
-    round.reveal_by = std::max(round.reveal_by, entry.time + limits::kWindow);
+    round.reveal_by = std::max(round.reveal_by, entry.time + rules.window);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "protocol/limits.h"
 #include "protocol/messages.h"
+#include "protocol/rules.h"
 
 namespace souk::node {
 
@@ -77,6 +78,7 @@ struct Settings {
   std::vector<PeerAddress> bootstrap = {};
   // Whose verdicts on others' devices are believed, beside this node's own and its clearing peers'.
   std::vector<PeerId> trusted_verifiers = {};
+  RuleSets rules = kRuleSets;  // those that are known; the newest is what this node writes
   Duration keep_results = limits::kKeepResults;  // less only where a simulator's week is short
   ProviderSettings provider = {};
   ClearingSettings clearing = {};

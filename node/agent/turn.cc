@@ -14,7 +14,11 @@ Turn::Turn(Parts parts, uint64_t log_size, Time log_time, Now now)
     : parts_(parts), log_size_(log_size), log_time_(log_time), now_(now) {}
 
 uint64_t Turn::Append(Outcome outcome, const std::vector<DocumentRef>& documents) {
-  Entry entry = {.sequence = log_size_, .time = log_time_, .outcome = std::move(outcome)};
+  // An upgrade is the first entry of the version that it starts.
+  const auto* upgraded = std::get_if<Upgraded>(&outcome);
+  const uint32_t rules = upgraded != nullptr ? upgraded->to : parts_.folder.Rules();
+  Entry entry = {
+      .sequence = log_size_, .time = log_time_, .rules = rules, .outcome = std::move(outcome)};
   std::vector<Digest> ids;
   for (const DocumentRef& document : documents) {
     entry.documents.push_back(document->envelope());

@@ -33,6 +33,8 @@ class Folder {
  public:
   virtual ~Folder() = default;
   virtual void Fold(const Entry& entry) = 0;
+  // The version of the rules in force.
+  virtual uint32_t Rules() const = 0;
 };
 
 // An entry of another's log, and the signed head of that log under which it was proven.

@@ -46,6 +46,37 @@ TEST_F(SecondReader, AgreesOnEveryLedgerOfTheAuditsOwnTests) {
   EXPECT_EQ(verdicts.size(), 4u) << "nothing else can be";
 }
 
+TEST_F(SecondReader, AgreesOnTheGoldenLedgers) {
+  for (uint32_t version = 1; version <= kRulesVersion; ++version) {
+    for (const char* log : {"provider", "renter", "book"}) {
+      const fs::path golden =
+          fs::path(SOUK_SOURCE_DIR "/tests/golden") / ("rules-" + std::to_string(version)) / log;
+      const Verdict audit = ReadBySoukAudit(golden), python = ReadByPython(golden);
+      EXPECT_TRUE(Agree(audit, python)) << golden;
+      EXPECT_EQ(python.word, "VALID") << python.said;
+    }
+  }
+}
+
+// Of upgrades that this version's readers judge: there is no newer one to go to.
+TEST_F(SecondReader, AgreesOnUpgrades) {
+  const Time start = world_.start;
+  const auto judge = [&](const char* name, const Upgraded& how, uint32_t rules) {
+    GrowingLog log(world_.provider);
+    log.Add(std::vector<Entry>{
+        {.time = start, .outcome = Opened{.name = "kite", .peer = world_.provider.id()}},
+        {.sequence = 1, .time = start, .rules = rules, .outcome = how}});
+    log.Export(At(name));
+    const Verdict audit = ReadBySoukAudit(At(name)), python = ReadByPython(At(name));
+    EXPECT_TRUE(Agree(audit, python)) << name;
+    return python.word;
+  };
+  const uint32_t known = kRulesVersion;
+  EXPECT_EQ(judge("same", {.from = known, .to = known}, known), "INVALID");
+  EXPECT_EQ(judge("ahead", {.from = known, .to = known + 1}, known), "INVALID");
+  EXPECT_EQ(judge("newer", {.from = known, .to = known + 1}, known + 1), "INCOMPLETE");
+}
+
 TEST_F(SecondReader, AgreesAroundTheBoundariesOfTiles) {
   GrowingLog log(world_.provider);
   const Time start = world_.start;

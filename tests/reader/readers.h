@@ -30,6 +30,7 @@ inline constexpr RuleShare kRuleShares[] = {
     {"the sequence is the index", Share::kWhole, "the entry says so"},
     {"a log opens once, under its own name", Share::kWhole, "the outcome says so"},
     {"rules versions never fall", Share::kWhole, "the entry before it says so"},
+    {"an upgrade starts each rules version", Share::kWhole, "the entry before it says so"},
     {"log time never runs back", Share::kWhole, "the entry before it says so"},
     {"downtime begins with the entry before it", Share::kWhole, "the entry before it says so"},
     {"documents are signed by whom they bind", Share::kPart,

@@ -22,6 +22,7 @@ Shown            escrow digest, lease digest
 Settled          lease digest, escrow digest, paid credits
 ChallengeStep    challenge digest, lease digest, event enum 6, status enum 5, sentence text 512
 Replicated       round digest, jobs list 16 digest, agree u32 1 16
+Upgraded         from u32 1 4294967295, to u32 1 4294967295
 Entry            sequence u64, time time, rules u32 1 4294967295, outcome union, documents list 8 data 16384
 Card             name text 64, endpoints list 8 text 256, curve digest, checkpointKey digest, logName text 256, epoch u32, successor digest, provides bool, clears bool, rents bool, sequence u64, issued time, expires time, peer digest, openLog bool, readers list 16 digest, logUrl text 256, witnessKey digest-or-none
 Offer            sequence u64, issued time, expires time, deviceKind word, model text 64, architecture u32, memoryBytes u64, count u32 1 1024, slices u32 0 1024, driver text 64, cudaVersion u32, newestPtx u32, grade enum 2, fp32Mflops u64, jail enum 2, price price, interruptiblePrice price-or-none, holdPrice price, holdFee credits, grace span, notice span, longestInterval span, minDuration span, maxDuration span, region region, clearingPeers list 16 digest, bondShare credits, bandwidthKbps u64, peer digest, verdict data 4229
@@ -54,7 +55,7 @@ ChallengeVerdict nonce digest, provider digest, deviceKind word, model text 64, 
 # The alternatives of an entry's union, by number; all of them share one pointer.
 OUTCOMES = (
     "Opened Resumed Published LeaseStep Ordered EscrowSeen VoucherTaken JobStep Booked Shown Settled"
-    " ChallengeStep Replicated"
+    " ChallengeStep Replicated Upgraded"
 ).split()
 
 # Kinds of documents that stand in logs: their struct, and the most bytes of a payload.

@@ -36,6 +36,7 @@ READABLE = ("R3", "every entry can be read")
 SEQUENCE = ("R3", "the sequence is the index")
 OPENED = ("R3", "a log opens once, under its own name")
 VERSIONS = ("R3", "rules versions never fall")
+UPGRADES = ("R3", "an upgrade starts each rules version")
 EVIDENCE = ("R3", "an outcome stands with its documents")
 TIMES = ("R4", "log time never runs back")
 DOWNTIME = ("R4", "downtime begins with the entry before it")
@@ -164,6 +165,7 @@ DOCUMENTS = {
     "Shown": [("order", "acceptance")],
     "Settled": [()],
     "Replicated": [()],
+    "Upgraded": [()],
 }
 
 
@@ -219,6 +221,7 @@ class Audit:
             self.find(index, VERSIONS, "known rules after newer ones")
         outcome, inner = fields["outcome"]
         documents = [self.open(index, i, one) for i, one in enumerate(fields["documents"])]
+        self.check_version(index, fields["rules"], outcome, inner)
         self.check_frame(index, fields)
         if index == 0 and outcome != "Opened":
             self.find(0, OPENED, "the first entry does not open the log")
@@ -251,15 +254,22 @@ class Audit:
             self.open(index, f"{place}, the post's voucher", document.fields["voucher"])
         return document
 
+    def check_version(self, index, rules, outcome, inner):
+        before, self.rules = self.rules, max(self.rules, rules)
+        if rules < before:
+            self.find(index, VERSIONS, f"rules version {rules} after {before}")
+        elif outcome == "Upgraded":
+            if not inner["from"] == before < inner["to"] == rules:
+                self.find(index, UPGRADES, f"from {inner['from']} to {inner['to']}, after {before}")
+        elif self.any and rules != before:
+            self.find(index, UPGRADES, f"rules version {rules} after {before}, without an upgrade")
+
     def check_frame(self, index, fields):
         self.before = self.time
         if fields["sequence"] != index:
             self.find(index, SEQUENCE, f"it says {fields['sequence']}")
-        if fields["rules"] < self.rules:
-            self.find(index, VERSIONS, f"rules version {fields['rules']} after {self.rules}")
         if self.any and fields["time"] < self.time:
             self.find(index, TIMES, f"{self.time - fields['time']} ms before the entry before it")
-        self.rules = max(self.rules, fields["rules"])
         self.time = max(self.time, fields["time"])
         self.any = True
 

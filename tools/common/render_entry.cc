@@ -189,6 +189,10 @@ struct DescribeOutcome {
     for (const Digest& job : o.jobs) out.fields.push_back({"job", job});
     return out;
   }
+  OutcomeText operator()(const Upgraded& o) const {
+    return {fmt::format("decides by rules version {} from here on, {} before", o.to, o.from),
+            {{"from version", uint64_t{o.from}}, {"to version", uint64_t{o.to}}}};
+  }
 };
 
 // ---- Documents -------------------------------------------------------------------------------
@@ -476,7 +480,7 @@ std::vector<Field> DocumentFields(const Document& document) {
     case Kind::kConsistency:
     case Kind::kAddCheckpoint:
     case Kind::kCosigned:
-      return {};
+      return {{"note", std::string("travels between peers, and stands in no log")}};
   }
   return {};
 }

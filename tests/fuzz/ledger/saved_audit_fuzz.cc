@@ -49,7 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const World world;
   // The input is what the auditor knew; the frame around it fits.
   Bytes file = ToBytes(AsBytes("soukaudt"));
-  PutLe(file, uint32_t{1});
+  PutLe(file, uint32_t{2});
+  PutLe(file, kRulesVersion);
   file.push_back(size > 0 ? data[0] & 1 : 0);
   PutLe(file, static_cast<uint32_t>(world.first.size()));
   Append(file, AsBytes(world.first));

@@ -108,5 +108,101 @@ TEST_F(Market, OnlyWhoMetAnEarlierRunConfirmsALog) {
   EXPECT_TRUE(book().agent->may_sign()) << "the provider and the renter met it before";
 }
 
+// ---- Versions of the rules -------------------------------------------------------------------
+
+ledger::NoteSigner OwnSigner(const Identity& owner) {
+  ledger::NoteSigner signer{.name = LogName(owner.id()),
+                            .key = owner.CheckpointKey().public_key().bytes};
+  signer.sign = [&owner](ByteView bytes) -> Result<ledger::Ed25519Signature> {
+    return owner.CheckpointKey().Sign(bytes).bytes;
+  };
+  return signer;
+}
+
+// A program that knows a second version, on the provider's log.
+class NextProvider {
+ public:
+  NextProvider(Peer& peer, RuleSets known) : signer_(OwnSigner(peer.identity)) {
+    node::Settings settings = peer.settings;
+    settings.rules = known;
+    agent_.emplace(peer.identity, settings, peer.blobs);
+    log_.emplace(*ledger::Log::Open(store_, slots_, signer_));
+  }
+  Status Restore(const std::vector<Bytes>& leaves) {
+    std::vector<ledger::Draft> drafts;
+    for (size_t i = 0; i < leaves.size(); ++i) {
+      RETURN_IF_ERROR(agent_->Restore(i, leaves[i]));
+      drafts.push_back({leaves[i], {}});
+    }
+    EXPECT_TRUE(log_->Commit(drafts));
+    return Ok();
+  }
+  // What it appends first.
+  std::vector<Entry> Begin(Now now) {
+    const node::Effects effects = agent_->Begin(now, /*may_sign=*/true);
+    std::vector<Entry> entries;
+    std::vector<ledger::Draft> drafts;
+    for (const auto& append : effects.appends) {
+      entries.push_back(*DecodeEntry(append.leaf, 2));
+      drafts.push_back({append.leaf, {}});
+    }
+    EXPECT_TRUE(log_->Commit(drafts));
+    return entries;
+  }
+  ledger::AuditReport Audit(RuleSets known) const {
+    ledger::AuditOptions options;
+    options.rules = known;
+    return ledger::Audit(log_->reader(), options);
+  }
+  std::vector<Bytes> Leaves() const {
+    std::vector<Bytes> leaves;
+    for (uint64_t i = 0; i < log_->size(); ++i) leaves.push_back(*log_->Entry(i));
+    return leaves;
+  }
+
+ private:
+  ledger::NoteSigner signer_;
+  ledger::MemoryStore store_;
+  ledger::MemorySlotFile slots_;
+  std::optional<ledger::Log> log_;
+  std::optional<node::Agent> agent_;
+};
+
+constexpr RuleSet kNextVersions[] = {
+    kRuleSets[0], {.version = 2, .window = Seconds(10), .max_skew = Seconds(30)}};
+
+TEST_F(Market, ANewerProgramUpgradesItsLogOnceAndAnOlderOneLeavesItAlone) {
+  RentUntilMetering();
+  std::vector<Bytes> leaves;
+  for (uint64_t i = 0; i < provider().log->size(); ++i) {
+    leaves.push_back(*provider().log->Entry(i));
+  }
+  const Time wall{1'700'000'000'000 + world.now()};
+  NextProvider next(provider(), kNextVersions);
+  ASSERT_TRUE(next.Restore(leaves));
+  const std::vector<Entry> begun = next.Begin({.wall = wall, .monotonic = Seconds(1)});
+  ASSERT_GE(begun.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<Resumed>(begun[0].outcome));
+  EXPECT_EQ(begun[0].rules, 1u) << "the window of what was missed is the old one";
+  ASSERT_TRUE(std::holds_alternative<Upgraded>(begun[1].outcome));
+  EXPECT_EQ(std::get<Upgraded>(begun[1].outcome), (Upgraded{.from = 1, .to = 2}));
+  for (size_t i = 1; i < begun.size(); ++i) EXPECT_EQ(begun[i].rules, 2u) << i;
+  EXPECT_EQ(next.Audit(kNextVersions).verdict, ledger::Verdict::kValid);
+  EXPECT_EQ(next.Audit(kRuleSets).verdict, ledger::Verdict::kIncomplete);
+
+  NextProvider again(provider(), kNextVersions);
+  ASSERT_TRUE(again.Restore(next.Leaves()));
+  for (const Entry& entry : again.Begin({.wall = wall + Seconds(9), .monotonic = Seconds(1)})) {
+    EXPECT_FALSE(std::holds_alternative<Upgraded>(entry.outcome));
+    EXPECT_EQ(entry.rules, 2u);
+  }
+  EXPECT_EQ(again.Audit(kNextVersions).verdict, ledger::Verdict::kValid);
+
+  NextProvider older(provider(), kRuleSets);
+  const Status refused = older.Restore(next.Leaves());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnsupported);
+}
+
 }  // namespace
 }  // namespace souk::sim

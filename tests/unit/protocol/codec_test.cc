@@ -230,8 +230,11 @@ TEST(Entry, OfNewerRulesIsNotGuessedAt) {
   entry.time = limits::kEarliest;
   entry.rules = kRulesVersion + 1;
   EXPECT_EQ(DecodeEntry(*EncodeEntry(entry)).error().code, Code::kUnsupported);
+  EXPECT_EQ(RulesOfLeaf(*EncodeEntry(entry)), kRulesVersion + 1);
+  EXPECT_TRUE(DecodeEntry(*EncodeEntry(entry), kRulesVersion + 1));
   entry.rules = 0;
   EXPECT_EQ(DecodeEntry(*EncodeEntry(entry)).error().code, Code::kMalformed);
+  EXPECT_EQ(RulesOfLeaf(AsBytes("no entry")), 0u);
 }
 
 TEST(Outcome, HasANamePerKind) {

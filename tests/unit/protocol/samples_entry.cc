@@ -100,6 +100,12 @@ Outcome Make(Rng& rng, Replicated m) {
   return m;
 }
 
+Outcome Make(Rng& rng, Upgraded m) {
+  m.from = 1 + static_cast<uint32_t>(rng.Below(1'000'000));
+  m.to = m.from + 1 + static_cast<uint32_t>(rng.Below(10));
+  return m;
+}
+
 template <size_t kIndex = 0>
 Outcome MakeAt(Rng& rng, size_t index) {
   if constexpr (kIndex + 1 < std::variant_size_v<Outcome>) {

@@ -125,5 +125,18 @@ TEST(SavedAudit, TheSignaturesOfTrustedEntriesAreBelieved) {
   EXPECT_FALSE(HasFinding(report, "every document is signed", "commit"));
 }
 
+// What it left unjudged for newer rules must be judged where they are known.
+TEST(SavedAudit, IsOfOneVersionOfTheRules) {
+  const AuditWorld world;
+  const MemoryLog log(world.provider, world.ProviderLog());
+  const Bytes file = Audit(log.reader(), {.save = true}).saved;
+  const NoteVerifier key = LogSignerOf(world.provider).Verifier();
+  const RuleSet two[] = {kRuleSets[0], kRuleSets[0]};
+  EXPECT_TRUE(SavedAudit::Parse(file, key));
+  const auto newer = SavedAudit::Parse(file, key, two);
+  ASSERT_FALSE(newer);
+  EXPECT_EQ(newer.error().code, Code::kUnsupported);
+}
+
 }  // namespace
 }  // namespace souk::ledger

@@ -388,12 +388,12 @@ void ExpectTheSameFromEveryCut(const Identity& owner, const std::vector<Bytes>& 
   MemoryLog part(owner, {});
   AuditReport report = Audit(part.reader(), saving);
   for (size_t cut = 0; cut < leaves.size(); ++cut) {
-    auto saved = SavedAudit::Parse(report.saved, key);
+    auto saved = SavedAudit::Parse(report.saved, key, options.rules);
     ASSERT_TRUE(saved.has_value()) << saved.error().message;
     EXPECT_EQ(saved->head().size, cut);
     ExpectSame(Audit(all, std::move(*saved), options), whole, cut);
     part.Add({leaves[cut]});
-    report = Audit(part.reader(), *SavedAudit::Parse(report.saved, key), saving);
+    report = Audit(part.reader(), *SavedAudit::Parse(report.saved, key, options.rules), saving);
   }
 }
 
