@@ -24,6 +24,7 @@ class EvidenceAudit {
   void Add(const EvidenceLeaf& leaf);
   void CheckJobs();
   void CheckBlobs(const std::vector<EvidenceBlob>& blobs);
+  void TellLeases();
   AuditReport Finish();
 
  private:
@@ -45,6 +46,7 @@ class EvidenceAudit {
   Findings findings_{kMaxFindings};
   AuditReport report_ = {};
   std::map<Digest, Held> documents_ = {};  // by id
+  std::map<uint64_t, Outcome> outcomes_ = {};
   std::map<uint64_t, Digest> roots_ = {};  // by size of the tree
   std::map<Digest, const char*> named_ = {};
   std::vector<std::string> needs_ = {};
@@ -64,9 +66,14 @@ void EvidenceAudit::Add(const EvidenceLeaf& leaf) {
   ++report_.entries;
   report_.signatures += checked.signatures;
   for (Finding& finding : checked.findings) findings_.Add(std::move(finding));
+  if (checked.newer_rules != 0) {
+    Need(fmt::format("entry {} follows rules version {}: a newer souk-audit is needed to judge it",
+                     index, checked.newer_rules));
+  }
   if (!checked.readable) return;
   That(checked.entry.sequence == index, index, rules::kSequence,
        fmt::format("it says {}", checked.entry.sequence));
+  outcomes_.emplace(index, checked.entry.outcome);
   const Time time = checked.entry.time;
   report_.from = report_.from.ms == 0 ? time : std::min(report_.from, time);
   report_.to = std::max(report_.to, time);
@@ -147,6 +154,60 @@ void EvidenceAudit::CheckBlobs(const std::vector<EvidenceBlob>& blobs) {
   }
 }
 
+// Takes what one entry says of its lease.
+void Tell(uint64_t entry, const Outcome& outcome, std::map<Digest, AuditedLease>& leases) {
+  const auto find = [&](const Digest& id) -> AuditedLease* {
+    const auto lease = leases.find(id);
+    if (lease == leases.end()) return nullptr;
+    lease->second.first_entry = std::min(lease->second.first_entry, entry);
+    lease->second.last_entry = std::max(lease->second.last_entry, entry);
+    return &lease->second;
+  };
+  if (const auto* ordered = std::get_if<Ordered>(&outcome)) {
+    find(ordered->lease);
+  } else if (const auto* step = std::get_if<LeaseStep>(&outcome)) {
+    AuditedLease* const lease = find(step->lease);
+    if (lease == nullptr) return;
+    lease->state = step->to;
+    lease->metered = std::max(lease->metered, step->metered);
+    lease->due = std::max(lease->due, step->due);
+    if (step->reason != CloseReason::kNone) lease->reason = step->reason;
+  } else if (const auto* taken = std::get_if<VoucherTaken>(&outcome)) {
+    AuditedLease* const lease = find(taken->lease);
+    if (lease != nullptr) lease->vouched = std::max(lease->vouched, taken->best);
+  } else if (const auto* job = std::get_if<JobStep>(&outcome)) {
+    AuditedLease* const lease = find(job->lease);
+    const bool begins =
+        job->event == JobStep::Event::kSubmitted || job->event == JobStep::Event::kAccepted;
+    if (lease != nullptr && begins) ++lease->jobs;
+  } else if (const auto* settled = std::get_if<Settled>(&outcome)) {
+    AuditedLease* const lease = find(settled->lease);
+    if (lease == nullptr) return;
+    lease->settled = true;
+    lease->paid = settled->paid;
+  }
+}
+
+void EvidenceAudit::TellLeases() {
+  const PeerId self = PeerOfLog(log_.name);
+  std::map<Digest, AuditedLease> leases;
+  for (const auto& [id, held] : documents_) {
+    if (held.document->kind() != Kind::kOrder) continue;
+    const auto order = Decode<Order>(*held.document);
+    if (!order) continue;
+    AuditedLease& lease = leases[id];
+    lease.id = id;
+    lease.provided = order->provider == self;
+    lease.counterparty = lease.provided ? held.document->signer() : order->provider;
+    lease.book = order->book;
+    lease.begun = order->issued;
+    lease.most = order->max_cost;
+    lease.first_entry = lease.last_entry = held.entry;
+  }
+  for (const auto& [entry, outcome] : outcomes_) Tell(entry, outcome, leases);
+  for (auto& [id, lease] : leases) report_.lease_list.push_back(std::move(lease));
+}
+
 AuditReport EvidenceAudit::Finish() {
   report_.peer = PeerOfLog(log_.name);
   report_.verdict = findings_.any() ? Verdict::kInvalid : Verdict::kIncomplete;
@@ -162,11 +223,22 @@ AuditReport EvidenceAudit::Finish() {
 
 }  // namespace
 
+Result<std::map<uint64_t, const EvidenceLeaf*>> PlacesOf(const Evidence& evidence) {
+  std::map<uint64_t, const EvidenceLeaf*> places;
+  for (const EvidenceLeaf& leaf : evidence.leaves) {
+    const auto proof = ParseProof(leaf.proof);
+    if (!proof) return Error(Code::kMalformed, leaf.name + ".proof: " + proof.error().message);
+    places.emplace(proof->index, &leaf);
+  }
+  return places;
+}
+
 AuditReport AuditEvidence(const Evidence& evidence, const NoteVerifier& log) {
   EvidenceAudit audit(log);
   for (const EvidenceLeaf& leaf : evidence.leaves) audit.Add(leaf);
   audit.CheckJobs();
   audit.CheckBlobs(evidence.blobs);
+  audit.TellLeases();
   return audit.Finish();
 }
 

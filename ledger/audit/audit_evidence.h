@@ -4,6 +4,7 @@
 // Such a bundle is never the whole: what it holds can be wrong, but never complete.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,12 @@ struct Evidence {
   std::vector<EvidenceBlob> blobs = {};
 };
 
+// The entries at their places in the log, which the proofs say. kMalformed where one does not read.
+Result<std::map<uint64_t, const EvidenceLeaf*>> PlacesOf(const Evidence& evidence);
+
 // Proofs, signatures, whether order, job and receipt belong together, and whether the blobs are
-// those that they name. kInvalid or kIncomplete, with what would be needed for more.
+// those that they name. kInvalid or kIncomplete, with what would be needed for more; the leases as
+// far as the entries tell them.
 AuditReport AuditEvidence(const Evidence& evidence, const NoteVerifier& log);
 
 }  // namespace souk::ledger

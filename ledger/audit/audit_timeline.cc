@@ -32,9 +32,9 @@ const Digest* LeaseOf(const Outcome& outcome) {
   return nullptr;
 }
 
-Status ForEachEntry(const LogReader& log, const std::function<void(uint64_t, Entry&&)>& visit,
+Status ForEachEntry(const LogPart& log, const std::function<void(uint64_t, Entry&&)>& visit,
                     std::vector<std::string>* problems) {
-  return log.ForEach(0, [&](uint64_t index, ByteView leaf) -> Status {
+  return log.for_each([&](uint64_t index, ByteView leaf) -> Status {
     auto entry = DecodeEntry(leaf);
     if (entry) {
       visit(index, std::move(*entry));
@@ -305,7 +305,8 @@ void FindGaps(Timeline& timeline) {
         const bool has = std::any_of(step.cells.begin(), step.cells.end(),
                                      [i](const TimelineCell& cell) { return cell.story == i; });
         // What is on its way is not missing yet.
-        if (story.role != role || has || story.end < step.time + limits::kWindow) continue;
+        if (story.role != role || !story.whole || has || story.end < step.time + limits::kWindow)
+          continue;
         const TimelineCell& cell = step.cells.front();
         timeline.disagreements.push_back(
             {false, fmt::format("{}: {}'s entry {} has it, {}'s log of {} entries does not",
@@ -337,7 +338,26 @@ const char* LeaseRoleName(LeaseRole role) {
   return "?";
 }
 
-Result<std::vector<Digest>> LeasesNamed(const LogReader& log) {
+LogPart WholeLog(const LogReader& log) {
+  return {.peer = PeerOfLog(log.head().origin),
+          .entries = log.size(),
+          .for_each = [&log](const LogPart::Visit& visit) { return log.ForEach(0, visit); }};
+}
+
+LogPart PartOfLog(const Evidence& evidence, const NoteVerifier& log) {
+  const PeerId peer = PeerOfLog(log.name);
+  return {.peer = peer,
+          .name = peer.ToString().substr(0, 13),
+          .entries = evidence.leaves.size(),
+          .whole = false,
+          .for_each = [&evidence](const LogPart::Visit& visit) -> Status {
+            ASSIGN_OR_RETURN(const auto places, PlacesOf(evidence));
+            for (const auto& [index, leaf] : places) RETURN_IF_ERROR(visit(index, leaf->leaf));
+            return Ok();
+          }};
+}
+
+Result<std::vector<Digest>> LeasesNamed(const LogPart& log) {
   std::vector<Digest> leases;
   std::set<Digest> known;
   RETURN_IF_ERROR(ForEachEntry(
@@ -350,12 +370,12 @@ Result<std::vector<Digest>> LeasesNamed(const LogReader& log) {
   return leases;
 }
 
-Result<Timeline> TellLease(const Digest& lease, const std::vector<const LogReader*>& logs) {
+Result<Timeline> TellLease(const Digest& lease, const std::vector<LogPart>& logs) {
   Timeline timeline{.lease = lease};
   // The book knows the escrow only until it is shown the acceptance: its id comes first.
-  for (const LogReader* log : logs) {
+  for (const LogPart& log : logs) {
     RETURN_IF_ERROR(ForEachEntry(
-        *log,
+        log,
         [&](uint64_t, Entry&& entry) {
           if (const auto* seen = std::get_if<EscrowSeen>(&entry.outcome);
               seen != nullptr && seen->lease == lease) {
@@ -369,13 +389,15 @@ Result<Timeline> TellLease(const Digest& lease, const std::vector<const LogReade
   }
   std::optional<Order> order;
   PeerId renter;
-  for (const LogReader* log : logs) {
+  for (const LogPart& log : logs) {
     LeaseStory& story = timeline.stories.emplace_back();
-    story.peer = PeerOfLog(log->head().origin);
-    story.entries = log->size();
+    story.peer = log.peer;
+    story.name = log.name;
+    story.entries = log.entries;
+    story.whole = log.whole;
     Teller teller(lease, timeline.escrow, story);
     RETURN_IF_ERROR(ForEachEntry(
-        *log,
+        log,
         [&](uint64_t index, Entry&& entry) {
           if (const auto* opened = std::get_if<Opened>(&entry.outcome)) story.name = opened->name;
           story.end = entry.time;

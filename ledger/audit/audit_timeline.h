@@ -6,10 +6,12 @@
 // say.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "ledger/audit/audit_evidence.h"
 #include "ledger/log/log.h"
 #include "protocol/entry.h"
 
@@ -34,7 +36,8 @@ struct LeaseStory {
   PeerId peer = {};
   std::optional<LeaseRole> role = {};  // as the order says; none where the log has no part in it
   uint64_t entries = 0;
-  Time end = {};  // of its last entry
+  bool whole = true;  // else an evidence bundle, which need not hold what the log does
+  Time end = {};      // of its last entry
   std::vector<LeaseNote> notes = {};
   std::vector<std::string> problems = {};  // what could not be read, as sentences
 };
@@ -65,11 +68,26 @@ struct Timeline {
   std::vector<Disagreement> disagreements = {};  // contradictions first
 };
 
+// What is at hand of one log: all of it, or the entries of an evidence bundle.
+struct LogPart {
+  using Visit = std::function<Status(uint64_t index, ByteView leaf)>;
+
+  PeerId peer = {};
+  std::string name = {};  // of its owner, where entry 0 may be missing
+  uint64_t entries = 0;
+  bool whole = true;  // what is not here is not in the log
+  std::function<Status(const Visit&)> for_each = {};
+};
+// The log outlives the part.
+LogPart WholeLog(const LogReader& log);
+// So does the evidence, which is of `log`.
+LogPart PartOfLog(const Evidence& evidence, const NoteVerifier& log);
+
 // The leases that a log names.
-Result<std::vector<Digest>> LeasesNamed(const LogReader& log);
+Result<std::vector<Digest>> LeasesNamed(const LogPart& log);
 
 // `logs` are read whole, one after the other. kNotFound where none of them holds the lease's order:
 // without it nobody's part is known.
-Result<Timeline> TellLease(const Digest& lease, const std::vector<const LogReader*>& logs);
+Result<Timeline> TellLease(const Digest& lease, const std::vector<LogPart>& logs);
 
 }  // namespace souk::ledger

@@ -78,4 +78,13 @@ Result<OpenedEvidence> OpenEvidence(const fs::path& dir, const std::string& vkey
   return out;
 }
 
+Result<OpenedEvidence> OpenSoundEvidence(const fs::path& dir, const std::string& vkey) {
+  ASSIGN_OR_RETURN(OpenedEvidence opened, OpenEvidence(dir, vkey));
+  if (ledger::AuditEvidence(opened.evidence, opened.key).verdict == ledger::Verdict::kInvalid) {
+    return Error(Code::kMismatch,
+                 "the evidence does not verify; see: souk-audit verify " + dir.string());
+  }
+  return opened;
+}
+
 }  // namespace souk::tools

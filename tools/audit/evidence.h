@@ -20,5 +20,7 @@ struct OpenedEvidence {
 };
 // `vkey` empty: the bundle's own, which proves no more than that it agrees with itself.
 Result<OpenedEvidence> OpenEvidence(const std::filesystem::path& dir, const std::string& vkey);
+// The same, with a look at what verify checks: kMismatch where its verdict is INVALID.
+Result<OpenedEvidence> OpenSoundEvidence(const std::filesystem::path& dir, const std::string& vkey);
 
 }  // namespace souk::tools

@@ -6,10 +6,13 @@
 
 #include <cerrno>
 #include <chrono>
+#include <functional>
 
+#include "ledger/audit/audit_timeline.h"
 #include "ledger/log/tile_export.h"
 #include "protocol/base/file.h"
 #include "tools/audit/commands.h"
+#include "tools/audit/evidence.h"
 #include "tools/audit/open_ledger.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
@@ -160,7 +163,10 @@ std::string CsvLine(uint64_t index, const RenderedEntry& entry) {
                      CsvField(OneLine(ToJson(entry)["outcome"])));
 }
 
-int ExportAsLines(const OpenedLedger& opened, const AuditTarget& target,
+// Hands on each entry and where it stands.
+using EachLeaf = std::function<Status(const std::function<Status(uint64_t, ByteView)>&)>;
+
+int ExportAsLines(const EachLeaf& for_each, uint64_t size, const AuditTarget& target,
                   const ExportCommand& command) {
   const bool csv = command.format == "csv";
   LineSink sink(command.out);
@@ -170,10 +176,10 @@ int ExportAsLines(const OpenedLedger& opened, const AuditTarget& target,
   if (csv) {
     if (const Status added = sink.Add(kCsvHeader); !added) return Fail(added.error());
   }
-  Status written = opened.log().ForEach(0, [&](uint64_t index, ByteView leaf) {
+  Status written = for_each([&](uint64_t index, ByteView leaf) {
     const RenderedEntry entry = RenderAnyEntry(index, leaf);
-    entries = index + 1;
-    if (entries % 256 == 0) line.At(entries, opened.log().size());
+    ++entries;
+    if (entries % 256 == 0) line.At(entries, size);
     return sink.Add(csv ? CsvLine(index, entry) : JsonLine(index, entry));
   });
   if (written) written = sink.Finish();
@@ -197,10 +203,17 @@ int RunExport(const AuditTarget& target, const ExportCommand& command) {
   if (!command.format.empty() && command.out.empty() && target.json) {
     return Misuse("--json: the entries themselves go to stdout");
   }
+  if (command.tiles.empty() && IsEvidence(target.dir)) {
+    const auto bundle = OpenSoundEvidence(target.dir, target.vkey);
+    if (!bundle) return Fail(bundle.error());
+    const auto part = ledger::PartOfLog(bundle->evidence, bundle->key);
+    return ExportAsLines(part.for_each, part.entries, target, command);
+  }
   const auto opened = OpenLedger(target.dir, target.vkey);
   if (!opened) return Fail(opened.error());
-  return command.tiles.empty() ? ExportAsLines(*opened, target, command)
-                               : ExportAsTiles(*opened, target, command.tiles);
+  if (!command.tiles.empty()) return ExportAsTiles(*opened, target, command.tiles);
+  const auto whole = ledger::WholeLog(opened->log());
+  return ExportAsLines(whole.for_each, whole.entries, target, command);
 }
 
 }  // namespace souk::tools

@@ -2,13 +2,16 @@
 // they are not (R3).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
+#include "ledger/c2sp/proof.h"
 #include "ledger/witness/fork_evidence.h"
 #include "protocol/base/file.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"
+#include "tools/audit/evidence.h"
 #include "tools/audit/open_ledger.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
@@ -43,12 +46,15 @@ Result<std::optional<uint64_t>> FirstDifference(const ledger::LogReader& a,
   return std::optional<uint64_t>(same);
 }
 
+Status CheckSameLog(const ledger::NoteVerifier& one, const ledger::NoteVerifier& other) {
+  if (one.name == other.name && one.key == other.key) return Ok();
+  return Error(Code::kInvalidArgument,
+               fmt::format("these are two logs, not two copies of one: {} and {}", one.ToVkey(),
+                           other.ToVkey()));
+}
+
 Result<Compared> Compare(const OpenedLedger& one, const OpenedLedger& other) {
-  if (one.key.name != other.key.name || one.key.key != other.key.key) {
-    return Error(Code::kInvalidArgument,
-                 fmt::format("these are two logs, not two copies of one: {} and {}",
-                             one.key.ToVkey(), other.key.ToVkey()));
-  }
+  RETURN_IF_ERROR(CheckSameLog(one.key, other.key));
   const bool ordered = one.log().signed_size() <= other.log().signed_size();
   const ledger::LogReader& earlier = ordered ? one.log() : other.log();
   const ledger::LogReader& later = ordered ? other.log() : one.log();
@@ -92,6 +98,120 @@ Result<std::string> WriteProof(const ledger::HeadComparison& fork,
 void PrintProof(const std::string& proof, const ledger::NoteVerifier& key) {
   Print(fmt::format("  proof that anyone can check: {}\n  souk-audit check-fork {} --key '{}'\n",
                     proof, proof, key.ToVkey()));
+}
+
+// ---- Evidence bundles: single checkpoints of a log, each of which must be one of its history
+// -----
+
+// What a bundle's checkpoints and another copy say about each other.
+struct ComparedNotes {
+  std::optional<ledger::HeadComparison> fork = {};
+  size_t compared = 0;
+  size_t open = 0;  // of these the other copy cannot tell
+};
+
+// The checkpoints under which the bundle's entries are proven.
+Result<std::vector<std::string>> NotesOf(const OpenedEvidence& bundle) {
+  std::vector<std::string> notes;
+  for (const ledger::EvidenceLeaf& leaf : bundle.evidence.leaves) {
+    ASSIGN_OR_RETURN(const ledger::TlogProof proof, ledger::ParseProof(leaf.proof));
+    if (std::find(notes.begin(), notes.end(), proof.checkpoint) == notes.end()) {
+      notes.push_back(proof.checkpoint);
+    }
+  }
+  return notes;
+}
+
+void Count(ledger::HeadComparison heads, ComparedNotes& out) {
+  using enum ledger::HeadComparison::Verdict;
+  ++(heads.verdict == kUnproven ? out.open : out.compared);
+  if (heads.verdict == kFork && !out.fork) out.fork = std::move(heads);
+}
+
+Result<ComparedNotes> CompareToLog(const OpenedEvidence& bundle, const OpenedLedger& copy) {
+  RETURN_IF_ERROR(CheckSameLog(bundle.key, copy.key));
+  ASSIGN_OR_RETURN(const std::vector<std::string> notes, NotesOf(bundle));
+  const ledger::LogReader& log = copy.log();
+  ComparedNotes out;
+  for (const std::string& note : notes) {
+    ASSIGN_OR_RETURN(const ledger::Checkpoint head, ledger::OpenCheckpoint(note, bundle.key));
+    if (head.size > log.signed_size()) {
+      ++out.open;
+      continue;
+    }
+    ASSIGN_OR_RETURN(const auto proof, log.Consistency(head.size));
+    ASSIGN_OR_RETURN(const Digest claimed, log.RootAt(head.size));
+    ASSIGN_OR_RETURN(auto heads,
+                     ledger::CompareHeads(note, log.checkpoint(), {&copy.key, 1}, proof, claimed));
+    Count(std::move(heads), out);
+  }
+  return out;
+}
+
+// Only heads of one size can be told apart here.
+Result<ComparedNotes> CompareBundles(const OpenedEvidence& one, const OpenedEvidence& other) {
+  RETURN_IF_ERROR(CheckSameLog(one.key, other.key));
+  ASSIGN_OR_RETURN(const std::vector<std::string> ours, NotesOf(one));
+  ASSIGN_OR_RETURN(const std::vector<std::string> theirs, NotesOf(other));
+  ComparedNotes out;
+  for (const std::string& a : ours) {
+    for (const std::string& b : theirs) {
+      ASSIGN_OR_RETURN(auto heads, ledger::CompareHeads(a, b, {&one.key, 1}));
+      Count(std::move(heads), out);
+    }
+  }
+  return out;
+}
+
+Result<ComparedNotes> CompareEvidence(const CompareCommand& command, ledger::NoteVerifier& key) {
+  const bool first = IsEvidence(command.one);
+  ASSIGN_OR_RETURN(const OpenedEvidence bundle,
+                   OpenSoundEvidence(first ? command.one : command.other, command.vkey));
+  key = bundle.key;
+  const std::filesystem::path& rest = first ? command.other : command.one;
+  if (IsEvidence(rest)) {
+    ASSIGN_OR_RETURN(const OpenedEvidence other, OpenSoundEvidence(rest, command.vkey));
+    return CompareBundles(bundle, other);
+  }
+  auto copy = OpenLedger(rest, command.vkey);
+  if (!copy) return copy.error().Within(rest.string());
+  return CompareToLog(bundle, *copy);
+}
+
+int RunCompareEvidence(const CompareCommand& command) {
+  ledger::NoteVerifier key;
+  const auto compared = CompareEvidence(command, key);
+  if (!compared) return Fail(compared.error());
+  Result<std::string> proof = std::string();
+  if (compared->fork) proof = WriteProof(*compared->fork, command.out);
+  if (!proof) return Fail(proof.error());
+  const bool whole = !compared->fork && compared->open == 0 && compared->compared > 0;
+  const char* const verdict = compared->fork ? "FORK" : whole ? "CONSISTENT" : "INCOMPLETE";
+  if (command.json) {
+    Json out = {{"verdict", verdict},
+                {"ok", whole},
+                {"key", key.ToVkey()},
+                {"checkpoints", compared->compared},
+                {"not_compared", compared->open}};
+    if (compared->fork) out["proof"] = *proof;
+    PrintJson(out);
+    return whole ? kDone : kFailed;
+  }
+  if (compared->fork) {
+    Print(fmt::format("{} of {}: the evidence is of another history\n",
+                      Styled(stdout, Style::kBad, verdict), key.name));
+    PrintProof(*proof, key);
+  } else if (whole) {
+    Print(fmt::format("{} one history: {} checkpoint{} of the evidence stand{} in it\n",
+                      Styled(stdout, Style::kGood, verdict), compared->compared,
+                      compared->compared == 1 ? "" : "s", compared->compared == 1 ? "s" : ""));
+  } else {
+    PrintFolded(
+        fmt::format("{}: of {} checkpoint{} the other copy cannot tell; a longer copy of "
+                    "the log would be needed\n",
+                    verdict, compared->open, compared->open == 1 ? "" : "s"));
+  }
+  return whole ? kDone : kFailed;
 }
 
 // Copies of one log, looked at again and again: each against the largest that was seen.
@@ -158,6 +278,7 @@ class Watch {
 }  // namespace
 
 int RunCompare(const CompareCommand& command) {
+  if (IsEvidence(command.one) || IsEvidence(command.other)) return RunCompareEvidence(command);
   const auto one = OpenLedger(command.one, command.vkey);
   if (!one) return Fail(one.error().Within(command.one.string()));
   const auto other = OpenLedger(command.other, command.vkey);

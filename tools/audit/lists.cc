@@ -4,6 +4,7 @@
 #include "ledger/audit/audit.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"
+#include "tools/audit/evidence.h"
 #include "tools/audit/open_ledger.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
@@ -16,12 +17,17 @@ using ledger::AuditedLease;
 
 struct Audited {
   std::string name = {};
+  bool whole = true;  // else an evidence bundle
   ledger::AuditReport report = {};
 };
 
 Result<Audited> AuditFully(const AuditTarget& target) {
+  if (IsEvidence(target.dir)) {
+    ASSIGN_OR_RETURN(const OpenedEvidence bundle, OpenEvidence(target.dir, target.vkey));
+    return Audited{"", /*whole=*/false, ledger::AuditEvidence(bundle.evidence, bundle.key)};
+  }
   ASSIGN_OR_RETURN(const OpenedLedger opened, OpenLedger(target.dir, target.vkey));
-  return Audited{opened.name, ledger::Audit(opened.log(), {.details = true})};
+  return Audited{opened.name, /*whole=*/true, ledger::Audit(opened.log(), {.details = true})};
 }
 
 // The lists are printed even where something is wrong, and say so.
@@ -158,7 +164,7 @@ int RunLeases(const AuditTarget& target) {
   if (target.json) {
     Json list = Json::array();
     for (const AuditedLease& lease : leases) list.push_back(LeaseJson(lease));
-    PrintJson({{"name", audited->name}, {"leases", std::move(list)}});
+    PrintJson({{"name", audited->name}, {"whole", audited->whole}, {"leases", std::move(list)}});
     return Verdict(*audited, target);
   }
   const Table all = LeaseTable(leases, /*brief=*/false);
@@ -167,6 +173,7 @@ int RunLeases(const AuditTarget& target) {
   } else {
     Print(all.Fits(ColumnsOf(stdout)) ? all : LeaseTable(leases, /*brief=*/true));
   }
+  if (!audited->whole) Print("as far as the entries of this evidence bundle tell\n");
   return Verdict(*audited, target);
 }
 
@@ -194,11 +201,16 @@ int RunBalances(const AuditTarget& target) {
     PrintJson({{"name", audited->name},
                {"accounts", std::move(money)},
                {"devices", std::move(devices)},
+               {"whole", audited->whole},
                {"debits_micro", audited->report.debits.micro},
                {"credits_micro", audited->report.credits.micro}});
     return Verdict(*audited, target);
   }
-  if (audited->report.account_list.empty()) Print("this node keeps no book\n");
+  if (!audited->whole) {
+    Print("an evidence bundle holds no book: balances are told by its node's ledger\n");
+  } else if (audited->report.account_list.empty()) {
+    Print("this node keeps no book\n");
+  }
   PrintMoney(*audited);
   PrintSlices(*audited);
   return Verdict(*audited, target);

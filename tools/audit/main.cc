@@ -37,7 +37,7 @@ const CLI::Validator kCount = WholeNumber("count", "COUNT");
 CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
                      AuditTarget& target) {
   CLI::App* command = app.add_subcommand(name, description);
-  command->add_option("DIR", target.dir, "A node's directory, its ledger/, tiles, or a log's URL")
+  command->add_option("DIR", target.dir, "A node's directory, tiles, an evidence bundle or a URL")
       ->required();
   command->add_option("--key", target.vkey, "The log's key (souk-audit key prints it)")
       ->type_name("VKEY");
@@ -147,7 +147,8 @@ int Main(int argc, char** argv) {
   TimelineCommand timeline_command;
   CLI::App* timeline = app.add_subcommand(
       "timeline", "One lease across the ledgers of provider, renter and clearing peer");
-  timeline->add_option("DIR", timeline_command.dirs, "Nodes' directories")->required();
+  timeline->add_option("DIR", timeline_command.dirs, "Nodes' directories, tiles, bundles or URLs")
+      ->required();
   timeline->add_option("--lease", timeline_command.lease, "Its id, or a prefix of it")
       ->required()
       ->type_name("ID")
@@ -243,14 +244,17 @@ int Main(int argc, char** argv) {
 
   CompareCommand compare_command;
   CLI::App* compare = app.add_subcommand("compare", "Whether two copies of a log are one history");
-  compare->add_option("A", compare_command.one, "A node's directory, tiles, or a log's URL")
+  compare->add_option("A", compare_command.one, "A node's directory, tiles, a bundle or a URL")
       ->required();
   compare->add_option("B", compare_command.other, "Another copy of the same log")->required();
   compare->add_option("--key", compare_command.vkey, "The log's key")->type_name("VKEY");
   compare->add_option("--out", compare_command.out, "Where proof of a fork goes; log.fork")
       ->type_name("FILE");
   compare->add_flag("--json", compare_command.json, "One JSON document on stdout");
-  compare->footer("CONSISTENT exits 0; FORK exits 1 and writes proof that anyone can check.");
+  compare->footer(
+      "CONSISTENT exits 0; FORK exits 1 and writes proof that anyone can check; INCOMPLETE exits "
+      "1: "
+      "a copy ends before the checkpoints of an evidence bundle.");
   compare->callback([&] { action = [&] { return RunCompare(compare_command); }; });
 
   WatchCommand watch_command;

@@ -6,6 +6,7 @@
 
 #include "ledger/audit/audit_key.h"
 #include "node/http/log_client.h"
+#include "tools/audit/evidence.h"
 #include "tools/common/terminal.h"
 
 namespace souk::tools {
@@ -23,6 +24,11 @@ Status CheckHoldsLedger(const fs::path& dir) {
   }
   if (!fs::exists(dir / "ledger", error)) {
     if (error) return unreadable();
+    if (IsEvidence(dir)) {
+      return Error(Code::kUnsupported, dir.string() +
+                                           " is an evidence bundle, single entries of a log: this "
+                                           "takes a whole one");
+    }
     return Error(Code::kNotFound, "there is no ledger in " + dir.string() +
                                       ": name a node's directory, or its ledger/");
   }

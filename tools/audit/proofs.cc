@@ -28,6 +28,48 @@ int PrintKey(const ledger::NoteVerifier& key, const std::string& name, const Pee
   return kDone;
 }
 
+int PutProof(const ledger::TlogProof& proof, const std::string& text, uint64_t size,
+             const ledger::NoteVerifier& key, const AuditTarget& target,
+             const std::filesystem::path& out) {
+  if (out == "-") {
+    Print(text);
+    return kDone;
+  }
+  if (const Status written = WriteFileAtomic(out, AsBytes(text)); !written) {
+    return Fail(written.error());
+  }
+  if (target.json) {
+    PrintJson({{"entry", proof.index},
+               {"size", size},
+               {"key", key.ToVkey()},
+               {"proof", out.string()},
+               {"hashes", proof.hashes.size()}});
+  } else {
+    Print(fmt::format("entry {} of {} stands under the checkpoint: {} hashes → {}\n", proof.index,
+                      size, proof.hashes.size(), out.string()));
+    Print(fmt::format(
+        "check souk-audit show {} {} --raw > E; souk-audit check-proof --key '{}' E {}\n",
+        target.dir.string(), proof.index, key.ToVkey(), out.string()));
+  }
+  return kDone;
+}
+
+// A bundle's proofs stand beside its entries.
+int ProveFromEvidence(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out) {
+  const auto bundle = OpenSoundEvidence(target.dir, target.vkey);
+  if (!bundle) return Fail(bundle.error());
+  const auto places = ledger::PlacesOf(bundle->evidence);
+  if (!places) return Fail(places.error());
+  const auto found = places->find(entry);
+  if (found == places->end()) return Fail(fmt::format("entry {} is not here", entry));
+  const ledger::EvidenceLeaf& leaf = *found->second;
+  const auto proof = ledger::ParseProof(leaf.proof);
+  if (!proof) return Fail(proof.error());
+  const auto head = ledger::VerifyProof(*proof, leaf.leaf, bundle->key);
+  if (!head) return Fail(head.error());
+  return PutProof(*proof, leaf.proof, head->size, bundle->key, target, out);
+}
+
 }  // namespace
 
 int RunKey(const AuditTarget& target) {
@@ -43,6 +85,7 @@ int RunKey(const AuditTarget& target) {
 
 int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::path& out) {
   if (out == "-" && target.json) return Misuse("--json: the proof itself goes to stdout");
+  if (IsEvidence(target.dir)) return ProveFromEvidence(target, entry, out);
   const auto opened = OpenLedger(target.dir, target.vkey);
   if (!opened) return Fail(opened.error());
   const auto& log = opened->log();
@@ -52,28 +95,7 @@ int RunProve(const AuditTarget& target, uint64_t entry, const std::filesystem::p
   }
   const auto proof = log.Proof(entry);
   if (!proof) return Fail(proof.error());
-  const std::string text = proof->ToText();
-  if (out == "-") {
-    Print(text);
-    return kDone;
-  }
-  if (const Status written = WriteFileAtomic(out, AsBytes(text)); !written) {
-    return Fail(written.error());
-  }
-  if (target.json) {
-    PrintJson({{"entry", entry},
-               {"size", log.signed_size()},
-               {"key", opened->key.ToVkey()},
-               {"proof", out.string()},
-               {"hashes", proof->hashes.size()}});
-  } else {
-    Print(fmt::format("entry {} of {} stands under the checkpoint: {} hashes → {}\n", entry,
-                      log.signed_size(), proof->hashes.size(), out.string()));
-    Print(fmt::format(
-        "check souk-audit show {} {} --raw > E; souk-audit check-proof --key '{}' E {}\n",
-        target.dir.string(), entry, opened->key.ToVkey(), out.string()));
-  }
-  return kDone;
+  return PutProof(*proof, proof->ToText(), log.signed_size(), opened->key, target, out);
 }
 
 int RunCheckProof(const std::string& vkey, const std::filesystem::path& entry,

@@ -1,9 +1,6 @@
 // souk-audit show: a log's entries, readably or as the exact bytes of a leaf.
 #include <fmt/format.h>
 
-#include <map>
-
-#include "ledger/c2sp/proof.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"
 #include "tools/audit/evidence.h"
@@ -89,19 +86,18 @@ int ShowList(const OpenedLedger& opened, const AuditTarget& target, const ShowOp
 int ShowEvidence(const AuditTarget& target, const ShowOptions& options) {
   const auto bundle = OpenEvidence(target.dir, target.vkey);
   if (!bundle) return Fail(bundle.error());
-  std::map<uint64_t, ByteView> leaves;
-  for (const ledger::EvidenceLeaf& one : bundle->evidence.leaves) {
-    const auto proof = ledger::ParseProof(one.proof);
-    if (!proof) return Fail(Error(Code::kMalformed, one.name + ".proof: " + proof.error().message));
-    leaves.emplace(proof->index, one.leaf);
-  }
+  const auto leaves = ledger::PlacesOf(bundle->evidence);
+  if (!leaves) return Fail(leaves.error());
   if (options.entry) {
-    const auto found = leaves.find(*options.entry);
-    if (found == leaves.end()) return Fail(fmt::format("entry {} is not here", *options.entry));
-    return ShowLeaf(found->second, target, options);
+    const auto found = leaves->find(*options.entry);
+    if (found == leaves->end()) return Fail(fmt::format("entry {} is not here", *options.entry));
+    return ShowLeaf(found->second->leaf, target, options);
   }
   EntryList list(target.json);
-  for (const auto& [index, leaf] : leaves) list.Add(index, leaf);
+  uint64_t left = options.count == 0 ? leaves->size() : options.count;
+  for (auto at = leaves->lower_bound(options.from); at != leaves->end() && left > 0; ++at, --left) {
+    list.Add(at->first, at->second->leaf);
+  }
   return list.Show();
 }
 

@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 
 #include "ledger/audit/audit_timeline.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"
+#include "tools/audit/evidence.h"
 #include "tools/audit/open_ledger.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
@@ -17,6 +20,17 @@ using ledger::LeaseStory;
 using ledger::Timeline;
 using ledger::TimelineCell;
 using ledger::TimelineStep;
+
+// One of the directories: a ledger, or an evidence bundle.
+struct Source {
+  std::optional<OpenedLedger> ledger = {};
+  std::optional<OpenedEvidence> bundle = {};
+
+  ledger::LogPart Part() const {
+    return ledger ? ledger::WholeLog(ledger->log())
+                  : ledger::PartOfLog(bundle->evidence, bundle->key);
+  }
+};
 
 // With whichever of the keys is the log's own.
 Result<OpenedLedger> OpenWithKeys(const std::filesystem::path& dir,
@@ -31,6 +45,27 @@ Result<OpenedLedger> OpenWithKeys(const std::filesystem::path& dir,
   if (keys.empty()) return OpenLedger(dir, "");
   auto opened = OpenLedger(dir, "");
   return opened ? std::move(opened) : Result<OpenedLedger>(last);
+}
+
+// A bundle under another's key shows nothing: the first key under which it is sound is its own.
+Result<OpenedEvidence> OpenEvidenceWithKeys(const std::filesystem::path& dir,
+                                            const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    auto opened = OpenSoundEvidence(dir, key);
+    if (opened) return opened;
+  }
+  return OpenSoundEvidence(dir, "");
+}
+
+Result<std::unique_ptr<Source>> OpenSource(const std::filesystem::path& dir,
+                                           const std::vector<std::string>& keys) {
+  auto source = std::make_unique<Source>();
+  if (IsEvidence(dir)) {
+    ASSIGN_OR_RETURN(source->bundle, OpenEvidenceWithKeys(dir, keys));
+  } else {
+    ASSIGN_OR_RETURN(source->ledger, OpenWithKeys(dir, keys));
+  }
+  return source;
 }
 
 std::string RoleName(const LeaseStory& story) {
@@ -69,6 +104,7 @@ void PrintTimelineJson(const Timeline& timeline, const std::vector<std::filesyst
                        {"name", story.name},
                        {"peer", story.peer.ToString()},
                        {"role", story.role ? Json(RoleName(story)) : Json()},
+                       {"whole", story.whole},
                        {"entries", story.entries}});
     for (const std::string& problem : story.problems) {
       problems.push_back({{"ledger", i}, {"what", problem}});
@@ -138,20 +174,20 @@ std::string TimelineConclusion(const Timeline& timeline) {
 }  // namespace
 
 int RunTimeline(const TimelineCommand& command) {
-  std::vector<OpenedLedger> opened;
-  std::vector<const ledger::LogReader*> logs;
+  std::vector<std::unique_ptr<Source>> opened;
+  std::vector<ledger::LogPart> logs;
   std::vector<Digest> leases;
   for (const std::filesystem::path& dir : command.dirs) {
-    auto one = OpenWithKeys(dir, command.keys);
+    auto one = OpenSource(dir, command.keys);
     if (!one) return Fail(Error(one.error().code, dir.string() + ": " + one.error().message));
-    const auto named = ledger::LeasesNamed(one->log());
+    const auto named = ledger::LeasesNamed((*one)->Part());
     if (!named) return Fail(Error(named.error().code, dir.string() + ": " + named.error().message));
     leases.insert(leases.end(), named->begin(), named->end());
     opened.push_back(std::move(*one));
   }
   const auto lease = ResolveId(command.lease, leases);
   if (!lease) return Fail(lease.error());
-  for (const OpenedLedger& one : opened) logs.push_back(&one.log());
+  for (const auto& one : opened) logs.push_back(one->Part());
   const auto timeline = ledger::TellLease(*lease, logs);
   if (!timeline) return Fail(timeline.error());
   const bool read = std::all_of(timeline->stories.begin(), timeline->stories.end(),

@@ -38,6 +38,24 @@ class AuditProgram : public testing::Test {
     EXPECT_TRUE((*opened)->log().Commit(drafts).has_value());
     return name;
   }
+  // As souk fetch --evidence writes it, without blobs.
+  void MakeEvidence(const std::string& ledger, const std::string& name) {
+    const std::filesystem::path bundle = folder_.path() / name;
+    std::filesystem::create_directories(bundle);
+    std::ofstream(bundle / "key") << keys_.at(ledger) << "\n";
+    const std::pair<std::string, uint64_t> leaves[] = {{"order", AuditWorld::kOrdered},
+                                                       {"job", AuditWorld::kJobSent},
+                                                       {"receipt", AuditWorld::kReceipt}};
+    for (const auto& [leaf, index] : leaves) {
+      const std::string number = std::to_string(index);
+      const std::string into = name + "/" + leaf + ".proof";
+      const Ran ran =
+          Audit("prove " + ledger + " --entry " + number + " --out " + into + Key(ledger));
+      ASSERT_EQ(ran.code, 0) << ran.err;
+      std::ofstream(bundle / (leaf + ".entry"), std::ios::binary)
+          << Audit("show " + ledger + " " + number + " --raw" + Key(ledger)).out;
+    }
+  }
   Ran Audit(const std::string& arguments) {
     return RunProgram("souk-audit " + arguments, folder_.path());
   }
@@ -472,21 +490,8 @@ TEST_F(AuditProgram, TellsALeaseAcrossLedgers) {
 
 TEST_F(AuditProgram, TakesAnEvidenceBundleForADirectory) {
   Make("ann", world_.renter, world_.RenterLog());
+  MakeEvidence("ann", "evidence");
   const std::filesystem::path bundle = folder_.path() / "evidence";
-  std::filesystem::create_directories(bundle);
-  std::ofstream(bundle / "key") << keys_.at("ann") << "\n";
-  const std::pair<const char*, uint64_t> leaves[] = {{"order", AuditWorld::kOrdered},
-                                                     {"job", AuditWorld::kJobSent},
-                                                     {"receipt", AuditWorld::kReceipt}};
-  for (const auto& [name, index] : leaves) {
-    const std::string number = std::to_string(index);
-    ASSERT_EQ(
-        Audit("prove ann --entry " + number + " --out evidence/" + name + ".proof" + Key("ann"))
-            .code,
-        0);
-    std::ofstream(bundle / (std::string(name) + ".entry"), std::ios::binary)
-        << Audit("show ann " + number + " --raw" + Key("ann")).out;
-  }
   const Ran ran = Audit("verify evidence");
   EXPECT_EQ(ran.code, 1);
   EXPECT_NE(ran.out.find("INCOMPLETE"), std::string::npos) << ran.out;
@@ -498,6 +503,85 @@ TEST_F(AuditProgram, TakesAnEvidenceBundleForADirectory) {
   std::ofstream(bundle / "job.entry", std::ios::binary | std::ios::app) << "x";
   const json broken = json::parse(Audit("verify evidence --json").out);
   EXPECT_EQ(broken["verdict"], "INVALID");
+}
+
+TEST_F(AuditProgram, TellsAsMuchOfALeaseAsAnEvidenceBundleHolds) {
+  Make("ann", world_.renter, world_.RenterLog());
+  MakeEvidence("ann", "evidence");
+  const std::string lease = world_.order_document->id().Hex();
+  const json leases = json::parse(Audit("leases evidence --json").out);
+  EXPECT_EQ(leases["whole"], false);
+  ASSERT_EQ(leases["leases"].size(), 1u);
+  EXPECT_EQ(leases["leases"][0]["id"], lease);
+  EXPECT_EQ(leases["leases"][0]["side"], "renter");
+  EXPECT_EQ(leases["leases"][0]["with"], world_.provider.id().ToString());
+  EXPECT_EQ(leases["leases"][0]["jobs"], 1);
+  EXPECT_EQ(leases["leases"][0]["last_entry"], uint64_t{AuditWorld::kReceipt});
+  EXPECT_NE(Audit("leases evidence").out.find("as far as the entries of this evidence bundle tell"),
+            std::string::npos);
+  const Ran balances = Audit("balances evidence");
+  EXPECT_EQ(balances.code, 0);
+  EXPECT_NE(balances.out.find("holds no book"), std::string::npos) << balances.out;
+
+  const Ran told = Audit("timeline evidence kite --lease " + lease + Key("kite") + " --json");
+  EXPECT_EQ(told.code, 0) << told.out << told.err;
+  const json timeline = json::parse(told.out);
+  EXPECT_EQ(timeline["agree"], true) << "a bundle lacks nothing: " << told.out;
+  EXPECT_EQ(timeline["ledgers"][0]["role"], "renter");
+  EXPECT_EQ(timeline["ledgers"][0]["whole"], false);
+  EXPECT_EQ(timeline["ledgers"][1]["role"], "provider");
+}
+
+TEST_F(AuditProgram, HandsOnWhatAnEvidenceBundleHolds) {
+  Make("ann", world_.renter, world_.RenterLog());
+  MakeEvidence("ann", "evidence");
+  EXPECT_EQ(Audit("prove evidence --entry 8 --out -").out,
+            Audit("prove ann --entry 8 --out -" + Key("ann")).out);
+  const Ran missing = Audit("prove evidence --entry 2 --out -");
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_NE(missing.err.find("entry 2 is not here"), std::string::npos) << missing.err;
+  std::istringstream lines(Audit("export evidence --format jsonl").out);
+  std::vector<json> entries;
+  for (std::string line; std::getline(lines, line);) entries.push_back(json::parse(line));
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries[2]["entry"], uint64_t{AuditWorld::kReceipt});
+  EXPECT_EQ(json::parse(Audit("show evidence --from 2 --json").out).size(), 2u);
+  for (const char* const line : {"export evidence --tiles T", "challenge evidence",
+                                 "replicas evidence", "watch evidence --rounds 1"}) {
+    const Ran ran = Audit(line);
+    EXPECT_EQ(ran.code, 1) << line;
+    EXPECT_NE(ran.err.find("is an evidence bundle"), std::string::npos) << line << ran.err;
+  }
+}
+
+TEST_F(AuditProgram, ComparesAnEvidenceBundleWithACopyOfTheLog) {
+  Make("ann", world_.renter, world_.RenterLog());
+  MakeEvidence("ann", "evidence");
+  const Ran same = Audit("compare evidence ann" + Key("ann"));
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+  EXPECT_NE(same.out.find("CONSISTENT"), std::string::npos) << same.out;
+  EXPECT_EQ(Audit("compare evidence evidence").code, 0);
+
+  auto shorter = world_.RenterLog();
+  shorter.pop_back();
+  Make("short", world_.renter, shorter);
+  const Ran open = Audit("compare short evidence" + Key("ann"));
+  EXPECT_EQ(open.code, 1);
+  EXPECT_NE(open.out.find("INCOMPLETE"), std::string::npos) << open.out;
+
+  auto other = world_.RenterLog();
+  std::get<Settled>(other[AuditWorld::kPaid].outcome).paid = {4'000};
+  Make("other", world_.renter, other);
+  MakeEvidence("other", "evidence2");
+  for (const std::string& line : {"compare evidence other --out A.fork" + Key("ann"),
+                                  std::string("compare evidence evidence2 --out B.fork")}) {
+    const Ran fork = Audit(line);
+    EXPECT_EQ(fork.code, 1) << line;
+    EXPECT_NE(fork.out.find("FORK"), std::string::npos) << line << fork.out << fork.err;
+  }
+  for (const char* const file : {"A.fork", "B.fork"}) {
+    EXPECT_EQ(Audit(std::string("check-fork ") + file + Key("ann")).code, 0) << file;
+  }
 }
 
 TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {

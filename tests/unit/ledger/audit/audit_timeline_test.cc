@@ -24,7 +24,8 @@ struct ThreeLogs {
     const MemoryLog a(world.provider, provider);
     const MemoryLog b(world.renter, renter);
     const MemoryLog c(world.book, book);
-    return TellLease(world.order_document->id(), {&a.reader(), &b.reader(), &c.reader()});
+    return TellLease(world.order_document->id(),
+                     {WholeLog(a.reader()), WholeLog(b.reader()), WholeLog(c.reader())});
   }
 };
 
@@ -119,7 +120,7 @@ TEST(Timeline, SaysWhichDocumentDoesNotOpen) {
 TEST(Timeline, NeedsTheOrder) {
   ThreeLogs logs;
   const MemoryLog book(logs.world.book, {logs.book[0], logs.book[1], logs.book[2]});
-  const auto told = TellLease(logs.world.order_document->id(), {&book.reader()});
+  const auto told = TellLease(logs.world.order_document->id(), {WholeLog(book.reader())});
   ASSERT_FALSE(told);
   EXPECT_EQ(told.error().code, Code::kNotFound);
 }
