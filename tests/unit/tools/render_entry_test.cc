@@ -69,9 +69,70 @@ TEST(RenderEntry, RendersEveryOutcome) {
       const RenderedEntry rendered = Rendered(entry);
       EXPECT_EQ(rendered.kind, OutcomeName(entry.outcome));
       EXPECT_FALSE(rendered.summary.empty());
-      EXPECT_FALSE(ToText(rendered).empty());
+      const std::string text = ToText(rendered);
+      EXPECT_EQ(text.find("unknown"), std::string::npos) << text;
+      EXPECT_EQ(text.find("?\n"), std::string::npos) << text;
+      const bool says_nothing = std::holds_alternative<Published>(entry.outcome) ||
+                                std::holds_alternative<Booked>(entry.outcome);
+      EXPECT_TRUE(says_nothing || !rendered.outcome.empty()) << text;
       EXPECT_FALSE(JsonText(ToJson(rendered)).empty());
     }
+  }
+}
+
+// Whether a document stands in logs: those of its kind are told field by field there.
+template <typename Message>
+bool StandsInLogs() {
+  const std::string_view name = KindName(KindOf<Message>::value);
+  for (const char* const other :
+       {"hello",          "have",          "want",      "bundle",          "refusal",
+        "carry",          "reply",         "blob-get",  "blob-chunk",      "escrow-fetch",
+        "show",           "account-query", "statement", "voucher-ack",     "progress",
+        "lease-query",    "head",          "fork",      "consistency-get", "consistency",
+        "add-checkpoint", "cosigned"}) {
+    if (name == other) return false;
+  }
+  return true;
+}
+
+// A run of hex is an id, which a short one stands for in text; longer ones nobody reads.
+bool HasHexDump(const std::string& text) {
+  size_t run = 0;
+  for (const char c : text) {
+    run = std::isxdigit(static_cast<unsigned char>(c)) != 0 ? run + 1 : 0;
+    if (run > 64) return true;
+  }
+  return false;
+}
+
+template <typename Message>
+void ExpectTold(samples::Rng& rng) {
+  const SigningKey key = SigningKey::FromSeed({1});
+  const std::string name(KindName(KindOf<Message>::value));
+  Entry entry{.time = Time{1'800'000'000'000}, .outcome = Published{}};
+  entry.documents = {SignMessage(samples::Any<Message>(rng), key)->envelope()};
+  if (entry.documents[0].size() > limits::kDocumentBytes) return;
+  const RenderedEntry rendered = Rendered(entry);
+  ASSERT_EQ(rendered.documents.size(), 1u) << name;
+  const RenderedDocument& document = rendered.documents[0];
+  EXPECT_TRUE(document.opened) << name << document.problem;
+  EXPECT_EQ(document.kind, name);
+  EXPECT_FALSE(document.fields.empty()) << name;
+  const std::string text = ToText(rendered);
+  EXPECT_NE(text.find("✓ " + name + "  "), std::string::npos) << text;
+  EXPECT_FALSE(HasHexDump(text)) << text;
+  EXPECT_EQ(text.find("unknown"), std::string::npos) << text;
+  if (StandsInLogs<Message>()) {
+    EXPECT_EQ(text.find("stands in no log"), std::string::npos) << text;
+  }
+}
+
+TEST(RenderEntry, TellsEveryKindOfDocumentFieldByField) {
+  samples::Rng rng(11);
+  for (int i = 0; i < 5; ++i) {
+#define SOUK_EXPECT_TOLD(Type) ExpectTold<Type>(rng);
+    SOUK_FOR_EACH_MESSAGE(SOUK_EXPECT_TOLD)
+#undef SOUK_EXPECT_TOLD
   }
 }
 
