@@ -47,7 +47,7 @@ Result<LogReceipt> DecodeReceipt(ByteView bytes);
   X(VoucherAck) X(Job) X(Progress) X(JobReceipt) X(Release) X(Close) X(LeaseQuery)                \
   X(Challenge) X(ChallengeRoot) X(ChallengeRows) X(ChallengeOpening) X(ChallengeVerdict) \
   X(JobSeal) X(JobReveal) X(Head) X(Fork) X(ConsistencyGet) X(Consistency) X(AddCheckpoint)       \
-  X(Cosigned)
+  X(Cosigned) X(EntryGet) X(EntriesGet) X(Entries)
 // clang-format on
 
 #define SOUK_DECLARE_CODEC(Type)                  \

@@ -60,6 +60,9 @@ constexpr std::string_view kKindNames[] = {
     "consistency",
     "add-checkpoint",
     "cosigned",
+    "entry-get",
+    "entries-get",
+    "entries",
 };
 static_assert(std::size(kKindNames) == static_cast<size_t>(kLastKind) + 1);
 

@@ -68,8 +68,12 @@ enum class Kind : uint8_t {
   kConsistency,
   kAddCheckpoint,
   kCosigned,
+  // Entries of a log, for whom R3 lets read them.
+  kEntryGet,
+  kEntriesGet,
+  kEntries,
 };
-inline constexpr Kind kLastKind = Kind::kCosigned;
+inline constexpr Kind kLastKind = Kind::kEntries;
 // "card", "offer", "job-receipt"…; the name that is signed.
 std::string_view KindName(Kind kind);
 Result<Kind> ParseKind(std::string_view name);

@@ -30,6 +30,8 @@ inline constexpr size_t kNoteBytes = 6 * 1024;
 inline constexpr size_t kEvidenceBytes = 10 * 1024;
 // A witness's request: a note, and a proof of 64 hashes in base64.
 inline constexpr size_t kAddCheckpointBytes = kNoteBytes + 4 * 1024;
+// Entries that one answer brings to a mirror: a C2SP bundle, cut at kBlobChunkBytes.
+inline constexpr uint32_t kEntriesAtOnce = 256;
 // A bundle answers one `want`: what fits a few milliseconds of verification.
 inline constexpr size_t kGossipIds = 64;
 inline constexpr size_t kFramesPerMessage = 1 + kGossipIds;
@@ -48,6 +50,8 @@ inline constexpr size_t kEndpointBytes = 256;
 inline constexpr size_t kEndpoints = 8;
 // Mirrors and auditors that a card names as readers of its log.
 inline constexpr size_t kLogReaders = 16;
+// Logs that one node mirrors: each costs a question every two seconds.
+inline constexpr size_t kMirrored = 256;
 // Whom a log asks for cosignatures: their lines fit a note of kNoteBytes.
 inline constexpr size_t kWitnesses = 32;
 inline constexpr size_t kClearingPeersPerOffer = 16;

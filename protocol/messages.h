@@ -224,6 +224,37 @@ struct Cosigned {
   bool operator==(const Cosigned&) const = default;
 };
 
+// Asks for one entry of a log, by its index or by a document in it: whom its documents name may
+// read it (protocol/log_access.h). Answered as what was asked when it was made, with a log receipt.
+struct EntryGet {
+  PeerId log = {};     // whose; it is asked of its owner
+  PeerId reader = {};  // the connection's identity; an account's key may sign for it, carried
+  uint64_t index = 0;  // where `document` is not set
+  std::optional<Digest> document = {};
+  bool operator==(const EntryGet&) const = default;
+};
+// A mirror or auditor asks for entries from `from` on, below `size`, with the proof that they stand
+// in the tree of that size. Where `from` is `size`: for the newest checkpoint alone.
+struct EntriesGet {
+  PeerId log = {};
+  uint64_t from = 0;
+  uint64_t size = 0;
+  bool operator==(const EntriesGet&) const = default;
+};
+// As many entries as fit an attachment: a C2SP entry bundle of `count`. `hashes` prove that the
+// tree of `size` continues the one that ends with them (RFC 6962 section 2.1.2).
+struct Entries {
+  Digest re = {};
+  PeerId log = {};
+  uint64_t from = 0;
+  uint32_t count = 0;
+  uint64_t size = 0;
+  std::vector<Digest> hashes = {};
+  std::optional<Digest> bundle = {};  // SHA-256 of the attachment; none where there are no entries
+  std::string note = {};              // the newest checkpoint of the log
+  bool operator==(const Entries&) const = default;
+};
+
 // Documents signed by another key of the sender (account or voucher key), carried by its identity.
 struct Carry {
   std::vector<Bytes> documents = {};  // envelopes

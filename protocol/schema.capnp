@@ -160,6 +160,30 @@ struct Cosigned {
   body @2 :Text;
 }
 
+struct EntryGet {
+  log @0 :Data;
+  reader @1 :Data;
+  index @2 :UInt64;
+  document @3 :Data;  # empty: the entry at index
+}
+
+struct EntriesGet {
+  log @0 :Data;
+  from @1 :UInt64;
+  size @2 :UInt64;
+}
+
+struct Entries {
+  re @0 :Data;
+  log @1 :Data;
+  from @2 :UInt64;
+  count @3 :UInt32;
+  size @4 :UInt64;
+  hashes @5 :List(Data);
+  bundle @6 :Data;  # digest of the attachment; empty where count is 0
+  note @7 :Text;
+}
+
 # ---- Money ------------------------------------------------------------------------------------
 
 struct Issue {

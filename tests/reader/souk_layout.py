@@ -89,7 +89,7 @@ KINDS = {
 OTHER_KINDS = set(
     "hello have want bundle refusal carry reply blob-get blob-chunk escrow-fetch show account-query"
     " statement voucher-ack progress lease-query head fork consistency-get consistency"
-    " add-checkpoint cosigned".split()
+    " add-checkpoint cosigned entry-get entries-get entries".split()
 )
 
 CLOSE_REASONS = (0, 1000, 1001, 1002, 1003, 1004, 2000, 2001, 2002, 2003, 3000, 3001, 3002)

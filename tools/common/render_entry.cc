@@ -480,6 +480,9 @@ std::vector<Field> DocumentFields(const Document& document) {
     case Kind::kConsistency:
     case Kind::kAddCheckpoint:
     case Kind::kCosigned:
+    case Kind::kEntryGet:
+    case Kind::kEntriesGet:
+    case Kind::kEntries:
       return {{"note", std::string("travels between peers, and stands in no log")}};
   }
   return {};

@@ -32,7 +32,8 @@ using Messages =
                    AccountQuery, Statement, Order, Acceptance, Commit, Ready, VoucherAck, Job,
                    Progress, JobReceipt, Release, Close, LeaseQuery, Challenge, ChallengeRoot,
                    ChallengeRows, ChallengeOpening, ChallengeVerdict, JobSeal, JobReveal, Head,
-                   Fork, ConsistencyGet, Consistency, AddCheckpoint, Cosigned>;
+                   Fork, ConsistencyGet, Consistency, AddCheckpoint, Cosigned, EntryGet, EntriesGet,
+                   Entries>;
 TYPED_TEST_SUITE(EveryMessage, Messages);
 
 TYPED_TEST(EveryMessage, ComesBackAsItWasSent) {

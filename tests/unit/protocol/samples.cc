@@ -245,6 +245,39 @@ Cosigned Any<Cosigned>(Rng& rng) {
 }
 
 template <>
+EntryGet Any<EntryGet>(Rng& rng) {
+  EntryGet m;
+  m.log = AnyKey(rng);
+  m.reader = AnyKey(rng);
+  m.index = rng.Any();
+  if (rng.Below(2) == 0) m.document = AnyDigest(rng);
+  return m;
+}
+
+template <>
+EntriesGet Any<EntriesGet>(Rng& rng) {
+  EntriesGet m;
+  m.log = AnyKey(rng);
+  m.from = rng.Any() >> 1;
+  m.size = m.from + rng.Below(1 << 20);
+  return m;
+}
+
+template <>
+Entries Any<Entries>(Rng& rng) {
+  Entries m;
+  m.re = AnyDigest(rng);
+  m.log = AnyKey(rng);
+  m.from = rng.Any() >> 1;
+  m.count = static_cast<uint32_t>(rng.Below(limits::kEntriesAtOnce + 1));
+  m.size = m.from + m.count + rng.Below(1 << 20);
+  m.hashes = ListOf(rng, limits::kProofHashes, AnyDigest);
+  if (m.count > 0) m.bundle = AnyDigest(rng);
+  m.note = AnyText(rng, limits::kNoteBytes);
+  return m;
+}
+
+template <>
 BlobGet Any<BlobGet>(Rng& rng) {
   BlobGet m;
   m.blob = AnyDigest(rng);
