@@ -118,8 +118,20 @@ Result<std::vector<Digest>> FileBlobStore::Consistency(uint64_t from, uint64_t t
 }
 
 bool FileBlobStore::Indexed(const Digest& id) const {
-  const auto index = log_.FindById(id);
-  return index && index->has_value();
+  return FindEntry(id).has_value();
+}
+
+std::optional<uint64_t> FileBlobStore::FindEntry(const Digest& id) const {
+  return log_.FindById(id).value_or(std::nullopt);
+}
+
+const ledger::MirroredLog* FileBlobStore::Mirrored(const std::string& origin) const {
+  return mirrors_ == nullptr ? nullptr : mirrors_->Find(origin);
+}
+
+Result<Digest> FileBlobStore::MirroredRoot(const std::string& origin, uint64_t size) const {
+  if (mirrors_ == nullptr) return Error(Code::kNotFound, "this node is no mirror");
+  return mirrors_->RootAt(origin, size);
 }
 
 Result<Bytes> FileBlobStore::Read(const Digest& blob, uint64_t offset, uint32_t length) const {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "ledger/log/log.h"
+#include "ledger/log/mirrors.h"
 #include "node/runner.h"
 
 namespace souk::node {
@@ -26,7 +27,7 @@ class FileBlobStore : public BlobStore {
   static constexpr std::chrono::hours kNew{1};
 
   // Makes the folders, and forgets partial blobs that nobody went on with for a week. `log`
-  // outlives the store; it answers Indexed, Checkpoint and Consistency.
+  // outlives the store; it answers what is asked of the log.
   static Result<std::unique_ptr<FileBlobStore>> Open(const std::filesystem::path& dir,
                                                      const ledger::Log& log);
   ~FileBlobStore() override;
@@ -36,6 +37,13 @@ class FileBlobStore : public BlobStore {
   bool Indexed(const Digest& id) const override;
   std::string Checkpoint() const override;
   Result<std::vector<Digest>> Consistency(uint64_t from, uint64_t to) const override;
+  Result<Bytes> Entry(uint64_t index) const override { return log_.Entry(index); }
+  std::optional<uint64_t> FindEntry(const Digest& id) const override;
+  const ledger::MirroredLog* Mirrored(const std::string& origin) const override;
+  Result<Digest> MirroredRoot(const std::string& origin, uint64_t size) const override;
+  uint64_t MirrorBytes() const override { return mirrors_ == nullptr ? 0 : mirrors_->bytes(); }
+  // Where this node is a mirror; it outlives the store.
+  void SetMirrors(const ledger::Mirrors* mirrors) { mirrors_ = mirrors; }
 
   // kNotFound; kInvalidArgument for a range outside the blob.
   Result<Bytes> Read(const Digest& blob, uint64_t offset, uint32_t length) const override;
@@ -75,6 +83,7 @@ class FileBlobStore : public BlobStore {
 
   const std::filesystem::path dir_;
   const ledger::Log& log_;
+  const ledger::Mirrors* mirrors_ = nullptr;
   std::map<Source, Partial> partials_ = {};
   uint64_t uses_ = 0;
 };

@@ -270,6 +270,22 @@ Status ReadLog(Section& section, Config& out) {
   return Ok();
 }
 
+// [mirror]: whose logs this node keeps copies of.
+Status ReadMirror(Section& section, const PeerId& self, MirrorSettings& out) {
+  RETURN_IF_ERROR(section.ReadList("of", PeerId::Parse, out.of));
+  RETURN_IF_ERROR(section.ReadList("books", PeerId::Parse, out.books));
+  RETURN_IF_ERROR(section.ReadText("limit", ParseSize, out.most_bytes));
+  RETURN_IF_ERROR(section.Done());
+  if (out.of.size() > limits::kMirrored) return section.At("of", "at most 256 peers");
+  if (out.books.size() > limits::kClearingPeersPerOffer) {
+    return section.At("books", "at most 16 clearing peers");
+  }
+  if (std::find(out.of.begin(), out.of.end(), self) != out.of.end()) {
+    return section.At("of", "names this node: a copy beside the log is lost with it");
+  }
+  return Ok();
+}
+
 Status CheckProvider(const Section& section, const Config& config) {
   const ProviderConfig& provider = config.provider;
   if (!provider.enabled) return Ok();
@@ -336,8 +352,8 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
     return Error(Code::kMalformed, file + ":" + std::to_string(error.source().begin.line) + ": " +
                                        std::string(error.description()));
   }
-  static const std::vector<std::string> kSections = {"node",   "provider", "clearing",
-                                                     "renter", "log",      "witness"};
+  static const std::vector<std::string> kSections = {"node", "provider", "clearing", "renter",
+                                                     "log",  "witness",  "mirror"};
   std::map<std::string, const toml::table*> tables;
   for (const auto& [key, value] : root) {
     const std::string name(key.str());
@@ -366,6 +382,8 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
   RETURN_IF_ERROR(ReadLog(log, out));
   RETURN_IF_ERROR(witness.Read("enabled", "true or false", out.witness));
   RETURN_IF_ERROR(witness.Done());
+  Section mirror = section("mirror");
+  RETURN_IF_ERROR(ReadMirror(mirror, self, out.mirror));
   RETURN_IF_ERROR(CheckProvider(provider, out));
   const std::vector<PeerId>& books = out.provider.clearing_peers;
   if (out.provider.enabled && !out.clearing &&
@@ -482,6 +500,19 @@ std::string WriteConfig(const Config& config) {
       "# Cosigns others' checkpoints that continue those before.\n"
       "enabled = " +
       on(config.witness) +
+      "\n\n"
+      "[mirror]\n"
+      "# Peers whose logs this node keeps copies of, where their cards name it as a reader; and "
+      "clearing\n# peers: their logs, and those of all providers that are paid in their books. It "
+      "cosigns what it\n# has stored.\n"
+      "of = " +
+      List(config.mirror.of, [](const PeerId& peer) { return peer.ToString(); }) +
+      "\n"
+      "books = " +
+      List(config.mirror.books, [](const PeerId& peer) { return peer.ToString(); }) +
+      "\n"
+      "limit = " +
+      Quote(FormatSize(config.mirror.most_bytes)) +
       "\n\n"
       "[provider]\n"
       "enabled = " +

@@ -44,6 +44,7 @@ struct Config {
   std::vector<PeerId> log_readers = {};
   std::string log_http = "127.0.0.1:0";
   bool witness = false;
+  MirrorSettings mirror = {};
   // Whose cosignatures this node's checkpoints get, and how many of them a receipt waits for.
   std::vector<PeerId> log_witnesses = {};
   size_t log_quorum = 0;

@@ -16,6 +16,7 @@
 #include "node/blob_store.h"
 #include "node/http/log_server.h"
 #include "node/loop.h"
+#include "protocol/base/file.h"
 #include "protocol/base/processors.h"
 #include "protocol/text.h"
 
@@ -72,7 +73,12 @@ Status ApplyRoles(const Roles& roles, Config& config) {
   config.clearing = roles.clearing;
   if (roles.witness && !config.witness) return missing("witness");
   config.renter = roles.renter;
+  if (roles.mirror && !config.mirror.enabled()) {
+    return Error(Code::kInvalidArgument,
+                 "this node is not configured as mirror: say whose, [mirror] of in config.toml");
+  }
   config.witness = roles.witness;
+  if (!roles.mirror) config.mirror = {};
   return Ok();
 }
 
@@ -125,6 +131,7 @@ Settings MakeSettings(const Config& config, const Digest& successor) {
   settings.renter.enabled = config.renter;
   settings.trusted_verifiers = config.trusted_verifiers;
   settings.witness.enabled = config.witness;
+  settings.mirror = config.mirror;
   settings.log.everyone = config.log_everyone;
   settings.log.readers = config.log_readers;
   settings.log.witnesses = config.log_witnesses;
@@ -146,6 +153,26 @@ Settings MakeSettings(const Config& config, const Digest& successor) {
   to.lease_bytes = from.lease_bytes;
   return settings;
 }
+
+// The mirror's database with what it holds: closed last.
+class Mirror {
+ public:
+  static Result<std::unique_ptr<Mirror>> Open(const std::filesystem::path& dir) {
+    RETURN_IF_ERROR(MakePrivateFolder(dir));
+    std::unique_ptr<Mirror> mirror(new Mirror);
+    ASSIGN_OR_RETURN(mirror->store_, ledger::OpenRocksDb(dir, ledger::OpenMode::kCreate,
+                                                         ledger::FileChecks::kNone));
+    ASSIGN_OR_RETURN(ledger::Mirrors mirrors, ledger::Mirrors::Open(*mirror->store_));
+    mirror->mirrors_ = std::make_unique<ledger::Mirrors>(std::move(mirrors));
+    return mirror;
+  }
+  ledger::Mirrors& mirrors() { return *mirrors_; }
+
+ private:
+  Mirror() = default;
+  std::unique_ptr<ledger::Store> store_ = {};
+  std::unique_ptr<ledger::Mirrors> mirrors_ = {};
+};
 
 // What the CPU reference device is to take, against what the machine has.
 Status CheckFitsHere(uint64_t cpu_memory_bytes) {
@@ -237,15 +264,18 @@ Result<Roles> ParseRoles(std::string_view text) {
       roles.clearing = true;
     } else if (word == "witness") {
       roles.witness = true;
+    } else if (word == "mirror") {
+      roles.mirror = true;
     } else {
       return Error(Code::kInvalidArgument,
                    "there is no role \"" + std::string(word) +
-                       "\"; the roles are provider, renter, clearing and witness");
+                       "\"; the roles are provider, renter, clearing, witness and mirror");
     }
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
-  if (!roles.provider && !roles.renter && !roles.clearing && !roles.witness) {
-    return Error(Code::kInvalidArgument, "name a role: provider, renter, clearing or witness");
+  if (!roles.provider && !roles.renter && !roles.clearing && !roles.witness && !roles.mirror) {
+    return Error(Code::kInvalidArgument,
+                 "name a role: provider, renter, clearing, witness or mirror");
   }
   return roles;
 }
@@ -266,10 +296,11 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   ASSIGN_OR_RETURN(const Digest successor, IdentityFile::SuccessorDigest(options.dir.identity()));
   ASSIGN_OR_RETURN(Config config, LoadConfig(options.dir.config(), identity.id()));
   if (options.roles) RETURN_IF_ERROR(ApplyRoles(*options.roles, config));
-  if (!config.provider.enabled && !config.renter && !config.clearing && !config.witness) {
+  if (!config.provider.enabled && !config.renter && !config.clearing && !config.witness &&
+      !config.mirror.enabled()) {
     return Error(Code::kInvalidArgument,
                  options.dir.config().string() +
-                     ": no role is enabled: provider, renter, clearing or witness");
+                     ": no role is enabled: provider, renter, clearing, witness or mirror");
   }
 
   ASSIGN_OR_RETURN(
@@ -284,6 +315,11 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
     ASSIGN_OR_RETURN(workshop, OpenWorkshop(options, config.provider, settings.provider));
   }
   ASSIGN_OR_RETURN(const auto blobs, FileBlobStore::Open(options.dir.path, log));
+  std::unique_ptr<Mirror> mirror;
+  if (config.mirror.enabled()) {
+    ASSIGN_OR_RETURN(mirror, Mirror::Open(options.dir.mirror()));
+    blobs->SetMirrors(&mirror->mirrors());
+  }
   const CurveKeyPair curve = identity.Curve();
   auto opened = Transport::Open(curve, {.listen = config.listen});
   if (!opened) {
@@ -293,12 +329,14 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   const auto transport = std::move(*opened);
   settings.endpoints = AdvertisedEndpoints(config, transport->listening());
   const bool only_asked_to_rent = options.roles && !options.roles->provider &&
-                                  !options.roles->clearing && !options.roles->witness;
+                                  !options.roles->clearing && !options.roles->witness &&
+                                  !options.roles->mirror;
   std::unique_ptr<LogServer> log_server;
   if (!config.log_http.empty() && !only_asked_to_rent) {
-    ASSIGN_OR_RETURN(log_server, LogServer::Open({.listen = config.log_http,
-                                                  .vkey = LogSigner(identity).Verifier().ToVkey(),
-                                                  .everyone = config.log_everyone}));
+    ASSIGN_OR_RETURN(log_server,
+                     LogServer::Open({.listen = config.log_http,
+                                      .vkey = LogSigner(identity).Verifier().ToVkey(),
+                                      .readers = {config.log_everyone, config.log_readers}}));
     settings.log.url = log_server->url();
   }
 
@@ -309,7 +347,8 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
   FileOpeningChecker checker(options.dir.path);
   Loop* loop = nullptr;
   Workshop& shop = workshop ? static_cast<Workshop&>(*workshop) : no_jobs;
-  Runner runner({agent, log, ledger->store(), *transport, shop, *blobs, checker},
+  Runner runner({agent, log, ledger->store(), *transport, shop, *blobs, checker,
+                 mirror ? &mirror->mirrors() : nullptr},
                 [&](const CommandAnswer& answer) { loop->OnAnswer(answer); });
   const control::Facts facts = {
       .agent = agent,
@@ -324,9 +363,9 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
       .jail_why = workshop ? workshop->jail().why_not_stronger : "",
       .device_notes = workshop ? workshop->device_notes() : std::vector<std::string>()};
   ASSIGN_OR_RETURN(const auto control, control::Server::Open(facts));
-  Loop turns(
-      {agent, runner, *transport, pool, workshop.get(), *control, checker, log, log_server.get()},
-      only_asked_to_rent);
+  Loop turns({agent, runner, *transport, pool, workshop.get(), *control, checker, log,
+              log_server.get(), mirror ? &mirror->mirrors() : nullptr},
+             only_asked_to_rent);
   loop = &turns;
   running(Describe(agent));
   return turns.Run(agent.Begin(ReadClocks(), log.confirmed()));

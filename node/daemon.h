@@ -14,6 +14,7 @@ struct Roles {
   bool renter = false;
   bool clearing = false;
   bool witness = false;
+  bool mirror = false;
 };
 // "provider,renter". kInvalidArgument names the word.
 Result<Roles> ParseRoles(std::string_view text);

@@ -130,6 +130,25 @@ void Loop::PublishLog() {
   parts_.log_server->Publish(parts_.log.reader(), std::move(head));
 }
 
+void Loop::PublishMirrors() {
+  if (parts_.log_server == nullptr || parts_.mirrors == nullptr ||
+      now_.monotonic < next_publish_mirrors_) {
+    return;
+  }
+  next_publish_mirrors_ = now_.monotonic + kPublishMirrorsEvery;
+  for (const auto& [owner, log] : parts_.agent.mirroring().logs()) {
+    const ledger::MirroredLog* const held = parts_.mirrors->Find(LogName(owner));
+    const Directory::KnownCard* const known = parts_.agent.directory().FindCard(owner);
+    if (held == nullptr || held->note.empty() || known == nullptr) continue;
+    const std::pair<std::string, bool> now = {held->note, known->card.open_log};
+    if (mirrors_published_[owner] == now) continue;
+    auto reader = parts_.mirrors->Read(LogName(owner));
+    if (!reader) continue;
+    mirrors_published_[owner] = now;
+    parts_.log_server->PublishMirror(owner, std::move(*reader), ReadersOf(known->card));
+  }
+}
+
 bool Loop::ShouldEnd() {
   if (signalled_ || parts_.control.stop_asked()) return true;
   if (!end_when_idle_) return false;
@@ -149,6 +168,7 @@ Status Loop::Run(const Effects& begun) {
     RETURN_IF_ERROR(Carry(waiting_.Turn(parts_.agent, now_)));
     parts_.control.AnswerWatches(now_);
     PublishLog();
+    PublishMirrors();
   }
   return Carry(parts_.agent.End(now_));
 }

@@ -26,7 +26,8 @@ class Loop {
     control::Server& control;
     FileOpeningChecker& checker;
     const ledger::Log& log;
-    LogServer* log_server = nullptr;  // none where the log is served to nobody
+    LogServer* log_server = nullptr;           // none where the log is served to nobody
+    const ledger::Mirrors* mirrors = nullptr;  // none where this node is no mirror
   };
   // Nothing more is read from the network while so many events wait.
   static constexpr size_t kWaiting = 4096;
@@ -34,6 +35,7 @@ class Loop {
   static constexpr Duration kTick = Millis(20);
   // The log server gets a newer log at most this often.
   static constexpr Duration kPublishEvery = Millis(100);
+  static constexpr Duration kPublishMirrorsEvery = Seconds(1);
   // How long a node that only rents stays when it has nothing to do.
   static constexpr Duration kIdle = Seconds(60);
 
@@ -56,6 +58,7 @@ class Loop {
   Status Carry(const Effects& effects);
   bool ShouldEnd();
   void PublishLog();
+  void PublishMirrors();
 
   Parts parts_;
   const bool end_when_idle_;
@@ -67,6 +70,8 @@ class Loop {
   Duration busy_until_ = {};
   std::string published_ = {};  // the checkpoint that the log server has
   Duration next_publish_ = {};
+  std::map<PeerId, std::pair<std::string, bool>> mirrors_published_ = {};  // checkpoint, whole
+  Duration next_publish_mirrors_ = {};
 };
 
 }  // namespace souk::node

@@ -23,6 +23,7 @@ struct Announced {
   std::vector<Bytes> nested = {};  // envelopes inside the payload
   size_t documents = 0;            // envelopes in further frames
   std::optional<Digest> receipt = {};
+  std::optional<Digest> bundle = {};
   bool chunk = false;
 };
 
@@ -61,6 +62,11 @@ Result<Announced> Announce(const Document& document) {
     case Kind::kBlobChunk:
       out.chunk = true;
       return out;
+    case Kind::kEntries: {
+      ASSIGN_OR_RETURN(const Entries entries, Decode<Entries>(document));
+      out.bundle = entries.bundle;
+      return out;
+    }
     default:
       return out;
   }
@@ -99,8 +105,8 @@ tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames,
   if (!announced) return Refuse(CodeOf(announced.error()), announced.error().message);
 
   OpenedMessage out{.document = *document};
-  const size_t expected =
-      1 + announced->documents + (announced->receipt ? 1u : 0u) + (announced->chunk ? 1u : 0u);
+  const size_t expected = 1 + announced->documents + (announced->receipt ? 1u : 0u) +
+                          (announced->bundle ? 1u : 0u) + (announced->chunk ? 1u : 0u);
   if (frames.size() != expected) {
     return Refuse(RefusalCode::kMalformed,
                   "the message has not the frames that its document announces");
@@ -125,6 +131,12 @@ tl::expected<OpenedMessage, MessageFault> OpenMessage(const Frames& frames,
       return Refuse(RefusalCode::kMalformed, "the receipt is not the one that the reply names");
     }
     out.receipt = frames[next++];
+  }
+  if (announced->bundle) {
+    if (Sha256(*frames[next]) != *announced->bundle) {
+      return Refuse(RefusalCode::kMalformed, "the bundle is not the one that the entries name");
+    }
+    out.bundle = frames[next++];
   }
   if (announced->chunk) out.chunk = frames[next];
   return out;

@@ -1,6 +1,7 @@
 // Messages: what one ZeroMQ message holds. Frame 0 is a signed document's envelope; the frames
 // after it are what its payload announces, and each proves itself: envelopes carry signatures, a
-// receipt's SHA-256 stands in the Reply, a chunk is checked with its blob.
+// receipt's SHA-256 stands in the Reply, a bundle's in the Entries, a chunk is checked with its
+// blob.
 #pragma once
 
 #include <functional>
@@ -17,6 +18,7 @@ struct OpenedMessage {
   DocumentRef document = {};
   std::vector<DocumentRef> carried = {};
   SharedBytes receipt = {};
+  SharedBytes bundle = {};
   SharedBytes chunk = {};
 };
 

@@ -16,6 +16,7 @@ struct NodeDir {
   std::filesystem::path successor() const { return path / "successor"; }
   std::filesystem::path config() const { return path / "config.toml"; }
   std::filesystem::path checkpoint() const { return path / "checkpoint"; }
+  std::filesystem::path mirror() const { return path / "mirror"; }
 };
 
 // `given`, else $SOUK_DIR, else $XDG_DATA_HOME/souk, else ~/.local/share/souk; absolute.

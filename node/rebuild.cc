@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <chrono>
 #include <set>
+#include <thread>
 
+#include "ledger/log/mirrors.h"
 #include "ledger/log/rocksdb_ledger.h"
 #include "node/http/log_client.h"
 #include "protocol/base/file.h"
@@ -112,6 +115,50 @@ Status CheckContinues(const ledger::LogReader& copy, const ledger::Checkpoint& b
                            before.size));
 }
 
+// The database of a mirror, where that is what was named.
+std::optional<fs::path> FindMirror(const fs::path& from) {
+  std::error_code error;
+  if (fs::exists(from / "mirror" / "CURRENT", error)) return from / "mirror";
+  if (fs::exists(from / "CURRENT", error)) return from;
+  return std::nullopt;
+}
+
+// A running node's files change while they are being opened.
+Result<std::unique_ptr<ledger::Store>> OpenMirror(const fs::path& path) {
+  constexpr int kTries = 20;
+  for (int i = 1;; ++i) {
+    auto store = ledger::OpenRocksDb(path, ledger::OpenMode::kReadOnly, ledger::FileChecks::kNone);
+    if (store || i == kTries) return store;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+Result<Rebuilt> RebuildFromMirror(const NodeDir& dir, const Identity& identity,
+                                  const fs::path& path,
+                                  const std::function<void(uint64_t, uint64_t)>& progress) {
+  const ledger::NoteVerifier key = LogSigner(identity).Verifier();
+  ASSIGN_OR_RETURN(const auto store, OpenMirror(path));
+  ASSIGN_OR_RETURN(const ledger::Mirrors mirrors, ledger::Mirrors::Open(*store));
+  const ledger::MirroredLog* const held = mirrors.Find(key.name);
+  if (held == nullptr) {
+    return Error(Code::kNotFound, path.string() + " holds nothing of this node's log");
+  }
+  if (held->vkey != key.ToVkey()) {
+    return Error(Code::kInvalidArgument, "the mirror holds a log of this name under another key");
+  }
+  if (!held->whole()) {
+    return Error(Code::kConflict,
+                 fmt::format("the mirror knows a checkpoint of {} entries, and holds {} of them: "
+                             "a log that goes on from there would contradict itself. Find a mirror "
+                             "that has all, or begin anew elsewhere: soukd init --dir OTHER",
+                             held->known_size, held->size));
+  }
+  ASSIGN_OR_RETURN(const auto copy, mirrors.Read(key.name));
+  ASSIGN_OR_RETURN(Rebuilt rebuilt, RebuildLedger(dir, identity, copy->log(), progress));
+  rebuilt.mirror_knew = held->known_size;
+  return rebuilt;
+}
+
 }  // namespace
 
 Result<Rebuilt> RebuildLedger(const NodeDir& dir, const Identity& identity,
@@ -148,13 +195,16 @@ Result<Rebuilt> RebuildLedger(const NodeDir& dir, const Identity& identity,
                    ReadFile(scratch->path() / "checkpoint", 2 * ledger::kSlotBytes));
   // Makes both names durable: they stand in one folder.
   RETURN_IF_ERROR(WriteFileAtomic(dir.checkpoint(), slots));
-  return Rebuilt{copy.signed_size(), before ? before->size : 0};
+  return Rebuilt{.entries = copy.signed_size(), .signed_before = before ? before->size : 0};
 }
 
 Result<Rebuilt> RebuildFrom(const NodeDir& dir, const Identity& identity, const std::string& from,
                             const std::function<void(uint64_t, uint64_t)>& progress) {
   const ledger::NoteVerifier key = LogSigner(identity).Verifier();
   const auto find_key = [&](const ledger::Store&) -> Result<ledger::NoteVerifier> { return key; };
+  if (const auto mirror = IsLogUrl(from) ? std::nullopt : FindMirror(from)) {
+    return RebuildFromMirror(dir, identity, *mirror, progress);
+  }
   if (!IsLogUrl(from)) {
     ASSIGN_OR_RETURN(const auto tiles, ledger::TileView::Open(from, find_key));
     return RebuildLedger(dir, identity, tiles->log(), progress);

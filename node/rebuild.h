@@ -1,5 +1,5 @@
-// A node's ledger made again from a copy of its log: a mirror's tiles, an export, or the URL that
-// serves one (R3).
+// A node's ledger made again from a copy of its log: a mirror's folder, exported tiles, or the URL
+// that serves them (R3).
 #pragma once
 
 #include <functional>
@@ -13,6 +13,8 @@ struct Rebuilt {
   uint64_t entries = 0;
   // What this node's own checkpoint file, where there was one, had signed: not more than `entries`.
   uint64_t signed_before = 0;
+  // Of a mirror: the newest checkpoint that it knows signs so many, not more than `entries`.
+  uint64_t mirror_knew = 0;
 };
 
 // Writes DIR/ledger and DIR/checkpoint, all or nothing, and proves that the copy holds every entry
@@ -27,7 +29,9 @@ Result<Rebuilt> RebuildLedger(const NodeDir& dir, const Identity& identity,
                               const ledger::LogReader& copy,
                               const std::function<void(uint64_t, uint64_t)>& progress = {});
 
-// As `soukd rebuild --from`: a directory of tiles, or a URL.
+// As `soukd rebuild --from`: a directory of tiles, a URL, or the directory of a node that mirrors
+// this one (or its `mirror`), which may be running. kConflict too where the mirror has seen a
+// newer checkpoint than it has entries for.
 Result<Rebuilt> RebuildFrom(const NodeDir& dir, const Identity& identity, const std::string& from,
                             const std::function<void(uint64_t, uint64_t)>& progress = {});
 

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <set>
 
+#include "ledger/c2sp/entry_bundle.h"
+#include "ledger/log/entry_range.h"
 #include "protocol/limits.h"
 
 namespace souk::node {
@@ -120,6 +122,24 @@ Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
                 Share(std::move(bytes))};
 }
 
+Result<Frames> Runner::MakeEntries(const EntriesParts& parts) const {
+  const EntriesGet& get = parts.get;
+  ASSIGN_OR_RETURN(
+      ledger::EntryRange range,
+      ledger::ReadEntries(parts_.log.reader(), get.from, get.size, limits::kBlobChunkBytes));
+  Entries entries{.re = parts.re,
+                  .log = get.log,
+                  .from = get.from,
+                  .count = range.count,
+                  .size = get.size,
+                  .hashes = std::move(range.hashes),
+                  .note = parts_.log.checkpoint()};
+  if (range.count > 0) entries.bundle = Sha256(range.bundle);
+  Frames frames = {Envelope(SignMessage(entries, parts_.agent.identity().key()))};
+  if (range.count > 0) frames.push_back(Share(std::move(range.bundle)));
+  return frames;
+}
+
 Status Runner::SendOne(const Send& send) {
   if (const auto* document = std::get_if<DocumentRef>(&send.what)) {
     Frames frames = {Envelope(*document)};
@@ -135,6 +155,11 @@ Status Runner::SendOne(const Send& send) {
     auto frames = MakeChunk(*chunk);
     // A blob that was removed meanwhile: the other side asks again and is refused.
     if (frames) parts_.network.Deliver(send.to, std::move(*frames));
+    return Ok();
+  }
+  if (const auto* entries = std::get_if<EntriesParts>(&send.what)) {
+    ASSIGN_OR_RETURN(Frames read, MakeEntries(*entries));
+    parts_.network.Deliver(send.to, std::move(read));
     return Ok();
   }
   ASSIGN_OR_RETURN(Frames frames, MakeReply(send.to, std::get<ReplyParts>(send.what)));
@@ -161,6 +186,25 @@ Status Runner::Confirm(const ConfirmLog& confirm, std::vector<Event>& follow) {
   }
   shown_[confirm.connection] = fits->size;
   if (earlier && !parts_.agent.may_sign()) follow.push_back(LogConfirmed{});
+  return Ok();
+}
+
+// Nothing is vouched for before the agent hears that it is stored.
+Status Runner::Store(const StoreEntries& entries, std::vector<Event>& follow) {
+  if (parts_.mirrors == nullptr) return Ok();
+  ledger::MirrorPart part{.from = entries.from, .note = entries.note, .hashes = entries.hashes};
+  if (entries.count > 0) {
+    auto parsed = ledger::ParseEntryBundle(*entries.bundle, entries.count);
+    if (!parsed) {
+      follow.push_back(MirrorStored{entries.owner, false, parsed.error().message});
+      return Ok();
+    }
+    part.entries = std::move(*parsed);
+  }
+  const auto stored = parts_.mirrors->Append(entries.key, part);
+  if (!stored && stored.error().code == Code::kIo) return stored.error();
+  follow.push_back(MirrorStored{entries.owner, stored.has_value(),
+                                stored ? std::string() : stored.error().message});
   return Ok();
 }
 
@@ -205,6 +249,8 @@ Status Runner::DoWork(const Work& work, std::vector<Event>& follow) {
     const bool ours =
         fits || (fits.error().code != Code::kBadSignature && fits.error().code != Code::kMalformed);
     if (!fits && ours) return fits.error();
+  } else if (const auto* entries = std::get_if<StoreEntries>(&work)) {
+    return Store(*entries, follow);
   } else if (const auto* halt = std::get_if<Halt>(&work)) {
     return Error(Code::kConflict, halt->sentence);
   }

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "ledger/log/log.h"
+#include "ledger/log/mirrors.h"
 #include "node/agent/agent.h"
 #include "node/message.h"
 
@@ -67,6 +68,7 @@ class Runner {
     Workshop& workshop;
     BlobStore& blobs;
     OpeningChecker& checker;
+    ledger::Mirrors* mirrors = nullptr;  // none where this node is no mirror
   };
   using Answered = std::function<void(const CommandAnswer&)>;
 
@@ -91,7 +93,9 @@ class Runner {
   Result<Frames> MakeReply(ConnectionId to, const ReplyParts& parts);
   Frames MakeHello(ConnectionId to, const HelloParts& parts);
   Result<Frames> MakeChunk(const ChunkParts& parts);
+  Result<Frames> MakeEntries(const EntriesParts& parts) const;
   Status DoWork(const Work& work, std::vector<Event>& follow);
+  Status Store(const StoreEntries& entries, std::vector<Event>& follow);
   Status Confirm(const ConfirmLog& confirm, std::vector<Event>& follow);
 
   Parts parts_;

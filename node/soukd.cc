@@ -65,6 +65,10 @@ Result<Config> MakeConfig(const InitArguments& arguments) {
   config.clearing = roles.clearing;
   config.provider.enabled = roles.provider;
   config.witness = roles.witness;
+  if (roles.mirror) {
+    return Error(Code::kInvalidArgument,
+                 "--roles: say whose log is mirrored in config.toml, [mirror] of, after init");
+  }
   // A book is public unless its keeper says otherwise (R3).
   config.log_everyone = roles.clearing;
   config.name = arguments.name;
@@ -230,6 +234,16 @@ std::vector<Row> DeviceRows(const json& devices) {
   return rows;
 }
 
+std::string MirrorLine(const json& mirror) {
+  const uint64_t behind = mirror["behind"].get<uint64_t>();
+  std::string out = fmt::format("mirrors {}: {} entries, {} KiB", mirror["name"].get<std::string>(),
+                                mirror["entries"].get<uint64_t>(),
+                                (mirror["bytes"].get<uint64_t>() + 1023) / 1024);
+  if (behind > 0) out += fmt::format(", {} behind", behind);
+  const std::string trouble = mirror.value("trouble", "");
+  return out + (trouble.empty() ? "" : " (" + trouble + ")") + "\n";
+}
+
 std::string StatusText(const json& status) {
   std::string roles;
   for (const json& role : status["roles"]) {
@@ -244,6 +258,7 @@ std::string StatusText(const json& status) {
     out +=
         "log served at " + url + (status["log_open"].get<bool>() ? "\n" : " (checkpoint only)\n");
   }
+  for (const json& mirror : status.value("mirrors", json::array())) out += MirrorLine(mirror);
   if (status.contains("log_ahead_in_ms")) {
     out += "! the ledger's time is " +
            RoughDuration(Millis(status["log_ahead_in_ms"].get<int64_t>())) +
@@ -299,15 +314,20 @@ Status Rebuild(const Common& common, const std::string& from) {
   if (shown) fmt::print(stderr, "\r\x1b[K");
   if (!rebuilt) return rebuilt.error();
   if (common.as_json) {
-    std::cout
-        << json{{"entries", rebuilt->entries}, {"signed_before", rebuilt->signed_before}}.dump(2)
-        << "\n";
+    std::cout << json{{"entries", rebuilt->entries},
+                      {"signed_before", rebuilt->signed_before},
+                      {"mirror_knew", rebuilt->mirror_knew}}
+                     .dump(2)
+              << "\n";
     return Ok();
   }
   fmt::print("{} entries are back, in the tree that this node signed", rebuilt->entries);
   if (rebuilt->signed_before > 0) {
     fmt::print("; its checkpoint file had signed {}, and all of them are there",
                rebuilt->signed_before);
+  }
+  if (rebuilt->mirror_knew > 0) {
+    fmt::print("; the mirror knows no checkpoint beyond {}", rebuilt->mirror_knew);
   }
   fmt::print("\nNext: soukd run --dir {}\n", dir.path.string());
   return Ok();
@@ -346,9 +366,9 @@ struct CommandLine {
     AddInit();
     CLI::App* run = Add("run", "Run this node until it is told to stop");
     run->add_flag("--alone", alone, "Sign unasked whether this log is the newest");
-    run->add_option("--roles", roles, "Only these: provider,renter,clearing,witness");
+    run->add_option("--roles", roles, "Only these: provider,renter,clearing,witness,mirror");
     CLI::App* rebuild = Add("rebuild", "Make the ledger again from a copy of its log");
-    rebuild->add_option("--from", from, "Tiles (souk-audit export), or their URL")
+    rebuild->add_option("--from", from, "A mirror's directory, tiles, or their URL")
         ->required()
         ->type_name("DIR|URL");
     rebuild->footer(

@@ -97,6 +97,7 @@ Event VerifyPool::Verify(const MessageArrived& message) {
                          .document = std::move(opened->document),
                          .carried = std::move(opened->carried),
                          .receipt = std::move(opened->receipt),
+                         .bundle = std::move(opened->bundle),
                          .chunk = std::move(opened->chunk)};
 }
 

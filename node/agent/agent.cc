@@ -125,7 +125,8 @@ void Agent::PublishCard(Turn& turn) {
             .open_log = settings_.log.everyone,
             .readers = settings_.log.readers,
             .log_url = settings_.log.everyone ? settings_.log.url : ""};
-  if (settings_.witness.enabled) card.witness_key = identity_.WitnessKey().public_key();
+  if (settings_.witness.enabled || settings_.mirror.enabled())
+    card.witness_key = identity_.WitnessKey().public_key();
   directory_.SetOwnCard(turn.Sign(card), card);
   next_card_ = turn.monotonic() + Millis(limits::kCardLife.ms / 2);
 }
@@ -194,6 +195,7 @@ Effects Agent::Step(const Event& event, Now now) {
     blobs_.RunTimers(turn);
     holds_.RunTimers(turn);
     cosigning_.RunTimers(turn);
+    mirroring_.RunTimers(turn);
     asks_.RunTimers(turn);
   }
   return Finish(turn);
@@ -218,6 +220,7 @@ void Agent::On(Turn& turn, const Event& event) {
   }
   if (const auto* lost = std::get_if<ConnectionLost>(&event)) {
     cosigning_.OnLost(lost->connection);
+    log_reading_.OnLost(lost->connection);
     return connections_.OnLost(turn, lost->connection);
   }
   if (std::holds_alternative<LogConfirmed>(event)) {
@@ -247,6 +250,15 @@ void Agent::On(Turn& turn, const Event& event) {
   }
   if (const auto* failed = std::get_if<ChallengeFailed>(&event)) {
     return provider_.OnChallengeFailed(turn, *failed);
+  }
+  if (const auto* stored = std::get_if<MirrorStored>(&event)) {
+    mirroring_.OnStored(turn, *stored);
+    for (const DocumentArrived& waited : mirroring_.TakeReady(turn)) {
+      const PeerId& peer = waited.document->signer();
+      if (connections_.Bound(waited.connection) != peer) continue;
+      OnAddCheckpoint(turn, From{waited.connection, peer, &waited});
+    }
+    return;
   }
   if (const auto* checked = std::get_if<OpeningChecked>(&event)) {
     return renter_.OnOpeningChecked(*checked);
@@ -312,6 +324,7 @@ void Agent::OnRefusal(Turn& turn, const From& from) {
   if (connections_.Bound(from.connection) != from.peer) return;
   heads_.OnRefusal(from, *refusal);
   if (!may_sign_) return;
+  mirroring_.OnRefusal(turn, from, *refusal);
   if (blobs_.OnRefusal(from, *refusal)) return;
   if (settings_.provider.enabled && provider_.OnRefusal(turn, from, *refusal)) return;
   if (settings_.renter.enabled) renter_.OnRefusal(turn, from, *refusal);
@@ -339,6 +352,8 @@ void Agent::OnCarried(Turn& turn, const From& from) {
       }
       if (document->kind() == Kind::kEscrow) clearing_.OnEscrow(turn, from, document);
       if (document->kind() == Kind::kAccountQuery) clearing_.OnAccountQuery(turn, from, document);
+    } else if (document->kind() == Kind::kEntryGet) {
+      log_reading_.OnEntryGet(turn, from, document);
     } else {
       turn.Refuse(from, RefusalCode::kUnsupported, "that kind of document is not carried");
     }
@@ -373,6 +388,19 @@ void Agent::OnConsistencyGet(Turn& turn, const From& from) const {
                                                              .from = get->from,
                                                              .to = get->to,
                                                              .hashes = std::move(*hashes)}));
+}
+
+// A mirror cosigns what it holds; who witnesses cosigns any other log too.
+void Agent::OnAddCheckpoint(Turn& turn, const From& from) {
+  const auto asked = Witnessing::WhatIsAsked(*from.document());
+  const bool mirrored = asked && mirroring_.Follows(asked->owner);
+  if (!mirrored && !settings_.witness.enabled) {
+    return turn.Refuse(
+        from, RefusalCode::kUnsupported,
+        settings_.mirror.enabled() ? "this node mirrors other logs" : "this node is no witness");
+  }
+  if (mirrored && !mirroring_.Ready(turn, from, asked->owner, asked->note)) return;
+  witnessing_.OnAddCheckpoint(turn, from);
 }
 
 void Agent::OnBoundDocument(Turn& turn, const From& from) {
@@ -412,9 +440,17 @@ void Agent::OnBoundDocument(Turn& turn, const From& from) {
       return OnCarried(turn, from);
     case Kind::kConsistencyGet:
       return OnConsistencyGet(turn, from);
+    case Kind::kEntriesGet:
+      return log_reading_.OnEntriesGet(turn, from);
+    case Kind::kEntryGet:
+      return log_reading_.OnEntryGet(turn, from, event.document);
     case Kind::kAddCheckpoint:
-      if (!settings_.witness.enabled) return RefuseRole(turn, from, "witness");
-      return witnessing_.OnAddCheckpoint(turn, from);
+      return OnAddCheckpoint(turn, from);
+    case Kind::kEntries: {
+      const auto answer = Decode<Entries>(*event.document);
+      if (answer) mirroring_.OnEntries(turn, from, *answer);
+      return;
+    }
     case Kind::kCosigned: {
       const auto answer = Decode<Cosigned>(*event.document);
       if (answer) cosigning_.OnCosigned(turn, from, *answer);

@@ -12,6 +12,8 @@
 #include "node/agent/heads.h"
 #include "node/agent/holds.h"
 #include "node/agent/log_clock.h"
+#include "node/agent/log_reading.h"
+#include "node/agent/mirroring.h"
 #include "node/agent/provider.h"
 #include "node/agent/renter.h"
 #include "node/agent/witnessing.h"
@@ -47,6 +49,7 @@ class Agent : private Folder {
   const Heads& heads() const { return heads_; }
   const Cosigning& cosigning() const { return cosigning_; }
   const Witnessing& witnessing() const { return witnessing_; }
+  const Mirroring& mirroring() const { return mirroring_; }
   const Holds& holds() const { return holds_; }
   const Connections& connections() const { return connections_; }
   uint64_t log_size() const { return log_size_; }
@@ -76,6 +79,7 @@ class Agent : private Folder {
   void HearClock(const Turn& turn, const From& from);
   void OnRefusal(Turn& turn, const From& from);
   void OnConsistencyGet(Turn& turn, const From& from) const;
+  void OnAddCheckpoint(Turn& turn, const From& from);
   void OnReply(Turn& turn, const From& from);
   void OnCommand(Turn& turn, const CommandArrived& event);
 
@@ -89,6 +93,8 @@ class Agent : private Folder {
   Heads heads_;
   Cosigning cosigning_ = {};
   Witnessing witnessing_;
+  LogReading log_reading_ = {};
+  Mirroring mirroring_ = {};
   Blobs blobs_;
   Holds holds_;
   Provider provider_;

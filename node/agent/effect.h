@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "gpu/challenge/verify.h"
+#include "ledger/c2sp/note.h"
 #include "node/agent/event.h"
 
 namespace souk::node {
@@ -44,9 +45,14 @@ struct ChunkParts {
   uint32_t length = 0;
   Digest job = {};
 };
+// Entries of this node's log, read after the commit (entries-get).
+struct EntriesParts {
+  Digest re = {};
+  EntriesGet get = {};
+};
 struct Send {
   ConnectionId to = 0;
-  std::variant<DocumentRef, ReplyParts, HelloParts, ChunkParts> what = {};
+  std::variant<DocumentRef, ReplyParts, HelloParts, ChunkParts, EntriesParts> what = {};
   std::vector<DocumentRef> attached = {};
 };
 
@@ -143,6 +149,16 @@ struct ConfirmLog {
   PeerId peer = {};
   std::string note = {};
 };
+// Entries of another's log for the mirror: MirrorStored follows, once they are durable or refused.
+struct StoreEntries {
+  PeerId owner = {};
+  ledger::NoteVerifier key = {};  // of the log
+  uint64_t from = 0;
+  uint32_t count = 0;
+  SharedBytes bundle = {};  // none where count is 0
+  std::vector<Digest> hashes = {};
+  std::string note = {};  // under which they are proven
+};
 // Gossip showed a signed head of this node's own log (R3): one that contradicts it stops the node.
 struct CompareLog {
   std::string note = {};
@@ -151,9 +167,10 @@ struct CompareLog {
 struct Halt {
   std::string sentence = {};
 };
-using Work = std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, StopJob,
-                          StartChallenge, OpenRows, StopChallenge, CheckOpening, WriteChunk,
-                          DropPartial, RemoveBlob, DropJob, ConfirmLog, CompareLog, Halt>;
+using Work =
+    std::variant<Connect, Disconnect, StartWorker, StopWorker, StartJob, StopJob, StartChallenge,
+                 OpenRows, StopChallenge, CheckOpening, WriteChunk, DropPartial, RemoveBlob,
+                 DropJob, ConfirmLog, CompareLog, StoreEntries, Halt>;
 
 struct CommandAnswer {
   uint64_t command = 0;

@@ -26,6 +26,7 @@ struct DocumentArrived {
   DocumentRef document = {};
   std::vector<DocumentRef> carried = {};
   SharedBytes receipt = {};  // attached to a Reply; its digest fits
+  SharedBytes bundle = {};   // attached to Entries; its digest fits
   SharedBytes chunk = {};    // attached to a BlobChunk
 };
 
@@ -96,6 +97,13 @@ struct BlobLanded {
   bool matches = true;
 };
 
+// The mirror took entries of another's log, and they are durable; or it did not.
+struct MirrorStored {
+  PeerId owner = {};
+  bool stored = false;
+  std::string sentence = {};  // why not
+};
+
 // What the owner asks for (control.sock). Each is answered with one CommandAnswer.
 struct RentCommand {
   Digest offer = {};
@@ -151,9 +159,9 @@ struct LogConfirmed {};
 // Nothing happened but time.
 struct Tick {};
 
-using Event =
-    std::variant<Tick, LogConfirmed, DocumentArrived, MessageRefused, ConnectionLost, WorkerReady,
-                 WorkerGone, JobProgressed, JobEnded, BlobLanded, CommandArrived,
-                 ChallengeCommitted, ChallengeOpened, ChallengeFailed, OpeningChecked>;
+using Event = std::variant<Tick, LogConfirmed, DocumentArrived, MessageRefused, ConnectionLost,
+                           WorkerReady, WorkerGone, JobProgressed, JobEnded, BlobLanded,
+                           CommandArrived, ChallengeCommitted, ChallengeOpened, ChallengeFailed,
+                           OpeningChecked, MirrorStored>;
 
 }  // namespace souk::node

@@ -252,6 +252,13 @@ void Heads::RunTimers(Turn& turn) {
   for (const PeerId& peer : settled) fresh_.erase(peer);
 }
 
+std::optional<Heads::Newest> Heads::NewestOf(const PeerId& peer) const {
+  const auto it = logs_.find(peer);
+  if (it == logs_.end() || it->second.heads.empty()) return std::nullopt;
+  const auto& [size, head] = *it->second.heads.rbegin();
+  return Newest{size, head.note};
+}
+
 Heads::Doubt Heads::DoubtOf(const PeerId& peer) const {
   if (forks_.contains(peer)) return Doubt::kForked;
   const auto it = logs_.find(peer);

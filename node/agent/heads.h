@@ -58,6 +58,12 @@ class Heads {
   void OnRefusal(const From& from, const Refusal& refusal);
   void RunTimers(Turn& turn);
 
+  // The largest head of that log that was seen; none where there is none, or it has forked.
+  struct Newest {
+    uint64_t size = 0;
+    std::string note = {};
+  };
+  std::optional<Newest> NewestOf(const PeerId& peer) const;
   Doubt DoubtOf(const PeerId& peer) const;
   // For people: why not; empty where there is no doubt.
   std::string WhyDoubted(const PeerId& peer) const;

@@ -63,6 +63,16 @@ struct WitnessSettings {
   bool enabled = false;
 };
 
+// Whose logs this node keeps copies of (R3).
+struct MirrorSettings {
+  std::vector<PeerId> of = {};
+  // Of these clearing peers, and of every provider whose offers name one.
+  std::vector<PeerId> books = {};
+  uint64_t most_bytes = uint64_t{10} << 30;
+
+  bool enabled() const { return !of.empty() || !books.empty(); }
+};
+
 struct ClearingSettings {
   bool enabled = false;
 };
@@ -85,6 +95,7 @@ struct Settings {
   RenterSettings renter = {};
   LogSettings log = {};
   WitnessSettings witness = {};
+  MirrorSettings mirror = {};
 };
 
 }  // namespace souk::node

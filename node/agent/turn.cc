@@ -136,4 +136,8 @@ void Turn::SendChunk(ConnectionId connection, ChunkParts chunk) {
   effects_.sends.push_back({connection, chunk, {}});
 }
 
+void Turn::SendEntries(ConnectionId connection, EntriesParts entries) {
+  effects_.sends.push_back({connection, entries, {}});
+}
+
 }  // namespace souk::node

@@ -130,6 +130,7 @@ class Turn {
               std::string would_accept = "");
   void SendHello(ConnectionId connection, HelloParts hello);
   void SendChunk(ConnectionId connection, ChunkParts chunk);
+  void SendEntries(ConnectionId connection, EntriesParts entries);
 
   Effects TakeEffects() { return std::move(effects_); }
 

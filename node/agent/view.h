@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger/witness/mirrored_log.h"
 #include "protocol/base/sha256.h"
 #include "protocol/messages.h"
 
@@ -26,6 +27,15 @@ class View {
   // Between two sizes of the log as it is on the disk: RFC 6962 section 2.1.2. kInvalidArgument
   // beyond it.
   virtual Result<std::vector<Digest>> Consistency(uint64_t from, uint64_t to) const = 0;
+  // An entry of the log as it is on the disk; kNotFound beyond it.
+  virtual Result<Bytes> Entry(uint64_t index) const = 0;
+  // The entry that this id names.
+  virtual std::optional<uint64_t> FindEntry(const Digest& id) const = 0;
+  // What this node's mirror holds of that log, durably; null where it holds nothing.
+  virtual const ledger::MirroredLog* Mirrored(const std::string& origin) const = 0;
+  // Over the first `size` entries that it holds.
+  virtual Result<Digest> MirroredRoot(const std::string& origin, uint64_t size) const = 0;
+  virtual uint64_t MirrorBytes() const = 0;
 };
 
 }  // namespace souk::node

@@ -53,6 +53,13 @@ void Witnessing::Restore(std::string_view key, ByteView value) {
   if (head) state_[log->name] = {.keys = {*log}, .head = std::move(*head)};
 }
 
+Result<Witnessing::Asked> Witnessing::WhatIsAsked(const Document& request) {
+  ASSIGN_OR_RETURN(const AddCheckpoint asked, Decode<AddCheckpoint>(request));
+  ASSIGN_OR_RETURN(const PeerId owner, OwnerIn(asked.request));
+  ASSIGN_OR_RETURN(ledger::AddCheckpointRequest parsed, ledger::ParseAddCheckpoint(asked.request));
+  return Asked{owner, std::move(parsed.checkpoint)};
+}
+
 void Witnessing::OnAddCheckpoint(Turn& turn, const From& from) {
   const auto asked = Decode<AddCheckpoint>(*from.document());
   if (!asked) return turn.Refuse(from, RefusalCode::kMalformed, asked.error().message);

@@ -22,6 +22,13 @@ class Witnessing {
   void Restore(std::string_view key, ByteView value);
   void OnAddCheckpoint(Turn& turn, const From& from);
 
+  // Whose log's checkpoint is to be cosigned, and the checkpoint itself; nothing verified.
+  struct Asked {
+    PeerId owner = {};
+    std::string note = {};
+  };
+  static Result<Asked> WhatIsAsked(const Document& request);
+
   // Logs that were cosigned, by origin.
   const ledger::WitnessState& logs() const { return state_; }
 

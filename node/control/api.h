@@ -22,7 +22,9 @@
 //   log_open (whether everyone may read all of it), roles, draining, may_sign, may_sign_why? (what
 //   the log waits for), clock_why? (why nothing expires, R4), log_entries, peers_connected,
 //   peers_known, offers_known, bootstrap [{peer, endpoint, connected}], devices [DEVICE],
-//   leases_open, jobs_open,
+//   leases_open, jobs_open, mirrors? [{peer, name, entries (under the newest checkpoint that is
+//   whole), known (the newest one seen), behind, bytes, trouble? (why it does not go on)}],
+//   mirror_bytes?, mirror_limit_bytes?,
 //   jail {grade, why?} (provider only; why: who refused a stronger one), device_notes? [TEXT] (GPUs
 //   that were passed over or are degraded, and what to do; as of the start), earned_micro,
 //   owed_micro, spent_micro (settled, over the log's whole life) DEVICE: uuid, kind, model,

@@ -19,6 +19,7 @@ json Roles(const Settings& settings) {
   if (settings.renter.enabled) roles.push_back("renter");
   if (settings.clearing.enabled) roles.push_back("clearing");
   if (settings.witness.enabled) roles.push_back("witness");
+  if (settings.mirror.enabled()) roles.push_back("mirror");
   return roles;
 }
 
@@ -81,6 +82,27 @@ json Balances(const ledger::Account& account) {
   return {{"posted_micro", account.Balance()},
           {"held_micro", static_cast<int64_t>(account.debits_pending)},
           {"incoming_micro", static_cast<int64_t>(account.credits_pending)}};
+}
+
+// What is held of others' logs, and how far it is from what was seen of them.
+json MirrorRows(const Asked& asked) {
+  json rows = json::array();
+  for (const auto& [owner, log] : asked.agent().mirroring().logs()) {
+    const ledger::MirroredLog* const held = asked.facts.blobs.Mirrored(LogName(owner));
+    const uint64_t entries = held == nullptr ? 0 : held->head.size;
+    uint64_t known = held == nullptr ? 0 : held->known_size;
+    if (const auto newest = asked.agent().heads().NewestOf(owner)) {
+      known = std::max(known, newest->size);
+    }
+    rows.push_back({{"peer", owner.ToString()},
+                    {"name", asked.NameOf(owner)},
+                    {"entries", entries},
+                    {"known", known},
+                    {"behind", known - std::min(entries, known)},
+                    {"bytes", held == nullptr ? 0 : held->bytes}});
+    if (!log.trouble.empty()) rows.back()["trouble"] = log.trouble;
+  }
+  return rows;
 }
 
 struct Sums {
@@ -182,6 +204,11 @@ Answer AnswerStatus(const Asked& asked, Fields& fields) {
               {"earned_micro", sums.earned},
               {"owed_micro", sums.owed},
               {"spent_micro", sums.spent}};
+  if (settings.mirror.enabled()) {
+    out["mirrors"] = MirrorRows(asked);
+    out["mirror_bytes"] = asked.facts.blobs.MirrorBytes();
+    out["mirror_limit_bytes"] = settings.mirror.most_bytes;
+  }
   if (!agent.may_sign()) {
     out["may_sign_why"] =
         "the log waits for a counterparty's checkpoint; restart with --alone if you are sure that "

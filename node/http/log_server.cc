@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -20,6 +21,7 @@ constexpr size_t kThreads = 4;
 // Connections that wait for a thread; further ones wait in the kernel, which bounds them too.
 constexpr size_t kWaiting = 16;
 constexpr size_t kRequestsPerConnection = 100;
+constexpr std::string_view kMirror = "mirror/";
 constexpr time_t kIdleSeconds = 2;
 // In all, not from one byte to the next: until a request is read, and then until it is answered.
 constexpr std::chrono::seconds kRequestTime{5};
@@ -165,9 +167,17 @@ class LogServer::Impl {
   }
 
   void Publish(const ledger::LogReader& log, ledger::ServedHead head) {
-    auto next = std::make_shared<const Snapshot>(Snapshot{log, std::move(head)});
+    auto next = std::make_shared<const Snapshot>(Snapshot{log, std::move(head), tiles_});
     const std::lock_guard lock(mutex_);
     snapshot_ = std::move(next);
+  }
+
+  void PublishMirror(const PeerId& owner, std::shared_ptr<const ledger::MirrorReader> log,
+                     bool tiles) {
+    ledger::ServedHead head = ledger::NewestHead(log->log());
+    auto next = std::make_shared<const Snapshot>(Snapshot{log->log(), std::move(head), tiles, log});
+    const std::lock_guard lock(mutex_);
+    mirrors_[owner.ToString()] = std::move(next);
   }
 
  private:
@@ -175,6 +185,8 @@ class LogServer::Impl {
   struct Snapshot {
     ledger::LogReader log;
     ledger::ServedHead head;
+    bool tiles = false;
+    std::shared_ptr<const ledger::MirrorReader> keeps = {};  // what the log reads from
   };
 
   static void Say(httplib::Response& response, int status, const std::string& sentence) {
@@ -188,22 +200,22 @@ class LogServer::Impl {
     const std::string& target = request.target;
     if (target.empty() || target[0] != '/') return Say(response, 400, "ask for /checkpoint");
     if (target == "/") return Say(response, 200, About());
-    std::shared_ptr<const Snapshot> snapshot;
-    {
-      const std::lock_guard lock(mutex_);
-      snapshot = snapshot_;
+    std::string_view name = std::string_view(target).substr(1);
+    const std::shared_ptr<const Snapshot> snapshot = Find(name);
+    if (!snapshot && name.starts_with(kMirror)) {
+      return Say(response, 404, "no checkpoint of that log is whole here");
     }
     if (!snapshot || snapshot->head.checkpoint.empty()) {
       response.set_header("Retry-After", "5");
       return Say(response, 503, "this log has signed nothing since the node started");
     }
-    if (target != "/checkpoint" && !options_.everyone) {
+    if (name != "checkpoint" && !snapshot->tiles) {
       return Say(response, 403,
                  "this log is open to those alone whom its owner's card names as readers");
     }
     // A reader of its own: what it keeps between two reads is for one thread.
     const ledger::LogReader log = snapshot->log;
-    auto answer = ledger::AnswerLogPath(log, snapshot->head, target.substr(1));
+    auto answer = ledger::AnswerLogPath(log, snapshot->head, name);
     if (!answer && answer.error().code == Code::kNotFound) {
       return Say(response, 404, "this log has nothing of that name");
     }
@@ -214,18 +226,34 @@ class LogServer::Impl {
                          answer->content_type);
   }
 
+  // Which log is asked for; what is left of the name is a path within it.
+  std::shared_ptr<const Snapshot> Find(std::string_view& name) const {
+    const std::lock_guard lock(mutex_);
+    if (!name.starts_with(kMirror)) return snapshot_;
+    const std::string_view rest = name.substr(kMirror.size());
+    const size_t slash = std::min(rest.find('/'), rest.size());
+    const auto it = mirrors_.find(rest.substr(0, slash));
+    if (it == mirrors_.end() || slash == rest.size()) return nullptr;
+    name = rest.substr(slash + 1);
+    return it->second;
+  }
+
   std::string About() const {
     return "The log of a Souk node, as C2SP tlog-tiles (c2sp.org/tlog-tiles).\n\n"
            "  /checkpoint\n  /tile/0/000, /tile/entries/000 and so on" +
-           std::string(options_.everyone ? "" : ": only for readers whom the node's card names") +
+           std::string(tiles_ ? "" : ": only for readers whom the node's card names") +
            "\n\nIts verifier key:\n\n  " + options_.vkey;
   }
 
   const LogServerOptions options_;
+  // Nobody who connects has a key.
+  const bool tiles_ = ShareOf(options_.readers, std::nullopt) == LogShare::kWhole;
   Server server_;
   std::thread thread_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_ = {};  // under mutex_
+  // By owner; under mutex_.
+  std::map<std::string, std::shared_ptr<const Snapshot>, std::less<>> mirrors_ = {};
 };
 
 LogServer::LogServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -237,6 +265,11 @@ Result<std::unique_ptr<LogServer>> LogServer::Open(const LogServerOptions& optio
   std::unique_ptr<LogServer> server(new LogServer(std::move(impl)));
   server->url_ = std::move(url);
   return server;
+}
+
+void LogServer::PublishMirror(const PeerId& owner, std::shared_ptr<const ledger::MirrorReader> log,
+                              const LogReaders& readers) {
+  impl_->PublishMirror(owner, std::move(log), ShareOf(readers, std::nullopt) == LogShare::kWhole);
 }
 
 void LogServer::Publish(const ledger::LogReader& log, ledger::ServedHead head) {

@@ -4,6 +4,7 @@
 //   GET /checkpoint                  the newest signed checkpoint
 //   GET /tile/L/N[.p/W]              hashes
 //   GET /tile/entries/N[.p/W]        entries
+//   GET /mirror/souk1…/…             the same of a log that this node mirrors, by its owner
 //   GET /                            what this is, for people, with the verifier key
 //
 // Connections are nobody's: what a log's card does not open to everyone is not served here.
@@ -12,15 +13,17 @@
 #include <memory>
 #include <string>
 
+#include "ledger/log/mirrors.h"
 #include "ledger/log/tile_source.h"
+#include "protocol/log_access.h"
 
 namespace souk::node {
 
 struct LogServerOptions {
   std::string listen = {};  // "127.0.0.1:7180"; port 0 takes a free one
   std::string vkey = {};    // of the log
-  // Tiles too, not only checkpoints: the node's card names everyone as a reader (R3).
-  bool everyone = false;
+  // Whom the node's card names (R3). Tiles go to everyone or to nobody here.
+  LogReaders readers = {};
 };
 
 // Threads of its own serve what the loop's thread published last.
@@ -38,6 +41,9 @@ class LogServer {
   // from any thread.
   // `head`: what is served, which may be older than the log and carry cosignatures.
   void Publish(const ledger::LogReader& log, ledger::ServedHead head);
+  // A mirrored log, and whom its owner's card names. Its tiles, too, go to everyone or to nobody.
+  void PublishMirror(const PeerId& owner, std::shared_ptr<const ledger::MirrorReader> log,
+                     const LogReaders& readers);
 
  private:
   class Impl;

@@ -99,6 +99,11 @@ void World::Make() {
     settings.endpoints = {endpoint(i)};
     settings.bootstrap = {addresses[0]};
     settings.keep_results = kKeepResults;
+    settings.log.readers = options_.readers;
+    for (int m = 0; m < options_.mirrors; ++m) {
+      settings.log.readers.push_back(
+          addresses[static_cast<size_t>(1 + options_.providers + m)].peer);
+    }
     for (const int other : {(i + 1) % count, (i * 7 + 3) % count, (i * 13 + 5) % count}) {
       if (!options_.meshed || other == i || other == 0) continue;
       settings.bootstrap.push_back(addresses[static_cast<size_t>(other)]);
@@ -134,7 +139,12 @@ void World::Make() {
     } else {
       settings.name = fmt::format("renter{}", i - options_.providers);
       settings.renter.enabled = true;
-      settings.witness.enabled = i - options_.providers <= options_.witnesses;
+      const int nth = i - options_.providers;
+      settings.witness.enabled = nth <= options_.witnesses && nth > options_.mirrors;
+      if (nth <= options_.mirrors) {
+        settings.mirror.books = {addresses[0].peer};
+        settings.mirror.of = options_.mirrored;
+      }
     }
     peers_.push_back(std::make_unique<Peer>(*this, i, std::move(identities[static_cast<size_t>(i)]),
                                             std::move(settings)));
@@ -179,6 +189,10 @@ void World::Start(Peer& peer) {
   if (!log) return checker_.Fail(peer.name(), "does not start: " + log.error().message);
   peer.log = std::make_unique<ledger::Log>(std::move(*log));
   peer.blobs.log = peer.log.get();
+  auto mirrors = ledger::Mirrors::Open(peer.mirror_store);
+  if (!mirrors) return checker_.Fail(peer.name(), "does not start: " + mirrors.error().message);
+  peer.mirrors = std::move(*mirrors);
+  peer.blobs.mirrors = &*peer.mirrors;
   peer.agent = Restored(peer);
   if (!peer.agent) return;
   const Bytes from = {node::Runner::kFactPrefix};
@@ -187,13 +201,13 @@ void World::Start(Peer& peer) {
     peer.agent->RestoreFact(AsText(key.subspan(1)), value);
     return true;
   });
-  peer.runner =
-      std::make_unique<node::Runner>(node::Runner::Parts{*peer.agent, *peer.log, peer.store, peer,
-                                                         peer.workshop, peer.blobs, peer.checker},
-                                     [this](const node::CommandAnswer& answer) {
-                                       --open_commands_;
-                                       answered_ = answer.status ? answer.id : Digest{};
-                                     });
+  peer.runner = std::make_unique<node::Runner>(
+      node::Runner::Parts{*peer.agent, *peer.log, peer.store, peer, peer.workshop, peer.blobs,
+                          peer.checker, &*peer.mirrors},
+      [this](const node::CommandAnswer& answer) {
+        --open_commands_;
+        answered_ = answer.status ? answer.id : Digest{};
+      });
   peer.started_at = now_;
   if (options_.verbose) {
     fmt::print("{:>8} {} starts, {} entries{}\n", now_, peer.name(), peer.log->size(),
@@ -217,6 +231,9 @@ void World::Crash(Peer& peer) {
   peer.runner.reset();
   peer.agent.reset();
   peer.blobs.log = nullptr;
+  peer.blobs.mirrors = nullptr;
+  peer.mirrors.reset();
+  peer.mirror_store.Crash();
   peer.log.reset();
   peer.store.Crash();
   peer.blobs.Crash();
@@ -437,7 +454,7 @@ void World::Arrive(int to, node::ConnectionId connection, const CurveKey& curve,
         to, node::MessageRefused{connection, curve, opened.error().code, opened.error().sentence});
   }
   Tell(to, node::DocumentArrived{connection, curve, opened->document, std::move(opened->carried),
-                                 opened->receipt, opened->chunk});
+                                 opened->receipt, opened->bundle, opened->chunk});
 }
 
 // ---- What people and fate do -----------------------------------------------------------------

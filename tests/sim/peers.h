@@ -10,6 +10,7 @@
 #include <string>
 
 #include "ledger/log/memory_store.h"
+#include "ledger/log/mirrors.h"
 #include "node/event_queue.h"
 #include "node/runner.h"
 #include "sim/rng.h"
@@ -24,9 +25,21 @@ class SimBlobs : public node::BlobStore {
  public:
   std::optional<uint64_t> BlobSize(const Digest& blob) const override;
   uint64_t PartialBlobSize(const Digest& blob, const PeerId& from) const override;
-  bool Indexed(const Digest& id) const override {
-    const auto index = log != nullptr ? log->FindById(id) : std::optional<uint64_t>();
-    return index && index->has_value();
+  bool Indexed(const Digest& id) const override { return FindEntry(id).has_value(); }
+  std::optional<uint64_t> FindEntry(const Digest& id) const override {
+    return log != nullptr ? log->FindById(id).value_or(std::nullopt) : std::nullopt;
+  }
+  const ledger::MirroredLog* Mirrored(const std::string& origin) const override {
+    return mirrors != nullptr ? mirrors->Find(origin) : nullptr;
+  }
+  Result<Digest> MirroredRoot(const std::string& origin, uint64_t size) const override {
+    if (mirrors == nullptr) return Error(Code::kNotFound, "no mirror");
+    return mirrors->RootAt(origin, size);
+  }
+  uint64_t MirrorBytes() const override { return mirrors != nullptr ? mirrors->bytes() : 0; }
+  Result<Bytes> Entry(uint64_t index) const override {
+    if (log == nullptr) return Error(Code::kNotFound, "no log");
+    return log->Entry(index);
   }
   std::string Checkpoint() const override {
     return log != nullptr && log->confirmed() && log->head().size > 0 ? log->checkpoint() : "";
@@ -49,6 +62,7 @@ class SimBlobs : public node::BlobStore {
   bool full = false;  // the disk
 
   const ledger::Log* log = nullptr;
+  const ledger::Mirrors* mirrors = nullptr;
 
  private:
   std::map<Digest, Bytes> whole_ = {};
@@ -137,12 +151,14 @@ struct Peer : public node::Network {
   std::shared_ptr<ledger::DiskFaults> faults = std::make_shared<ledger::DiskFaults>();
   ledger::MemoryStore store{faults};
   ledger::MemorySlotFile slots{faults};
+  ledger::MemoryStore mirror_store{faults};
   SimBlobs blobs = {};
   SimWorkshop workshop;
   SimChecker checker;
 
   // What does not.
   std::unique_ptr<ledger::Log> log = {};
+  std::optional<ledger::Mirrors> mirrors = {};
   std::unique_ptr<node::Agent> agent = {};
   std::unique_ptr<node::Runner> runner = {};
   node::EventQueue waiting = {};

@@ -33,6 +33,11 @@ struct Options {
   // The first renters are witnesses of the book's log; its receipts wait for so many of them.
   int witnesses = 0;
   size_t quorum = 0;
+  // Whom everyone's card names as readers of its log.
+  std::vector<PeerId> readers = {};
+  // The first renters mirror the logs of the book, of its providers and of these.
+  int mirrors = 0;
+  std::vector<PeerId> mirrored = {};
 };
 
 struct Outcome {

@@ -54,6 +54,7 @@ TEST(Config, ReadsWhatItWrites) {
   config.provider.allow_weak_jail = true;
   config.provider.cpu_threads = 2;
   config.provider.lease_bytes = uint64_t{3} << 30;
+  config.mirror = {.of = {Somebody(3).id()}, .books = {kBook}, .most_bytes = uint64_t{3} << 30};
   const auto read = ParseConfig(WriteConfig(config), "config.toml", kSelf);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->name, config.name);
@@ -66,6 +67,9 @@ TEST(Config, ReadsWhatItWrites) {
   EXPECT_TRUE(read->renter);
   EXPECT_EQ(read->trusted_verifiers, config.trusted_verifiers);
   EXPECT_FALSE(read->clearing);
+  EXPECT_EQ(read->mirror.of, config.mirror.of);
+  EXPECT_EQ(read->mirror.books, config.mirror.books);
+  EXPECT_EQ(read->mirror.most_bytes, config.mirror.most_bytes);
   EXPECT_EQ(read->provider.devices, config.provider.devices);
   EXPECT_EQ(read->provider.price, config.provider.price);
   EXPECT_EQ(read->provider.clearing_peers, config.provider.clearing_peers);

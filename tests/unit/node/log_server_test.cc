@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "ledger/c2sp/entry_bundle.h"
+#include "ledger/log/entry_range.h"
 #include "ledger/log/rocksdb_ledger.h"
 #include "unit/ledger/ledger_testing.h"
 
@@ -27,8 +28,9 @@ class LogServerTest : public testing::Test {
   }
 
   void Serve(bool everyone) {
-    auto opened = LogServer::Open(
-        {.listen = "127.0.0.1:0", .vkey = TestSigner().Verifier().ToVkey(), .everyone = everyone});
+    auto opened = LogServer::Open({.listen = "127.0.0.1:0",
+                                   .vkey = TestSigner().Verifier().ToVkey(),
+                                   .readers = {everyone, {}}});
     ASSERT_TRUE(opened) << opened.error().message;
     server_ = std::move(*opened);
     server_->Publish(ledger_->log().reader(), ledger::NewestHead(ledger_->log().reader()));
@@ -121,7 +123,7 @@ TEST_F(LogServerTest, TakesNothingButReads) {
 }
 
 TEST_F(LogServerTest, SaysThatNothingIsSignedYet) {
-  auto opened = LogServer::Open({.listen = "127.0.0.1:0", .everyone = true});
+  auto opened = LogServer::Open({.listen = "127.0.0.1:0", .readers = {true, {}}});
   ASSERT_TRUE(opened);
   server_ = std::move(*opened);
   EXPECT_EQ(Get("/checkpoint")->status, 503);
@@ -274,6 +276,40 @@ TEST(LogServer, SaysWhatIsWrongWithAnAddress) {
   const auto second = LogServer::Open({.listen = taken});
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message, HasSubstr("[log] http"));
+}
+
+// Under the owner's name, within the owner's list.
+TEST_F(LogServerTest, ServesTheLogsThatThisNodeMirrors) {
+  Serve(/*everyone=*/false);
+  ledger::MemoryStore store;
+  auto mirrors = *ledger::Mirrors::Open(store);
+  const ledger::LogReader& log = ledger_->log().reader();
+  for (uint64_t at = 0; at < kEntries;) {
+    const auto range = *ledger::ReadEntries(log, at, kEntries, 1 << 20);
+    ledger::MirrorPart part{.from = at, .note = log.checkpoint(), .hashes = range.hashes};
+    part.entries = *ledger::ParseEntryBundle(range.bundle, range.count);
+    ASSERT_TRUE(mirrors.Append(TestSigner().Verifier(), part));
+    at += range.count;
+  }
+  const PeerId open = Identity::FromSeed({1}).id(), closed = Identity::FromSeed({2}).id();
+  const auto publish = [&](const PeerId& owner, bool everyone) {
+    server_->PublishMirror(owner, *mirrors.Read(TestSigner().name), {everyone, {}});
+  };
+  publish(open, true);
+  publish(closed, false);
+  const std::string at = "/mirror/" + open.ToString();
+  EXPECT_EQ(Get(at + "/checkpoint")->body, ledger_->log().checkpoint());
+  EXPECT_EQ(Get(at + "/tile/0/001")->body.size(), ledger::kTileBytes);
+  EXPECT_EQ(Get(at + "/tile/entries/000")->status, 200);
+  EXPECT_EQ(Get(at + "/tile/0/099")->status, 404);
+  EXPECT_EQ(Get("/mirror/" + closed.ToString() + "/checkpoint")->status, 200);
+  EXPECT_EQ(Get("/mirror/" + closed.ToString() + "/tile/0/001")->status, 403);
+  for (const char* nothing : {"/mirror", "/mirror/", "/mirror/souk1x/checkpoint"}) {
+    EXPECT_NE(Get(nothing)->status, 200) << nothing;
+  }
+  EXPECT_EQ(Get(at)->status, 404);
+  // This node's own log is another matter.
+  EXPECT_EQ(Get("/tile/0/001")->status, 403);
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include "ledger/c2sp/entry_bundle.h"
+#include "ledger/log/entry_range.h"
+#include "ledger/log/mirrors.h"
 #include "ledger/log/rocksdb_ledger.h"
 #include "ledger/log/tile_export.h"
 #include "node/http/log_client.h"
@@ -73,7 +76,7 @@ TEST_F(RebuildTest, BringsEveryEntryAndItsIdsBack) {
 TEST_F(RebuildTest, TakesAUrl) {
   const auto origin = ledger::Ledger::Open(origin_, LogSigner(identity_), {.alone = true});
   ASSERT_TRUE(origin);
-  const auto server = LogServer::Open({.listen = "127.0.0.1:0", .everyone = true});
+  const auto server = LogServer::Open({.listen = "127.0.0.1:0", .readers = {true, {}}});
   ASSERT_TRUE(server);
   (*server)->Publish((*origin)->log().reader(), ledger::NewestHead((*origin)->log().reader()));
   const auto rebuilt = Rebuild((*server)->url() + "/");
@@ -148,7 +151,7 @@ TEST_F(RebuildTest, FetchesFullTilesOnce) {
   ASSERT_TRUE(origin);
   const fs::path into = folder_.path() / "fetched";
   const auto fetch = [&](bool everyone) {
-    const auto server = LogServer::Open({.listen = "127.0.0.1:0", .everyone = everyone});
+    const auto server = LogServer::Open({.listen = "127.0.0.1:0", .readers = {everyone, {}}});
     (*server)->Publish((*origin)->log().reader(), ledger::NewestHead((*origin)->log().reader()));
     return FetchLog((*server)->url(), into);
   };
@@ -168,6 +171,63 @@ TEST_F(RebuildTest, FetchesFullTilesOnce) {
   const Status closed = fetch(false);
   ASSERT_FALSE(closed);
   EXPECT_THAT(closed.error().message, HasSubstr("403"));
+}
+
+// The folder of a node that mirrors this one.
+class RebuildFromMirrorTest : public RebuildTest {
+ protected:
+  // The newest checkpoint; all entries under it, or some.
+  void Mirror(uint64_t entries) {
+    fs::create_directories(keeper_ / "mirror");
+    const auto store = ledger::OpenRocksDb(keeper_ / "mirror", ledger::OpenMode::kCreate,
+                                           ledger::FileChecks::kNone);
+    ASSERT_TRUE(store) << store.error().message;
+    auto mirrors = ledger::Mirrors::Open(**store);
+    ASSERT_TRUE(mirrors);
+    const auto origin = ledger::Ledger::Open(origin_, LogSigner(identity_), {.alone = true});
+    const ledger::LogReader& log = (*origin)->log().reader();
+    for (uint64_t at = 0; at < entries;) {
+      const auto range = *ledger::ReadEntries(log, at, log.size(), 1 << 20);
+      ledger::MirrorPart part{.from = at, .note = log.checkpoint(), .hashes = range.hashes};
+      part.entries = *ledger::ParseEntryBundle(range.bundle, range.count);
+      ASSERT_TRUE(mirrors->Append(LogSigner(identity_).Verifier(), part));
+      at += range.count;
+    }
+  }
+  const fs::path keeper_ = folder_.path() / "keeper";
+};
+
+TEST_F(RebuildFromMirrorTest, BringsEveryEntryBack) {
+  Mirror(kEntries);
+  fs::copy_file(origin_ / "checkpoint", lost_.checkpoint());
+  const auto rebuilt = Rebuild(keeper_);
+  ASSERT_TRUE(rebuilt) << rebuilt.error().message;
+  EXPECT_EQ(rebuilt->entries, kEntries);
+  EXPECT_EQ(rebuilt->signed_before, kEntries);
+  EXPECT_EQ(rebuilt->mirror_knew, kEntries);
+  ExpectWhole();
+}
+
+TEST_F(RebuildFromMirrorTest, TakesTheDatabaseItselfToo) {
+  Mirror(kEntries);
+  ASSERT_TRUE(Rebuild(keeper_ / "mirror"));
+  ExpectWhole();
+}
+
+TEST_F(RebuildFromMirrorTest, RefusesAMirrorThatKnowsMoreThanItHolds) {
+  Mirror(300);
+  const auto rebuilt = Rebuild(keeper_);
+  ASSERT_FALSE(rebuilt);
+  EXPECT_EQ(rebuilt.error().code, Code::kConflict);
+  EXPECT_THAT(rebuilt.error().message, HasSubstr("knows a checkpoint of 600 entries"));
+  EXPECT_FALSE(fs::exists(lost_.path / "ledger"));
+}
+
+TEST_F(RebuildFromMirrorTest, SaysThatTheMirrorHoldsAnothersLogsOnly) {
+  Mirror(kEntries);
+  const auto rebuilt = RebuildFrom(lost_, Identity::FromSeed({6}), keeper_);
+  ASSERT_FALSE(rebuilt);
+  EXPECT_EQ(rebuilt.error().code, Code::kNotFound);
 }
 
 }  // namespace
