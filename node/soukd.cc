@@ -366,7 +366,7 @@ struct CommandLine {
     AddInit();
     CLI::App* run = Add("run", "Run this node until it is told to stop");
     run->add_flag("--alone", alone, "Sign unasked whether this log is the newest");
-    run->add_option("--roles", roles, "Only these: provider,renter,clearing,witness,mirror");
+    run->add_option("--roles", roles, "Only: provider,renter,clearing,witness,mirror");
     CLI::App* rebuild = Add("rebuild", "Make the ledger again from a copy of its log");
     rebuild->add_option("--from", from, "A mirror's directory, tiles, or their URL")
         ->required()

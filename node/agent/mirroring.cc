@@ -17,7 +17,7 @@ uint64_t SizeHeld(const Turn& turn, const PeerId& owner) {
 }
 
 // Whether the entries under this head are here, and are those.
-bool Holds(const Turn& turn, const PeerId& owner, const ledger::Checkpoint& head) {
+bool HoldsAll(const Turn& turn, const PeerId& owner, const ledger::Checkpoint& head) {
   if (head.size > SizeHeld(turn, owner)) return false;
   if (head.size == 0) return true;
   const auto root = turn.view().MirroredRoot(LogName(owner), head.size);
@@ -174,7 +174,7 @@ bool Mirroring::Ready(Turn& turn, const From& from, const PeerId& owner, const s
   if (!head) return true;
   turn.heads().Observe(turn, owner, known->card, note);
   const bool forked = turn.heads().DoubtOf(owner) == Heads::Doubt::kForked;
-  if (!forked && Holds(turn, owner, *head)) return true;
+  if (!forked && HoldsAll(turn, owner, *head)) return true;
   if (forked || head->size <= SizeHeld(turn, owner)) {
     turn.Refuse(from, RefusalCode::kLogDoubted,
                 "this is not the log that is mirrored here: nothing is cosigned");

@@ -172,7 +172,7 @@ class LogServer::Impl {
     snapshot_ = std::move(next);
   }
 
-  void PublishMirror(const PeerId& owner, std::shared_ptr<const ledger::MirrorReader> log,
+  void PublishMirror(const PeerId& owner, const std::shared_ptr<const ledger::MirrorReader>& log,
                      bool tiles) {
     ledger::ServedHead head = ledger::NewestHead(log->log());
     auto next = std::make_shared<const Snapshot>(Snapshot{log->log(), std::move(head), tiles, log});
@@ -267,9 +267,10 @@ Result<std::unique_ptr<LogServer>> LogServer::Open(const LogServerOptions& optio
   return server;
 }
 
-void LogServer::PublishMirror(const PeerId& owner, std::shared_ptr<const ledger::MirrorReader> log,
+void LogServer::PublishMirror(const PeerId& owner,
+                              const std::shared_ptr<const ledger::MirrorReader>& log,
                               const LogReaders& readers) {
-  impl_->PublishMirror(owner, std::move(log), ShareOf(readers, std::nullopt) == LogShare::kWhole);
+  impl_->PublishMirror(owner, log, ShareOf(readers, std::nullopt) == LogShare::kWhole);
 }
 
 void LogServer::Publish(const ledger::LogReader& log, ledger::ServedHead head) {

@@ -42,7 +42,7 @@ class LogServer {
   // `head`: what is served, which may be older than the log and carry cosignatures.
   void Publish(const ledger::LogReader& log, ledger::ServedHead head);
   // A mirrored log, and whom its owner's card names. Its tiles, too, go to everyone or to nobody.
-  void PublishMirror(const PeerId& owner, std::shared_ptr<const ledger::MirrorReader> log,
+  void PublishMirror(const PeerId& owner, const std::shared_ptr<const ledger::MirrorReader>& log,
                      const LogReaders& readers);
 
  private:
