@@ -115,7 +115,7 @@ TEST_F(MirrorsTest, TakeNothingThatDoesNotLeadToWhatIsSigned) {
   Grow(300);
   const MirroredLog before = Held();
   range = *ReadEntries(origin.reader(), 10, origin.size(), kRoomy);
-  const auto refused = [&](MirrorPart part, Code code) {
+  const auto refused = [&](const MirrorPart& part, Code code) {
     const auto stored = mirrors->Append(TestSigner().Verifier(), part);
     ASSERT_FALSE(stored);
     EXPECT_EQ(stored.error().code, code) << stored.error().message;
