@@ -14,13 +14,14 @@ inline constexpr int kBook = 0, kProvider = 1, kRenter = 2;
 // A clearing peer, one provider with two devices, one renter with a million µcredits.
 class Market : public testing::Test {
  protected:
-  explicit Market(bool providers_clear = false)
+  explicit Market(bool providers_clear = false, std::vector<PeerId> readers = {})
       : world({.seed = 7,
                .providers = 1,
                .renters = 1,
                .faults = false,
                .verbose = std::getenv("SOUK_VERBOSE") != nullptr,
-               .providers_clear = providers_clear}) {
+               .providers_clear = providers_clear,
+               .readers = std::move(readers)}) {
     world.Boot();
     world.RunFor(1000);
     Issue(kBook, 1'000'000);
