@@ -27,7 +27,7 @@ bool BoundedStream::Await(short events, Clock::time_point until) const {
   if (events == POLLIN && begin_ < end_) return true;
   if (events == POLLIN && tls_ != nullptr && SSL_pending(tls_) > 0) return true;
   while (!ended_()) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
     if (left.count() <= 0) return false;
     pollfd one{.fd = socket_, .events = events, .revents = 0};
     const int ready = ::poll(&one, 1, static_cast<int>(std::min(left, kLook).count()));

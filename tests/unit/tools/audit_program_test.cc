@@ -612,7 +612,6 @@ TEST_F(AuditProgram, ExitsTwoWhereTheCommandLineIsWrong) {
                            "export kite --format xml",
                            "export kite --tiles T --out F",
                            "export kite --format csv --json",
-                           "show kite --count 0",
                            "show kite --from -1",
                            "show kite 4 --raw --json"}) {
     const Ran ran = Audit(line);

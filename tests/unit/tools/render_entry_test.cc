@@ -89,7 +89,7 @@ bool StandsInLogs() {
         "carry",          "reply",         "blob-get",  "blob-chunk",      "escrow-fetch",
         "show",           "account-query", "statement", "voucher-ack",     "progress",
         "lease-query",    "head",          "fork",      "consistency-get", "consistency",
-        "add-checkpoint", "cosigned"}) {
+        "add-checkpoint", "cosigned",      "entry-get", "entries-get",     "entries"}) {
     if (name == other) return false;
   }
   return true;
