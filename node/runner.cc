@@ -125,7 +125,7 @@ Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
 Result<Frames> Runner::MakeEntries(const EntriesParts& parts) const {
   const EntriesGet& get = parts.get;
   ASSIGN_OR_RETURN(
-      ledger::EntryRange range,
+      ledger::ProvenEntries range,
       ledger::ReadEntries(parts_.log.reader(), get.from, get.size, limits::kBlobChunkBytes));
   Entries entries{.re = parts.re,
                   .log = get.log,

@@ -8,7 +8,7 @@
 
 namespace souk::ledger {
 
-struct EntryRange {
+struct ProvenEntries {
   uint64_t from = 0;
   uint32_t count = 0;
   Bytes bundle = {};                // entry_bundle.h
@@ -18,7 +18,7 @@ struct EntryRange {
 // Entries [from, …) below `size`, as many as a bundle takes (kTileWidth) and `most_bytes` allow, in
 // which the longest entry must fit; each is rehashed. Where `from` is `size` there are none.
 // kInvalidArgument unless from <= size <= log.size().
-Result<EntryRange> ReadEntries(const LogReader& log, uint64_t from, uint64_t size,
+Result<ProvenEntries> ReadEntries(const LogReader& log, uint64_t from, uint64_t size,
                                size_t most_bytes);
 
 }  // namespace souk::ledger

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -76,7 +77,7 @@ class BoundedPool : public httplib::TaskQueue {
 
 // With httplib's own loop, who sends a byte now and then holds a thread for hours, and the end of
 // the server with it.
-class Server final : public httplib::Server {
+class BoundedServer final : public httplib::Server {
  private:
   bool process_and_close_socket(socket_t socket) override {
     BoundedStream stream(socket, /*tls=*/nullptr, [this] { return svr_sock_ == INVALID_SOCKET; });
@@ -129,21 +130,21 @@ Result<HostPort> Split(const std::string& listen) {
 class LogServer::Impl {
  public:
   explicit Impl(LogServerOptions options) : options_(std::move(options)) {
-    server_.new_task_queue = [] { return new BoundedPool; };  // NOLINT: httplib deletes it
-    server_.set_socket_options(SetSocketOptions);
-    server_.set_payload_max_length(1024);
-    server_.set_keep_alive_timeout(kIdleSeconds);
-    server_.set_keep_alive_max_count(kRequestsPerConnection);
-    server_.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
+    server_->new_task_queue = [] { return new BoundedPool; };  // NOLINT: httplib deletes it
+    server_->set_socket_options(SetSocketOptions);
+    server_->set_payload_max_length(1024);
+    server_->set_keep_alive_timeout(kIdleSeconds);
+    server_->set_keep_alive_max_count(kRequestsPerConnection);
+    server_->Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
       Answer(request, response);
     });
-    server_.set_exception_handler(
+    server_->set_exception_handler(
         [](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
           Say(response, 500, "this request could not be answered");
         });
   }
   ~Impl() {
-    server_.stop();
+    server_->stop();
     if (thread_.joinable()) thread_.join();
   }
   Impl(const Impl&) = delete;
@@ -152,16 +153,16 @@ class LogServer::Impl {
   // The URL.
   Result<std::string> Start() {
     ASSIGN_OR_RETURN(HostPort at, Split(options_.listen));
-    const bool bound = at.port != 0 ? server_.bind_to_port(at.host, at.port)
-                                    : (at.port = server_.bind_to_any_port(at.host)) > 0;
+    const bool bound = at.port != 0 ? server_->bind_to_port(at.host, at.port)
+                                    : (at.port = server_->bind_to_any_port(at.host)) > 0;
     if (!bound) {
       return Error(Code::kUnavailable,
                    "nothing can listen at " + options_.listen + " to serve the log: set another " +
                        "[log] http in config.toml, or \"\" to serve it to nobody");
     }
-    thread_ = std::thread([this] { (void)server_.listen_after_bind(); });
+    thread_ = std::thread([this] { (void)server_->listen_after_bind(); });
     // Before it runs, it cannot be stopped.
-    while (!server_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (!server_->is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const bool v6 = at.host.find(':') != std::string::npos;
     return "http://" + (v6 ? "[" + at.host + "]" : at.host) + ":" + std::to_string(at.port);
   }
@@ -248,7 +249,7 @@ class LogServer::Impl {
   const LogServerOptions options_;
   // Nobody who connects has a key.
   const bool tiles_ = ShareOf(options_.readers, std::nullopt) == LogShare::kWhole;
-  Server server_;
+  const std::unique_ptr<httplib::Server> server_ = std::make_unique<BoundedServer>();
   std::thread thread_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_ = {};  // under mutex_

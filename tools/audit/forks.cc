@@ -87,11 +87,25 @@ std::string ForkText(const ledger::Fork& fork) {
       ToBase64(fork.other_root.view()));
 }
 
-// Writes proof of a fork, and says so. `fork` has evidence.
+// Without a name of the caller's choice: log.fork, log-2.fork … which holds this or is not there
+// yet.
+std::filesystem::path FreeProofName(const std::string& text) {
+  constexpr int kMost = 1000;  // beyond, the last one is written anew
+  for (int i = 1;; ++i) {
+    const std::filesystem::path file = i == 1 ? "log.fork" : fmt::format("log-{}.fork", i);
+    std::error_code error;
+    if (i == kMost || !std::filesystem::exists(file, error)) return file;
+    const auto held = ReadFile(file, text.size());
+    if (held && AsText(*held) == text) return file;
+  }
+}
+
+// Writes proof of a fork, and says where. `fork` has evidence.
 Result<std::string> WriteProof(const ledger::HeadComparison& fork,
                                const std::filesystem::path& out) {
-  const std::filesystem::path file = out.empty() ? "log.fork" : out;
-  RETURN_IF_ERROR(WriteFileAtomic(file, AsBytes(fork.evidence->ToText())));
+  const std::string text = fork.evidence->ToText();
+  const std::filesystem::path file = out.empty() ? FreeProofName(text) : out;
+  RETURN_IF_ERROR(WriteFileAtomic(file, AsBytes(text)));
   return file.string();
 }
 

@@ -248,7 +248,9 @@ int Main(int argc, char** argv) {
       ->required();
   compare->add_option("B", compare_command.other, "Another copy of the same log")->required();
   compare->add_option("--key", compare_command.vkey, "The log's key")->type_name("VKEY");
-  compare->add_option("--out", compare_command.out, "Where proof of a fork goes; log.fork")
+  compare
+      ->add_option("--out", compare_command.out,
+                   "Where proof of a fork goes; log.fork, or the next free name")
       ->type_name("FILE");
   compare->add_flag("--json", compare_command.json, "One JSON document on stdout");
   compare->footer(
@@ -269,7 +271,9 @@ int Main(int argc, char** argv) {
   watch->add_option("--rounds", watch_command.rounds, "End after so many looks; 0 goes on")
       ->check(kCount)
       ->capture_default_str();
-  watch->add_option("--out", watch_command.out, "Where proof of a fork goes; log.fork")
+  watch
+      ->add_option("--out", watch_command.out,
+                   "Where proof of a fork goes; log.fork, or the next free name")
       ->type_name("FILE");
   watch->add_flag("--json", watch_command.json, "One JSON document for each look at each source");
   watch->footer("Ends with 1 where a fork was found, and writes proof that anyone can check.");

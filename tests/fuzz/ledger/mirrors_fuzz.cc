@@ -20,7 +20,7 @@ struct MirroredWorld {
     CHECK(mirrors.Append(signer.Verifier(), Part(part)).has_value());
     rest = *ReadEntries(log.reader(), kFirst, kAll, 1 << 20);
   }
-  MirrorPart Part(const EntryRange& range) const {
+  MirrorPart Part(const ProvenEntries& range) const {
     return {.from = range.from,
             .entries = *ParseEntryBundle(range.bundle, range.count),
             .note = log.checkpoint(),
@@ -31,7 +31,7 @@ struct MirroredWorld {
   const NoteSigner signer;
   Log log;
   MemoryStore held = MemoryStore();
-  EntryRange rest = {};
+  ProvenEntries rest = {};
 };
 
 void FuzzRecord(const MirroredWorld& world, ByteView bytes) {

@@ -66,6 +66,23 @@ TEST_F(ForkProgram, ProvesAForkToWhoeverHasTheKey) {
   EXPECT_NE(shown.out.find("souk-audit check-fork log.fork"), std::string::npos) << shown.out;
 }
 
+TEST_F(ForkProgram, KeepsTheProofOfAnotherFork) {
+  Make("left", 300, 5);
+  Make("right", 300, 260);
+  Make("third", 100, 7);
+  EXPECT_EQ(Audit("compare left right" + key_).code, 1);
+  const auto first = ReadFile(folder_.path() / "log.fork", 1 << 20);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(Audit("compare left right" + key_).code, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "log-2.fork"));
+  const Ran other = Audit("compare left third" + key_);
+  EXPECT_NE(other.out.find("souk-audit check-fork log-2.fork"), std::string::npos) << other.out;
+  EXPECT_EQ(Audit("check-fork log-2.fork" + key_).code, 0);
+  const auto kept = ReadFile(folder_.path() / "log.fork", 1 << 20);
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(*kept, *first);
+}
+
 TEST_F(ForkProgram, ProvesNothingFromWhatWasTamperedWith) {
   Make("left", 300, 5);
   Make("right", 300, 260);

@@ -33,7 +33,7 @@ class MirrorsTest : public testing::Test {
     range = *ReadEntries(origin.reader(), Held().size, origin.size(), kRoomy);
     return mirrors->Append(TestSigner().Verifier(), PartOf(range));
   }
-  MirrorPart PartOf(const EntryRange& from) const {
+  MirrorPart PartOf(const ProvenEntries& from) const {
     MirrorPart part{.from = from.from, .note = origin.checkpoint(), .hashes = from.hashes};
     if (from.count > 0) part.entries = *ParseEntryBundle(from.bundle, from.count);
     return part;
@@ -52,7 +52,7 @@ class MirrorsTest : public testing::Test {
   std::shared_ptr<DiskFaults> faults = std::make_shared<DiskFaults>();
   MemoryStore store{faults};
   std::optional<Mirrors> mirrors;
-  EntryRange range;
+  ProvenEntries range;
 };
 
 TEST_F(MirrorsTest, HoldEveryEntryUnderTheCheckpointAndReadAsTheLogDoes) {
