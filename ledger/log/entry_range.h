@@ -19,6 +19,6 @@ struct ProvenEntries {
 // which the longest entry must fit; each is rehashed. Where `from` is `size` there are none.
 // kInvalidArgument unless from <= size <= log.size().
 Result<ProvenEntries> ReadEntries(const LogReader& log, uint64_t from, uint64_t size,
-                               size_t most_bytes);
+                                  size_t most_bytes);
 
 }  // namespace souk::ledger
