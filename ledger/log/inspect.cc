@@ -5,6 +5,7 @@
 
 #include "ledger/log/log.h"
 #include "ledger/log/log_keys.h"
+#include "ledger/log/stored_hashes.h"
 
 namespace souk::ledger {
 namespace {
@@ -166,27 +167,6 @@ class Rehash {
   Status status_;
 };
 
-// The hashes from which an edge is made anew: of entries as they stand, and of stored tiles.
-class StoredHashes : public HashReader {
- public:
-  explicit StoredHashes(const Store& store) : store_(store) {}
-  Result<Digest> ReadNode(unsigned level, uint64_t index) const override {
-    const TileId tile{level == 0 ? 0 : level / kTileHeight - 1, index};
-    ASSIGN_OR_RETURN(const auto stored, store_.Get(level == 0 ? EntryKey(index) : TileKey(tile)));
-    if (!stored) {
-      return Refuse(Code::kCorrupt, level == 0 ? fmt::format("entry {} is missing", index)
-                                               : TilePath(tile, kTileWidth) + " is missing");
-    }
-    if (level == 0) return LeafHash(*stored);
-    const auto hashes = DecodeTile(*stored);
-    if (!hashes) return Refuse(Code::kCorrupt, hashes.error().message);
-    return SubtreeRoot(*hashes);
-  }
-
- private:
-  const Store& store_;
-};
-
 Result<bool> HoldsLogKeys(const Store& store) {
   for (const uint8_t prefix : {kEntryPrefix, kTilePrefix, kIdPrefix, kHeadPrefix}) {
     bool any = false;
@@ -245,7 +225,9 @@ Result<Inspection> Inspect(const Store& store, const SlotFile& slots, const Note
                                 pair.head.size, known));
     }
     if (options.skip_known) {
-      ASSIGN_OR_RETURN(out.edge, TreeEdge::At(known, StoredHashes(store)));
+      auto edge = TreeEdge::At(known, StoredHashes(store));
+      if (!edge) return Refuse(edge.error().code, edge.error().message);
+      out.edge = std::move(*edge);
     }
   }
   RETURN_IF_ERROR(Rehash(store, expected).Run(out.edge));

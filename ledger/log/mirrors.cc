@@ -4,6 +4,7 @@
 
 #include "ledger/c2sp/note.h"
 #include "ledger/log/log_keys.h"
+#include "ledger/log/stored_hashes.h"
 
 namespace souk::ledger {
 namespace {
@@ -56,23 +57,6 @@ class OneLog : public Store {
  private:
   const Store& store_;
   const Bytes prefix_;
-};
-
-// From which an edge is made anew.
-class MirrorHashes : public HashReader {
- public:
-  explicit MirrorHashes(const Store& log) : log_(log) {}
-  Result<Digest> ReadNode(unsigned level, uint64_t index) const override {
-    const TileId tile{level == 0 ? 0 : level / kTileHeight - 1, index};
-    ASSIGN_OR_RETURN(const auto stored, log_.Get(level == 0 ? EntryKey(index) : TileKey(tile)));
-    if (!stored) return Error(Code::kCorrupt, "entries are missing");
-    if (level == 0) return LeafHash(*stored);
-    ASSIGN_OR_RETURN(const auto hashes, DecodeTile(*stored));
-    return SubtreeRoot(hashes);
-  }
-
- private:
-  const Store& log_;
 };
 
 // A record: head(48, log_keys.h, with the bytes for its generation), then three texts, each after
@@ -133,7 +117,7 @@ Status Mirrors::Load(std::string_view origin, ByteView record) {
   auto head = OpenKept(log->note, *key);
   const auto known = OpenKept(log->known, *key);
   if (!head || !known) return Damaged(origin, "a checkpoint in it is not the log's");
-  auto edge = TreeEdge::At(log->size, MirrorHashes(OneLog(*store_, origin)));
+  auto edge = TreeEdge::At(log->size, StoredHashes(OneLog(*store_, origin)));
   if (!edge) return Damaged(origin, edge.error().message);
   if (edge->Root() != log->root || head->size > log->size || known->size < head->size) {
     return Damaged(origin, "its entries are not those that were written");
@@ -233,7 +217,7 @@ Result<std::unique_ptr<MirrorReader>> Mirrors::Read(std::string_view origin) con
                    .checkpoint = log->note,
                    .signed_head = log->head};
   // Further ones may be here, on the way to a newer checkpoint.
-  ASSIGN_OR_RETURN(found.edge, TreeEdge::At(log->head.size, MirrorHashes(*entries)));
+  ASSIGN_OR_RETURN(found.edge, TreeEdge::At(log->head.size, StoredHashes(*entries)));
   return std::make_unique<MirrorReader>(std::move(entries), std::move(found));
 }
 
