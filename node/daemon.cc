@@ -363,9 +363,10 @@ Status RunDaemon(const DaemonOptions& options, const std::function<void(const Ru
       .jail_why = workshop ? workshop->jail().why_not_stronger : "",
       .device_notes = workshop ? workshop->device_notes() : std::vector<std::string>()};
   ASSIGN_OR_RETURN(const auto control, control::Server::Open(facts));
-  Loop turns({agent, runner, *transport, pool, workshop.get(), *control, checker, log,
-              log_server.get(), mirror ? &mirror->mirrors() : nullptr},
-             only_asked_to_rent);
+  Loop turns(
+      {agent, runner, *transport, pool, workshop.get(), *control, checker, log, log_server.get(),
+       mirror ? &mirror->mirrors() : nullptr, options.dir.path / ledger::kCosignedFile},
+      only_asked_to_rent);
   loop = &turns;
   running(Describe(agent));
   return turns.Run(agent.Begin(ReadClocks(), log.confirmed()));

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "protocol/base/check.h"
+#include "protocol/base/file.h"
 
 namespace souk::node {
 namespace {
@@ -119,6 +120,16 @@ Status Loop::Carry(const Effects& effects) {
   return Ok();
 }
 
+// For auditors of the directory (R4). A disk that does not take it shows where the ledger is
+// written.
+void Loop::KeepCosigned() {
+  const std::string& note = parts_.agent.cosigning().note();
+  if (note == cosigned_kept_ || note.empty()) return;
+  cosigned_kept_ = note;
+  next_keep_cosigned_ = now_.monotonic + kKeepCosignedEvery;
+  (void)WriteFileAtomic(parts_.cosigned, AsBytes(note), 0600);
+}
+
 void Loop::PublishLog() {
   if (parts_.log_server == nullptr || !parts_.log.confirmed()) return;
   const Cosigning& cosigning = parts_.agent.cosigning();
@@ -167,9 +178,11 @@ Status Loop::Run(const Effects& begun) {
     Gather();
     RETURN_IF_ERROR(Carry(waiting_.Turn(parts_.agent, now_)));
     parts_.control.AnswerWatches(now_);
+    if (now_.monotonic >= next_keep_cosigned_) KeepCosigned();
     PublishLog();
     PublishMirrors();
   }
+  KeepCosigned();
   return Carry(parts_.agent.End(now_));
 }
 

@@ -28,6 +28,7 @@ class Loop {
     const ledger::Log& log;
     LogServer* log_server = nullptr;           // none where the log is served to nobody
     const ledger::Mirrors* mirrors = nullptr;  // none where this node is no mirror
+    std::filesystem::path cosigned = {};       // where its cosigned checkpoint is kept
   };
   // Nothing more is read from the network while so many events wait.
   static constexpr size_t kWaiting = 4096;
@@ -36,6 +37,8 @@ class Loop {
   // The log server gets a newer log at most this often.
   static constexpr Duration kPublishEvery = Millis(100);
   static constexpr Duration kPublishMirrorsEvery = Seconds(1);
+  // The checkpoint that witnesses cosigned is written down at most this often, and at the end.
+  static constexpr Duration kKeepCosignedEvery = Seconds(10);
   // How long a node that only rents stays when it has nothing to do.
   static constexpr Duration kIdle = Seconds(60);
 
@@ -57,6 +60,7 @@ class Loop {
   void GatherFromNetwork();
   Status Carry(const Effects& effects);
   bool ShouldEnd();
+  void KeepCosigned();
   void PublishLog();
   void PublishMirrors();
 
@@ -70,6 +74,8 @@ class Loop {
   Duration busy_until_ = {};
   std::string published_ = {};  // the checkpoint that the log server has
   Duration next_publish_ = {};
+  std::string cosigned_kept_ = {};
+  Duration next_keep_cosigned_ = {};
   std::map<PeerId, std::pair<std::string, bool>> mirrors_published_ = {};  // checkpoint, whole
   Duration next_publish_mirrors_ = {};
 };

@@ -126,6 +126,14 @@ ledger::NoteSigner LogSigner(const Identity& identity) {
 Result<Identity> LoadIdentity(const NodeDir& dir) {
   ASSIGN_OR_RETURN(const bool lives_here, HasIdentity(dir));
   if (!lives_here) {
+    // Another key cannot go on with what stands here.
+    ASSIGN_OR_RETURN(const bool lived_here, Exists(dir.checkpoint()));
+    if (lived_here) {
+      return Error(Code::kNotFound,
+                   "the identity of the node in " + dir.path.string() +
+                       " is missing: put its file back from a copy, or begin anew elsewhere: soukd "
+                       "init --dir OTHER");
+    }
     return Error(Code::kNotFound, "no node lives in " + dir.path.string() +
                                       "; begin with: soukd init --dir " + dir.path.string());
   }

@@ -205,12 +205,20 @@ Result<Rebuilt> RebuildFrom(const NodeDir& dir, const Identity& identity, const 
   if (const auto mirror = IsLogUrl(from) ? std::nullopt : FindMirror(from)) {
     return RebuildFromMirror(dir, identity, *mirror, progress);
   }
+  std::error_code error;
+  if (!IsLogUrl(from) && fs::exists(fs::path(from) / "ledger" / "CURRENT", error)) {
+    return Error(Code::kInvalidArgument,
+                 from +
+                     " is a node's own directory, and no mirror of others: put it in place whole, "
+                     "or name tiles of it: souk-audit export " +
+                     from + " --tiles TILES");
+  }
   if (!IsLogUrl(from)) {
     ASSIGN_OR_RETURN(const auto tiles, ledger::TileView::Open(from, find_key));
     return RebuildLedger(dir, identity, tiles->log(), progress);
   }
   ASSIGN_OR_RETURN(const auto scratch, Scratch::Make(dir.path));
-  RETURN_IF_ERROR(FetchLog(from, scratch->path(), {}));
+  RETURN_IF_ERROR(FetchLog(from, scratch->path(), {.key = key}));
   ASSIGN_OR_RETURN(const auto tiles, ledger::TileView::Open(scratch->path(), find_key));
   return RebuildLedger(dir, identity, tiles->log(), progress);
 }

@@ -300,7 +300,11 @@ std::string IdText(const json& id) {
     out += "  account  " + account["account"].get<std::string>() + " in the book of " +
            account["book_name"].get<std::string>() + "\n";
   }
-  return out + "  vkey     " + id["vkey"].get<std::string>() + "\n";
+  out += "  vkey     " + id["vkey"].get<std::string>() + "\n";
+  if (!id["witness_vkey"].is_null()) {
+    out += "  witness  " + id["witness_vkey"].get<std::string>() + "\n";
+  }
+  return out;
 }
 
 Status Rebuild(const Common& common, const std::string& from) {

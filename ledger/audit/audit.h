@@ -69,6 +69,25 @@ struct AuditedAccount {
   int64_t incoming = 0;     // credits pending
 };
 
+// Whose log was held against this one (audit_omissions.h).
+struct AuditedCounterparty {
+  std::string name = {};
+  PeerId peer = {};
+  uint64_t documents = 0;  // of this log's owner, which stand here too
+  uint64_t roots = 0;      // of this log, which it was shown and which are its
+};
+
+// One of the witnesses that the reader named (audit_cosigned.h).
+struct AuditedWitness {
+  std::string name = {};
+  bool cosigned = false;  // any checkpoint of this log that was at hand
+  uint64_t size = 0;      // the largest of them
+  uint64_t seconds = 0;   // when, since 1970
+};
+
+// What a report of one log alone says is unchecked.
+inline constexpr const char* kNoReceipts = "omissions: no counterparty's receipts were at hand";
+
 struct AuditReport {
   Verdict verdict = Verdict::kValid;
   std::string name = {};  // as the first entry says
@@ -85,6 +104,9 @@ struct AuditReport {
   std::vector<Finding> findings = {};  // the first AuditOptions::max_findings
   uint64_t more_findings = 0;
   std::vector<std::string> unchecked = {};  // what would be needed for more, as sentences
+  std::vector<AuditedCounterparty> with = {};
+  std::vector<AuditedWitness> witnesses = {};
+  size_t quorum = 0;  // of them, asked for
   // Entries below stood in the state that the audit went on from; they were not read again.
   uint64_t resumed_from = 0;
   // Of entries from there to below this the signatures were not checked (AuditOptions::trusted).

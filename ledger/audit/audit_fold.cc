@@ -144,7 +144,7 @@ AuditReport AuditFold::Finish(uint64_t entries) {
         fmt::format("the rows of {} challenge{}: souk-audit challenge computes them again",
                     openings_, openings_ == 1 ? "" : "s"));
   }
-  report_.unchecked.emplace_back("omissions: no counterparty's receipts were at hand");
+  report_.unchecked.emplace_back(kNoReceipts);
   findings_.MoveInto(report_);
   return std::move(report_);
 }

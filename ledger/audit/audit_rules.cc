@@ -22,8 +22,9 @@ void Findings::Add(Finding finding) {
 }
 
 void Findings::MoveInto(AuditReport& report) {
-  report.findings = std::move(kept_);
-  report.more_findings = more_;
+  std::move(kept_.begin(), kept_.end(), std::back_inserter(report.findings));
+  kept_.clear();
+  report.more_findings += more_;
 }
 
 const DocumentRef& EntryCheck::DocumentAt(size_t place) const {

@@ -6,13 +6,11 @@
 // say.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "ledger/audit/audit_evidence.h"
-#include "ledger/log/log.h"
+#include "ledger/audit/audit_part.h"
 #include "protocol/entry.h"
 
 namespace souk::ledger {
@@ -67,21 +65,6 @@ struct Timeline {
   std::vector<TimelineStep> steps = {};
   std::vector<Disagreement> disagreements = {};  // contradictions first
 };
-
-// What is at hand of one log: all of it, or the entries of an evidence bundle.
-struct LogPart {
-  using Visit = std::function<Status(uint64_t index, ByteView leaf)>;
-
-  PeerId peer = {};
-  std::string name = {};  // of its owner, where entry 0 may be missing
-  uint64_t entries = 0;
-  bool whole = true;  // what is not here is not in the log
-  std::function<Status(const Visit&)> for_each = {};
-};
-// The log outlives the part.
-LogPart WholeLog(const LogReader& log);
-// So does the evidence, which is of `log`.
-LogPart PartOfLog(const Evidence& evidence, const NoteVerifier& log);
 
 // The leases that a log names.
 Result<std::vector<Digest>> LeasesNamed(const LogPart& log);

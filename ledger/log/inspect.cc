@@ -5,18 +5,14 @@
 
 #include "ledger/log/log.h"
 #include "ledger/log/log_keys.h"
+#include "ledger/log/start.h"
 #include "ledger/log/stored_hashes.h"
 
 namespace souk::ledger {
 namespace {
 
-constexpr const char* kAdvice =
-    " Nothing was changed. Put the whole ledger directory back from before the damage, make it "
-    "again from a copy of the log (soukd rebuild --from COPY), or begin anew elsewhere: soukd init "
-    "--dir OTHER.";
-
 Error Refuse(Code code, const std::string& why) {
-  return Error(code, why + "." + kAdvice);
+  return Error(code, why + kRefusalAdvice + ".");
 }
 
 // What the two slots say together.

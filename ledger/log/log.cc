@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "ledger/log/begin.h"
 #include "ledger/log/log_keys.h"
+#include "ledger/log/start.h"
 #include "protocol/base/check.h"
 
 namespace souk::ledger {

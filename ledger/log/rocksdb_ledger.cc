@@ -10,20 +10,16 @@
 #include <cstring>
 #include <thread>
 
-#include "ledger/log/begin.h"
 #include "ledger/log/log_keys.h"
 #include "ledger/log/memory_store.h"
 #include "ledger/log/rocksdb_disk.h"
+#include "ledger/log/start.h"
 #include "protocol/base/file.h"
 
 namespace souk::ledger {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kAdvice =
-    ". Nothing was changed. Put the whole ledger directory back from before the damage, make it "
-    "again from a copy of the log (soukd rebuild --from COPY), or begin anew elsewhere: soukd init "
-    "--dir OTHER";
 // After an opening for writing: RocksDB drops what it did not read of its log.
 constexpr const char* kLateAdvice =
     ". The end of its log may be gone. Put the whole ledger directory back from before this start, "
@@ -55,7 +51,7 @@ const Lack* FindLack(const Error& why) {
 }
 
 Error Refuse(const Error& why) {
-  return FindLack(why) != nullptr ? why : Error(why.code, why.message + kAdvice);
+  return FindLack(why) != nullptr ? why : Error(why.code, why.message + kRefusalAdvice);
 }
 
 // With what to do where the machine is at fault. Every error of an opening passes here last.

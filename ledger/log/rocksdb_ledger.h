@@ -2,6 +2,7 @@
 //
 // DIR/ledger/    RocksDB
 // DIR/checkpoint the two slots (slots.h)
+// DIR/cosigned   a checkpoint with witnesses' lines, where the node has any; nothing rests on it
 #pragma once
 
 #include <filesystem>
@@ -14,6 +15,8 @@ namespace souk::ledger {
 
 // rocksdb_disk.h. None is this machine's own disk.
 struct LedgerDisk;
+
+inline constexpr const char* kCosignedFile = "cosigned";
 
 // A RocksDB database as a Store. Reads may come from any thread.
 enum class OpenMode {

@@ -4,6 +4,7 @@
 
 #include "ledger/witness/add_checkpoint.h"
 #include "node/agent/directory.h"
+#include "node/agent/witnessing.h"
 
 namespace souk::node {
 namespace {
@@ -106,8 +107,7 @@ void Cosigning::OnCosigned(Turn& turn, const From& from, const Cosigned& answer)
   const auto bare = ledger::ParseNote(question.note);
   const auto line = ledger::ParseNote(question.note + answer.body);
   if (!bare || !line || line->signatures.size() != bare->signatures.size() + 1) return;
-  const ledger::NoteVerifier witness{WitnessName(from.peer), known->card.witness_key->bytes,
-                                     ledger::NoteKeyType::kCosignature};
+  const ledger::NoteVerifier witness = WitnessVerifier(from.peer, *known->card.witness_key);
   const ledger::NoteVerifier log{LogName(turn.self()),
                                  turn.identity().CheckpointKey().public_key().bytes};
   // A line that does not verify would spoil the note for everyone who knows the witness.

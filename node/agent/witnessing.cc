@@ -39,6 +39,10 @@ Result<PeerId> OwnerIn(std::string_view body) {
 
 }  // namespace
 
+ledger::NoteVerifier WitnessVerifier(const PeerId& peer, const PublicKey& witness_key) {
+  return {WitnessName(peer), witness_key.bytes, ledger::NoteKeyType::kCosignature};
+}
+
 Witnessing::Witnessing(const Identity& identity) : witness_(SignerOf(identity)) {}
 
 void Witnessing::Restore(std::string_view key, ByteView value) {

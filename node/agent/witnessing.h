@@ -9,6 +9,9 @@
 
 namespace souk::node {
 
+// The key of a peer's cosignatures, as its card says it.
+ledger::NoteVerifier WitnessVerifier(const PeerId& peer, const PublicKey& witness_key);
+
 // Loop thread only. What was cosigned is remembered as a fact, and facts are on the disk before
 // anything is sent: so no answer leaves before its head is persisted.
 class Witnessing {

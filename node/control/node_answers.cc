@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "node/address.h"
+#include "node/agent/witnessing.h"
 #include "node/control/answers.h"
 #include "node/control/api.h"
 #include "node/version.h"
@@ -21,6 +22,17 @@ json Roles(const Settings& settings) {
   if (settings.witness.enabled) roles.push_back("witness");
   if (settings.mirror.enabled()) roles.push_back("mirror");
   return roles;
+}
+
+// What auditors name as --witness; null where the peer cosigns nothing.
+json WitnessVkey(const PeerId& peer, const std::optional<PublicKey>& key) {
+  return key ? json(WitnessVerifier(peer, *key).ToVkey()) : json();
+}
+
+json OwnWitnessVkey(const Agent& agent) {
+  const Settings& settings = agent.settings();
+  if (!settings.witness.enabled && !settings.mirror.enabled()) return {};
+  return WitnessVkey(agent.identity().id(), agent.identity().WitnessKey().public_key());
 }
 
 json Addresses(const Agent& agent) {
@@ -162,6 +174,7 @@ Answer AnswerId(const Asked& asked, Fields& fields) {
               {"roles", Roles(asked.settings())},
               {"addresses", Addresses(agent)},
               {"vkey", asked.facts.log.signer().Verifier().ToVkey()},
+              {"witness_vkey", OwnWitnessVkey(agent)},
               {"log_entries", asked.facts.log.size()},
               {"accounts", std::move(accounts)}};
 }
@@ -244,6 +257,7 @@ Answer AnswerPeers(const Asked& asked, Fields& fields) {
                      {"renter", known.card.rents},
                      {"clearing", known.card.clears},
                      {"witness", known.card.witness_key.has_value()},
+                     {"witness_vkey", WitnessVkey(peer, known.card.witness_key)},
                      {"log_url", known.card.log_url},
                      {"connected", IsConnected(asked.agent(), peer)},
                      {"expires_ms", known.card.expires.ms},

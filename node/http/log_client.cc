@@ -200,8 +200,8 @@ Status FetchLog(const std::string& url, const fs::path& dir, const FetchOptions&
   RETURN_IF_ERROR(fetcher.Open());
   ASSIGN_OR_RETURN(const Bytes note_bytes, fetcher.Get("checkpoint", ledger::kMaxNoteBytes));
   const auto note = ledger::ParseNote(AsText(note_bytes));
-  const auto head =
-      note ? ledger::ParseCheckpoint(note->text) : Result<ledger::Checkpoint>(note.error());
+  auto head = note ? ledger::ParseCheckpoint(note->text) : Result<ledger::Checkpoint>(note.error());
+  if (head && options.key) head = ledger::OpenCheckpoint(AsText(note_bytes), *options.key);
   if (!head) return head.error().Within(url + "/checkpoint");
   if (head->size > options.most_entries) {
     return Error(Code::kTooLarge, fmt::format("{} claims {} entries, at most {} are fetched", url,

@@ -6,10 +6,11 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "protocol/base/result.h"
+#include "ledger/c2sp/note.h"
 
 namespace souk::node {
 
@@ -17,6 +18,9 @@ namespace souk::node {
 bool IsLogUrl(std::string_view where);
 
 struct FetchOptions {
+  // The log's. Where it is known, what it has not signed is refused before anything else is asked
+  // for.
+  std::optional<ledger::NoteVerifier> key = {};
   // A checkpoint that claims more is refused before anything else is asked for.
   uint64_t most_entries = uint64_t{1} << 26;
   // The longest that one file may take, from the question to its last byte.
@@ -27,7 +31,8 @@ struct FetchOptions {
 
 // Fetches the checkpoint and every tile and bundle of the tree that it signs. What `dir` holds of
 // full tiles already is kept, so that the next time only news is fetched; the checkpoint comes
-// last. kUnavailable: nobody answers, or not with what was asked for; kTooLarge; kMalformed; kIo.
+// last. kUnavailable: nobody answers, or not with what was asked for; kTooLarge; kMalformed;
+// kBadSignature; kIo.
 Status FetchLog(const std::string& url, const std::filesystem::path& dir,
                 const FetchOptions& options = {});
 

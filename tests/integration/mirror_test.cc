@@ -118,6 +118,43 @@ TEST_F(MirrorTest, ALostLedgerComesBackFromARunningMirrorAndGoesOn) {
   ExpectValid();
 }
 
+// Its log and its counterparty's are held against each other, and both against the witness: while
+// the nodes work, and after.
+TEST_F(MirrorTest, AnAuditHearsWitnessAndCounterparty) {
+  RentAndClose();
+  WaitUntilMirrored();
+  const std::string witness = keep_.Ask({{"do", "id"}})["witness_vkey"];
+  const auto verify = [&](const Node& node, const Node& other) {
+    std::string said;
+    const int code = Run({ProgramPath("souk-audit"), "verify", node.dir(), "--with", other.dir(),
+                          "--witness", witness, "--json"},
+                         said);
+    EXPECT_EQ(code, 0) << said;
+    return json::parse(said, nullptr, false);
+  };
+  // What was cosigned is written down every few seconds.
+  while (!fs::exists(kite_.dir() / "cosigned")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_EQ(verify(kite_, keep_)["verdict"], "VALID");
+  ASSERT_EQ(kite_.Stop(), 0);
+  ASSERT_EQ(keep_.Stop(), 0);
+  const json report = verify(kite_, keep_);
+  EXPECT_EQ(report["verdict"], "VALID");
+  EXPECT_EQ(report["quorum"], 1);
+  EXPECT_GT(report["witnesses"][0]["size"], 10);
+  EXPECT_EQ(report["with"][0]["name"], "keep");
+  EXPECT_GE(report["with"][0]["documents"], 3);
+  EXPECT_EQ(report["with"][0]["roots"], 1);
+  // Nobody has cosigned the renter's.
+  std::string said;
+  const std::vector<std::string> renter = {ProgramPath("souk-audit"), "verify", keep_.dir(),
+                                           "--witness", witness};
+  EXPECT_EQ(Run(renter, said), 1);
+  EXPECT_NE(said.find("INCOMPLETE"), std::string::npos) << said;
+  EXPECT_NE(said.find("no checkpoint here is cosigned"), std::string::npos) << said;
+}
+
 // The mirror was killed and started again while the log grew.
 TEST_F(MirrorTest, AMirrorThatWasKilledCatchesUp) {
   RentAndClose();

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "ledger/audit/audit.h"
-#include "ledger/log/log.h"
+#include <limits>
+
+#include "ledger/audit/audit_omissions.h"
 #include "sim/same_state.h"
 
 namespace souk::sim {
@@ -175,6 +176,19 @@ void Checker::OnRestarted(const std::string& node, const node::Agent& agent,
   if (log.size() < seen_[node].next) Fail(node, "lost entries that were committed");
 }
 
+void Checker::CheckMirror(const std::string& node, const node::Agent& agent,
+                          const ledger::Mirrors& mirrors) {
+  for (const auto& [origin, log] : agent.witnessing().logs()) {
+    if (!log.head) continue;
+    const ledger::Checkpoint& cosigned = log.head->checkpoint;
+    const auto root = mirrors.RootAt(origin, cosigned.size);
+    if (!root || *root != cosigned.root) {
+      Fail(node, fmt::format("cosigned {} entries of {} that it does not hold", cosigned.size,
+                             origin.substr(0, 20)));
+    }
+  }
+}
+
 void Checker::CheckProvider(const std::string& node, const node::Agent& agent,
                             const std::map<std::string, int>& workers_per_device) {
   std::map<std::string, uint64_t> held;
@@ -222,6 +236,21 @@ void Checker::CheckLedger(const std::string& node, const ledger::LogReader& log)
   if (report.findings.empty()) {
     Fail(node, fmt::format("its ledger is {}", ledger::VerdictName(report.verdict)));
   }
+}
+
+void Checker::CheckNothingLeftOut(const std::string& node, const ledger::LogReader& log,
+                                  const std::vector<const ledger::LogReader*>& others) {
+  std::vector<ledger::LogPart> parts;
+  for (const ledger::LogReader* other : others) parts.push_back(ledger::WholeLog(*other));
+  ledger::AuditReport report;
+  report.to = Time{std::numeric_limits<int64_t>::max() / 2};  // everything has arrived
+  const Status held = ledger::AuditOmissions(log, parts, report);
+  if (!held) return Fail(node, held.error().message);
+  if (report.verdict == ledger::Verdict::kValid) return;
+  for (const ledger::Finding& finding : report.findings) {
+    Fail(node, fmt::format("entry {}: {}: {}", finding.entry, finding.name, finding.what));
+  }
+  for (const std::string& doubt : report.unchecked) Fail(node, doubt);
 }
 
 void Checker::CheckEnd(const std::map<std::string, const node::Agent*>& agents) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/log/log.h"
+#include "ledger/log/mirrors.h"
 #include "node/agent/agent.h"
 #include "node/message.h"
 
@@ -26,6 +26,9 @@ class Checker {
   void OnEntry(const std::string& node, const Entry& entry);
   // The node has restarted: all it ever told must be in its log.
   void OnRestarted(const std::string& node, const node::Agent& agent, const ledger::LogReader& log);
+  // A mirror that witnesses nothing else: what it cosigned is on its disk, as it cosigned it.
+  void CheckMirror(const std::string& node, const node::Agent& agent,
+                   const ledger::Mirrors& mirrors);
   // Between steps.
   void CheckProvider(const std::string& node, const node::Agent& agent,
                      const std::map<std::string, int>& workers_per_device);
@@ -34,6 +37,9 @@ class Checker {
   void CheckFold(const std::string& node, const node::Agent& live, const node::Agent& restored);
   // The auditor decides every entry anew and agrees.
   void CheckLedger(const std::string& node, const ledger::LogReader& log);
+  // Nothing that the others hold of it is missing there.
+  void CheckNothingLeftOut(const std::string& node, const ledger::LogReader& log,
+                           const std::vector<const ledger::LogReader*>& others);
   // After healing.
   void CheckEnd(const std::map<std::string, const node::Agent*>& agents);
 

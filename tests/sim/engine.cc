@@ -214,6 +214,9 @@ void World::Start(Peer& peer) {
                peer.log->confirmed() ? "" : ", unconfirmed");
   }
   checker_.OnRestarted(peer.name(), *peer.agent, peer.log->reader());
+  if (peer.settings.mirror.enabled()) {
+    checker_.CheckMirror(peer.name(), *peer.agent, *peer.mirrors);
+  }
   const bool alone = peer.log->confirmed();
   if (RunEffects(peer, peer.agent->Begin(NowFor(peer), alone)) && !peer.waiting.empty()) {
     Turn(peer);
@@ -344,6 +347,9 @@ void World::Turn(Peer& peer) {
     if (!RunEffects(peer, peer.waiting.Turn(*peer.agent, NowFor(peer)))) return;
     if (peer.settings.provider.enabled) {
       checker_.CheckProvider(peer.name(), *peer.agent, peer.workshop.WorkersPerDevice());
+    }
+    if (peer.settings.mirror.enabled() && outcome_.steps % 16 == 0) {
+      checker_.CheckMirror(peer.name(), *peer.agent, *peer.mirrors);
     }
     if (peer.settings.clearing.enabled && outcome_.steps % 16 == 0) {
       checker_.CheckBook(peer.name(), *peer.agent);
@@ -636,6 +642,11 @@ Outcome World::Run() {
       if (!peer->up()) continue;
       CheckFold(*peer);
       checker_.CheckLedger(peer->name(), peer->log->reader());
+      std::vector<const ledger::LogReader*> others;
+      for (const auto& other : peers_) {
+        if (other != peer && other->up()) others.push_back(&other->log->reader());
+      }
+      checker_.CheckNothingLeftOut(peer->name(), peer->log->reader(), others);
     }
   }
   for (const auto& peer : peers_) {

@@ -18,6 +18,14 @@ TEST_P(Seeds, NothingForbiddenHappensAndEverySeedRepeatsItself) {
 
 INSTANTIATE_TEST_SUITE_P(Simulator, Seeds, testing::Range<uint64_t>(1, 13));
 
+// Nothing that the book tells leaves before a mirror has stored and cosigned it.
+TEST(Simulator, MirrorsHoldWhatTheyCosigned) {
+  for (uint64_t seed = 1; seed < 4; ++seed) {
+    const Outcome outcome = sim::Run({.seed = seed, .witnesses = 1, .quorum = 1, .mirrors = 1});
+    for (const std::string& violation : outcome.violations) ADD_FAILURE() << violation;
+  }
+}
+
 TEST(Simulator, SeedsAreBusy) {
   uint64_t leases = 0, jobs = 0, crashes = 0, passed = 0, caught = 0, rounds = 0, differing = 0;
   // Few seeds come to a challenge or to replicas that differ; of these some do.

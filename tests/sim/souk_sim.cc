@@ -15,6 +15,8 @@ usage: souk-sim [options]
   --from SEED   the first seed; default 1
   --seeds N     how many seeds; default 100
   --steps N     steps of each; default 2000
+  --mirrors N   1 or 2 renters mirror the book, and its receipts wait for them;
+                default none
   --once        each seed once; else twice, and both runs must be the same
   --verbose     a line for every seed
   -h, --help    this text
@@ -48,6 +50,11 @@ int main(int argc, char** argv) {
       seeds = value();
     } else if (std::strcmp(argv[i], "--steps") == 0) {
       options.steps = value();
+    } else if (std::strcmp(argv[i], "--mirrors") == 0) {
+      const uint64_t mirrors = value();
+      understood = understood && mirrors <= static_cast<uint64_t>(options.renters);
+      options.mirrors = options.witnesses = static_cast<int>(mirrors);
+      options.quorum = mirrors;
     } else if (std::strcmp(argv[i], "--once") == 0) {
       once = true;
     } else if (std::strcmp(argv[i], "--verbose") == 0) {
@@ -60,7 +67,7 @@ int main(int argc, char** argv) {
       return 2;
     }
     if (!understood || from + seeds < from) {
-      std::fprintf(stderr, "souk-sim: %s takes a whole number above 0; see --help\n", name);
+      std::fprintf(stderr, "souk-sim: %s takes another number; see --help\n", name);
       return 2;
     }
   }

@@ -22,6 +22,10 @@ struct VerifyOptions {
   std::filesystem::path from = {};    // a checkpoint whose entries' signatures are known to be good
   std::filesystem::path resume = {};  // an audit that was saved
   std::filesystem::path save = {};
+  std::vector<std::filesystem::path> with = {};      // counterparties' logs (log_source.h)
+  std::vector<std::string> witnesses = {};           // keys of those whom the reader trusts
+  std::optional<uint64_t> quorum = {};               // of them; none: SafeQuorum
+  std::vector<std::filesystem::path> cosigned = {};  // checkpoints with their lines
 };
 int RunVerify(const AuditTarget& target, const VerifyOptions& options);
 // What is lost of a damaged ledger, what can be derived again, and what to do

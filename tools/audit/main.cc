@@ -79,11 +79,38 @@ int Main(int argc, char** argv) {
       ->type_name("FILE");
   verify->add_flag("--full-speed", verify_options.full_speed,
                    "Does not wait for the pauses of a node that is at work here");
+  verify
+      ->add_option("--with", verify_options.with,
+                   "A counterparty's ledger: what it has of this log must stand here")
+      ->type_name("DIR")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  CLI::Option* witness = verify
+                             ->add_option("--witness", verify_options.witnesses,
+                                          "Key of a witness that you trust; once for each")
+                             ->type_name("VKEY")
+                             ->expected(1)
+                             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  uint64_t quorum = 0;
+  CLI::Option* asked =
+      verify
+          ->add_option("--quorum", quorum,
+                       "How many of them must have cosigned; more than two thirds else")
+          ->type_name("K")
+          ->check(kCount)
+          ->needs(witness);
+  verify
+      ->add_option("--cosigned", verify_options.cosigned,
+                   "A checkpoint of this log with their lines, beside what the log has")
+      ->type_name("FILE")
+      ->needs(witness)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   bool repair_plan = false;
   CLI::Option* plan = verify->add_flag(
       "--repair-plan", repair_plan,
       "Of a damaged ledger instead: what is lost, and what to do; changes nothing");
-  for (const char* other : {"--from", "--resume", "--save"}) {
+  for (const char* other : {"--from", "--resume", "--save", "--with", "--witness"}) {
     plan->excludes(verify->get_option(other));
   }
   verify->footer(
@@ -91,6 +118,7 @@ int Main(int argc, char** argv) {
       "ledger opens. Whoever can write a saved audit can have the next one overlook what is in it: "
       "keep it where only you can.");
   verify->callback([&] {
+    if (asked->count() > 0) verify_options.quorum = quorum;
     action = [&] {
       return repair_plan ? RunRepairPlan(target) : RunVerify(target, verify_options);
     };

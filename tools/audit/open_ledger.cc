@@ -124,26 +124,16 @@ Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::str
   return Ok();
 }
 
-Result<fs::path> MakeTemporaryFolder() {
-  std::error_code error;
-  std::string name = (fs::temp_directory_path(error) / "souk-audit-XXXXXX").string();
-  if (error || ::mkdtemp(name.data()) == nullptr) {
-    return Error(Code::kIo,
-                 "no temporary folder can be made: set TMPDIR to one that can be written");
-  }
-  return fs::path(name);
-}
-
 // Fetched whole into a folder of its own, and read from there.
 Result<OpenedLedger> OpenUrl(const std::string& url, const std::string& vkey) {
   OpenedLedger out;
-  ASSIGN_OR_RETURN(const fs::path folder, MakeTemporaryFolder());
-  out.folder = std::shared_ptr<void>(nullptr, [folder](void*) {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  });
+  ASSIGN_OR_RETURN(out.folder, FetchedFolder::Make());
+  const fs::path& folder = out.folder->path();
   const bool shown = IsTerminal(stderr);
   node::FetchOptions options;
+  if (!vkey.empty()) {
+    ASSIGN_OR_RETURN(options.key, ledger::NoteVerifier::ParseVkey(vkey));
+  }
   if (shown) {
     options.progress = [](uint64_t done, uint64_t total) {
       fmt::print(stderr, "\r\x1b[Kfetching {} of {} entries", done, total);

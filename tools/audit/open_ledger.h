@@ -9,6 +9,7 @@
 #include "ledger/log/rocksdb_ledger.h"
 #include "ledger/log/tile_reader.h"
 #include "protocol/identity.h"
+#include "tools/audit/fetched_folder.h"
 
 namespace souk::tools {
 
@@ -19,7 +20,7 @@ struct OpenedLedger {
   // "--key", "the card in entry 0", "the identity beside it", "the vkey beside it".
   std::string key_from = {};
   // Holds what a URL brought, for as long as it is read.
-  std::shared_ptr<void> folder = {};
+  std::shared_ptr<FetchedFolder> folder = {};
   // One of the two.
   std::unique_ptr<ledger::LedgerView> view = {};
   std::unique_ptr<ledger::TileView> tiles = {};

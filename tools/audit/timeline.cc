@@ -3,13 +3,11 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 
 #include "ledger/audit/audit_timeline.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"
-#include "tools/audit/evidence.h"
-#include "tools/audit/open_ledger.h"
+#include "tools/audit/log_source.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
 
@@ -20,53 +18,6 @@ using ledger::LeaseStory;
 using ledger::Timeline;
 using ledger::TimelineCell;
 using ledger::TimelineStep;
-
-// One of the directories: a ledger, or an evidence bundle.
-struct Source {
-  std::optional<OpenedLedger> ledger = {};
-  std::optional<OpenedEvidence> bundle = {};
-
-  ledger::LogPart Part() const {
-    return ledger ? ledger::WholeLog(ledger->log())
-                  : ledger::PartOfLog(bundle->evidence, bundle->key);
-  }
-};
-
-// With whichever of the keys is the log's own.
-Result<OpenedLedger> OpenWithKeys(const std::filesystem::path& dir,
-                                  const std::vector<std::string>& keys) {
-  Error last(Code::kNotFound, "");
-  for (const std::string& key : keys) {
-    auto opened = OpenLedger(dir, key);
-    if (opened) return opened;
-    last = opened.error();
-    if (last.code != Code::kInvalidArgument) return last;
-  }
-  if (keys.empty()) return OpenLedger(dir, "");
-  auto opened = OpenLedger(dir, "");
-  return opened ? std::move(opened) : Result<OpenedLedger>(last);
-}
-
-// A bundle under another's key shows nothing: the first key under which it is sound is its own.
-Result<OpenedEvidence> OpenEvidenceWithKeys(const std::filesystem::path& dir,
-                                            const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) {
-    auto opened = OpenSoundEvidence(dir, key);
-    if (opened) return opened;
-  }
-  return OpenSoundEvidence(dir, "");
-}
-
-Result<std::unique_ptr<Source>> OpenSource(const std::filesystem::path& dir,
-                                           const std::vector<std::string>& keys) {
-  auto source = std::make_unique<Source>();
-  if (IsEvidence(dir)) {
-    ASSIGN_OR_RETURN(source->bundle, OpenEvidenceWithKeys(dir, keys));
-  } else {
-    ASSIGN_OR_RETURN(source->ledger, OpenWithKeys(dir, keys));
-  }
-  return source;
-}
 
 std::string RoleName(const LeaseStory& story) {
   return story.role ? ledger::LeaseRoleName(*story.role) : "no part in it";
@@ -168,18 +119,20 @@ std::string TimelineConclusion(const Timeline& timeline) {
     return fmt::format("the {} logs agree in what they hold; {} steps are not in all", logs,
                        all.size());
   }
-  return fmt::format("the {} logs agree", logs);
+  const bool whole = std::all_of(timeline.stories.begin(), timeline.stories.end(),
+                                 [](const LeaseStory& story) { return story.whole; });
+  return fmt::format("the {} logs agree{}", logs, whole ? "" : " as far as evidence bundles tell");
 }
 
 }  // namespace
 
 int RunTimeline(const TimelineCommand& command) {
-  std::vector<std::unique_ptr<Source>> opened;
+  std::vector<std::unique_ptr<LogSource>> opened;
   std::vector<ledger::LogPart> logs;
   std::vector<Digest> leases;
   for (const std::filesystem::path& dir : command.dirs) {
-    auto one = OpenSource(dir, command.keys);
-    if (!one) return Fail(Error(one.error().code, dir.string() + ": " + one.error().message));
+    auto one = OpenLogSource(dir, command.keys);
+    if (!one) return Fail(one.error());
     const auto named = ledger::LeasesNamed((*one)->Part());
     if (!named) return Fail(Error(named.error().code, dir.string() + ": " + named.error().message));
     leases.insert(leases.end(), named->begin(), named->end());

@@ -6,13 +6,13 @@
 #include <cstdio>
 #include <optional>
 
-#include "ledger/audit/audit.h"
+#include "ledger/audit/audit_cosigned.h"
+#include "ledger/audit/audit_omissions.h"
 #include "protocol/base/file.h"
 #include "protocol/entry.h"
 #include "protocol/text.h"
 #include "tools/audit/commands.h"
-#include "tools/audit/evidence.h"
-#include "tools/audit/open_ledger.h"
+#include "tools/audit/log_source.h"
 #include "tools/audit/pace.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
@@ -48,10 +48,50 @@ Verified Unopened(const AuditTarget& target, const Error& error) {
   return out;
 }
 
+// Without the file nothing says what was signed; with a newer copy of it something would.
+Verified WithoutCheckpoint(const AuditTarget& target) {
+  Verified out{.dir = target.dir.string()};
+  out.report.verdict = ledger::Verdict::kIncomplete;
+  out.report.unchecked.push_back(
+      "the checkpoint file beside the ledger is missing: nothing says which entries were signed, "
+      "and whether these are all. Needed: that file, or a copy of the log from a mirror. What to "
+      "do: souk-audit verify --repair-plan " +
+      target.dir.string());
+  return out;
+}
+
+bool LacksCheckpoint(const std::filesystem::path& where) {
+  const std::filesystem::path dir = NodeDirectory(where);
+  std::error_code error;
+  return std::filesystem::exists(dir / "ledger" / "CURRENT", error) &&
+         !std::filesystem::exists(dir / "checkpoint", error) && !error;
+}
+
 bool IsDamage(const Error& error) {
   return error.code == Code::kCorrupt || error.code == Code::kBadSignature ||
          error.code == Code::kMismatch || error.code == Code::kMalformed ||
          error.code == Code::kTooLarge || error.code == Code::kConflict;
+}
+
+Json WithJson(const ledger::AuditReport& report) {
+  Json with = Json::array();
+  for (const ledger::AuditedCounterparty& one : report.with) {
+    with.push_back({{"name", one.name},
+                    {"peer", one.peer.ToString()},
+                    {"documents", one.documents},
+                    {"roots", one.roots}});
+  }
+  return with;
+}
+
+Json WitnessesJson(const ledger::AuditReport& report) {
+  Json witnesses = Json::array();
+  for (const ledger::AuditedWitness& one : report.witnesses) {
+    witnesses.push_back({{"name", one.name},
+                         {"size", one.cosigned ? Json(one.size) : Json()},
+                         {"seconds", one.cosigned ? Json(one.seconds) : Json()}});
+  }
+  return witnesses;
 }
 
 Json FindingJson(const ledger::Finding& finding) {
@@ -86,6 +126,9 @@ void PrintAsJson(const Verified& verified) {
              {"findings", std::move(findings)},
              {"more_findings", report.more_findings},
              {"unchecked", report.unchecked},
+             {"with", WithJson(report)},
+             {"witnesses", WitnessesJson(report)},
+             {"quorum", report.quorum},
              {"resumed_from", report.resumed_from},
              {"signatures_from", report.trusted},
              {"believed", verified.believed},
@@ -141,15 +184,36 @@ void PrintFinding(const Verified& verified, const ledger::Finding& finding) {
   if (verified.report.entries > 0) PrintFolded(see + "\n", /*indent=*/4);
 }
 
+// "", or ", 2 of 3 witnesses".
+std::string WitnessCount(const ledger::AuditReport& report) {
+  if (report.witnesses.empty()) return "";
+  const auto cosigned =
+      std::count_if(report.witnesses.begin(), report.witnesses.end(),
+                    [](const ledger::AuditedWitness& witness) { return witness.cosigned; });
+  return fmt::format(", {} of {} witness{}", cosigned, report.witnesses.size(),
+                     report.witnesses.size() == 1 ? "" : "es");
+}
+
+void PrintCounterparties(const ledger::AuditReport& report) {
+  for (const ledger::AuditedCounterparty& one : report.with) {
+    PrintFolded(fmt::format("{} of what {} has, {} document{} and {} root{} stand here\n",
+                            Mark(true), one.name, WithCommas(one.documents),
+                            one.documents == 1 ? "" : "s", WithCommas(one.roots),
+                            one.roots == 1 ? "" : "s"));
+  }
+}
+
 void PrintAsText(const Verified& verified) {
   const ledger::AuditReport& report = verified.report;
   const bool opened = !verified.key.name.empty();
   if (opened) {
-    Print(fmt::format("{}, {} entr{}, checkpoint signed (key from {})\n",
-                      report.name.empty() ? verified.dir : report.name, WithCommas(report.entries),
-                      report.entries == 1 ? "y" : "ies", verified.key_from));
+    PrintFolded(fmt::format("{}, {} entr{}, checkpoint signed (key from {}){}\n",
+                            report.name.empty() ? verified.dir : report.name,
+                            WithCommas(report.entries), report.entries == 1 ? "y" : "ies",
+                            verified.key_from, WitnessCount(report)));
     Print(Styled(stdout, Style::kFaint, report.peer.ToString()) + "\n");
     PrintMarks(report);
+    PrintCounterparties(report);
   } else {
     Print(verified.dir + "\n");
   }
@@ -290,6 +354,92 @@ Status Save(const ledger::AuditReport& report, const std::filesystem::path& file
   return WriteFileAtomic(file, report.saved, 0600);
 }
 
+// The checkpoints that witnesses cosigned, as bytes, with what to call them. Read before the log:
+// what a node at work cosigns later would lie beyond it.
+struct CosignedNote {
+  std::string from = {};
+  std::string note = {};
+  bool named = false;  // by the reader
+};
+
+Result<std::vector<CosignedNote>> ReadCosigned(const AuditTarget& target,
+                                               const VerifyOptions& options) {
+  std::vector<CosignedNote> notes;
+  if (options.witnesses.empty()) return notes;
+  const std::filesystem::path beside = NodeDirectory(target.dir) / ledger::kCosignedFile;
+  if (auto note = ReadFile(beside, ledger::kMaxNoteBytes)) {
+    notes.push_back({beside.string(), std::string(AsText(*note)), false});
+  }
+  for (const std::filesystem::path& file : options.cosigned) {
+    ASSIGN_OR_RETURN(const Bytes note, ReadOption(file, ledger::kMaxNoteBytes));
+    notes.push_back({file.string(), std::string(AsText(note)), true});
+  }
+  return notes;
+}
+
+Result<ledger::TrustPolicy> Witnesses(const VerifyOptions& options) {
+  ledger::TrustPolicy policy;
+  for (const std::string& vkey : options.witnesses) {
+    auto witness = ledger::NoteVerifier::ParseVkey(vkey, ledger::NoteKeyType::kCosignature);
+    if (!witness) return witness.error().Within("--witness " + vkey);
+    policy.witnesses.push_back(std::move(*witness));
+  }
+  const size_t count = policy.witnesses.size();
+  policy.quorum = options.quorum.value_or(ledger::SafeQuorum(count));
+  // The log's key is found with the log.
+  ledger::TrustPolicy checked = policy;
+  checked.logs.emplace_back();
+  RETURN_IF_ERROR(checked.Check());
+  return policy;
+}
+
+// A note that the reader named and that is not this log's is a mistake; one that stands with the
+// log and bears a witness's bad signature is the log's.
+Status HoldAgainstWitnesses(const ledger::LogReader& log, const ledger::NoteVerifier& key,
+                            std::vector<CosignedNote> notes, ledger::TrustPolicy policy,
+                            ledger::AuditReport& report) {
+  if (policy.witnesses.empty()) return Ok();
+  policy.logs = {key};
+  ledger::TrustPolicy any = policy;
+  any.quorum = 0;
+  notes.push_back({"the checkpoint", log.checkpoint(), false});
+  std::vector<ledger::CosignedCheckpoint> heads;
+  for (const CosignedNote& note : notes) {
+    auto head = ledger::OpenCosigned(note.note, any);
+    if (head) {
+      heads.push_back(std::move(*head));
+      continue;
+    }
+    if (note.named) {
+      return Error(Code::kInvalidArgument, note.from + ": " + head.error().message);
+    }
+    report.verdict = ledger::Verdict::kInvalid;
+    report.findings.push_back({log.signed_size() == 0 ? 0 : log.signed_size() - 1,
+                               "R3",
+                               "the log is what was signed",
+                               note.from + ": " + head.error().message,
+                               {}});
+  }
+  ledger::AuditCosigned(log, heads, policy, report);
+  return Ok();
+}
+
+Status HoldAgainstOthers(const ledger::LogReader& log,
+                         const std::vector<std::filesystem::path>& others,
+                         ledger::AuditReport& report) {
+  if (others.empty()) return Ok();
+  std::vector<std::unique_ptr<LogSource>> sources;
+  std::vector<ledger::LogPart> parts;
+  for (const std::filesystem::path& dir : others) {
+    auto source = OpenLogSource(dir, {});
+    if (!source) return source.error().Within("--with");
+    parts.push_back((*source)->Part());
+    sources.push_back(std::move(*source));
+  }
+  const Status held = ledger::AuditOmissions(log, parts, report);
+  return held ? held : held.error().Within("--with");
+}
+
 Verified VerifiedEvidence(const AuditTarget& target, const OpenedEvidence& bundle,
                           Clock::time_point start) {
   Verified verified{.dir = target.dir.string(), .key = bundle.key, .key_from = bundle.key_from};
@@ -321,8 +471,11 @@ int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
     if (!key) return Misuse(fmt::format("--key {}: {}", target.vkey, key.error().message));
   }
   if (IsEvidence(target.dir)) {
-    if (!options.save.empty() || !options.resume.empty() || !options.from.empty()) {
-      return Misuse("--from, --resume and --save are for ledgers, and this is an evidence bundle");
+    if (!options.save.empty() || !options.resume.empty() || !options.from.empty() ||
+        !options.with.empty() || !options.witnesses.empty()) {
+      return Misuse(
+          "--from, --resume, --save, --with and --witness are for ledgers, and this is an evidence "
+          "bundle");
     }
     const auto bundle = OpenEvidence(target.dir, target.vkey);
     if (!bundle) return Fail(bundle.error());
@@ -335,6 +488,10 @@ int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
   if (!options.full_speed && YieldToNode(NodeDirectory(target.dir)) && IsTerminal(stderr)) {
     std::fputs("a node is at work here: read in its pauses (--full-speed does not wait)\n", stderr);
   }
+  const auto policy = Witnesses(options);
+  if (!policy) return Misuse(policy.error().message);
+  auto cosigned = ReadCosigned(target, options);
+  if (!cosigned) return Fail(cosigned.error());
   Earlier earlier;
   ledger::LedgerView::Options view;
   if (!options.resume.empty() || !options.from.empty()) {
@@ -347,14 +504,24 @@ int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
   Verified verified;
   Status saved = Ok();
   if (!opened) {
-    if (!IsDamage(opened.error())) return Fail(opened.error());
-    verified = Unopened(target, opened.error());
+    if (LacksCheckpoint(target.dir)) {
+      verified = WithoutCheckpoint(target);
+    } else if (IsDamage(opened.error())) {
+      verified = Unopened(target, opened.error());
+    } else {
+      return Fail(opened.error());
+    }
   } else {
     verified = {.dir = target.dir.string(), .key = opened->key, .key_from = opened->key_from};
     verified.root = ToBase64(opened->log().head().root.view());
     verified.believed = Believed(options, earlier);
     verified.report = AuditWithProgress(opened->log(), options, std::move(earlier));
     verified.bytes = BytesOnDisk(target.dir);
+    const Status witnessed = HoldAgainstWitnesses(opened->log(), opened->key, std::move(*cosigned),
+                                                  *policy, verified.report);
+    if (!witnessed) return Fail(witnessed.error());
+    const Status complete = HoldAgainstOthers(opened->log(), options.with, verified.report);
+    if (!complete) return Fail(complete.error());
     if (!options.save.empty()) saved = Save(verified.report, options.save);
   }
   verified.seconds = SecondsSince(start);

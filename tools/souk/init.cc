@@ -78,7 +78,8 @@ int RunId(const Common& common) {
                 {"curve", ToHex(identity->Curve().public_key().view())},
                 {"running", !running.is_null()}};
     if (!running.is_null()) {
-      for (const char* key : {"name", "roles", "addresses", "vkey", "log_entries", "accounts"}) {
+      for (const char* key :
+           {"name", "roles", "addresses", "vkey", "witness_vkey", "log_entries", "accounts"}) {
         if (running.contains(key)) out[key] = running[key];
       }
     }

@@ -239,6 +239,19 @@ TEST_F(NodeDirTest, IsNotMadeTwice) {
   EXPECT_EQ(LoadIdentity({path_})->id(), before->id());
 }
 
+// Its log goes on under its own key alone.
+TEST_F(NodeDirTest, ALostIdentityIsNotMadeAnew) {
+  Config config;
+  config.name = "kite";
+  config.renter = true;
+  ASSERT_TRUE(InitNodeDir({path_}, config, ""));
+  std::filesystem::remove(path_ / "identity");
+  const auto identity = LoadIdentity({path_});
+  ASSERT_FALSE(identity);
+  EXPECT_EQ(identity.error().code, Code::kNotFound);
+  EXPECT_NE(identity.error().message.find("put its file back"), std::string::npos);
+}
+
 TEST_F(NodeDirTest, IsNotLeftHalfMadeWhereTheDiskIsFull) {
   Config config;
   config.name = "kite";

@@ -83,11 +83,12 @@ class RudeServer {
 };
 
 // How fetching from it fails, which must be soon and before many bytes were taken.
-Error Refusal(const RudeServer& server) {
+Error Refusal(const RudeServer& server, std::optional<ledger::NoteVerifier> key = {}) {
   const TestFolder folder;
   const auto start = std::chrono::steady_clock::now();
   const Status fetched =
-      FetchLog(server.url(), folder.path() / "log", {.file_time = std::chrono::milliseconds(500)});
+      FetchLog(server.url(), folder.path() / "log",
+               {.key = std::move(key), .file_time = std::chrono::milliseconds(500)});
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
   // What the kernel's buffers take is among it.
   EXPECT_LT(server.sent(), 64u << 20);
@@ -129,6 +130,10 @@ TEST(LogClient, EndsWithTheFirstPartThatCannotBeOne) {
                               std::to_string(note.size()) + "\r\n\r\n" + note,
                           "");
   EXPECT_THAT(Refusal(server).message, HasSubstr("/tile/entries/000"));
+  const Error unsigned_note =
+      Refusal(server, ledger::NoteSigner::FromSeed("souk/x", {1}).Verifier());
+  EXPECT_EQ(unsigned_note.code, Code::kBadSignature);
+  EXPECT_THAT(unsigned_note.message, HasSubstr("/checkpoint: "));
 }
 
 TEST(LogClient, SaysWhatIsNoUrlOfALog) {

@@ -137,6 +137,14 @@ TEST_F(RebuildTest, RefusesADamagedCopyAndLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(lost_.path));
 }
 
+TEST_F(RebuildTest, ANodesOwnDirectoryIsNoMirror) {
+  const auto rebuilt = Rebuild(origin_.string());
+  ASSERT_FALSE(rebuilt);
+  EXPECT_EQ(rebuilt.error().code, Code::kInvalidArgument);
+  EXPECT_THAT(rebuilt.error().message, HasSubstr("put it in place whole"));
+  EXPECT_TRUE(fs::is_empty(lost_.path));
+}
+
 TEST_F(RebuildTest, SaysThatNobodyAnswers) {
   const auto rebuilt = Rebuild("http://127.0.0.1:1");
   ASSERT_FALSE(rebuilt);

@@ -1,6 +1,8 @@
 // souk-audit as a program: its output, its exit codes, and the formats that it hands to others.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <nlohmann/json.hpp>
 
@@ -110,6 +112,49 @@ TEST_F(AuditProgram, NamesTheBreachAndWhereToLook) {
   EXPECT_EQ(report["findings"][0]["see"], json::array({4}));
 }
 
+TEST_F(AuditProgram, HoldsALogAgainstItsCounterpartys) {
+  Make("ann", world_.renter, world_.RenterLog());
+  const Ran ran = Audit("verify kite --with ann" + Key("kite"));
+  EXPECT_EQ(ran.code, 1) << "ann's key is not to be found";
+  EXPECT_TRUE(IsOneLine(ran.err, "souk-audit")) << ran.err;
+  EXPECT_NE(ran.err.find("--with: ann: "), std::string::npos) << ran.err;
+  const Ran tiles = Audit("export ann --tiles ann.tiles" + Key("ann"));
+  ASSERT_EQ(tiles.code, 0) << tiles.err;
+  const Ran held = Audit("verify kite --with ann.tiles" + Key("kite"));
+  EXPECT_EQ(held.code, 0) << held.out << held.err;
+  EXPECT_NE(held.out.find("✓ of what ann has, 4 documents and 0 roots stand here\n"),
+            std::string::npos)
+      << held.out;
+  EXPECT_EQ(held.out.find("omissions"), std::string::npos) << held.out;
+  const Ran same = Audit("verify ann.tiles --with ann.tiles");
+  EXPECT_EQ(same.code, 1);
+  EXPECT_NE(same.err.find("another copy of the same log"), std::string::npos) << same.err;
+}
+
+TEST_F(AuditProgram, TellsMistakesInWitnessesFromFaultsOfTheLog) {
+  const ledger::NoteSigner witness =
+      ledger::NoteSigner::FromSeed("witness", {7}, ledger::NoteKeyType::kCosignature);
+  const std::string named = " --witness '" + witness.Verifier().ToVkey() + "'";
+  for (const std::string& misuse :
+       {std::string(" --witness junk"), " --witness '" + keys_.at("kite") + "'", named + named,
+        named + " --quorum 2", std::string(" --quorum 1"), std::string(" --cosigned x")}) {
+    const Ran ran = Audit("verify kite" + misuse + Key("kite"));
+    EXPECT_EQ(ran.code, 2) << misuse << ran.out << ran.err;
+    EXPECT_EQ(ran.out, "") << misuse;
+  }
+  const Ran missing = Audit("verify kite --cosigned nowhere" + named + Key("kite"));
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_NE(missing.err.find("nowhere"), std::string::npos) << missing.err;
+  std::ofstream(folder_.path() / "junk") << "junk";
+  const Ran junk = Audit("verify kite --cosigned junk" + named + Key("kite"));
+  EXPECT_EQ(junk.code, 1);
+  EXPECT_EQ(junk.out, "") << "nothing is said against the log";
+  const Ran nobody = Audit("verify kite" + named + Key("kite"));
+  EXPECT_EQ(nobody.code, 1);
+  EXPECT_NE(nobody.out.find("0 of 1 witness\n"), std::string::npos) << nobody.out;
+  EXPECT_NE(nobody.out.find("INCOMPLETE"), std::string::npos) << nobody.out;
+}
+
 TEST_F(AuditProgram, RefusesALedgerUnderAnothersKey) {
   const Ran ran = Audit("verify kite" + Key("coop"));
   EXPECT_EQ(ran.code, 1);
@@ -181,6 +226,48 @@ TEST_F(AuditProgram, AsksForAKeyWhereNoneIsFound) {
   EXPECT_EQ(ran.code, 1);
   EXPECT_TRUE(IsOneLine(ran.err, "souk-audit"));
   EXPECT_NE(ran.err.find("--key"), std::string::npos);
+}
+
+// A server that takes connections and says nothing: the program waits when it is ended.
+TEST_F(AuditProgram, LeavesNothingOfAUrlWhereASignalEndsIt) {
+  const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at = {};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(at);
+  ASSERT_EQ(::bind(server, reinterpret_cast<sockaddr*>(&at), size), 0);
+  ASSERT_EQ(::listen(server, 8), 0);
+  ASSERT_EQ(::getsockname(server, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  std::filesystem::create_directories(folder_.path() / "tmp");
+  const std::string url = "http://127.0.0.1:" + std::to_string(ntohs(at.sin_port));
+  for (const auto& [signal, code] : {std::pair("TERM", 143), {"INT", 130}, {"HUP", 129}}) {
+    // A shell has what it runs in the background ignore SIGINT.
+    const Ran ran = RunProgram(
+        "python3 -c 'import os, subprocess, sys, time\n"
+        "audit = subprocess.Popen([\"souk-audit\", \"verify\", \"" +
+            url +
+            "\"], "
+            "env=dict(os.environ, TMPDIR=\"tmp\"))\n"
+            "while not os.listdir(\"tmp\"): time.sleep(0.01)\n"
+            "import signal\naudit.send_signal(signal.SIG" +
+            signal +
+            ")\n"
+            "sys.exit(audit.wait() % 256)'",
+        folder_.path());
+    EXPECT_EQ(ran.code, code) << signal << ran.err;
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "tmp")) << signal;
+  }
+  ::close(server);
+}
+
+TEST_F(AuditProgram, WithoutACheckpointNothingIsKnown) {
+  std::filesystem::remove(folder_.path() / "kite/checkpoint");
+  for (const char* where : {"kite", "kite/"}) {
+    const Ran ran = Audit(std::string("verify ") + where + Key("kite"));
+    EXPECT_EQ(ran.code, 1);
+    EXPECT_NE(ran.out.find("INCOMPLETE"), std::string::npos) << ran.out << ran.err;
+    EXPECT_NE(ran.out.find("the checkpoint file beside the ledger is missing"), std::string::npos);
+  }
 }
 
 // The checkpoint signs entries, and not one is there: that is damage and not an empty ledger.

@@ -1,0 +1,131 @@
+#include "ledger/audit/audit_cosigned.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "ledger/audit/audit_rules.h"
+#include "protocol/limits.h"
+
+namespace souk::ledger {
+namespace {
+
+// A cosignature's time has no parts of a second.
+constexpr Duration kSecond = Seconds(1);
+
+class CosignedAudit {
+ public:
+  CosignedAudit(const LogReader& log, const TrustPolicy& policy, AuditReport& report)
+      : log_(log), policy_(policy), report_(report) {
+    for (const NoteVerifier& witness : policy.witnesses) {
+      report_.witnesses.push_back({.name = witness.name});
+    }
+    report_.quorum = policy.quorum;
+  }
+
+  void Take(const CosignedCheckpoint& head);
+  void Finish();
+
+ private:
+  void CheckTime(const CosignedCheckpoint& head);
+  void Doubt(std::string sentence) {
+    report_.verdict = std::max(report_.verdict, Verdict::kIncomplete);
+    report_.unchecked.push_back(std::move(sentence));
+  }
+
+  const LogReader& log_;
+  const TrustPolicy& policy_;
+  AuditReport& report_;
+  Findings findings_{kMaxFindings};
+  uint64_t quorum_size_ = 0;  // the largest that a quorum has cosigned
+  bool quorum_seen_ = false;
+  uint64_t beyond_ = 0;  // the largest that is not here
+};
+
+void CosignedAudit::Take(const CosignedCheckpoint& head) {
+  if (head.cosigned.empty()) return;
+  const uint64_t size = head.checkpoint.size;
+  if (size > log_.signed_size()) {
+    beyond_ = std::max(beyond_, size);
+    return;
+  }
+  const auto root = log_.RootAt(size);
+  if (!root || *root != head.checkpoint.root) {
+    findings_.Add(
+        size == 0 ? 0 : size - 1, rules::kAppendOnly,
+        fmt::format("the log's owner signed, and {} cosigned, another tree of {} entries: "
+                    "the log was forked",
+                    policy_.witnesses[head.cosigned.front().witness].name, size));
+    return;
+  }
+  for (const auto& by : head.cosigned) {
+    AuditedWitness& witness = report_.witnesses[by.witness];
+    if (witness.cosigned && witness.size > size) continue;
+    witness.cosigned = true;
+    witness.size = size;
+    witness.seconds = by.time.seconds;
+  }
+  if (head.cosigned.size() >= policy_.quorum) {
+    quorum_seen_ = true;
+    quorum_size_ = std::max(quorum_size_, size);
+  }
+  if (size > 0) CheckTime(head);
+}
+
+// Times never run back, so that the last entry is the latest.
+void CosignedAudit::CheckTime(const CosignedCheckpoint& head) {
+  const uint64_t last = head.checkpoint.size - 1;
+  const auto leaf = log_.Entry(last);
+  if (!leaf) return;  // found already
+  const CheckedEntry checked = CheckEntry(last, *leaf, Signatures::kTrusted);
+  if (!checked.readable) return;
+  const auto by = std::min_element(head.cosigned.begin(), head.cosigned.end(),
+                                   [](const auto& a, const auto& b) { return a.time < b.time; });
+  // More seconds than a Time holds are later than every entry.
+  constexpr uint64_t kMost = uint64_t{1} << 53;
+  if (by->time.seconds >= kMost / 1000) return;
+  const Time cosigned{static_cast<int64_t>(by->time.seconds) * 1000};
+  const Duration ahead = checked.entry.time - cosigned;
+  if (ahead <= limits::kMaxSkew + kSecond) return;
+  findings_.Add(
+      last, rules::kWitnessed,
+      fmt::format("it is dated {} s after {} cosigned it, and {} s may lie between clocks",
+                  ahead.ms / 1000, policy_.witnesses[by->witness].name,
+                  limits::kMaxSkew.ms / 1000));
+}
+
+void CosignedAudit::Finish() {
+  const auto cosigned = static_cast<size_t>(
+      std::count_if(report_.witnesses.begin(), report_.witnesses.end(),
+                    [](const AuditedWitness& witness) { return witness.cosigned; }));
+  if (beyond_ > 0) {
+    Doubt(
+        fmt::format("witnesses cosigned {} entries of this log, and this copy has {}: it is an "
+                    "older one",
+                    beyond_, log_.signed_size()));
+  }
+  if (!quorum_seen_ && policy_.quorum > 0) {
+    Doubt(
+        fmt::format("no checkpoint here is cosigned by {} of the {} witnesses ({} cosigned any): "
+                    "fetch one from where the node serves its log and give it with --cosigned",
+                    policy_.quorum, policy_.witnesses.size(), cosigned));
+  } else if (quorum_size_ < log_.signed_size()) {
+    report_.unchecked.push_back(fmt::format("{} of {} entries are beyond what witnesses cosigned",
+                                            log_.signed_size() - quorum_size_, log_.signed_size()));
+  }
+  if (!findings_.any()) return;
+  report_.verdict = Verdict::kInvalid;
+  findings_.MoveInto(report_);
+}
+
+}  // namespace
+
+void AuditCosigned(const LogReader& log, const std::vector<CosignedCheckpoint>& heads,
+                   const TrustPolicy& policy, AuditReport& report) {
+  CosignedAudit audit(log, policy, report);
+  for (const CosignedCheckpoint& head : heads) audit.Take(head);
+  audit.Finish();
+}
+
+}  // namespace souk::ledger
