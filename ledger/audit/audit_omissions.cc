@@ -77,7 +77,7 @@ std::optional<Place> PlaceOf(const Document& document) {
 }
 
 // Signed by the log's owner, and in another's hands.
-struct Held {
+struct HeldByOther {
   Kind kind = Kind::kOrder;
   Digest id = {};
   Place place = {};
@@ -118,11 +118,11 @@ class Omissions {
   };
 
   void OnOther(const CheckedEntry& checked, size_t holder);
-  void JudgeHeld(const Held& held);
+  void JudgeHeld(const HeldByOther& held);
   void JudgeRoot(const ShownRoot& shown);
   void JudgeLeases();
   void TellYounger();
-  std::string Where(const Held& held) const;
+  std::string Where(const HeldByOther& held) const;
   void Doubt(std::string sentence);
 
   const LogReader& log_;
@@ -130,7 +130,7 @@ class Omissions {
   const PeerId self_;
   Findings findings_{kMaxFindings};
   std::vector<PeerId> whole_ = {};  // whose whole logs are at hand
-  std::map<Digest, Held> held_ = {};
+  std::map<Digest, HeldByOther> held_ = {};
   std::vector<ShownRoot> roots_ = {};
   std::map<Digest, PeerId> book_of_ = {};                   // by lease, as the others say
   std::set<Digest> wanted_ = {};                            // leases of what is held
@@ -172,8 +172,8 @@ void Omissions::OnOther(const CheckedEntry& checked, size_t holder) {
     // Nobody is accused on a signature that is not there.
     if (!place || !Document::Open(document->envelope())) continue;
     wanted_.insert(place->lease);
-    held_.emplace(document->id(), Held{document->kind(), document->id(), *place, holder,
-                                       checked.index, checked.entry.time});
+    held_.emplace(document->id(), HeldByOther{document->kind(), document->id(), *place, holder,
+                                              checked.index, checked.entry.time});
   }
   const auto* seen = std::get_if<EscrowSeen>(&checked.entry.outcome);
   if (seen == nullptr) return;
@@ -210,7 +210,7 @@ Status Omissions::ReadOwn() {
   });
 }
 
-std::string Omissions::Where(const Held& held) const {
+std::string Omissions::Where(const HeldByOther& held) const {
   return fmt::format("{}'s entry {} holds {} {} of lease {}, signed by this log's owner",
                      report_.with[held.holder].name, held.entry, KindName(held.kind),
                      held.id.Short(), held.place.lease.Short());
@@ -221,7 +221,7 @@ void Omissions::Doubt(std::string sentence) {
   if (++doubts_ <= kTold) report_.unchecked.push_back(std::move(sentence));
 }
 
-void Omissions::JudgeHeld(const Held& held) {
+void Omissions::JudgeHeld(const HeldByOther& held) {
   if (held.place.fence && *held.place.fence < log_.signed_size()) {
     findings_.Add(*held.place.fence, rules::kOmitted,
                   Where(held) + " for this entry, where something else stands");
@@ -293,12 +293,12 @@ void Omissions::TellYounger() {
 void Omissions::Judge() {
   std::erase(report_.unchecked, kNoReceipts);
   // In the order of the holders' entries, which is not that of ids.
-  std::vector<Held> missing;
+  std::vector<HeldByOther> missing;
   for (const auto& [id, held] : held_) missing.push_back(held);
-  std::sort(missing.begin(), missing.end(), [](const Held& a, const Held& b) {
+  std::sort(missing.begin(), missing.end(), [](const HeldByOther& a, const HeldByOther& b) {
     return std::pair(a.holder, a.entry) < std::pair(b.holder, b.entry);
   });
-  for (const Held& held : missing) JudgeHeld(held);
+  for (const HeldByOther& held : missing) JudgeHeld(held);
   for (const ShownRoot& shown : roots_) JudgeRoot(shown);
   if (doubts_ > kTold) {
     report_.unchecked.push_back(fmt::format("omissions: … and {} more", doubts_ - kTold));
