@@ -2,6 +2,9 @@
 // with us on each that is corrupted.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <set>
+
 #include "integration/go_corruptions.h"
 #include "integration/go_judge.h"
 #include "ledger/log/tile_source.h"
@@ -46,7 +49,13 @@ struct CosignedLog {
   MemorySlotFile slots;
   Log log = *Log::Open(store, slots, TestSigner());
 
-  void Grow(uint64_t count) { ASSERT_TRUE(log.Commit(Drafts(log.size(), count))); }
+  void Grow(uint64_t count) { GrowTo(log.size() + count); }
+  void GrowTo(uint64_t size) {
+    while (log.size() < size) {
+      const uint64_t next = std::min<uint64_t>(size - log.size(), kMaxCommitEntries);
+      ASSERT_TRUE(log.Commit(Drafts(log.size(), next)));
+    }
+  }
   std::string CosignedNote() const {
     std::string note = log.checkpoint();
     const std::string text = log.head().ToText();
@@ -71,11 +80,21 @@ class GoProof : public testing::Test {
   GoJudge judge_;
 };
 
-TEST_F(GoProof, AcceptsProofsAndCosignaturesUnderFortyFiveTreeSizes) {
+// Small trees, trees of every shape below two tiles, and those around whole tiles of each level.
+std::vector<uint64_t> ManySizes() {
+  std::set<uint64_t> sizes = {65'535, 65'536, 65'537, 65'793};
+  for (uint64_t size = 1; size <= 20; ++size) sizes.insert(size);
+  for (uint64_t size = 51; size < 800; size += 31) sizes.insert(size);
+  for (const uint64_t whole : {256, 512, 4096}) sizes.insert({whole - 1, whole, whole + 1});
+  return {sizes.begin(), sizes.end()};
+}
+
+TEST_F(GoProof, AcceptsProofsAndCosignaturesUnderFiftyEightTreeSizes) {
   CosignedLog world;
   std::vector<std::pair<std::string, Checkpoint>> heads;
-  for (uint64_t step = 0; step < 45; ++step) {
-    world.Grow(step < 20 ? 1 : 31);
+  ASSERT_EQ(ManySizes().size(), 58u);
+  for (const uint64_t size : ManySizes()) {
+    world.GrowTo(size);
     heads.emplace_back(world.CosignedNote(), world.log.head());
     const std::string name = "size " + std::to_string(world.log.size());
     for (const uint64_t index : {uint64_t{0}, world.log.size() / 2, world.log.size() - 1}) {
@@ -90,7 +109,7 @@ TEST_F(GoProof, AcceptsProofsAndCosignaturesUnderFortyFiveTreeSizes) {
                  true);
     }
   }
-  EXPECT_GT(judge_.Judge(), 45u * 4u);
+  EXPECT_GT(judge_.Judge(), 58u * 4u);
 }
 
 TEST_F(GoProof, AgreesThatTheseAreProofsStill) {
