@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <thread>
 
 #include "ledger/log/mirrors.h"
 #include "ledger/log/rocksdb_ledger.h"
+#include "node/address.h"
 #include "node/http/log_client.h"
+#include "node/mirror_client.h"
 #include "protocol/base/file.h"
 #include "protocol/codec.h"
 
@@ -81,7 +84,7 @@ class Ids {
 };
 
 Status CopyEntries(const ledger::LogReader& copy, ledger::Log& log,
-                   const std::function<void(uint64_t, uint64_t)>& progress) {
+                   const RebuildProgress& progress) {
   Ids ids(log);
   std::vector<ledger::Draft> drafts;
   const auto flush = [&]() -> Status {
@@ -115,6 +118,17 @@ Status CheckContinues(const ledger::LogReader& copy, const ledger::Checkpoint& b
                            before.size));
 }
 
+// A ledger that is there is not written over.
+Status CheckRoom(const NodeDir& dir) {
+  std::error_code error;
+  if (fs::exists(dir.path / "ledger", error) || error) {
+    return Error(Code::kDuplicate, (dir.path / "ledger").string() +
+                                       " is still there: move it away first, it may hold what the "
+                                       "copy lacks (souk-audit verify --repair-plan says what)");
+  }
+  return Ok();
+}
+
 // The database of a mirror, where that is what was named.
 std::optional<fs::path> FindMirror(const fs::path& from) {
   std::error_code error;
@@ -133,48 +147,62 @@ Result<std::unique_ptr<ledger::Store>> OpenMirror(const fs::path& path) {
   }
 }
 
-Result<Rebuilt> RebuildFromMirror(const NodeDir& dir, const Identity& identity,
-                                  const fs::path& path,
-                                  const std::function<void(uint64_t, uint64_t)>& progress) {
+// `where`: the mirror, in words. `known_size`: the newest checkpoint that it knows signs so many.
+Result<Rebuilt> RebuildFromCopy(const NodeDir& dir, const Identity& identity,
+                                const ledger::Mirrors& mirrors, const std::string& where,
+                                uint64_t known_size, const RebuildProgress& progress) {
   const ledger::NoteVerifier key = LogSigner(identity).Verifier();
-  ASSIGN_OR_RETURN(const auto store, OpenMirror(path));
-  ASSIGN_OR_RETURN(const ledger::Mirrors mirrors, ledger::Mirrors::Open(*store));
   const ledger::MirroredLog* const held = mirrors.Find(key.name);
   if (held == nullptr) {
-    return Error(Code::kNotFound, path.string() + " holds nothing of this node's log");
+    return Error(Code::kNotFound, where + " holds nothing of this node's log");
   }
   if (held->vkey != key.ToVkey()) {
     return Error(Code::kInvalidArgument, "the mirror holds a log of this name under another key");
   }
-  if (!held->whole()) {
+  known_size = std::max(known_size, held->known_size);
+  if (known_size > held->head.size) {
     return Error(Code::kConflict,
                  fmt::format("the mirror knows a checkpoint of {} entries, and holds {} of them: "
                              "a log that goes on from there would contradict itself. Find a mirror "
                              "that has all, or begin anew elsewhere: soukd init --dir OTHER",
-                             held->known_size, held->size));
+                             known_size, held->size));
   }
   ASSIGN_OR_RETURN(const auto copy, mirrors.Read(key.name));
   ASSIGN_OR_RETURN(Rebuilt rebuilt, RebuildLedger(dir, identity, copy->log(), progress));
-  rebuilt.mirror_knew = held->known_size;
+  rebuilt.mirror_knew = known_size;
   return rebuilt;
+}
+
+Result<Rebuilt> RebuildFromFolder(const NodeDir& dir, const Identity& identity,
+                                  const fs::path& path, const RebuildProgress& progress) {
+  ASSIGN_OR_RETURN(const auto store, OpenMirror(path));
+  ASSIGN_OR_RETURN(const ledger::Mirrors mirrors, ledger::Mirrors::Open(*store));
+  return RebuildFromCopy(dir, identity, mirrors, path.string(), 0, progress);
+}
+
+Result<Rebuilt> RebuildFromPeer(const NodeDir& dir, const Identity& identity,
+                                const PeerAddress& mirror, const RebuildProgress& progress) {
+  ASSIGN_OR_RETURN(const auto scratch, Scratch::Make(dir.path));
+  ASSIGN_OR_RETURN(const auto store,
+                   ledger::OpenRocksDb(scratch->path() / "mirror", ledger::OpenMode::kCreate,
+                                       ledger::FileChecks::kNone));
+  ASSIGN_OR_RETURN(ledger::Mirrors mirrors, ledger::Mirrors::Open(*store));
+  ASSIGN_OR_RETURN(const ledger::Checkpoint known,
+                   FetchFromMirror(identity, mirror, mirrors, {.progress = progress}));
+  return RebuildFromCopy(dir, identity, mirrors, mirror.endpoint, known.size, progress);
 }
 
 }  // namespace
 
 Result<Rebuilt> RebuildLedger(const NodeDir& dir, const Identity& identity,
-                              const ledger::LogReader& copy,
-                              const std::function<void(uint64_t, uint64_t)>& progress) {
+                              const ledger::LogReader& copy, const RebuildProgress& progress) {
   const ledger::NoteSigner signer = LogSigner(identity);
   if (copy.head().origin != signer.name) {
     return Error(Code::kInvalidArgument, fmt::format("that is the log of {}, and this node's is {}",
                                                      copy.head().origin, signer.name));
   }
+  RETURN_IF_ERROR(CheckRoom(dir));
   std::error_code error;
-  if (fs::exists(dir.path / "ledger", error) || error) {
-    return Error(Code::kDuplicate, (dir.path / "ledger").string() +
-                                       " is still there: move it away first, it may hold what the "
-                                       "copy lacks (souk-audit verify --repair-plan says what)");
-  }
   ASSIGN_OR_RETURN(const auto before, SignedBefore(dir, signer.Verifier()));
   if (before) RETURN_IF_ERROR(CheckContinues(copy, *before));
   ASSIGN_OR_RETURN(const auto scratch, Scratch::Make(dir.path));
@@ -199,11 +227,16 @@ Result<Rebuilt> RebuildLedger(const NodeDir& dir, const Identity& identity,
 }
 
 Result<Rebuilt> RebuildFrom(const NodeDir& dir, const Identity& identity, const std::string& from,
-                            const std::function<void(uint64_t, uint64_t)>& progress) {
+                            const RebuildProgress& progress) {
   const ledger::NoteVerifier key = LogSigner(identity).Verifier();
   const auto find_key = [&](const ledger::Store&) -> Result<ledger::NoteVerifier> { return key; };
+  RETURN_IF_ERROR(CheckRoom(dir));
+  if (from.starts_with("souk1") && from.find('@') != std::string::npos) {
+    ASSIGN_OR_RETURN(const PeerAddress mirror, ParseAddress(from));
+    return RebuildFromPeer(dir, identity, mirror, progress);
+  }
   if (const auto mirror = IsLogUrl(from) ? std::nullopt : FindMirror(from)) {
-    return RebuildFromMirror(dir, identity, *mirror, progress);
+    return RebuildFromFolder(dir, identity, *mirror, progress);
   }
   std::error_code error;
   if (!IsLogUrl(from) && fs::exists(fs::path(from) / "ledger" / "CURRENT", error)) {

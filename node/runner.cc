@@ -123,17 +123,25 @@ Result<Frames> Runner::MakeChunk(const ChunkParts& parts) {
 }
 
 Result<Frames> Runner::MakeEntries(const EntriesParts& parts) const {
+  if (parts.get.log == parts_.agent.identity().id()) {
+    return MakeEntries(parts, parts_.log.reader());
+  }
+  if (parts_.mirrors == nullptr) return Error(Code::kNotFound, "this node mirrors no log");
+  ASSIGN_OR_RETURN(const auto mirrored, parts_.mirrors->Read(LogName(parts.get.log)));
+  return MakeEntries(parts, mirrored->log());
+}
+
+Result<Frames> Runner::MakeEntries(const EntriesParts& parts, const ledger::LogReader& log) const {
   const EntriesGet& get = parts.get;
-  ASSIGN_OR_RETURN(
-      ledger::ProvenEntries range,
-      ledger::ReadEntries(parts_.log.reader(), get.from, get.size, limits::kBlobChunkBytes));
+  ASSIGN_OR_RETURN(ledger::ProvenEntries range,
+                   ledger::ReadEntries(log, get.from, get.size, limits::kBlobChunkBytes));
   Entries entries{.re = parts.re,
                   .log = get.log,
                   .from = get.from,
                   .count = range.count,
                   .size = get.size,
                   .hashes = std::move(range.hashes),
-                  .note = parts_.log.checkpoint()};
+                  .note = log.checkpoint()};
   if (range.count > 0) entries.bundle = Sha256(range.bundle);
   Frames frames = {Envelope(SignMessage(entries, parts_.agent.identity().key()))};
   if (range.count > 0) frames.push_back(Share(std::move(range.bundle)));
@@ -158,9 +166,13 @@ Status Runner::SendOne(const Send& send) {
     return Ok();
   }
   if (const auto* entries = std::get_if<EntriesParts>(&send.what)) {
-    ASSIGN_OR_RETURN(Frames read, MakeEntries(*entries));
-    parts_.network.Deliver(send.to, std::move(read));
-    return Ok();
+    auto read = MakeEntries(*entries);
+    if (read) {
+      parts_.network.Deliver(send.to, std::move(*read));
+      return Ok();
+    }
+    // What became of a copy of another's log stops nobody but its mirror's reader.
+    return entries->get.log == parts_.agent.identity().id() ? Status(read.error()) : Ok();
   }
   ASSIGN_OR_RETURN(Frames frames, MakeReply(send.to, std::get<ReplyParts>(send.what)));
   parts_.network.Deliver(send.to, std::move(frames));

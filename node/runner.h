@@ -94,6 +94,8 @@ class Runner {
   Frames MakeHello(ConnectionId to, const HelloParts& parts);
   Result<Frames> MakeChunk(const ChunkParts& parts);
   Result<Frames> MakeEntries(const EntriesParts& parts) const;
+  // Of this node's log, or of one that it mirrors.
+  Result<Frames> MakeEntries(const EntriesParts& parts, const ledger::LogReader& log) const;
   Status DoWork(const Work& work, std::vector<Event>& follow);
   Status Store(const StoreEntries& entries, std::vector<Event>& follow);
   Status Confirm(const ConfirmLog& confirm, std::vector<Event>& follow);

@@ -1,5 +1,7 @@
 #include "node/agent/log_reading.h"
 
+#include "node/agent/directory.h"
+
 namespace souk::node {
 namespace {
 
@@ -42,9 +44,7 @@ void LogReading::OnEntriesGet(Turn& turn, const From& from) {
   const auto get = Decode<EntriesGet>(*from.document());
   if (!get) return turn.Refuse(from, RefusalCode::kMalformed, get.error().message);
   if (!MayAnswer(turn, from)) return;
-  if (get->log != turn.self()) {
-    return turn.Refuse(from, RefusalCode::kNotYours, "this node serves its own log alone");
-  }
+  if (get->log != turn.self()) return OnMirroredGet(turn, from, *get);
   if (ShareOf(OwnReaders(turn), from.peer) != LogShare::kWhole) {
     return turn.Refuse(from, RefusalCode::kNotYours, kNotAReader);
   }
@@ -53,6 +53,23 @@ void LogReading::OnEntriesGet(Turn& turn, const From& from) {
                        std::to_string(turn.log_size()));
   }
   turn.SendEntries(from.connection, {.re = from.document()->id(), .get = *get});
+}
+
+void LogReading::OnMirroredGet(Turn& turn, const From& from, const EntriesGet& get) {
+  const ledger::MirroredLog* const held = turn.view().Mirrored(LogName(get.log));
+  const Directory::KnownCard* const owner = turn.directory().FindCard(get.log);
+  const bool may =
+      from.peer == get.log ||
+      (owner != nullptr && ShareOf(ReadersOf(owner->card), from.peer) == LogShare::kWhole);
+  if (held == nullptr || held->note.empty() || !may) {
+    return turn.Refuse(from, RefusalCode::kNotYours,
+                       "this node mirrors no such log, or its owner does not name you as a reader");
+  }
+  if (get.size > held->head.size) {
+    return turn.Refuse(from, RefusalCode::kNotFound, "the mirror has not so many entries",
+                       std::to_string(held->head.size));
+  }
+  turn.SendEntries(from.connection, {.re = from.document()->id(), .get = get});
 }
 
 void LogReading::OnEntryGet(Turn& turn, const From& from, const DocumentRef& document) {

@@ -1,5 +1,6 @@
 // Entries of this node's log for whom R3 lets read them: whole ranges for the mirrors and auditors
-// that its card names, a party's own entries one by one.
+// that its card names, a party's own entries one by one. Of a log that this node mirrors, ranges
+// for its owner and for whom the owner's card names.
 #pragma once
 
 #include <map>
@@ -26,6 +27,7 @@ class LogReading {
     int answers = 0;
   };
   bool MayAnswer(Turn& turn, const From& from);
+  static void OnMirroredGet(Turn& turn, const From& from, const EntriesGet& get);
 
   std::map<ConnectionId, Window> windows_ = {};
 };

@@ -41,7 +41,8 @@ class MirrorTest : public testing::Test {
                 "--price", "36"});
     kite_.Start();
     kite_.KeepPort();
-    keep_.Init({"--roles", "renter", "--bootstrap", kite_.address()});
+    keep_.Init(
+        {"--roles", "renter,witness", "--listen", "127.0.0.1:0", "--bootstrap", kite_.address()});
     Replace(keep_, "\nof = []", "\nof = [\"" + IdOf(kite_) + "\"]");
     ASSERT_EQ(kite_.Stop(), 0);
     Replace(kite_, "readers = [\"everyone\"]", "readers = [\"" + IdOf(keep_) + "\"]");
@@ -153,6 +154,35 @@ TEST_F(MirrorTest, AnAuditHearsWitnessAndCounterparty) {
   EXPECT_EQ(Run(renter, said), 1);
   EXPECT_NE(said.find("INCOMPLETE"), std::string::npos) << said;
   EXPECT_NE(said.find("no checkpoint here is cosigned"), std::string::npos) << said;
+}
+
+// The log is open to the mirror alone, and the two share no disk: kite asks over the wire, where it
+// alone gets its log back.
+TEST_F(MirrorTest, ALostLedgerComesBackOverTheWire) {
+  RentAndClose();
+  WaitUntilMirrored();
+  kite_.Kill();
+  const auto rebuild = [&](const Node& node, const std::string& from, std::string& said) {
+    return Run({ProgramPath("soukd"), "rebuild", "--dir", node.dir(), "--from", from}, said);
+  };
+  std::string said;
+  EXPECT_EQ(rebuild(kite_, keep_.address(), said), 1);
+  EXPECT_NE(said.find("is still there: move it away"), std::string::npos) << said;
+  for (const char* lost : {"ledger", "checkpoint", "blobs"}) fs::remove_all(kite_.dir() / lost);
+  Node eve(folder_.path() / "eve", "eve");
+  eve.Init({"--roles", "renter"});
+  EXPECT_EQ(rebuild(eve, keep_.address(), said), 1);
+  EXPECT_NE(said.find("mirrors no such log"), std::string::npos) << said;
+  ASSERT_EQ(rebuild(kite_, keep_.address(), said), 0) << said;
+  EXPECT_NE(said.find("the mirror knows no checkpoint beyond"), std::string::npos) << said;
+  ExpectValid();
+
+  kite_.Start({"--alone"});
+  RentAndClose();
+  WaitUntilMirrored();
+  EXPECT_TRUE(keep_.Ask({{"do", "forks"}})["forks"].empty());
+  ASSERT_EQ(kite_.Stop(), 0);
+  ExpectValid();
 }
 
 // The mirror was killed and started again while the log grew.

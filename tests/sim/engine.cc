@@ -214,7 +214,7 @@ void World::Start(Peer& peer) {
                peer.log->confirmed() ? "" : ", unconfirmed");
   }
   checker_.OnRestarted(peer.name(), *peer.agent, peer.log->reader());
-  if (peer.settings.mirror.enabled()) {
+  if (peer.settings.mirror.enabled() && !peer.mirror_lost) {
     checker_.CheckMirror(peer.name(), *peer.agent, *peer.mirrors);
   }
   const bool alone = peer.log->confirmed();
@@ -348,7 +348,7 @@ void World::Turn(Peer& peer) {
     if (peer.settings.provider.enabled) {
       checker_.CheckProvider(peer.name(), *peer.agent, peer.workshop.WorkersPerDevice());
     }
-    if (peer.settings.mirror.enabled() && outcome_.steps % 16 == 0) {
+    if (peer.settings.mirror.enabled() && !peer.mirror_lost && outcome_.steps % 16 == 0) {
       checker_.CheckMirror(peer.name(), *peer.agent, *peer.mirrors);
     }
     if (peer.settings.clearing.enabled && outcome_.steps % 16 == 0) {

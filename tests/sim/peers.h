@@ -152,6 +152,7 @@ struct Peer : public node::Network {
   ledger::MemoryStore store{faults};
   ledger::MemorySlotFile slots{faults};
   ledger::MemoryStore mirror_store{faults};
+  bool mirror_lost = false;  // by the test's hand: it may lack what it cosigned
   SimBlobs blobs = {};
   SimWorkshop workshop;
   SimChecker checker;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "ledger/c2sp/cosignature.h"
+#include "ledger/c2sp/entry_bundle.h"
 #include "unit/node/forker.h"
 
 namespace souk::sim {
@@ -142,6 +143,7 @@ TEST_F(Mirrored, ALostFolderIsFetchedAgainBeforeAnythingIsCosigned) {
   ASSERT_EQ(book().agent->cosigning().size(), book().log->size());
   mirror().alone = true;
   mirror().mirror_store = ledger::MemoryStore(mirror().faults);
+  mirror().mirror_lost = true;
   world.Restart(kFirstMirror);
   Issue();
   world.RunFor(15'000);
@@ -214,6 +216,48 @@ TEST_F(MirroredJanus, OneThatDoesNotNameTheMirrorAsAReaderIsNotAskedAndSaysWhy) 
   EXPECT_NE(mirror().agent->mirroring().logs().at(forker.identity.id()).trouble.find("readers"),
             std::string::npos);
   EXPECT_FALSE(Ask(forker.left));
+}
+
+TEST_F(MirroredJanus, AMirrorGivesALogBackToItsOwnerAndToTheReadersOnItsCard) {
+  forker.readers.push_back(Identity::FromSeed({71, 1, 2, 3}).id());
+  forker.Meet(kFirstMirror, forker.left);
+  AnswerFor(forker.left, 4000);
+  const uint64_t size = forker.left.log->size();
+  const EntriesGet all{.log = forker.identity.id(), .from = 0, .size = size};
+  const auto given = [&]() -> std::optional<Entries> {
+    world.RunFor(300);
+    for (const node::Frames& frames : world.inbox) {
+      const DocumentRef document = *Document::OpenTrusted(*frames[0]);
+      if (document->kind() != Kind::kEntries) continue;
+      const auto entries = *Decode<Entries>(*document);
+      EXPECT_EQ(ledger::ParseEntryBundle(*frames[1], entries.count)->size(), size);
+      return entries;
+    }
+    return std::nullopt;
+  };
+  world.inbox.clear();
+  forker.Tell(kFirstMirror, all);
+  const auto to_owner = given();
+  ASSERT_TRUE(to_owner);
+  EXPECT_EQ(to_owner->note, forker.left.log->checkpoint());
+
+  Stranger reader(world, kFirstMirror, 71), other(world, kFirstMirror, 72);
+  world.RunFor(500);
+  world.inbox.clear();
+  reader.Send({reader.Sign(all)});
+  EXPECT_TRUE(given());
+  world.inbox.clear();
+  other.Send({other.Sign(all)});
+  EXPECT_FALSE(given());
+  EXPECT_EQ(other.Code(), RefusalCode::kNotYours);
+  world.inbox.clear();
+  reader.Send({reader.Sign(EntriesGet{.log = all.log, .from = 0, .size = size + 1})});
+  EXPECT_FALSE(given());
+  EXPECT_EQ(reader.Code(), RefusalCode::kNotFound);
+  world.inbox.clear();
+  reader.Send({reader.Sign(EntriesGet{.log = reader.identity().id(), .from = 0, .size = 0})});
+  EXPECT_FALSE(given());
+  EXPECT_EQ(reader.Code(), RefusalCode::kNotYours) << "its own log, which nobody mirrors";
 }
 
 TEST_F(MirroredJanus, WhatIsNotMirroredIsNotCosignedByOneThatOnlyMirrors) {
