@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -18,21 +19,27 @@
 namespace souk::node {
 namespace {
 
-constexpr size_t kThreads = 4;
+// Mostly they wait for somebody's bytes.
+constexpr size_t kThreads = 32;
 // Connections that wait for a thread; further ones wait in the kernel, which bounds them too.
-constexpr size_t kWaiting = 16;
+constexpr size_t kWaiting = 64;
 constexpr size_t kRequestsPerConnection = 100;
 constexpr std::string_view kMirror = "mirror/";
 constexpr time_t kIdleSeconds = 2;
 // In all, not from one byte to the next: until a request is read, and then until it is answered.
 constexpr std::chrono::seconds kRequestTime{5};
 constexpr std::chrono::seconds kAnswerTime{30};
+// The same while others wait for a thread: whoever asks at once gets its turn, however many connect
+// and ask for nothing.
+constexpr std::chrono::milliseconds kCrowdedRequestTime{200};
+constexpr std::chrono::seconds kCrowdedAnswerTime{5};
 constexpr size_t kMaxRequestBytes = 32 << 10;
 
 // As httplib's own pool, with a bound: its queue takes every connection that there is.
 class BoundedPool : public httplib::TaskQueue {
  public:
-  BoundedPool() {
+  // `crowded`: whether some wait for a thread. Outlives the pool.
+  explicit BoundedPool(std::atomic<bool>& crowded) : crowded_(crowded) {
     for (size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
   }
 
@@ -40,6 +47,7 @@ class BoundedPool : public httplib::TaskQueue {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return tasks_.size() < kWaiting; });
     tasks_.push_back(std::move(task));
+    crowded_ = idle_ < tasks_.size();
     changed_.notify_all();
   }
 
@@ -56,11 +64,14 @@ class BoundedPool : public httplib::TaskQueue {
   void Work() {
     std::unique_lock lock(mutex_);
     while (true) {
+      ++idle_;
       changed_.wait(lock, [this] { return ending_ || !tasks_.empty(); });
+      --idle_;
       // What waits runs before the end, since each task closes its own socket.
       if (tasks_.empty()) return;
       const std::function<void()> task = std::move(tasks_.front());
       tasks_.pop_front();
+      crowded_ = idle_ < tasks_.size();
       changed_.notify_all();
       lock.unlock();
       task();
@@ -71,23 +82,37 @@ class BoundedPool : public httplib::TaskQueue {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> tasks_ = {};  // under mutex_
+  size_t idle_ = 0;                               // under mutex_
   bool ending_ = false;                           // under mutex_
+  std::atomic<bool>& crowded_;
   std::vector<std::thread> threads_ = {};
 };
 
 // With httplib's own loop, who sends a byte now and then holds a thread for hours, and the end of
 // the server with it.
 class BoundedServer final : public httplib::Server {
+ public:
+  BoundedServer() {
+    new_task_queue = [this] { return new BoundedPool(crowded_); };  // NOLINT: httplib deletes it
+  }
+
  private:
+  using Clock = std::chrono::steady_clock;
+
   bool process_and_close_socket(socket_t socket) override {
-    BoundedStream stream(socket, /*tls=*/nullptr, [this] { return svr_sock_ == INVALID_SOCKET; });
+    Clock::time_point crowded_until = {};
+    BoundedStream stream(socket, /*tls=*/nullptr, [this, &crowded_until] {
+      return svr_sock_ == INVALID_SOCKET || (crowded_ && Clock::now() >= crowded_until);
+    });
     // Whole ones alone are served: thousands of ranges of one tile fit a request.
-    const auto accept = [&stream](httplib::Request& request) {
+    const auto accept = [&stream, &crowded_until](httplib::Request& request) {
       request.ranges.clear();
       stream.Allow(kAnswerTime, kMaxRequestBytes);
+      crowded_until = Clock::now() + kCrowdedAnswerTime;
     };
     bool closed = false;
     for (size_t left = kRequestsPerConnection; left > 0 && !closed; --left) {
+      crowded_until = Clock::now() + kCrowdedRequestTime;
       if (!stream.AwaitInput(std::chrono::seconds(kIdleSeconds))) break;
       stream.Allow(kRequestTime, kMaxRequestBytes);
       if (!process_request(stream, /*close_connection=*/left == 1, closed, accept)) break;
@@ -95,6 +120,8 @@ class BoundedServer final : public httplib::Server {
     (void)::shutdown(socket, SHUT_RDWR);
     return ::close(socket) == 0;
   }
+
+  std::atomic<bool> crowded_ = false;
 };
 
 // httplib's default lets a second process take the same port.
@@ -130,7 +157,6 @@ Result<HostPort> Split(const std::string& listen) {
 class LogServer::Impl {
  public:
   explicit Impl(LogServerOptions options) : options_(std::move(options)) {
-    server_->new_task_queue = [] { return new BoundedPool; };  // NOLINT: httplib deletes it
     server_->set_socket_options(SetSocketOptions);
     server_->set_payload_max_length(1024);
     server_->set_keep_alive_timeout(kIdleSeconds);

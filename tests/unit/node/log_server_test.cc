@@ -192,6 +192,21 @@ TEST_F(LogServerTest, BreaksOffWhoseRequestsTakeTooLong) {
   EXPECT_EQ(answer->status, 200);
 }
 
+// Many times as many as there are threads: who asks is answered all the same, and soon.
+TEST_F(LogServerTest, TakesItsThreadsFromACrowdThatAsksForNothing) {
+  Serve(/*everyone=*/true);
+  const SlowClients slow(server_->url(), 70);
+  httplib::Client client(server_->url());
+  client.set_read_timeout(30);
+  for (int i = 0; i < 3; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto answer = client.Get("/checkpoint");
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  }
+}
+
 TEST_F(LogServerTest, EndsWhileOthersHoldTheirConnections) {
   Serve(/*everyone=*/true);
   const SlowClients slow(server_->url(), 24);
