@@ -95,8 +95,7 @@ DocumentRef MirrorClient::SayHello() {
                   .expires = now + Minutes(10),
                   .peer = identity_.id()};
   const DocumentRef document = SignMessage(card, identity_.key());
-  const DocumentRef hello =
-      SignMessage(Hello{.card = document->id(), .sent = now}, identity_.key());
+  DocumentRef hello = SignMessage(Hello{.card = document->id(), .sent = now}, identity_.key());
   transport_->Deliver(kConnection, {EnvelopeFrame(hello), EnvelopeFrame(document)});
   return hello;
 }
@@ -155,7 +154,7 @@ Result<MirrorClient::Answer> MirrorClient::Ask(uint64_t from, uint64_t size) {
   ASSIGN_OR_RETURN(OpenedMessage message,
                    Converse(
                        [&] {
-                         const DocumentRef get = SignMessage(
+                         DocumentRef get = SignMessage(
                              EntriesGet{.log = identity_.id(), .from = from, .size = size},
                              identity_.key());
                          transport_->Deliver(kConnection, {EnvelopeFrame(get)});
