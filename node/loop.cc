@@ -120,6 +120,15 @@ Status Loop::Carry(const Effects& effects) {
   return Ok();
 }
 
+void Loop::LoadCosigned() {
+  const auto note = ReadFile(parts_.cosigned, ledger::kMaxNoteBytes);
+  if (!note) return;
+  const auto head = ledger::OpenCheckpoint(AsText(*note), parts_.log.signer().Verifier());
+  if (!head || head->size > parts_.log.head().size) return;
+  const auto root = parts_.log.reader().RootAt(head->size);
+  if (root && *root == head->root) cosigned_before_ = {head->size, std::string(AsText(*note))};
+}
+
 // For auditors of the directory (R4). A disk that does not take it shows where the ledger is
 // written.
 void Loop::KeepCosigned() {
@@ -134,6 +143,7 @@ void Loop::PublishLog() {
   if (parts_.log_server == nullptr || !parts_.log.confirmed()) return;
   const Cosigning& cosigning = parts_.agent.cosigning();
   ledger::ServedHead head{cosigning.size(), cosigning.note()};
+  if (head.checkpoint.empty()) head = cosigned_before_;
   if (head.checkpoint.empty()) head = ledger::NewestHead(parts_.log.reader());
   if (head.checkpoint == published_ || now_.monotonic < next_publish_) return;
   published_ = head.checkpoint;
@@ -171,6 +181,7 @@ bool Loop::ShouldEnd() {
 
 Status Loop::Run(const Effects& begun) {
   now_ = ReadClocks();
+  LoadCosigned();
   RETURN_IF_ERROR(Carry(begun));
   while (!ShouldEnd()) {
     Wait();

@@ -61,6 +61,8 @@ class Loop {
   Status Carry(const Effects& effects);
   bool ShouldEnd();
   void KeepCosigned();
+  // What an earlier run wrote down, until witnesses have answered this one.
+  void LoadCosigned();
   void PublishLog();
   void PublishMirrors();
 
@@ -74,6 +76,7 @@ class Loop {
   Duration busy_until_ = {};
   std::string published_ = {};  // the checkpoint that the log server has
   Duration next_publish_ = {};
+  ledger::ServedHead cosigned_before_ = {};
   std::string cosigned_kept_ = {};
   Duration next_keep_cosigned_ = {};
   std::map<PeerId, std::pair<std::string, bool>> mirrors_published_ = {};  // checkpoint, whole

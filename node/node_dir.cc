@@ -64,6 +64,22 @@ Status MakeFolders(const std::filesystem::path& dir, Undo& undo) {
   return Ok();
 }
 
+// Whether a node's log is here, or what it signed last.
+Result<bool> HoldsLog(const NodeDir& dir) {
+  ASSIGN_OR_RETURN(const bool signed_here, Exists(dir.checkpoint()));
+  ASSIGN_OR_RETURN(const bool entries_here, Exists(dir.path / "ledger"));
+  return signed_here || entries_here;
+}
+
+// Another key cannot go on with what stands there.
+Error LostIdentity(const NodeDir& dir) {
+  return Error(
+      Code::kNotFound,
+      "the identity of the node in " + dir.path.string() +
+          " is missing: put its file back from a copy, or begin anew elsewhere: soukd init "
+          "--dir OTHER");
+}
+
 }  // namespace
 
 Result<bool> HasIdentity(const NodeDir& dir) {
@@ -93,6 +109,9 @@ Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view
   if (configured) {
     return Error(Code::kDuplicate, dir.config().string() + " is there already; edit it instead");
   }
+  // What another key signed must not go.
+  ASSIGN_OR_RETURN(const bool lived_here, HoldsLog(dir));
+  if (lived_here) return LostIdentity(dir);
   auto identity = IdentityFile::Create(dir.identity(), dir.successor(), passphrase);
   if (!identity) return identity.error();
   undo.Made(dir.successor());
@@ -126,14 +145,8 @@ ledger::NoteSigner LogSigner(const Identity& identity) {
 Result<Identity> LoadIdentity(const NodeDir& dir) {
   ASSIGN_OR_RETURN(const bool lives_here, HasIdentity(dir));
   if (!lives_here) {
-    // Another key cannot go on with what stands here.
-    ASSIGN_OR_RETURN(const bool lived_here, Exists(dir.checkpoint()));
-    if (lived_here) {
-      return Error(Code::kNotFound,
-                   "the identity of the node in " + dir.path.string() +
-                       " is missing: put its file back from a copy, or begin anew elsewhere: soukd "
-                       "init --dir OTHER");
-    }
+    ASSIGN_OR_RETURN(const bool lived_here, HoldsLog(dir));
+    if (lived_here) return LostIdentity(dir);
     return Error(Code::kNotFound, "no node lives in " + dir.path.string() +
                                       "; begin with: soukd init --dir " + dir.path.string());
   }

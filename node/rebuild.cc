@@ -42,11 +42,15 @@ class Scratch {
   fs::path path_;
 };
 
-// The newest head in a checkpoint file; none where there is no file, or nothing in it reads.
+// The newest head that this node signed, as its checkpoint file says, or the checkpoint that
+// witnesses cosigned; none where there is neither, or nothing in them reads.
 Result<std::optional<ledger::Checkpoint>> SignedBefore(const NodeDir& dir,
                                                        const ledger::NoteVerifier& key) {
   ASSIGN_OR_RETURN(const auto bytes, ledger::OpenSlotFile(dir.checkpoint())->Read());
   std::optional<ledger::Checkpoint> newest;
+  if (const auto note = ReadFile(dir.path / ledger::kCosignedFile, ledger::kMaxNoteBytes)) {
+    if (auto head = ledger::OpenCheckpoint(AsText(*note), key)) newest = std::move(*head);
+  }
   if (!bytes) return newest;
   for (size_t at = 0; at + ledger::kSlotBytes <= bytes->size(); at += ledger::kSlotBytes) {
     const ledger::Slot slot = ledger::DecodeSlot(ByteView(*bytes).subspan(at, ledger::kSlotBytes));

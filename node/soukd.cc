@@ -372,7 +372,7 @@ struct CommandLine {
     run->add_flag("--alone", alone, "Sign unasked whether this log is the newest");
     run->add_option("--roles", roles, "Only: provider,renter,clearing,witness,mirror");
     CLI::App* rebuild = Add("rebuild", "Make the ledger again from a copy of its log");
-    rebuild->add_option("--from", from, "A mirror's address or directory, tiles, or their URL")
+    rebuild->add_option("--from", from, "A mirror's address or folder, tiles, or their URL")
         ->required()
         ->type_name("DIR|URL");
     rebuild->footer(

@@ -73,8 +73,10 @@ struct AuditedAccount {
 struct AuditedCounterparty {
   std::string name = {};
   PeerId peer = {};
-  uint64_t documents = 0;  // of this log's owner, which stand here too
-  uint64_t roots = 0;      // of this log, which it was shown and which are its
+  std::string key_from = {};  // how its key was found; for people
+  uint64_t documents = 0;     // of this log's owner, which stand here too
+  uint64_t roots = 0;         // of this log, which it was shown and which are its
+  uint64_t leases = 0;        // of this log's, that it tells of
 };
 
 // One of the witnesses that the reader named (audit_cosigned.h).

@@ -11,8 +11,9 @@
 namespace souk::ledger {
 namespace {
 
-// A cosignature's time has no parts of a second.
-constexpr Duration kSecond = Seconds(1);
+// How far the clocks of two honest parties may lie apart; a cosignature's time has no parts of a
+// second.
+constexpr Duration kApartFromWitness = limits::kMaxSkew + limits::kMaxSkew + Seconds(1);
 
 class CosignedAudit {
  public:
@@ -51,7 +52,11 @@ void CosignedAudit::Take(const CosignedCheckpoint& head) {
     return;
   }
   const auto root = log_.RootAt(size);
-  if (!root || *root != head.checkpoint.root) {
+  if (!root) {
+    findings_.Add(size == 0 ? 0 : size - 1, rules::kReadable, root.error().message);
+    return;
+  }
+  if (*root != head.checkpoint.root) {
     findings_.Add(
         size == 0 ? 0 : size - 1, rules::kAppendOnly,
         fmt::format("the log's owner signed, and {} cosigned, another tree of {} entries: "
@@ -73,26 +78,36 @@ void CosignedAudit::Take(const CosignedCheckpoint& head) {
   if (size > 0) CheckTime(head);
 }
 
-// Times never run back, so that the last entry is the latest.
+// Times never run back, so that the last entry is the latest. As many witnesses may be wrong as the
+// quorum leaves over: what only they contradict is said, and no more.
 void CosignedAudit::CheckTime(const CosignedCheckpoint& head) {
   const uint64_t last = head.checkpoint.size - 1;
   const auto leaf = log_.Entry(last);
   if (!leaf) return;  // found already
   const CheckedEntry checked = CheckEntry(last, *leaf, Signatures::kTrusted);
   if (!checked.readable) return;
-  const auto by = std::min_element(head.cosigned.begin(), head.cosigned.end(),
-                                   [](const auto& a, const auto& b) { return a.time < b.time; });
-  // More seconds than a Time holds are later than every entry.
-  constexpr uint64_t kMost = uint64_t{1} << 53;
-  if (by->time.seconds >= kMost / 1000) return;
-  const Time cosigned{static_cast<int64_t>(by->time.seconds) * 1000};
-  const Duration ahead = checked.entry.time - cosigned;
-  if (ahead <= limits::kMaxSkew + kSecond) return;
-  findings_.Add(
-      last, rules::kWitnessed,
+  std::vector<CosignedCheckpoint::Cosigned> early;
+  for (const auto& by : head.cosigned) {
+    // More seconds than a Time holds are later than every entry.
+    constexpr uint64_t kMost = (uint64_t{1} << 53) / 1000;
+    if (by.time.seconds >= kMost) continue;
+    const Time cosigned{static_cast<int64_t>(by.time.seconds) * 1000};
+    if (checked.entry.time - cosigned > kApartFromWitness) early.push_back(by);
+  }
+  if (early.empty()) return;
+  const auto by = *std::max_element(early.begin(), early.end(),
+                                    [](const auto& a, const auto& b) { return a.time < b.time; });
+  const std::string what =
       fmt::format("it is dated {} s after {} cosigned it, and {} s may lie between clocks",
-                  ahead.ms / 1000, policy_.witnesses[by->witness].name,
-                  limits::kMaxSkew.ms / 1000));
+                  checked.entry.time.ms / 1000 - static_cast<int64_t>(by.time.seconds),
+                  policy_.witnesses[by.witness].name, 2 * limits::kMaxSkew.ms / 1000);
+  const size_t wrong = policy_.witnesses.size() - std::max<size_t>(policy_.quorum, 1);
+  if (early.size() > wrong) {
+    findings_.Add(last, rules::kWitnessed, what);
+  } else {
+    report_.unchecked.push_back(
+        fmt::format("entry {}: {}; other witnesses do not say so", last, what));
+  }
 }
 
 void CosignedAudit::Finish() {

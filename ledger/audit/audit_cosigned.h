@@ -1,8 +1,9 @@
 // What witnesses say of a log (R3, R4): that a tree of so many entries stood at a time.
 //
 // Their times bound the log's from above: an entry under a cosigned checkpoint was there when the
-// witness signed, so its time may not lie further ahead of that than the skew that is allowed. From
-// below they bound nothing: a witness that was away cosigns later what it was shown before.
+// witness signed, so its time may not lie further ahead of that than two clocks may lie apart, as
+// more witnesses say than the quorum leaves over. From below they bound nothing: a witness that was
+// away cosigns later what it was shown before.
 #pragma once
 
 #include <string>

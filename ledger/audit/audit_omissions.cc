@@ -81,9 +81,10 @@ struct HeldByOther {
   Kind kind = Kind::kOrder;
   Digest id = {};
   Place place = {};
-  size_t holder = 0;
+  size_t holder = 0;   // the first that has it
   uint64_t entry = 0;  // of the holder's log
   Time time = {};
+  std::set<size_t> holders = {};
 };
 
 // What a party was shown of this log's tree, as its own log says.
@@ -92,6 +93,7 @@ struct ShownRoot {
   Digest root = {};
   size_t holder = 0;
   uint64_t entry = 0;
+  Time time = {};
 };
 
 struct Parties {
@@ -118,10 +120,12 @@ class Omissions {
   };
 
   void OnOther(const CheckedEntry& checked, size_t holder);
+  void OnSeen(const CheckedEntry& checked, const EscrowSeen& seen, size_t holder);
   void JudgeHeld(const HeldByOther& held);
   void JudgeRoot(const ShownRoot& shown);
   void JudgeLeases();
   void TellYounger();
+  bool MayBeYounger(Time time) const { return time + kApart >= report_.to; }
   std::string Where(const HeldByOther& held) const;
   void Doubt(std::string sentence);
 
@@ -129,14 +133,22 @@ class Omissions {
   AuditReport& report_;
   const PeerId self_;
   Findings findings_{kMaxFindings};
-  std::vector<PeerId> whole_ = {};  // whose whole logs are at hand
+  // Beside report_.with: whether the log is whole and known to be the peer's, and of which leases
+  // it tells.
+  struct Other {
+    bool vouched = false;
+    std::set<Digest> leases = {};
+    uint64_t unread = 0;  // entries
+  };
+  std::vector<Other> others_ = {};
   std::map<Digest, HeldByOther> held_ = {};
   std::vector<ShownRoot> roots_ = {};
   std::map<Digest, PeerId> book_of_ = {};                   // by lease, as the others say
   std::set<Digest> wanted_ = {};                            // leases of what is held
   std::map<Digest, Parties> leases_ = {};                   // in the log itself
   std::map<Digest, std::map<uint64_t, Own>> numbers_ = {};  // by lease: the owner's own
-  std::map<size_t, uint64_t> younger_ = {};                 // by holder
+  std::optional<uint64_t> unread_ = {};      // the log's first entry that does not read
+  std::map<size_t, uint64_t> younger_ = {};  // by holder
   size_t doubts_ = 0;
 };
 
@@ -146,16 +158,27 @@ Status Omissions::ReadOther(const LogPart& other) {
                  "another copy of the same log, not a counterparty's: souk-audit compare holds "
                  "copies against each other");
   }
+  const bool vouched = other.whole && other.vouched;
+  for (size_t i = 0; vouched && i < others_.size(); ++i) {
+    if (!others_[i].vouched || report_.with[i].peer != other.peer) continue;
+    return Error(Code::kInvalidArgument,
+                 "two ledgers of one counterparty: souk-audit compare says whether they are one "
+                 "history; name one of them");
+  }
   const size_t holder = report_.with.size();
-  report_.with.push_back({.name = other.name, .peer = other.peer});
-  if (other.whole) whole_.push_back(other.peer);
+  report_.with.push_back({.name = other.name, .peer = other.peer, .key_from = other.key_from});
+  others_.push_back({.vouched = vouched});
   return other.for_each([&](uint64_t index, ByteView leaf) -> Status {
     const CheckedEntry checked = CheckEntry(index, leaf, Signatures::kTrusted);
+    if (!checked.readable) {
+      ++others_[holder].unread;
+      return Ok();
+    }
     if (const auto* opened = std::get_if<Opened>(&checked.entry.outcome);
-        checked.readable && index == 0 && opened != nullptr) {
+        index == 0 && opened != nullptr) {
       report_.with[holder].name = opened->name;
     }
-    if (checked.readable) OnOther(checked, holder);
+    OnOther(checked, holder);
     return Ok();
   });
 }
@@ -166,35 +189,51 @@ void Omissions::OnOther(const CheckedEntry& checked, size_t holder) {
     if (document->kind() == Kind::kOrder) {
       const auto order = Decode<Order>(*document);
       if (order) book_of_.emplace(document->id(), order->book);
+      others_[holder].leases.insert(document->id());
     }
-    if (document->signer() != self_ || held_.contains(document->id())) continue;
+    if (document->signer() != self_) continue;
+    if (const auto known = held_.find(document->id()); known != held_.end()) {
+      known->second.holders.insert(holder);
+      continue;
+    }
     const auto place = PlaceOf(*document);
     // Nobody is accused on a signature that is not there.
     if (!place || !Document::Open(document->envelope())) continue;
     wanted_.insert(place->lease);
-    held_.emplace(document->id(), HeldByOther{document->kind(), document->id(), *place, holder,
-                                              checked.index, checked.entry.time});
+    held_.emplace(document->id(), HeldByOther{document->kind(),
+                                              document->id(),
+                                              *place,
+                                              holder,
+                                              checked.index,
+                                              checked.entry.time,
+                                              {holder}});
   }
   const auto* seen = std::get_if<EscrowSeen>(&checked.entry.outcome);
-  if (seen == nullptr) return;
+  if (seen != nullptr && others_[holder].vouched) OnSeen(checked, *seen, holder);
+}
+
+// Only a log that is known to be the peer's is a word of that peer.
+void Omissions::OnSeen(const CheckedEntry& checked, const EscrowSeen& seen, size_t holder) {
   PeerId book;
-  if (const auto known = book_of_.find(seen->lease); known != book_of_.end()) {
+  if (const auto known = book_of_.find(seen.lease); known != book_of_.end()) {
     book = known->second;
   } else if (!checked.documents.empty() && checked.documents[0]) {
     const auto escrow = Decode<Escrow>(*checked.documents[0]);
     if (escrow) book = escrow->book;
   }
-  if (book == self_) roots_.push_back({seen->book_size, seen->book_root, holder, checked.index});
+  if (book != self_) return;
+  roots_.push_back({seen.book_size, seen.book_root, holder, checked.index, checked.entry.time});
 }
 
 Status Omissions::ReadOwn() {
   return log_.ForEach(0, [&](uint64_t index, ByteView leaf) -> Status {
     if (index >= log_.signed_size()) return Ok();
     const CheckedEntry checked = CheckEntry(index, leaf, Signatures::kTrusted);
+    if (!checked.readable && !unread_) unread_ = index;
     for (const DocumentRef& document : checked.documents) {
       if (!document) continue;
       if (const auto held = held_.find(document->id()); held != held_.end()) {
-        ++report_.with[held->second.holder].documents;
+        for (const size_t holder : held->second.holders) ++report_.with[holder].documents;
         held_.erase(held);
       }
       if (document->kind() == Kind::kOrder) {
@@ -222,7 +261,9 @@ void Omissions::Doubt(std::string sentence) {
 }
 
 void Omissions::JudgeHeld(const HeldByOther& held) {
-  if (held.place.fence && *held.place.fence < log_.signed_size()) {
+  // What this program cannot read may be what is looked for.
+  const uint64_t read = unread_.value_or(log_.signed_size());
+  if (held.place.fence && *held.place.fence < read) {
     findings_.Add(*held.place.fence, rules::kOmitted,
                   Where(held) + " for this entry, where something else stands");
     return;
@@ -237,14 +278,17 @@ void Omissions::JudgeHeld(const HeldByOther& held) {
       return;
     }
     const auto later = own->second.upper_bound(*held.place.number);
-    if (later != own->second.end()) {
+    if (later != own->second.end() && !unread_) {
       findings_.Add(later->second.entry, rules::kOmitted,
                     fmt::format("{} as its number {}, which is not here; here stands its number {}",
                                 Where(held), *held.place.number, later->first));
       return;
     }
   }
-  if (held.time + kApart >= report_.to) {
+  if (unread_) {
+    return Doubt(Where(held) + ", and it is in no entry that this program can read");
+  }
+  if (MayBeYounger(held.time)) {
     ++younger_[held.holder];
     return;
   }
@@ -252,13 +296,22 @@ void Omissions::JudgeHeld(const HeldByOther& held) {
 }
 
 void Omissions::JudgeRoot(const ShownRoot& shown) {
+  AuditedCounterparty& with = report_.with[shown.holder];
   if (shown.size > log_.signed_size()) {
-    ++younger_[shown.holder];
-    return;
+    if (MayBeYounger(shown.time)) {
+      ++younger_[shown.holder];
+      return;
+    }
+    return Doubt(
+        fmt::format("{}'s entry {} says that it was shown {} entries of this log: entries were "
+                    "taken away, or this copy is older",
+                    with.name, shown.entry, shown.size));
   }
   const auto root = log_.RootAt(shown.size);
-  AuditedCounterparty& with = report_.with[shown.holder];
-  if (root && *root == shown.root) {
+  if (!root) {
+    return Doubt(fmt::format("the first {} entries: {}", shown.size, root.error().message));
+  }
+  if (*root == shown.root) {
     ++with.roots;
     return;
   }
@@ -269,16 +322,30 @@ void Omissions::JudgeRoot(const ShownRoot& shown) {
                   with.name, shown.entry, shown.size, with.name));
 }
 
-// Which leases nobody else was asked about.
+// Which leases nobody else tells of: a party whose whole log is known to be its own, and has the
+// order.
 void Omissions::JudgeLeases() {
-  const auto alone =
-      static_cast<uint64_t>(std::count_if(leases_.begin(), leases_.end(), [&](const auto& lease) {
-        return std::none_of(whole_.begin(), whole_.end(),
-                            [&](const PeerId& peer) { return lease.second.Has(peer); });
-      }));
-  if (alone == 0) return;
-  report_.unchecked.push_back(fmt::format(
-      "omissions: of {} of {} leases no counterparty's ledger was at hand", alone, leases_.size()));
+  uint64_t alone = 0;
+  for (const auto& [lease, parties] : leases_) {
+    bool told = false;
+    for (size_t i = 0; i < others_.size(); ++i) {
+      if (!parties.Has(report_.with[i].peer) || !others_[i].leases.contains(lease)) continue;
+      ++report_.with[i].leases;
+      told = told || others_[i].vouched;
+    }
+    alone += told ? 0 : 1;
+  }
+  if (alone > 0) {
+    report_.unchecked.push_back(fmt::format(
+        "omissions: {} of {} leases stand in no counterparty's ledger at hand whose key "
+        "is known",
+        alone, leases_.size()));
+  }
+  for (size_t i = 0; i < others_.size(); ++i) {
+    if (others_[i].unread == 0) continue;
+    report_.unchecked.push_back(fmt::format("omissions: {} entries of {} do not read here",
+                                            others_[i].unread, report_.with[i].name));
+  }
 }
 
 void Omissions::TellYounger() {

@@ -17,6 +17,9 @@ struct LogPart {
   std::string name = {};  // of its owner, where entry 0 may be missing
   uint64_t entries = 0;
   bool whole = true;  // what is not here is not in the log
+  // Whether its key is known to be the peer's: its card or the reader says so, not only the copy.
+  bool vouched = true;
+  std::string key_from = {};  // for people
   std::function<Status(const Visit&)> for_each = {};
 };
 // The log outlives the part.

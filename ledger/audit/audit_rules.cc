@@ -22,9 +22,15 @@ void Findings::Add(Finding finding) {
 }
 
 void Findings::MoveInto(AuditReport& report) {
-  std::move(kept_.begin(), kept_.end(), std::back_inserter(report.findings));
-  kept_.clear();
   report.more_findings += more_;
+  for (Finding& finding : kept_) {
+    if (report.findings.size() < most_) {
+      report.findings.push_back(std::move(finding));
+    } else {
+      ++report.more_findings;
+    }
+  }
+  kept_.clear();
 }
 
 const DocumentRef& EntryCheck::DocumentAt(size_t place) const {

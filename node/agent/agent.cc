@@ -86,6 +86,11 @@ Time Agent::LogTime(Now now) const {
 
 std::string Agent::ClockDoubt(Now now) const {
   if (!clock_.doubtful()) return "";
+  if (clock_.contradicted()) {
+    return "two counterparties say that this node's clock is wrong: nothing expires and no lease "
+           "begins until the clock is set right, two others agree with it, or it is restarted with "
+           "--alone";
+  }
   const Duration departure = clock_.Departure(now);
   const bool ahead = departure > Duration{};
   const Duration apart = ahead ? departure : Duration{} - departure;

@@ -53,6 +53,8 @@ void Cosigning::BeginRound(Turn& turn) {
   const bool reached = size_ >= round_.size;
   const Duration age = turn.monotonic() - round_.begun;
   if (round_.size > 0 && (age < kEvery || (!reached && age < kRoundEnds))) return;
+  // Whoever has answered by the end of a round that waited for all.
+  if (turn.settings().log.quorum == 0) Publish(turn, round_.size);
   std::string note = turn.view().Checkpoint();
   if (note.empty() || note == round_.note) return;
   const auto parsed = ledger::ParseNote(note);
@@ -117,17 +119,25 @@ void Cosigning::OnCosigned(Turn& turn, const From& from, const Cosigned& answer)
   Gathered& gathered = gathered_[question.size];
   gathered.note = question.note;
   gathered.lines[from.peer] = line->signatures.back();
-  Complete(turn, question.size);
+  if (gathered.lines.size() >= Wanted(turn)) Publish(turn, question.size);
 }
 
-void Cosigning::Complete(Turn& turn, uint64_t size) {
-  const Gathered& gathered = gathered_[size];
-  const size_t wanted = std::max<size_t>(turn.settings().log.quorum, 1);
-  if (size > size_ && gathered.lines.size() >= wanted) {
+size_t Cosigning::Wanted(const Turn& turn) {
+  const LogSettings& log = turn.settings().log;
+  return log.quorum > 0 ? log.quorum : log.witnesses.size();
+}
+
+void Cosigning::Publish(Turn& turn, uint64_t size) {
+  const auto found = gathered_.find(size);
+  if (found == gathered_.end()) return;
+  const Gathered& gathered = found->second;
+  // Later lines on the same checkpoint are told, too.
+  if (size > size_ || (size == size_ && gathered.lines.size() > lines_)) {
     auto note = ledger::ParseNote(gathered.note);
     for (const auto& [peer, line] : gathered.lines) note->signatures.push_back(line);
     note_ = note->ToText();
     size_ = size;
+    lines_ = gathered.lines.size();
     Release(turn);
   }
   while (gathered_.size() > kGatheredKept) gathered_.erase(gathered_.begin());

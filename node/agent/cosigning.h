@@ -28,7 +28,8 @@ class Cosigning {
   void OnLost(ConnectionId connection);
   void RunTimers(Turn& turn);
 
-  // The newest checkpoint that a quorum has cosigned, as a note with their lines; empty: none yet.
+  // The newest checkpoint that a quorum has cosigned, as a note with the lines of all who have by
+  // then; empty: none yet. Where no quorum is asked for, a round waits for all.
   const std::string& note() const { return note_; }
   uint64_t size() const { return size_; }
   // How far each witness is.
@@ -58,7 +59,9 @@ class Cosigning {
 
   void BeginRound(Turn& turn);
   void Show(Turn& turn, const PeerId& witness);
-  void Complete(Turn& turn, uint64_t size);
+  // How many cosignatures end a round.
+  static size_t Wanted(const Turn& turn);
+  void Publish(Turn& turn, uint64_t size);
   void Release(Turn& turn);
 
   Round round_ = {};
@@ -69,6 +72,7 @@ class Cosigning {
   std::vector<Held> held_ = {};
   std::string note_ = {};
   uint64_t size_ = 0;
+  size_t lines_ = 0;  // of witnesses, in it
 };
 
 }  // namespace souk::node

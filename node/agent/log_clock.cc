@@ -19,6 +19,7 @@ void LogClock::Start(Time last, Now now, bool vouched) {
   base_monotonic_ = now.monotonic;
   stands_at_ = base_time_;
   accepted_ = vouched ? Departure(now) : Duration{};
+  start_settled_ = vouched;
   Look(now);
 }
 
@@ -31,18 +32,21 @@ Time LogClock::At(Now now) const {
 }
 
 void LogClock::Trust(Now now) {
+  if (doubtful_) witnesses_.clear();
   doubtful_ = false;
-  witnesses_.clear();
+  contradicted_ = false;
   stands_at_ = Running(now);
 }
 
 void LogClock::Look(Now now) {
   const Duration departure = Departure(now);
+  if (contradicted_ && Within(departure, limits::kMaxSkew)) return;
   if (Within(departure, limits::kMaxSkew)) {
     accepted_ = {};
     return Trust(now);
   }
   if (Within(departure - accepted_, limits::kMaxSkew)) return Trust(now);
+  if (!doubtful_) witnesses_.clear();
   doubtful_ = true;
   // It stood ahead of a clock that has caught up meanwhile: it goes on from where it stands.
   if (now.wall < Running(now) && Within(now.wall - stands_at_, limits::kMaxSkew)) {
@@ -54,11 +58,25 @@ void LogClock::Look(Now now) {
 }
 
 void LogClock::OnHello(const PeerId& peer, Time sent, Now now) {
-  if (!doubtful_ || !Within(sent - Running(now), limits::kMaxSkew)) return;
-  witnesses_.insert(peer);
-  if (witnesses_.size() < kClockWitnesses) return;
-  accepted_ = Departure(now);
-  Trust(now);
+  if (!doubtful_ && start_settled_) return;
+  const Duration apart = sent - Running(now);
+  if (Within(apart, limits::kMaxSkew)) {
+    against_.erase(peer);
+    witnesses_.insert(peer);
+  } else if (!doubtful_ && !Within(apart, limits::kMaxSkew + limits::kWindow)) {
+    // Beyond what a hello may have been on its way.
+    witnesses_.erase(peer);
+    against_.insert(peer);
+  }
+  if (witnesses_.size() >= kClockWitnesses) {
+    start_settled_ = true;
+    if (!doubtful_) return;
+    accepted_ = Departure(now);
+    return Trust(now);
+  }
+  if (doubtful_ || against_.size() < kClockWitnesses) return;
+  doubtful_ = contradicted_ = true;
+  witnesses_.clear();
 }
 
 }  // namespace souk::node

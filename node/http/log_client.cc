@@ -20,6 +20,10 @@ constexpr time_t kAnswerSeconds = 30;
 // Beside the body: a status line, headers, what chunks cost.
 constexpr size_t kMaxHeaderBytes = 32 << 10;
 
+// So much of a disk stays free.
+constexpr uint64_t kRoomLeft = uint64_t{1} << 30;
+constexpr uint64_t kLookForRoom = uint64_t{64} << 20;
+
 // What one exchange may cost. httplib takes headers, and answers that only announce another one,
 // without end.
 struct Bounds {
@@ -115,12 +119,26 @@ class Fetcher {
     if (full && fs::is_regular_file(file, error)) return Ok();
     ASSIGN_OR_RETURN(const Bytes body, Get(name, most));
     if (const Status fits = check(body); !fits) return fits.error().Within(url_ + "/" + name);
+    RETURN_IF_ERROR(CheckRoom(body.size()));
     fs::create_directories(file.parent_path(), error);
     if (error) return Error(Code::kIo, file.parent_path().string() + ": " + error.message());
     return WriteFileAtomic(file, body);
   }
 
  private:
+  // Who serves a log says how long it is: it may not fill the disk for everybody else.
+  Status CheckRoom(size_t bytes) {
+    fetched_ += bytes;
+    if (fetched_ < kLookForRoom) return Ok();
+    fetched_ = 0;
+    std::error_code error;
+    const fs::space_info space = fs::space(dir_, error);
+    if (error || space.available >= kRoomLeft) return Ok();
+    return Error(Code::kExhausted, fmt::format("{} is almost full, and {} goes on: name another "
+                                               "folder with TMPDIR",
+                                               dir_.string(), url_));
+  }
+
   struct Authority {
     std::string host = {};
     int port = 0;
@@ -151,6 +169,7 @@ class Fetcher {
   fs::path dir_;
   const std::chrono::milliseconds file_time_;
   std::string prefix_ = {};
+  uint64_t fetched_ = kLookForRoom;  // since it was looked at
   Bounds bounds_ = {};
   std::unique_ptr<httplib::ClientImpl> client_ = {};
 };
@@ -201,6 +220,10 @@ Status FetchLog(const std::string& url, const fs::path& dir, const FetchOptions&
   ASSIGN_OR_RETURN(const Bytes note_bytes, fetcher.Get("checkpoint", ledger::kMaxNoteBytes));
   const auto note = ledger::ParseNote(AsText(note_bytes));
   auto head = note ? ledger::ParseCheckpoint(note->text) : Result<ledger::Checkpoint>(note.error());
+  if (head && options.key && head->origin != options.key->name) {
+    return Error(Code::kInvalidArgument, fmt::format("the key is that of {}, and {} serves {}",
+                                                     options.key->name, url, head->origin));
+  }
   if (head && options.key) head = ledger::OpenCheckpoint(AsText(note_bytes), *options.key);
   if (!head) return head.error().Within(url + "/checkpoint");
   if (head->size > options.most_entries) {

@@ -32,7 +32,8 @@ struct FetchOptions {
 // Fetches the checkpoint and every tile and bundle of the tree that it signs. What `dir` holds of
 // full tiles already is kept, so that the next time only news is fetched; the checkpoint comes
 // last. kUnavailable: nobody answers, or not with what was asked for; kTooLarge; kMalformed;
-// kBadSignature; kIo.
+// kBadSignature;
+// kInvalidArgument: another log's key; kExhausted: the disk is almost full; kIo.
 Status FetchLog(const std::string& url, const std::filesystem::path& dir,
                 const FetchOptions& options = {});
 

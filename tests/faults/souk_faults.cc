@@ -10,7 +10,7 @@
 namespace {
 
 constexpr char kHelp[] =
-    R"(souk-faults: faults at every step of a log's life, on a store in memory and on RocksDB
+    R"(souk-faults: faults at every step of a log's life, in memory and on RocksDB
 
 usage: souk-faults [options]
   --from SEED   the first seed; default 1

@@ -7,7 +7,10 @@
 #include <random>
 
 #include "ledger/c2sp/cosignature.h"
+#include "ledger/log/tile_export.h"
 #include "reader/reader_testing.h"
+#include "reader/readers.h"
+#include "unit/ledger/audit/audit_world.h"
 #include "unit/ledger/ledger_testing.h"
 
 namespace souk::reader {
@@ -139,6 +142,47 @@ TEST_F(SecondReader, AsksForAQuorumOfTheWitnessesThatItIsGiven) {
   std::ofstream(tiles / "checkpoint") << note;
   EXPECT_EQ(ReadByPython(tiles, options + " --quorum 1").word, "INVALID");
   EXPECT_EQ(ReadByPython(tiles, one).word, "VALID") << "the other is not named";
+}
+
+// A log's exported checkpoint with the lines of two witnesses, the first of whom signed so many
+// seconds before the last entry: both readers say the same.
+TEST(Cosignatures, BothReadersJudgeTheirTimes) {
+  if (!PythonIsThere()) GTEST_SKIP() << "needs python3-cryptography";
+  const ledger::AuditWorld world;
+  const auto entries = world.ProviderLog();
+  const ledger::MemoryLog log(world.provider, entries);
+  const NoteVerifier key = ledger::LogSignerOf(world.provider).Verifier();
+  const TestFolder folder;
+  const std::filesystem::path tiles = folder.path() / "T";
+  ASSERT_TRUE(ledger::ExportTiles(log.reader(), key, tiles));
+  const auto last = static_cast<uint64_t>(entries.back().time.ms) / 1000;
+  const std::string named = "--key '" + key.ToVkey() + "' --witness '" +
+                            TestWitness(5).Verifier().ToVkey() + "' --witness '" +
+                            TestWitness(6).Verifier().ToVkey() + "' ";
+  struct Case {
+    uint64_t first;   // seconds before the last entry
+    uint64_t second;  // the same
+    int quorum;
+    const char* word;
+  };
+  for (const Case& one :
+       {Case{0, 0, 2, "VALID"}, Case{60, 0, 2, "VALID"}, Case{62, 0, 2, "INVALID"},
+        Case{62, 0, 1, "VALID"}, Case{62, 62, 1, "INVALID"}, Case{62, 900, 0, "INVALID"}}) {
+    std::string note = CosignedNote(log.reader().checkpoint(), TestWitness(5), last - one.first);
+    note = CosignedNote(note, TestWitness(6), last - one.second);
+    std::ofstream(tiles / "checkpoint", std::ios::binary) << note;
+    const std::string options = named + "--quorum " + std::to_string(one.quorum);
+    const Verdict audit = ReadBySoukAudit(tiles, options);
+    EXPECT_EQ(audit.word, one.word) << one.first << " " << one.second << " " << one.quorum << "\n"
+                                    << audit.said;
+    EXPECT_TRUE(Agree(audit, ReadByPython(tiles, options)));
+  }
+  // One of two, where both are asked for.
+  std::ofstream(tiles / "checkpoint", std::ios::binary)
+      << CosignedNote(log.reader().checkpoint(), TestWitness(5), last);
+  const Verdict audit = ReadBySoukAudit(tiles, named);
+  EXPECT_EQ(audit.word, "INCOMPLETE") << audit.said;
+  EXPECT_TRUE(Agree(audit, ReadByPython(tiles, named)));
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ inline constexpr RuleShare kRuleShares[] = {
     {"rules versions never fall", Share::kWhole, "the entry before it says so"},
     {"an upgrade starts each rules version", Share::kWhole, "the entry before it says so"},
     {"log time never runs back", Share::kWhole, "the entry before it says so"},
+    {"no entry is dated ahead of its witnesses", Share::kWhole, "the checkpoint is at hand"},
     {"downtime begins with the entry before it", Share::kWhole, "the entry before it says so"},
     {"documents are signed by whom they bind", Share::kPart,
      "whom they bind, but for a log's own card, is in entries before"},

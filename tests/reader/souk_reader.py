@@ -8,7 +8,8 @@ Written from docs/ledger-format.md and docs/protocol.md; of Souk's own code it s
 checkpoint's signature, every tile and the root, every entry's bytes, every signature (R1), and of R3
 and R4 what one entry after the other shows. It keeps no books: breaches of R5, R6 and R7 it does not
 see. The witnesses are those that the caller names; where fewer than K of them (floor(2n/3) + 1 of n)
-cosigned the checkpoint, the verdict is INCOMPLETE. VALID exits 0, INVALID and INCOMPLETE 1, 2 where nothing could be checked.
+cosigned the checkpoint, the verdict is INCOMPLETE; where more than n - K cosigned it over 61 s before its
+last entry's time, INVALID. VALID exits 0, INVALID and INCOMPLETE 1, 2 where nothing could be checked.
 """
 
 import argparse
@@ -40,6 +41,11 @@ UPGRADES = ("R3", "an upgrade starts each rules version")
 EVIDENCE = ("R3", "an outcome stands with its documents")
 TIMES = ("R4", "log time never runs back")
 DOWNTIME = ("R4", "downtime begins with the entry before it")
+WITNESSED = ("R4", "no entry is dated ahead of its witnesses")
+
+# Twice the skew that is allowed, and the part of a second that a cosignature does not say.
+APART = 61_000
+MOST_SECONDS = 2**53 // 1000  # later than every entry
 
 
 # ---- Names -----------------------------------------------------------------------------------
@@ -197,6 +203,7 @@ class Audit:
         self.peer = peer_of_origin(origin)
         self.name, self.origin = None, origin
         self.time, self.rules, self.any = 0, 0, False
+        self.last = None  # the newest entry that reads
         self.newer = 0
         if self.peer is None:
             self.find(0, OPENED, f"the checkpoint's name '{origin}' is no peer's")
@@ -219,6 +226,7 @@ class Audit:
             return
         if self.newer:
             self.find(index, VERSIONS, "known rules after newer ones")
+        self.last = index
         outcome, inner = fields["outcome"]
         documents = [self.open(index, i, one) for i, one in enumerate(fields["documents"])]
         self.check_version(index, fields["rules"], outcome, inner)
@@ -327,6 +335,7 @@ class Reader:
             raise Damage("the entries do not lead to the root that the checkpoint signs")
         for proof in proofs:
             proof.finish()
+        self.compare_times(audit, head.size, times.values())
         self.report.update(
             entries=head.size,
             root=head.root.hex(),
@@ -342,6 +351,19 @@ class Reader:
         )
         if not audit.findings and (audit.newer or cosigned < self.quorum):
             self.report["verdict"] = "INCOMPLETE"
+
+
+    def compare_times(self, audit, size, times):
+        """Times never run back, so that the last entry is the latest; it is not judged unread."""
+        if size == 0 or audit.last != size - 1:
+            return
+        early = [
+            time
+            for time in times
+            if time is not None and time < MOST_SECONDS and audit.time - time * 1000 > APART
+        ]
+        if len(early) > len(self.witnesses) - max(self.quorum, 1):
+            audit.find(size - 1, WITNESSED, f"{audit.time} ms, cosigned at {max(early)} s")
 
 
 class OpenProof:

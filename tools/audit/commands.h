@@ -23,6 +23,7 @@ struct VerifyOptions {
   std::filesystem::path resume = {};  // an audit that was saved
   std::filesystem::path save = {};
   std::vector<std::filesystem::path> with = {};      // counterparties' logs (log_source.h)
+  std::vector<std::string> with_keys = {};           // each is the key of one of these
   std::vector<std::string> witnesses = {};           // keys of those whom the reader trusts
   std::optional<uint64_t> quorum = {};               // of them; none: SafeQuorum
   std::vector<std::filesystem::path> cosigned = {};  // checkpoints with their lines

@@ -1,10 +1,12 @@
 #include "tools/audit/fetched_folder.h"
 
-#include <pthread.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <array>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -13,10 +15,14 @@ namespace souk::tools {
 namespace fs = std::filesystem;
 namespace {
 
+// Whoever reads a list to its first line alone ends the program with SIGPIPE.
+constexpr std::array kEnding = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+
 // What is to be removed. Never destroyed: the waiting thread outlives main.
 struct Folders {
   std::mutex mutex;
   std::set<fs::path> paths;  // under mutex
+  int told = -1;             // the end of the pipe that the handler writes to
 };
 Folders& AllFolders() {
   static Folders* const folders = new Folders;
@@ -33,23 +39,38 @@ void RemoveAllFolders() {
   }
 }
 
-// Blocks the signals here and in all threads that are begun after, and waits for them.
+// On whichever thread it comes: says so, and waits for the end.
+void OnEnding(int signal) {
+  const auto number = static_cast<unsigned char>(signal);
+  if (::write(AllFolders().told, &number, 1) != 1) ::_exit(128 + signal);
+  while (true) ::pause();
+}
+
+void EndBy(int signal) {
+  struct sigaction plain = {};
+  plain.sa_handler = SIG_DFL;
+  ::sigaction(signal, &plain, nullptr);
+  ::kill(::getpid(), signal);
+  ::_exit(128 + signal);
+}
+
 void RemoveWhereASignalEnds() {
-  sigset_t ending;
-  sigemptyset(&ending);
-  struct sigaction before = {};
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    // Who started the program may have had it ignore some, as nohup does.
-    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
-    sigaddset(&ending, signal);
-  }
-  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  std::thread([ending] {
-    int signal = 0;
-    if (sigwait(&ending, &signal) != 0) return;
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return;
+  AllFolders().told = ends[1];
+  std::thread([from = ends[0]] {
+    unsigned char signal = 0;
+    while (::read(from, &signal, 1) < 0 && errno == EINTR) continue;
     RemoveAllFolders();
-    ::_exit(128 + signal);
+    EndBy(signal);
   }).detach();
+  struct sigaction action = {}, before = {};
+  action.sa_handler = OnEnding;
+  for (const int signal : kEnding) {
+    // Who started the program may have had it ignore some, as nohup does.
+    if (::sigaction(signal, nullptr, &before) != 0 || before.sa_handler == SIG_IGN) continue;
+    ::sigaction(signal, &action, nullptr);
+  }
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace souk::tools {
 
 // A folder of this process's own among the temporary ones. It goes with the object, and where
-// SIGINT, SIGTERM or SIGHUP ends the program: a log may be gigabytes.
+// SIGINT, SIGTERM, SIGHUP or SIGPIPE ends the program: a log may be gigabytes.
 class FetchedFolder {
  public:
   // The first one has a thread of its own wait for those signals: make it before other threads.

@@ -30,6 +30,14 @@ Result<OpenedEvidence> OpenEvidenceWithKeys(const std::filesystem::path& dir,
 
 }  // namespace
 
+ledger::LogPart LogSource::Part() const {
+  ledger::LogPart part =
+      ledger ? ledger::WholeLog(ledger->log()) : ledger::PartOfLog(bundle->evidence, bundle->key);
+  part.vouched = ledger && ledger->vouched();
+  part.key_from = ledger ? ledger->key_from : bundle->key_from;
+  return part;
+}
+
 Result<std::unique_ptr<LogSource>> OpenLogSource(const std::filesystem::path& dir,
                                                  const std::vector<std::string>& keys) {
   auto source = std::make_unique<LogSource>();

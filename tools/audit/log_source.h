@@ -19,10 +19,7 @@ struct LogSource {
   std::optional<OpenedLedger> ledger = {};
   std::optional<OpenedEvidence> bundle = {};
 
-  ledger::LogPart Part() const {
-    return ledger ? ledger::WholeLog(ledger->log())
-                  : ledger::PartOfLog(bundle->evidence, bundle->key);
-  }
+  ledger::LogPart Part() const;
 };
 
 // `keys`: each is some log's; that of another is found. Errors name the directory.

@@ -85,6 +85,12 @@ int Main(int argc, char** argv) {
       ->type_name("DIR")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  verify
+      ->add_option("--with-key", verify_options.with_keys,
+                   "The key of such a ledger; once for each that needs one")
+      ->type_name("VKEY")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   CLI::Option* witness = verify
                              ->add_option("--witness", verify_options.witnesses,
                                           "Key of a witness that you trust; once for each")

@@ -50,6 +50,14 @@ Result<ledger::NoteVerifier> KeyFromIdentity(const fs::path& dir, const PeerId& 
   return ledger::NoteVerifier{LogName(peer), identity->CheckpointKey().public_key().bytes};
 }
 
+// Under another's key every log looks damaged.
+Status CheckKeyIsOf(const OpenedLedger& log) {
+  if (log.key.name == LogName(log.peer)) return Ok();
+  return Error(Code::kInvalidArgument,
+               fmt::format("--key is the key of {}, and this log says that it is {}", log.key.name,
+                           LogName(log.peer)));
+}
+
 // Beside tiles the owner may have written down the key.
 Status KeyFromTiles(const fs::path& dir, OpenedLedger& out) {
   ASSIGN_OR_RETURN(const auto beside, ledger::ReadTilesKey(dir));
@@ -61,7 +69,7 @@ Status KeyFromTiles(const fs::path& dir, OpenedLedger& out) {
   if (!beside) return Ok();
   if (out.key.name.empty()) {
     out.key = *beside;
-    out.key_from = "the vkey beside it";
+    out.key_from = OpenedLedger::kVkeyBeside;
     return Ok();
   }
   if (beside->ToVkey() == out.key.ToVkey()) return Ok();
@@ -80,6 +88,7 @@ Status FindOwnerOfTiles(const ledger::Store& store, const fs::path& dir, const s
   if (!vkey.empty()) {
     ASSIGN_OR_RETURN(out.key, ledger::NoteVerifier::ParseVkey(vkey));
     out.key_from = "--key";
+    if (owner) RETURN_IF_ERROR(CheckKeyIsOf(out));
   } else if (owner && owner->key) {
     out.key = *owner->key;
     out.key_from = "the card in entry 0";
@@ -98,12 +107,8 @@ Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::str
   if (!vkey.empty()) {
     ASSIGN_OR_RETURN(out.key, ledger::NoteVerifier::ParseVkey(vkey));
     out.key_from = "--key";
-    // Under another's key every log looks damaged. What cannot be read at all is a finding for
-    // whoever looks further, given the key.
-    if (!owner || out.key.name == LogName(out.peer)) return Ok();
-    return Error(Code::kInvalidArgument,
-                 fmt::format("--key is the key of {}, and this log says that it is {}",
-                             out.key.name, LogName(out.peer)));
+    // What cannot be read at all is a finding for whoever looks further, given the key.
+    return owner ? CheckKeyIsOf(out) : Ok();
   }
   if (owner && owner->key) {
     out.key = *owner->key;
@@ -124,8 +129,27 @@ Status FindOwner(const ledger::Store& store, const fs::path& dir, const std::str
   return Ok();
 }
 
+// What a database is asked on opening (InspectOptions::known). Tiles are read whole anyway.
+Status CheckContinues(const OpenedLedger& opened, const ledger::LedgerView::Options& options) {
+  if (!options.known) return Ok();
+  ASSIGN_OR_RETURN(const ledger::Checkpoint known, options.known(opened.key));
+  if (known.size > opened.log().signed_size()) {
+    return Error(
+        Code::kConflict,
+        fmt::format("the checkpoint signs {} entries, but an earlier one of this log signs "
+                    "{}: this is an older copy, or a fork",
+                    opened.log().signed_size(), known.size));
+  }
+  ASSIGN_OR_RETURN(const Digest root, opened.log().RootAt(known.size));
+  if (root == known.root) return Ok();
+  return Error(Code::kCorrupt, fmt::format("the first {} entries are not those that an earlier "
+                                           "checkpoint of this log signs",
+                                           known.size));
+}
+
 // Fetched whole into a folder of its own, and read from there.
-Result<OpenedLedger> OpenUrl(const std::string& url, const std::string& vkey) {
+Result<OpenedLedger> OpenUrl(const std::string& url, const std::string& vkey,
+                             const ledger::LedgerView::Options& view = {}) {
   OpenedLedger out;
   ASSIGN_OR_RETURN(out.folder, FetchedFolder::Make());
   const fs::path& folder = out.folder->path();
@@ -147,6 +171,7 @@ Result<OpenedLedger> OpenUrl(const std::string& url, const std::string& vkey) {
     return out.key;
   };
   ASSIGN_OR_RETURN(out.tiles, ledger::TileView::Open(folder, find_key));
+  RETURN_IF_ERROR(CheckContinues(out, view));
   return out;
 }
 
@@ -199,7 +224,7 @@ Result<ledger::NoteVerifier> FindLogKey(const fs::path& where, const std::string
 
 Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey,
                                 const ledger::LedgerView::Options& options) {
-  if (node::IsLogUrl(where.string())) return OpenUrl(where.string(), vkey);
+  if (node::IsLogUrl(where.string())) return OpenUrl(where.string(), vkey, options);
   OpenedLedger out;
   if (ledger::HoldsTiles(where)) {
     const auto find_key = [&](const ledger::Store& store) -> Result<ledger::NoteVerifier> {
@@ -207,6 +232,7 @@ Result<OpenedLedger> OpenLedger(const fs::path& where, const std::string& vkey,
       return out.key;
     };
     ASSIGN_OR_RETURN(out.tiles, ledger::TileView::Open(where, find_key));
+    RETURN_IF_ERROR(CheckContinues(out, options));
     return out;
   }
   const fs::path dir = NodeDirectory(where);

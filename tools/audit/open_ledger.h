@@ -19,6 +19,9 @@ struct OpenedLedger {
   ledger::NoteVerifier key = {};
   // "--key", "the card in entry 0", "the identity beside it", "the vkey beside it".
   std::string key_from = {};
+  // But for the last of these, it is known to be the peer's own.
+  bool vouched() const { return key_from != kVkeyBeside; }
+  static constexpr const char* kVkeyBeside = "the vkey beside it";
   // Holds what a URL brought, for as long as it is read.
   std::shared_ptr<FetchedFolder> folder = {};
   // One of the two.

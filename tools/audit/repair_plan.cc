@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include "ledger/log/diagnose.h"
+#include "node/http/log_client.h"
 #include "tools/audit/commands.h"
+#include "tools/audit/evidence.h"
 #include "tools/audit/open_ledger.h"
 #include "tools/common/json.h"
 #include "tools/common/terminal.h"
@@ -93,6 +95,10 @@ void PrintPlan(const std::string& dir, const Diagnosis& found) {
 }  // namespace
 
 int RunRepairPlan(const AuditTarget& target) {
+  if (node::IsLogUrl(target.dir.string()) || ledger::HoldsTiles(target.dir) ||
+      IsEvidence(target.dir)) {
+    return Misuse("--repair-plan is for a node's own directory; verify without it looks at copies");
+  }
   const std::filesystem::path dir = NodeDirectory(target.dir);
   std::error_code error;
   if (!std::filesystem::is_directory(dir, error)) {

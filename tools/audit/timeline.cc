@@ -119,6 +119,10 @@ std::string TimelineConclusion(const Timeline& timeline) {
     return fmt::format("the {} logs agree in what they hold; {} steps are not in all", logs,
                        all.size());
   }
+  if (std::any_of(timeline.stories.begin(), timeline.stories.end(),
+                  [](const LeaseStory& story) { return !story.problems.empty(); })) {
+    return fmt::format("the {} logs agree in what could be read of them", logs);
+  }
   const bool whole = std::all_of(timeline.stories.begin(), timeline.stories.end(),
                                  [](const LeaseStory& story) { return story.whole; });
   return fmt::format("the {} logs agree{}", logs, whole ? "" : " as far as evidence bundles tell");

@@ -22,6 +22,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Of the year 9999: what a stranger signs is shown within it.
+constexpr uint64_t kLastSecond = 253'402'300'799;
+
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -78,6 +81,8 @@ Json WithJson(const ledger::AuditReport& report) {
   for (const ledger::AuditedCounterparty& one : report.with) {
     with.push_back({{"name", one.name},
                     {"peer", one.peer.ToString()},
+                    {"key_from", one.key_from},
+                    {"leases", one.leases},
                     {"documents", one.documents},
                     {"roots", one.roots}});
   }
@@ -194,12 +199,23 @@ std::string WitnessCount(const ledger::AuditReport& report) {
                      report.witnesses.size() == 1 ? "" : "es");
 }
 
-void PrintCounterparties(const ledger::AuditReport& report) {
+std::string Counted(uint64_t count, const char* what) {
+  return fmt::format("{} {}{}", WithCommas(count), what, count == 1 ? "" : "s");
+}
+
+void PrintOthers(const ledger::AuditReport& report) {
+  for (const ledger::AuditedWitness& one : report.witnesses) {
+    if (!one.cosigned) continue;
+    const Time at{static_cast<int64_t>(std::min<uint64_t>(one.seconds, kLastSecond)) * 1000};
+    PrintFolded(fmt::format("{} {} cosigned {} at {}\n", Mark(true), one.name,
+                            one.size == 1 ? "1 entry" : WithCommas(one.size) + " entries",
+                            FormatTime(at)));
+  }
   for (const ledger::AuditedCounterparty& one : report.with) {
-    PrintFolded(fmt::format("{} of what {} has, {} document{} and {} root{} stand here\n",
-                            Mark(true), one.name, WithCommas(one.documents),
-                            one.documents == 1 ? "" : "s", WithCommas(one.roots),
-                            one.roots == 1 ? "" : "s"));
+    PrintFolded(
+        fmt::format("{} of what {} has (key from {}), {} and {} stand here; it tells of {}\n",
+                    Mark(true), one.name, one.key_from, Counted(one.documents, "document"),
+                    Counted(one.roots, "root"), Counted(one.leases, "lease")));
   }
 }
 
@@ -213,7 +229,7 @@ void PrintAsText(const Verified& verified) {
                             verified.key_from, WitnessCount(report)));
     Print(Styled(stdout, Style::kFaint, report.peer.ToString()) + "\n");
     PrintMarks(report);
-    PrintCounterparties(report);
+    PrintOthers(report);
   } else {
     Print(verified.dir + "\n");
   }
@@ -359,7 +375,9 @@ Status Save(const ledger::AuditReport& report, const std::filesystem::path& file
 struct CosignedNote {
   std::string from = {};
   std::string note = {};
-  bool named = false;  // by the reader
+  enum class Kind : uint8_t { kOwn, kNamed, kBeside };
+  Kind kind =
+      Kind::kOwn;  // the log's checkpoint, the reader's file, the node's, on which nothing rests
 };
 
 Result<std::vector<CosignedNote>> ReadCosigned(const AuditTarget& target,
@@ -368,11 +386,11 @@ Result<std::vector<CosignedNote>> ReadCosigned(const AuditTarget& target,
   if (options.witnesses.empty()) return notes;
   const std::filesystem::path beside = NodeDirectory(target.dir) / ledger::kCosignedFile;
   if (auto note = ReadFile(beside, ledger::kMaxNoteBytes)) {
-    notes.push_back({beside.string(), std::string(AsText(*note)), false});
+    notes.push_back({beside.string(), std::string(AsText(*note)), CosignedNote::Kind::kBeside});
   }
   for (const std::filesystem::path& file : options.cosigned) {
     ASSIGN_OR_RETURN(const Bytes note, ReadOption(file, ledger::kMaxNoteBytes));
-    notes.push_back({file.string(), std::string(AsText(note)), true});
+    notes.push_back({file.string(), std::string(AsText(note)), CosignedNote::Kind::kNamed});
   }
   return notes;
 }
@@ -393,8 +411,8 @@ Result<ledger::TrustPolicy> Witnesses(const VerifyOptions& options) {
   return policy;
 }
 
-// A note that the reader named and that is not this log's is a mistake; one that stands with the
-// log and bears a witness's bad signature is the log's.
+// A note that the reader named and that is not this log's is a mistake; the log's own checkpoint
+// with a witness's bad signature on it is a finding.
 Status HoldAgainstWitnesses(const ledger::LogReader& log, const ledger::NoteVerifier& key,
                             std::vector<CosignedNote> notes, ledger::TrustPolicy policy,
                             ledger::AuditReport& report) {
@@ -402,36 +420,37 @@ Status HoldAgainstWitnesses(const ledger::LogReader& log, const ledger::NoteVeri
   policy.logs = {key};
   ledger::TrustPolicy any = policy;
   any.quorum = 0;
-  notes.push_back({"the checkpoint", log.checkpoint(), false});
+  notes.push_back({"the checkpoint", log.checkpoint(), CosignedNote::Kind::kOwn});
   std::vector<ledger::CosignedCheckpoint> heads;
   for (const CosignedNote& note : notes) {
     auto head = ledger::OpenCosigned(note.note, any);
     if (head) {
       heads.push_back(std::move(*head));
-      continue;
-    }
-    if (note.named) {
+    } else if (note.kind == CosignedNote::Kind::kNamed) {
       return Error(Code::kInvalidArgument, note.from + ": " + head.error().message);
+    } else if (note.kind == CosignedNote::Kind::kBeside) {
+      report.unchecked.push_back(note.from +
+                                 " is no checkpoint of this log: " + head.error().message);
+    } else {
+      report.verdict = ledger::Verdict::kInvalid;
+      report.findings.push_back({log.signed_size() == 0 ? 0 : log.signed_size() - 1,
+                                 "R3",
+                                 "the log is what was signed",
+                                 note.from + ": " + head.error().message,
+                                 {}});
     }
-    report.verdict = ledger::Verdict::kInvalid;
-    report.findings.push_back({log.signed_size() == 0 ? 0 : log.signed_size() - 1,
-                               "R3",
-                               "the log is what was signed",
-                               note.from + ": " + head.error().message,
-                               {}});
   }
   ledger::AuditCosigned(log, heads, policy, report);
   return Ok();
 }
 
-Status HoldAgainstOthers(const ledger::LogReader& log,
-                         const std::vector<std::filesystem::path>& others,
+Status HoldAgainstOthers(const ledger::LogReader& log, const VerifyOptions& options,
                          ledger::AuditReport& report) {
-  if (others.empty()) return Ok();
+  if (options.with.empty()) return Ok();
   std::vector<std::unique_ptr<LogSource>> sources;
   std::vector<ledger::LogPart> parts;
-  for (const std::filesystem::path& dir : others) {
-    auto source = OpenLogSource(dir, {});
+  for (const std::filesystem::path& dir : options.with) {
+    auto source = OpenLogSource(dir, options.with_keys);
     if (!source) return source.error().Within("--with");
     parts.push_back((*source)->Part());
     sources.push_back(std::move(*source));
@@ -462,6 +481,13 @@ int Report(const Verified& verified, const AuditTarget& target) {
   return verified.report.verdict == ledger::Verdict::kValid ? kDone : kFailed;
 }
 
+std::vector<std::filesystem::path> Directories(const AuditTarget& target,
+                                               const VerifyOptions& options) {
+  std::vector<std::filesystem::path> all = options.with;
+  all.push_back(target.dir);
+  return all;
+}
+
 }  // namespace
 
 int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
@@ -485,7 +511,11 @@ int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
     const Status outside = CheckOutside(options.save, target.dir);
     if (!outside) return Misuse(outside.error().message);
   }
-  if (!options.full_speed && YieldToNode(NodeDirectory(target.dir)) && IsTerminal(stderr)) {
+  bool live = false;
+  for (const std::filesystem::path& dir : Directories(target, options)) {
+    live = live || (!options.full_speed && YieldToNode(NodeDirectory(dir)));
+  }
+  if (live && IsTerminal(stderr)) {
     std::fputs("a node is at work here: read in its pauses (--full-speed does not wait)\n", stderr);
   }
   const auto policy = Witnesses(options);
@@ -505,6 +535,8 @@ int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
   Status saved = Ok();
   if (!opened) {
     if (LacksCheckpoint(target.dir)) {
+      const auto found = FindLedger(target.dir, target.vkey);
+      if (!found && !IsDamage(found.error())) return Fail(found.error());
       verified = WithoutCheckpoint(target);
     } else if (IsDamage(opened.error())) {
       verified = Unopened(target, opened.error());
@@ -520,7 +552,7 @@ int RunVerify(const AuditTarget& target, const VerifyOptions& options) {
     const Status witnessed = HoldAgainstWitnesses(opened->log(), opened->key, std::move(*cosigned),
                                                   *policy, verified.report);
     if (!witnessed) return Fail(witnessed.error());
-    const Status complete = HoldAgainstOthers(opened->log(), options.with, verified.report);
+    const Status complete = HoldAgainstOthers(opened->log(), options, verified.report);
     if (!complete) return Fail(complete.error());
     if (!options.save.empty()) saved = Save(verified.report, options.save);
   }

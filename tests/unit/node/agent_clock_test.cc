@@ -55,6 +55,55 @@ TEST(LogClock, R4ALogThatIsAheadWaitsForTheClock) {
   EXPECT_EQ(clock.At(After(581'000)), last + Seconds(1)) << "it never runs back";
 }
 
+TEST(LogClock, R4AStartThatTwoCounterpartiesContradictIsInDoubt) {
+  const auto hello = [](LogClock& clock, uint8_t peer, int64_t ms, int64_t ahead) {
+    clock.OnHello(SomePeer(peer), After(ms, ahead).wall, After(ms));
+  };
+  LogClock clock;
+  clock.Start(Time{}, After(0), false);
+  hello(clock, 1, 1'000, -45'000);
+  hello(clock, 1, 2'000, -45'000);
+  EXPECT_FALSE(clock.doubtful()) << "one counterparty is not two";
+  clock.Look(After(3'000));
+  hello(clock, 2, 3'500, -45'000);
+  EXPECT_TRUE(clock.doubtful());
+  EXPECT_TRUE(clock.contradicted());
+  clock.Look(After(60'000));
+  EXPECT_TRUE(clock.doubtful()) << "that its two clocks agree is no answer";
+  EXPECT_EQ(clock.At(After(60'000)), Time{kStart + 3'000});
+  hello(clock, 3, 61'000, 0);
+  hello(clock, 4, 62'000, 0);
+  EXPECT_FALSE(clock.doubtful());
+  EXPECT_EQ(clock.At(After(62'000)), Time{kStart + 62'000});
+
+  // The wall clock was set right: the log waits for it.
+  LogClock fast;
+  fast.Start(Time{}, After(0, 45'000), false);
+  for (const uint8_t peer : {uint8_t{1}, uint8_t{2}})
+    fast.OnHello(SomePeer(peer), After(500).wall, After(500, 45'000));
+  ASSERT_TRUE(fast.contradicted());
+  fast.Look(After(1'000));
+  EXPECT_TRUE(fast.doubtful());
+  fast.Look(After(16'000));
+  EXPECT_FALSE(fast.doubtful());
+  EXPECT_EQ(fast.At(After(16'000)), Time{kStart + 45'000});
+
+  // Two who agree settle the start: nobody stops the node after.
+  LogClock settled;
+  settled.Start(Time{}, After(0), false);
+  hello(settled, 1, 1'000, 0);
+  hello(settled, 2, 1'000, 29'000);
+  hello(settled, 3, 2'000, 100'000);
+  hello(settled, 4, 2'000, 100'000);
+  EXPECT_FALSE(settled.doubtful());
+  // So does the operator.
+  LogClock vouched;
+  vouched.Start(Time{}, After(0), true);
+  hello(vouched, 3, 2'000, 100'000);
+  hello(vouched, 4, 2'000, 100'000);
+  EXPECT_FALSE(vouched.doubtful());
+}
+
 TEST(LogClock, R4TwoCounterpartiesOrTheOperatorSettleADoubt) {
   LogClock clock;
   clock.Start(Time{}, After(0), false);

@@ -11,13 +11,13 @@ constexpr int kWitnesses = 4, kQuorum = 3;
 // before a receipt leaves.
 class Witnessed : public testing::Test {
  protected:
-  Witnessed()
+  explicit Witnessed(size_t quorum = kQuorum)
       : world({.seed = 11,
                .providers = 1,
                .renters = kWitnesses,
                .faults = false,
                .witnesses = kWitnesses,
-               .quorum = kQuorum}) {
+               .quorum = quorum}) {
     world.Boot();
     world.RunFor(3000);
   }
@@ -65,6 +65,30 @@ TEST_F(Witnessed, CosignWhatContinuesWhatTheySaw) {
   for (int i = 0; i < kWitnesses; ++i) {
     EXPECT_EQ(book().agent->cosigning().stands().at(witness(i).identity.id()), book().log->size());
   }
+}
+
+class WitnessedUnasked : public Witnessed {
+ protected:
+  WitnessedUnasked() : Witnessed(0) {}
+};
+
+// Nothing waits for them: so the lines of all come together on one checkpoint, and of those who
+// answer where one is away.
+TEST_F(WitnessedUnasked, AllWhoAnswerStandOnOneCheckpoint) {
+  Issue(1000);
+  world.RunFor(3000);
+  ledger::TrustPolicy all = Policy();
+  all.quorum = kWitnesses;
+  const auto opened = ledger::OpenCosigned(book().agent->cosigning().note(), all);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(opened->checkpoint.size, book().log->size());
+  Silence({2});
+  Issue(1000);
+  world.RunFor(8000);
+  all.quorum = kWitnesses - 1;
+  const auto later = ledger::OpenCosigned(book().agent->cosigning().note(), all);
+  ASSERT_TRUE(later) << later.error().message;
+  EXPECT_EQ(later->checkpoint.size, book().log->size());
 }
 
 // The provider asks the book for a receipt: it comes with the quorum's lines, or not at all.

@@ -250,6 +250,16 @@ TEST_F(NodeDirTest, ALostIdentityIsNotMadeAnew) {
   ASSERT_FALSE(identity);
   EXPECT_EQ(identity.error().code, Code::kNotFound);
   EXPECT_NE(identity.error().message.find("put its file back"), std::string::npos);
+  // Nor where the config is lost, too; what was signed stays.
+  std::filesystem::remove(path_ / "config.toml");
+  std::filesystem::remove(path_ / "successor");
+  const Bytes before = *ReadFile(path_ / "checkpoint", 1 << 20);
+  EXPECT_FALSE(InitNodeDir({path_}, config, ""));
+  EXPECT_EQ(*ReadFile(path_ / "checkpoint", 1 << 20), before);
+  std::filesystem::remove(path_ / "checkpoint");
+  std::filesystem::create_directory(path_ / "ledger");
+  EXPECT_FALSE(InitNodeDir({path_}, config, ""));
+  EXPECT_NE(LoadIdentity({path_}).error().message.find("put its file back"), std::string::npos);
 }
 
 TEST_F(NodeDirTest, IsNotLeftHalfMadeWhereTheDiskIsFull) {

@@ -137,6 +137,22 @@ TEST_F(RebuildTest, RefusesADamagedCopyAndLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(lost_.path));
 }
 
+// The checkpoint file is lost, and what witnesses cosigned says that more was signed.
+TEST_F(RebuildTest, RefusesACopyThatIsShorterThanWhatWitnessesCosigned) {
+  std::string note;
+  {
+    const auto origin = ledger::Ledger::Open(origin_, LogSigner(identity_), {.alone = true});
+    ASSERT_TRUE((*origin)->log().Commit({{LeafOf(kEntries), {}}}));
+    note = (*origin)->log().checkpoint();
+  }
+  ASSERT_TRUE(WriteFileAtomic(lost_.path / "cosigned", AsBytes(note)));
+  const auto rebuilt = Rebuild(Tiles());
+  ASSERT_FALSE(rebuilt);
+  EXPECT_EQ(rebuilt.error().code, Code::kConflict);
+  ASSERT_TRUE(WriteFileAtomic(lost_.path / "cosigned", AsBytes("junk")));
+  EXPECT_TRUE(Rebuild(Tiles()));
+}
+
 TEST_F(RebuildTest, ANodesOwnDirectoryIsNoMirror) {
   const auto rebuilt = Rebuild(origin_.string());
   ASSERT_FALSE(rebuilt);

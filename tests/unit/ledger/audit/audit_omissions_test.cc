@@ -176,8 +176,85 @@ TEST(Omissions, SaysOfHowManyLeasesNobodyWasAsked) {
   const AuditReport report =
       ThreeParties::Hold(parties.world.provider, parties.provider, stranger, alone);
   EXPECT_EQ(report.verdict, Verdict::kValid);
+  EXPECT_THAT(
+      report.unchecked,
+      ElementsAre("omissions: 1 of 1 leases stand in no counterparty's ledger at hand whose "
+                  "key is known"));
+}
+
+// Whoever has a renter's id can make a log in its name: it covers nothing, and its word is none.
+TEST(Omissions, ALogUnderAKeyThatNobodyVouchesForCoversNothing) {
+  ThreeParties parties;
+  std::get<EscrowSeen>(parties.renter[W::kSeen].outcome).book_root = Sha256(AsBytes("other"));
+  parties.GoOn();
+  const MemoryLog provider(parties.world.provider, parties.provider);
+  const MemoryLog book(parties.world.book, parties.book);
+  const MemoryLog renter(parties.world.renter, parties.renter);
+  LogPart forged = WholeLog(renter.reader());
+  forged.vouched = false;
+  AuditReport report = Audit(provider.reader());
+  ASSERT_TRUE(AuditOmissions(provider.reader(), {forged}, report));
+  EXPECT_EQ(report.verdict, Verdict::kValid);
+  EXPECT_EQ(report.with[0].documents, 4u) << "the owner's own signatures are on these";
+  EXPECT_THAT(report.unchecked, ElementsAre(HasSubstr("1 of 1 leases stand in no")));
+  AuditReport of_book = Audit(book.reader());
+  ASSERT_TRUE(AuditOmissions(book.reader(), {forged}, of_book));
+  EXPECT_EQ(of_book.verdict, Verdict::kValid);
+}
+
+// A counterparty's ledger that does not tell of the lease says nothing about it.
+TEST(Omissions, ACopyFromBeforeTheLeaseCoversNothing) {
+  ThreeParties parties;
+  parties.GoOn();
+  parties.renter.resize(W::kOrdered);
+  const AuditReport report = parties.OfProvider();
+  EXPECT_EQ(report.verdict, Verdict::kValid);
+  EXPECT_THAT(report.unchecked, ElementsAre(HasSubstr("1 of 1 leases stand in no")));
+}
+
+TEST(Omissions, TwoLedgersOfOneCounterpartyAreForCompare) {
+  ThreeParties parties;
+  const MemoryLog log(parties.world.provider, parties.provider);
+  const MemoryLog renter(parties.world.renter, parties.renter);
+  AuditReport report = Audit(log.reader());
+  const Status held =
+      AuditOmissions(log.reader(), {WholeLog(renter.reader()), WholeLog(renter.reader())}, report);
+  ASSERT_FALSE(held);
+  EXPECT_THAT(held.error().message, HasSubstr("souk-audit compare"));
+}
+
+// What a newer program wrote may be just what is looked for.
+TEST(Omissions, EntriesThatThisProgramCannotReadAccuseNobody) {
+  ThreeParties parties;
+  parties.GoOn();
+  for (uint64_t i = W::kAccepted; i < parties.provider.size(); ++i) {
+    parties.provider[i].rules = kRulesVersion + 1;
+  }
+  const MemoryLog newer(parties.world.provider, parties.provider);
+  const MemoryLog renter(parties.world.renter, parties.renter);
+  AuditReport report = Audit(newer.reader());
+  ASSERT_TRUE(AuditOmissions(newer.reader(), {WholeLog(renter.reader())}, report));
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_THAT(report.findings, testing::IsEmpty()) << Describe(report);
   EXPECT_THAT(report.unchecked,
-              ElementsAre("omissions: of 1 of 1 leases no counterparty's ledger was at hand"));
+              testing::Contains(HasSubstr("in no entry that this program can read")));
+  AuditReport of_renter = Audit(renter.reader());
+  ASSERT_TRUE(AuditOmissions(renter.reader(), {WholeLog(newer.reader())}, of_renter));
+  EXPECT_EQ(of_renter.verdict, Verdict::kValid) << Describe(of_renter);
+  EXPECT_THAT(of_renter.unchecked, testing::Contains(HasSubstr("of kite do not read here")));
+}
+
+// The book's disk was put back to an older state, and it went on from there.
+TEST(Omissions, ARootBeyondALogThatWentOnIsADoubt) {
+  ThreeParties parties;
+  parties.book.resize(1);
+  EXPECT_EQ(parties.OfBook().verdict, Verdict::kValid) << "it may be a copy from before";
+  parties.GoOn();
+  const AuditReport report = parties.OfBook();
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete) << Describe(report);
+  EXPECT_THAT(report.unchecked,
+              testing::Contains(HasSubstr("ann's entry 2 says that it was shown 3 entries of this "
+                                          "log: entries were taken away")));
 }
 
 TEST(Omissions, ACopyOfTheSameLogIsNoCounterparty) {
