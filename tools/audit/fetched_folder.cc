@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -20,7 +21,7 @@ constexpr std::array kEnding = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
 // What is to be removed. Never destroyed: the waiting thread outlives main.
 struct Folders {
-  std::mutex mutex;
+  std::timed_mutex mutex;
   std::set<fs::path> paths;  // under mutex
   int told = -1;             // the end of the pipe that the handler writes to
 };
@@ -31,7 +32,9 @@ Folders& AllFolders() {
 
 void RemoveAllFolders() {
   Folders& folders = AllFolders();
-  const std::lock_guard lock(folders.mutex);
+  // The thread that holds it may be the one that the signal stopped.
+  const std::unique_lock lock(folders.mutex, std::chrono::seconds(1));
+  if (!lock) return;
   std::error_code ignored;
   for (const fs::path& path : folders.paths) {
     // A file that was just being written may come into a folder that is just being removed.
@@ -78,23 +81,23 @@ void RemoveWhereASignalEnds() {
 Result<std::shared_ptr<FetchedFolder>> FetchedFolder::Make() {
   static std::once_flag once;
   std::call_once(once, RemoveWhereASignalEnds);
+  Folders& folders = AllFolders();
+  const std::lock_guard lock(folders.mutex);
   std::error_code error;
   std::string name = (fs::temp_directory_path(error) / "souk-audit-XXXXXX").string();
   if (error || ::mkdtemp(name.data()) == nullptr) {
     return Error(Code::kIo,
                  "no temporary folder can be made: set TMPDIR to one that can be written");
   }
-  Folders& folders = AllFolders();
-  const std::lock_guard lock(folders.mutex);
   folders.paths.insert(name);
   return std::shared_ptr<FetchedFolder>(new FetchedFolder(name));
 }
 
 FetchedFolder::~FetchedFolder() {
-  Folders& folders = AllFolders();
-  const std::lock_guard lock(folders.mutex);
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  Folders& folders = AllFolders();
+  const std::lock_guard lock(folders.mutex);
   folders.paths.erase(path_);
 }
 

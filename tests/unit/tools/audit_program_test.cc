@@ -286,7 +286,8 @@ TEST_F(AuditProgram, AsksForAKeyWhereNoneIsFound) {
   EXPECT_NE(ran.err.find("--key"), std::string::npos);
 }
 
-// A server that takes connections and says nothing: the program waits when it is ended.
+// A server that takes connections and says nothing: the program waits when it is ended, beside a
+// database with threads of its own.
 TEST_F(AuditProgram, LeavesNothingOfAUrlWhereASignalEndsIt) {
   const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in at = {};
@@ -302,8 +303,8 @@ TEST_F(AuditProgram, LeavesNothingOfAUrlWhereASignalEndsIt) {
     // A shell has what it runs in the background ignore SIGINT.
     const Ran ran = RunProgram(
         "python3 -c 'import os, subprocess, sys, time\n"
-        "audit = subprocess.Popen([\"souk-audit\", \"verify\", \"" +
-            url +
+        "audit = subprocess.Popen([\"souk-audit\", \"verify\", \"kite\", \"--key\", \"" +
+            keys_.at("kite") + "\", \"--with\", \"" + url +
             "\"], "
             "env=dict(os.environ, TMPDIR=\"tmp\"))\n"
             "while not os.listdir(\"tmp\"): time.sleep(0.01)\n"
