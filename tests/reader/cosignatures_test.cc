@@ -116,8 +116,9 @@ TEST_F(SecondReader, AsksForAQuorumOfTheWitnessesThatItIsGiven) {
   const fs::path tiles = At("tiles");
   log.Export(tiles);
   std::string note = log.log().checkpoint();
-  note = CosignedNote(note, TestWitness(1), 1000);
-  note = CosignedNote(note, TestWitness(2), 2000);
+  const auto last = static_cast<uint64_t>(world_.ProviderLog().back().time.ms) / 1000;
+  note = CosignedNote(note, TestWitness(1), last);
+  note = CosignedNote(note, TestWitness(2), last + 1000);
   std::ofstream(tiles / "checkpoint") << note;
   std::string options;
   for (const uint8_t seed : std::to_array<uint8_t>({1, 2, 3}))
@@ -128,7 +129,7 @@ TEST_F(SecondReader, AsksForAQuorumOfTheWitnessesThatItIsGiven) {
   const tools::Ran enough = RunPython(tiles, options + " --quorum 2");
   EXPECT_EQ(enough.code, 0) << enough.out << enough.err;
   const auto times = nlohmann::json::parse(enough.out)["cosigned"];
-  EXPECT_EQ(times[TestWitness(1).Verifier().ToVkey()], 1000);
+  EXPECT_EQ(times[TestWitness(1).Verifier().ToVkey()], last);
   EXPECT_EQ(times[TestWitness(3).Verifier().ToVkey()], nullptr);
   EXPECT_EQ(ReadByPython(tiles).word, "VALID");
   // A log's key is no witness's, nor is one witness two.

@@ -351,8 +351,12 @@ TEST_F(SecondReader, TakesTheKeyFromWhereSoukAuditTakesIt) {
   const std::string key = "--key '" + log.vkey() + "'";
   const std::string other = "--key '" + SignerOf(world_.renter).Verifier().ToVkey() + "'";
   EXPECT_EQ(ReadByPython(At("tiles"), key).word, "VALID");
-  EXPECT_EQ(ReadByPython(At("tiles"), other).word, "INVALID");
-  EXPECT_EQ(ReadBySoukAudit(At("tiles"), other).word, "INVALID");
+  EXPECT_EQ(ReadByPython(At("tiles"), other).code, 2) << "a mistake says nothing of the log";
+  EXPECT_EQ(ReadBySoukAudit(At("tiles"), other).word, "");
+  const ledger::NoteVerifier stale{SignerOf(world_.provider).name, SignerOf(world_.renter).key};
+  const std::string own = "--key '" + stale.ToVkey() + "'";
+  EXPECT_EQ(ReadByPython(At("tiles"), own).word, "INVALID");
+  EXPECT_EQ(ReadBySoukAudit(At("tiles"), own).word, "INVALID");
   fs::remove(At("tiles/vkey"));
   EXPECT_EQ(ReadByPython(At("tiles")).code, 2);
   EXPECT_EQ(ReadBySoukAudit(At("tiles")).word, "");

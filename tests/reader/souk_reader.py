@@ -312,6 +312,8 @@ class Reader:
             beside = tlog.Verifier(beside.removesuffix("\n"))
         except Damage as problem:
             raise Damage(f"vkey: {problem}") from None
+        if self.vkey and self.vkey.name != beside.name:
+            raise OSError(errno.EINVAL, "of another log", "--key")
         if self.vkey and self.vkey.vkey() != beside.vkey():
             raise Damage("the vkey file says another key than --key")
         return self.vkey or beside
@@ -362,7 +364,7 @@ class Reader:
             for time in times
             if time is not None and time < MOST_SECONDS and audit.time - time * 1000 > APART
         ]
-        if len(early) > len(self.witnesses) - max(self.quorum, 1):
+        if early and len(early) > len(self.witnesses) - max(self.quorum, 1):
             audit.find(size - 1, WITNESSED, f"{audit.time} ms, cosigned at {max(early)} s")
 
 

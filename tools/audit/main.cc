@@ -45,6 +45,15 @@ CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
   return command;
 }
 
+// One that may be given again and again, with one value each.
+template <typename Value>
+CLI::Option* AddEach(CLI::App* command, const char* name, std::vector<Value>& values,
+                     const char* description) {
+  return command->add_option(name, values, description)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void AddTimeLimit(CLI::App* command, std::string& limit) {
   command->add_option("--time-limit", limit, "Give up after so long")
       ->type_name("DURATION")
@@ -79,24 +88,15 @@ int Main(int argc, char** argv) {
       ->type_name("FILE");
   verify->add_flag("--full-speed", verify_options.full_speed,
                    "Does not wait for the pauses of a node that is at work here");
-  verify
-      ->add_option("--with", verify_options.with,
-                   "A counterparty's ledger: what it has of this log must stand here")
-      ->type_name("DIR")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  verify
-      ->add_option("--with-key", verify_options.with_keys,
-                   "The key of such a ledger; once for each that needs one")
-      ->type_name("VKEY")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  CLI::Option* witness = verify
-                             ->add_option("--witness", verify_options.witnesses,
-                                          "Key of a witness that you trust; once for each")
-                             ->type_name("VKEY")
-                             ->expected(1)
-                             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  AddEach(verify, "--with", verify_options.with,
+          "A counterparty's ledger: what it has of this log must stand here")
+      ->type_name("DIR");
+  AddEach(verify, "--with-key", verify_options.with_keys,
+          "The key of such a ledger; once for each that needs one")
+      ->type_name("VKEY");
+  CLI::Option* witness = AddEach(verify, "--witness", verify_options.witnesses,
+                                 "Key of a witness that you trust; once for each")
+                             ->type_name("VKEY");
   uint64_t quorum = 0;
   CLI::Option* asked =
       verify
@@ -105,13 +105,10 @@ int Main(int argc, char** argv) {
           ->type_name("K")
           ->check(kCount)
           ->needs(witness);
-  verify
-      ->add_option("--cosigned", verify_options.cosigned,
-                   "A checkpoint of this log with their lines, beside what the log has")
+  AddEach(verify, "--cosigned", verify_options.cosigned,
+          "A checkpoint of this log with their lines, beside what the log has")
       ->type_name("FILE")
-      ->needs(witness)
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->needs(witness);
   bool repair_plan = false;
   CLI::Option* plan = verify->add_flag(
       "--repair-plan", repair_plan,
@@ -187,10 +184,8 @@ int Main(int argc, char** argv) {
       ->required()
       ->type_name("ID")
       ->check(IdPrefix());
-  timeline->add_option("--key", timeline_command.keys, "A log's key; once for each that needs one")
-      ->type_name("VKEY")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  AddEach(timeline, "--key", timeline_command.keys, "A log's key; once for each that needs one")
+      ->type_name("VKEY");
   timeline->add_flag("--json", timeline_command.json, "One JSON document on stdout");
   timeline->footer(
       "Exits 0 where the ledgers agree, 1 where one contradicts another or lacks what another "

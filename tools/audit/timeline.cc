@@ -144,6 +144,7 @@ int RunTimeline(const TimelineCommand& command) {
   }
   const auto lease = ResolveId(command.lease, leases);
   if (!lease) return Fail(lease.error());
+  logs.reserve(opened.size());
   for (const auto& one : opened) logs.push_back(one->Part());
   const auto timeline = ledger::TellLease(*lease, logs);
   if (!timeline) return Fail(timeline.error());
