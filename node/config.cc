@@ -402,9 +402,13 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file, const
 Result<Config> LoadConfig(const std::filesystem::path& path, const PeerId& self) {
   const auto bytes = ReadFile(path, kConfigBytes);
   if (!bytes && bytes.error().code == Code::kNotFound) {
-    return Error(Code::kNotFound, "there is no " + path.string() +
-                                      "; begin with: soukd init --dir " +
-                                      path.parent_path().string());
+    std::error_code error;
+    const bool lost = std::filesystem::exists(path.parent_path() / "identity", error);
+    return Error(Code::kNotFound,
+                 "there is no " + path.string() +
+                     (lost ? " beside the identity; soukd init --dir OTHER with the same options "
+                             "makes one to copy"
+                           : "; begin with: soukd init --dir " + path.parent_path().string()));
   }
   if (!bytes) return bytes.error();
   return ParseConfig(AsText(*bytes), path.string(), self);

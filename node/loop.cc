@@ -35,7 +35,8 @@ Now ReadClocks() {
   return {Time{ReadMs(CLOCK_REALTIME)}, Duration{ReadMs(CLOCK_BOOTTIME)}};
 }
 
-Loop::Loop(Parts parts, bool end_when_idle) : parts_(parts), end_when_idle_(end_when_idle) {
+Loop::Loop(Parts parts, bool end_when_idle)
+    : parts_(std::move(parts)), end_when_idle_(end_when_idle) {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   sigset_t ours;
   ::sigemptyset(&ours);
@@ -121,12 +122,26 @@ Status Loop::Carry(const Effects& effects) {
 }
 
 void Loop::LoadCosigned() {
+  if (parts_.agent.settings().log.witnesses.empty()) return;
   const auto note = ReadFile(parts_.cosigned, ledger::kMaxNoteBytes);
   if (!note) return;
   const auto head = ledger::OpenCheckpoint(AsText(*note), parts_.log.signer().Verifier());
   if (!head || head->size > parts_.log.head().size) return;
   const auto root = parts_.log.reader().RootAt(head->size);
-  if (root && *root == head->root) cosigned_before_ = {head->size, std::string(AsText(*note))};
+  if (root && *root == head->root) cosigned_ = {head->size, std::string(AsText(*note))};
+  cosigned_since_ = now_.monotonic;
+}
+
+ledger::ServedHead Loop::HeadToServe() {
+  const Cosigning& cosigning = parts_.agent.cosigning();
+  if (!cosigning.note().empty() && cosigning.note() != cosigned_.checkpoint) {
+    cosigned_ = {cosigning.size(), cosigning.note()};
+    cosigned_since_ = now_.monotonic;
+  }
+  const bool stale = cosigned_.size < parts_.log.head().size &&
+                     now_.monotonic - cosigned_since_ >= kCosignedServed;
+  if (cosigned_.checkpoint.empty() || stale) return ledger::NewestHead(parts_.log.reader());
+  return cosigned_;
 }
 
 // For auditors of the directory (R4). A disk that does not take it shows where the ledger is
@@ -141,10 +156,7 @@ void Loop::KeepCosigned() {
 
 void Loop::PublishLog() {
   if (parts_.log_server == nullptr || !parts_.log.confirmed()) return;
-  const Cosigning& cosigning = parts_.agent.cosigning();
-  ledger::ServedHead head{cosigning.size(), cosigning.note()};
-  if (head.checkpoint.empty()) head = cosigned_before_;
-  if (head.checkpoint.empty()) head = ledger::NewestHead(parts_.log.reader());
+  ledger::ServedHead head = HeadToServe();
   if (head.checkpoint == published_ || now_.monotonic < next_publish_) return;
   published_ = head.checkpoint;
   next_publish_ = now_.monotonic + kPublishEvery;

@@ -39,6 +39,8 @@ class Loop {
   static constexpr Duration kPublishMirrorsEvery = Seconds(1);
   // The checkpoint that witnesses cosigned is written down at most this often, and at the end.
   static constexpr Duration kKeepCosignedEvery = Seconds(10);
+  // Witnesses that bring nothing newer for so long are not waited for.
+  static constexpr Duration kCosignedServed = Seconds(60);
   // How long a node that only rents stays when it has nothing to do.
   static constexpr Duration kIdle = Seconds(60);
 
@@ -61,8 +63,10 @@ class Loop {
   Status Carry(const Effects& effects);
   bool ShouldEnd();
   void KeepCosigned();
-  // What an earlier run wrote down, until witnesses have answered this one.
+  // What an earlier run wrote down, where there are witnesses still.
   void LoadCosigned();
+  // The head for the log server.
+  ledger::ServedHead HeadToServe();
   void PublishLog();
   void PublishMirrors();
 
@@ -76,7 +80,9 @@ class Loop {
   Duration busy_until_ = {};
   std::string published_ = {};  // the checkpoint that the log server has
   Duration next_publish_ = {};
-  ledger::ServedHead cosigned_before_ = {};
+  ledger::ServedHead cosigned_ =
+      {};  // as witnesses last brought it, or an earlier run wrote it down
+  Duration cosigned_since_ = {};
   std::string cosigned_kept_ = {};
   Duration next_keep_cosigned_ = {};
   std::map<PeerId, std::pair<std::string, bool>> mirrors_published_ = {};  // checkpoint, whole

@@ -58,7 +58,7 @@ class MirrorClient {
   // Sends what `question` makes, again and again, until something comes that answers it.
   using Answers = std::function<bool(const OpenedMessage& message, const Digest& question)>;
   Result<OpenedMessage> Converse(const std::function<DocumentRef()>& question,
-                                 const Answers& answers);
+                                 const Answers& answers, Duration patience);
   Status Receive(std::vector<OpenedMessage>& out);
   std::string Where() const { return "the mirror at " + mirror_.endpoint; }
 
@@ -71,14 +71,16 @@ class MirrorClient {
 };
 
 Status MirrorClient::Open() {
-  ASSIGN_OR_RETURN(transport_, Transport::Open(curve_, {}));
+  // A megabyte may take longer than the heartbeats of a busy node.
+  ASSIGN_OR_RETURN(transport_, Transport::Open(curve_, {.heartbeat_timeout = options_.patience}));
   transport_->Open(Connect{kConnection, mirror_.endpoint, mirror_.curve});
   ASSIGN_OR_RETURN(const OpenedMessage answer,
                    Converse([this] { return SayHello(); },
                             [](const OpenedMessage& message, const Digest&) {
                               const auto hello = Decode<Hello>(*message.document);
                               return hello && hello->answer;
-                            }));
+                            },
+                            options_.hello));
   known_ = Decode<Hello>(*answer.document)->your_checkpoint;
   return Ok();
 }
@@ -122,14 +124,15 @@ Status MirrorClient::Receive(std::vector<OpenedMessage>& out) {
 }
 
 Result<OpenedMessage> MirrorClient::Converse(const std::function<DocumentRef()>& question,
-                                             const Answers& answers) {
+                                             const Answers& answers, Duration patience) {
   const Duration begun = Monotonic();
   Duration again = begun;
   Digest asked;
-  while (Monotonic() - begun < options_.patience) {
+  while (Monotonic() - begun < patience) {
     if (Monotonic() >= again) {
       asked = question()->id();
-      again = Monotonic() + Seconds(5);
+      // Each repetition is answered, so that many would fill a slow line.
+      again = Monotonic() + Duration{patience.ms / 4};
     }
     std::vector<OpenedMessage> messages;
     RETURN_IF_ERROR(Receive(messages));
@@ -147,7 +150,7 @@ Result<OpenedMessage> MirrorClient::Converse(const std::function<DocumentRef()>&
     }
   }
   return Error(Code::kUnavailable,
-               fmt::format("{} does not answer within {} s", Where(), options_.patience.ms / 1000));
+               fmt::format("{} does not answer within {} s", Where(), patience.ms / 1000));
 }
 
 Result<MirrorClient::Answer> MirrorClient::Ask(uint64_t from, uint64_t size) {
@@ -164,7 +167,8 @@ Result<MirrorClient::Answer> MirrorClient::Ask(uint64_t from, uint64_t size) {
                          if (answer.document->kind() != Kind::kEntries) return false;
                          const auto entries = Decode<Entries>(*answer.document);
                          return entries && entries->re == question;
-                       }));
+                       },
+                       options_.patience));
   Answer answer{*Decode<Entries>(*message.document), std::move(message.bundle)};
   if (answer.entries.log != identity_.id() || answer.entries.from != from ||
       answer.entries.size != size || (answer.entries.count == 0) != (from == size)) {

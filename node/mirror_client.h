@@ -11,8 +11,10 @@
 namespace souk::node {
 
 struct MirrorClientOptions {
-  // The longest that the mirror may take for one answer.
-  Duration patience = Seconds(20);
+  // The longest that the mirror may take to let this node in, and then for one answer, which has up
+  // to a megabyte.
+  Duration hello = Seconds(20);
+  Duration patience = Seconds(120);
   // Called after every answer, with entries.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
 };

@@ -105,13 +105,19 @@ Result<NodeDir> FindNodeDir(const std::string& given) {
 Result<Identity> InitNodeDir(const NodeDir& dir, Config config, std::string_view passphrase) {
   Undo undo;
   RETURN_IF_ERROR(MakeFolders(dir.path, undo));
+  // What another key signed must not go.
+  ASSIGN_OR_RETURN(const bool identified, HasIdentity(dir));
+  ASSIGN_OR_RETURN(const bool lived_here, HoldsLog(dir));
+  if (lived_here && !identified) return LostIdentity(dir);
   ASSIGN_OR_RETURN(const bool configured, Exists(dir.config()));
   if (configured) {
     return Error(Code::kDuplicate, dir.config().string() + " is there already; edit it instead");
   }
-  // What another key signed must not go.
-  ASSIGN_OR_RETURN(const bool lived_here, HoldsLog(dir));
-  if (lived_here) return LostIdentity(dir);
+  if (identified) {
+    return Error(Code::kDuplicate, dir.config().string() +
+                                       " is missing beside an identity: soukd " +
+                                       "init --dir OTHER with the same options makes one to copy");
+  }
   auto identity = IdentityFile::Create(dir.identity(), dir.successor(), passphrase);
   if (!identity) return identity.error();
   undo.Made(dir.successor());

@@ -1,11 +1,15 @@
 #include "node/rebuild.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <string_view>
 #include <thread>
 
 #include "ledger/log/mirrors.h"
@@ -20,11 +24,13 @@ namespace souk::node {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::string_view kScratch = ".rebuild-";
+
 // A folder that is gone afterwards.
 class Scratch {
  public:
   static Result<std::unique_ptr<Scratch>> Make(const fs::path& parent) {
-    std::string name = (parent / ".rebuild-XXXXXX").string();
+    std::string name = (parent / (std::string(kScratch) + "XXXXXX")).string();
     if (::mkdtemp(name.data()) == nullptr)
       return ErrnoError("making a folder in " + parent.string(), errno);
     return std::unique_ptr<Scratch>(new Scratch(name));
@@ -41,6 +47,36 @@ class Scratch {
   explicit Scratch(fs::path path) : path_(std::move(path)) {}
   fs::path path_;
 };
+
+// The node's directory, for as long as this lives: neither its daemon nor another rebuild is at
+// work.
+class RebuildLock {
+ public:
+  static Result<std::unique_ptr<RebuildLock>> Take(const fs::path& dir) {
+    const int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return ErrnoError("opening " + dir.string(), errno);
+    std::unique_ptr<RebuildLock> lock(new RebuildLock(fd));
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+    return Error(Code::kConflict, "a node or another rebuild is at work in " + dir.string());
+  }
+  ~RebuildLock() { ::close(fd_); }
+  RebuildLock(const RebuildLock&) = delete;
+  RebuildLock& operator=(const RebuildLock&) = delete;
+
+ private:
+  explicit RebuildLock(int fd) : fd_(fd) {}
+  const int fd_;
+};
+
+// Under the lock: what a rebuild that was killed left behind.
+void Sweep(const fs::path& dir) {
+  std::error_code error;
+  std::vector<fs::path> left;
+  for (fs::directory_iterator at(dir, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().filename().string().starts_with(kScratch)) left.push_back(at->path());
+  }
+  for (const fs::path& path : left) fs::remove_all(path, error);
+}
 
 // The newest head that this node signed, as its checkpoint file says, or the checkpoint that
 // witnesses cosigned; none where there is neither, or nothing in them reads.
@@ -234,7 +270,9 @@ Result<Rebuilt> RebuildFrom(const NodeDir& dir, const Identity& identity, const 
                             const RebuildProgress& progress) {
   const ledger::NoteVerifier key = LogSigner(identity).Verifier();
   const auto find_key = [&](const ledger::Store&) -> Result<ledger::NoteVerifier> { return key; };
+  ASSIGN_OR_RETURN(const auto lock, RebuildLock::Take(dir.path));
   RETURN_IF_ERROR(CheckRoom(dir));
+  Sweep(dir.path);
   if (from.starts_with("souk1") && from.find('@') != std::string::npos) {
     ASSIGN_OR_RETURN(const PeerAddress mirror, ParseAddress(from));
     return RebuildFromPeer(dir, identity, mirror, progress);

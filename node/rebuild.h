@@ -11,7 +11,8 @@ namespace souk::node {
 
 struct Rebuilt {
   uint64_t entries = 0;
-  // What this node's own checkpoint file, where there was one, had signed: not more than `entries`.
+  // What this node had signed, as its checkpoint file or the cosigned one says, where there was
+  // one: not more than `entries`.
   uint64_t signed_before = 0;
   // Of a mirror: the newest checkpoint that it knows signs so many, not more than `entries`.
   uint64_t mirror_knew = 0;

@@ -327,7 +327,7 @@ Status Rebuild(const Common& common, const std::string& from) {
   }
   fmt::print("{} entries are back, in the tree that this node signed", rebuilt->entries);
   if (rebuilt->signed_before > 0) {
-    fmt::print("; its checkpoint file had signed {}, and all of them are there",
+    fmt::print("; it is known to have signed {}, and all of them are there",
                rebuilt->signed_before);
   }
   if (rebuilt->mirror_knew > 0) {
@@ -374,7 +374,7 @@ struct CommandLine {
     CLI::App* rebuild = Add("rebuild", "Make the ledger again from a copy of its log");
     rebuild->add_option("--from", from, "A mirror's address or folder, tiles, or their URL")
         ->required()
-        ->type_name("DIR|URL");
+        ->type_name("MIRROR");
     rebuild->footer(
         "The node must be stopped, and what is left of its ledger/ moved away. The next\n"
         "run waits for a counterparty to confirm that the copy was the newest, as after\n"

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "ledger/audit/audit_rules.h"
 #include "protocol/limits.h"
@@ -25,11 +25,19 @@ class CosignedAudit {
     report_.quorum = policy.quorum;
   }
 
+  // Checkpoints with one tree are one, however many files they came in.
   void Take(const CosignedCheckpoint& head);
   void Finish();
 
  private:
-  void CheckTime(const CosignedCheckpoint& head);
+  // Of one tree: who cosigned it, and when last.
+  struct Cosigners {
+    Checkpoint checkpoint = {};
+    std::map<size_t, PosixTime> times = {};
+  };
+
+  void Judge(const Cosigners& head);
+  void CheckTime(const Cosigners& head);
   void Doubt(std::string sentence) {
     report_.verdict = std::max(report_.verdict, Verdict::kIncomplete);
     report_.unchecked.push_back(std::move(sentence));
@@ -39,6 +47,7 @@ class CosignedAudit {
   const TrustPolicy& policy_;
   AuditReport& report_;
   Findings findings_{kMaxFindings};
+  std::map<std::pair<uint64_t, Digest>, Cosigners> heads_ = {};  // by size and root
   uint64_t quorum_size_ = 0;  // the largest that a quorum has cosigned
   bool quorum_seen_ = false;
   uint64_t beyond_ = 0;  // the largest that is not here
@@ -46,6 +55,15 @@ class CosignedAudit {
 
 void CosignedAudit::Take(const CosignedCheckpoint& head) {
   if (head.cosigned.empty()) return;
+  Cosigners& one = heads_[{head.checkpoint.size, head.checkpoint.root}];
+  one.checkpoint = head.checkpoint;
+  for (const auto& by : head.cosigned) {
+    PosixTime& time = one.times[by.witness];
+    time = std::max(time, by.time);
+  }
+}
+
+void CosignedAudit::Judge(const Cosigners& head) {
   const uint64_t size = head.checkpoint.size;
   if (size > log_.signed_size()) {
     beyond_ = std::max(beyond_, size);
@@ -59,58 +77,63 @@ void CosignedAudit::Take(const CosignedCheckpoint& head) {
   if (*root != head.checkpoint.root) {
     findings_.Add(
         size == 0 ? 0 : size - 1, rules::kAppendOnly,
-        fmt::format("the log's owner signed, and {} cosigned, another tree of {} entries: "
-                    "the log was forked",
-                    policy_.witnesses[head.cosigned.front().witness].name, size));
+        fmt::format("the log's owner signed, and {} cosigned, another tree of {} entries: the log "
+                    "was forked",
+                    policy_.witnesses[head.times.begin()->first].name, size));
     return;
   }
-  for (const auto& by : head.cosigned) {
-    AuditedWitness& witness = report_.witnesses[by.witness];
+  for (const auto& [by, time] : head.times) {
+    AuditedWitness& witness = report_.witnesses[by];
     if (witness.cosigned && witness.size > size) continue;
     witness.cosigned = true;
     witness.size = size;
-    witness.seconds = by.time.seconds;
+    witness.seconds = time.seconds;
   }
-  if (head.cosigned.size() >= policy_.quorum) {
+  if (head.times.size() >= policy_.quorum) {
     quorum_seen_ = true;
     quorum_size_ = std::max(quorum_size_, size);
   }
   if (size > 0) CheckTime(head);
 }
 
-// Times never run back, so that the last entry is the latest. As many witnesses may be wrong as the
-// quorum leaves over: what only they contradict is said, and no more.
-void CosignedAudit::CheckTime(const CosignedCheckpoint& head) {
+// Times never run back, so that the last entry is the latest; whoever cosigned more entries
+// cosigned it, too. As many witnesses may be wrong as the quorum leaves over: what only they
+// contradict is said, and no more.
+void CosignedAudit::CheckTime(const Cosigners& head) {
   const uint64_t last = head.checkpoint.size - 1;
   const auto leaf = log_.Entry(last);
   if (!leaf) return;  // found already
   const CheckedEntry checked = CheckEntry(last, *leaf, Signatures::kTrusted);
   if (!checked.readable) return;
-  std::vector<CosignedCheckpoint::Cosigned> early;
-  for (const auto& by : head.cosigned) {
-    // More seconds than a Time holds are later than every entry.
-    constexpr uint64_t kMost = (uint64_t{1} << 53) / 1000;
-    if (by.time.seconds >= kMost) continue;
-    const Time cosigned{static_cast<int64_t>(by.time.seconds) * 1000};
-    if (checked.entry.time - cosigned > kApartFromWitness) early.push_back(by);
+  std::map<size_t, PosixTime> early;
+  for (auto at = heads_.lower_bound({head.checkpoint.size, Digest{}}); at != heads_.end(); ++at) {
+    for (const auto& [by, time] : at->second.times) {
+      // More seconds than a Time holds are later than every entry.
+      constexpr uint64_t kMost = (uint64_t{1} << 53) / 1000;
+      if (time.seconds >= kMost) continue;
+      const Time cosigned{static_cast<int64_t>(time.seconds) * 1000};
+      if (checked.entry.time - cosigned > kApartFromWitness) early.emplace(by, time);
+    }
   }
   if (early.empty()) return;
-  const auto by = *std::max_element(early.begin(), early.end(),
-                                    [](const auto& a, const auto& b) { return a.time < b.time; });
+  const auto& [by, time] = *std::max_element(
+      early.begin(), early.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   const std::string what =
       fmt::format("it is dated {} s after {} cosigned it, and {} s may lie between clocks",
-                  checked.entry.time.ms / 1000 - static_cast<int64_t>(by.time.seconds),
-                  policy_.witnesses[by.witness].name, 2 * limits::kMaxSkew.ms / 1000);
+                  checked.entry.time.ms / 1000 - static_cast<int64_t>(time.seconds),
+                  policy_.witnesses[by].name, 2 * limits::kMaxSkew.ms / 1000);
   const size_t wrong = policy_.witnesses.size() - std::max<size_t>(policy_.quorum, 1);
   if (early.size() > wrong) {
     findings_.Add(last, rules::kWitnessed, what);
   } else {
     report_.unchecked.push_back(
-        fmt::format("entry {}: {}; other witnesses do not say so", last, what));
+        fmt::format("entry {}: {}; {} of {} witnesses say so, and {} may be wrong", last, what,
+                    early.size(), policy_.witnesses.size(), wrong));
   }
 }
 
 void CosignedAudit::Finish() {
+  for (const auto& [at, head] : heads_) Judge(head);
   const auto cosigned = static_cast<size_t>(
       std::count_if(report_.witnesses.begin(), report_.witnesses.end(),
                     [](const AuditedWitness& witness) { return witness.cosigned; }));

@@ -65,7 +65,8 @@ void Agent::Fold(const Entry& entry) {
   if (std::holds_alternative<Settled>(entry.outcome)) ++settled_;
 }
 
-// Those whom the log names; RestoreFact noted the others.
+// Those whom the log names, and whom the owner names as its witnesses and mirrors: a ledger that
+// was rebuilt has no other facts. RestoreFact noted the others.
 void Agent::NoteEarlierPeers() {
   for (const auto& [id, lease] : provider_.leases()) {
     earlier_.insert({lease.renter, lease.order.book});
@@ -74,6 +75,8 @@ void Agent::NoteEarlierPeers() {
     earlier_.insert({lease.order.provider, lease.order.book});
   }
   for (const auto& [id, escrow] : clearing_.escrows()) earlier_.insert(escrow.escrow.payee);
+  earlier_.insert(settings_.log.witnesses.begin(), settings_.log.witnesses.end());
+  earlier_.insert(settings_.log.readers.begin(), settings_.log.readers.end());
   earlier_.erase(identity_.id());
 }
 
@@ -324,6 +327,10 @@ void Agent::OnRefusal(Turn& turn, const From& from) {
   if (refusal->code == RefusalCode::kNotBound) {
     connections_.OnNotBound(turn, from.connection);
   } else if (!connections_.Bound(from.connection)) {
+    // A hello is refused so where it says a time that is none over there.
+    if (refusal->code == RefusalCode::kExpired && KnewBefore(from.peer)) {
+      clock_.OnContradiction(from.peer);
+    }
     connections_.OnHelloRefused(from, *refusal);
   }
   if (connections_.Bound(from.connection) != from.peer) return;

@@ -120,6 +120,7 @@ void Cosigning::OnCosigned(Turn& turn, const From& from, const Cosigned& answer)
   gathered.note = question.note;
   gathered.lines[from.peer] = line->signatures.back();
   if (gathered.lines.size() >= Wanted(turn)) Publish(turn, question.size);
+  while (gathered_.size() > kGatheredKept) gathered_.erase(gathered_.begin());
 }
 
 size_t Cosigning::Wanted(const Turn& turn) {
@@ -140,7 +141,6 @@ void Cosigning::Publish(Turn& turn, uint64_t size) {
     lines_ = gathered.lines.size();
     Release(turn);
   }
-  while (gathered_.size() > kGatheredKept) gathered_.erase(gathered_.begin());
 }
 
 }  // namespace souk::node

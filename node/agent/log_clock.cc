@@ -58,25 +58,25 @@ void LogClock::Look(Now now) {
 }
 
 void LogClock::OnHello(const PeerId& peer, Time sent, Now now) {
-  if (!doubtful_ && start_settled_) return;
   const Duration apart = sent - Running(now);
-  if (Within(apart, limits::kMaxSkew)) {
-    against_.erase(peer);
-    witnesses_.insert(peer);
-  } else if (!doubtful_ && !Within(apart, limits::kMaxSkew + limits::kWindow)) {
-    // Beyond what a hello may have been on its way.
-    witnesses_.erase(peer);
-    against_.insert(peer);
-  }
-  if (witnesses_.size() >= kClockWitnesses) {
-    start_settled_ = true;
-    if (!doubtful_) return;
-    accepted_ = Departure(now);
-    return Trust(now);
-  }
-  if (doubtful_ || against_.size() < kClockWitnesses) return;
-  doubtful_ = contradicted_ = true;
-  witnesses_.clear();
+  // Beyond the skew it may have been on its way.
+  if (!Within(apart, limits::kMaxSkew + limits::kWindow)) return OnContradiction(peer);
+  if (!Within(apart, limits::kMaxSkew) || (!doubtful_ && start_settled_)) return;
+  against_.erase(peer);
+  witnesses_.insert(peer);
+  if (witnesses_.size() < kClockWitnesses) return;
+  start_settled_ = true;
+  if (!doubtful_) return;
+  accepted_ = Departure(now);
+  Trust(now);
+}
+
+// Whoever agreed before goes on agreeing: it says no second hello while it is connected.
+void LogClock::OnContradiction(const PeerId& peer) {
+  if (doubtful_ || start_settled_) return;
+  witnesses_.erase(peer);
+  against_.insert(peer);
+  if (against_.size() >= kClockWitnesses) doubtful_ = contradicted_ = true;
 }
 
 }  // namespace souk::node

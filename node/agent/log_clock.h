@@ -23,6 +23,8 @@ class LogClock {
   void Look(Now now);
   // From somebody whom an earlier run met.
   void OnHello(const PeerId& peer, Time sent, Now now);
+  // The same, where all that is known is that this node's own hello said no time of theirs.
+  void OnContradiction(const PeerId& peer);
 
   Time At(Now now) const;
   // What it would be without the doubt.

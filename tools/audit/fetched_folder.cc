@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 namespace {
 
 // Whoever reads a list to its first line alone ends the program with SIGPIPE.
-constexpr std::array kEnding = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+constexpr std::array kEnding = {SIGINT,  SIGTERM, SIGHUP,  SIGPIPE, SIGQUIT,
+                                SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU};
 
 // What is to be removed. Never destroyed: the waiting thread outlives main.
 struct Folders {
@@ -53,6 +54,10 @@ void EndBy(int signal) {
   struct sigaction plain = {};
   plain.sa_handler = SIG_DFL;
   ::sigaction(signal, &plain, nullptr);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
   ::kill(::getpid(), signal);
   ::_exit(128 + signal);
 }
@@ -61,12 +66,17 @@ void RemoveWhereASignalEnds() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return;
   AllFolders().told = ends[1];
+  // A second signal must not stop the thread that removes.
+  sigset_t all, before_all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before_all);
   std::thread([from = ends[0]] {
     unsigned char signal = 0;
     while (::read(from, &signal, 1) < 0 && errno == EINTR) continue;
     RemoveAllFolders();
     EndBy(signal);
   }).detach();
+  ::pthread_sigmask(SIG_SETMASK, &before_all, nullptr);
   struct sigaction action = {}, before = {};
   action.sa_handler = OnEnding;
   for (const int signal : kEnding) {

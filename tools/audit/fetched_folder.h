@@ -8,11 +8,11 @@
 
 namespace souk::tools {
 
-// A folder of this process's own among the temporary ones. It goes with the object, and where
-// SIGINT, SIGTERM, SIGHUP or SIGPIPE ends the program: a log may be gigabytes.
+// A folder of this process's own among the temporary ones. It goes with the object, and where a
+// signal ends the program, but for SIGKILL and those of a crash: a log may be gigabytes.
 class FetchedFolder {
  public:
-  // The first one has a thread of its own wait for those signals: make it before other threads.
+  // The first one handles those signals from then on.
   static Result<std::shared_ptr<FetchedFolder>> Make();
   ~FetchedFolder();
   FetchedFolder(const FetchedFolder&) = delete;

@@ -20,6 +20,7 @@ struct LogSource {
   std::optional<OpenedEvidence> bundle = {};
 
   ledger::LogPart Part() const;
+  const ledger::NoteVerifier& key() const { return ledger ? ledger->key : bundle->key; }
 };
 
 // `keys`: each is some log's; that of another is found. Errors name the directory.

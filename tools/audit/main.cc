@@ -88,12 +88,13 @@ int Main(int argc, char** argv) {
       ->type_name("FILE");
   verify->add_flag("--full-speed", verify_options.full_speed,
                    "Does not wait for the pauses of a node that is at work here");
-  AddEach(verify, "--with", verify_options.with,
-          "A counterparty's ledger: what it has of this log must stand here")
-      ->type_name("DIR");
+  CLI::Option* with = AddEach(verify, "--with", verify_options.with,
+                              "A counterparty's ledger: what it has of this log must stand here")
+                          ->type_name("DIR");
   AddEach(verify, "--with-key", verify_options.with_keys,
           "The key of such a ledger; once for each that needs one")
-      ->type_name("VKEY");
+      ->type_name("VKEY")
+      ->needs(with);
   CLI::Option* witness = AddEach(verify, "--witness", verify_options.witnesses,
                                  "Key of a witness that you trust; once for each")
                              ->type_name("VKEY");

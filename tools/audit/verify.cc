@@ -449,11 +449,23 @@ Status HoldAgainstOthers(const ledger::LogReader& log, const VerifyOptions& opti
   if (options.with.empty()) return Ok();
   std::vector<std::unique_ptr<LogSource>> sources;
   std::vector<ledger::LogPart> parts;
+  for (const std::string& key : options.with_keys) {
+    const auto parsed = ledger::NoteVerifier::ParseVkey(key);
+    if (!parsed) return parsed.error().Within("--with-key " + key);
+  }
   for (const std::filesystem::path& dir : options.with) {
     auto source = OpenLogSource(dir, options.with_keys);
     if (!source) return source.error().Within("--with");
     parts.push_back((*source)->Part());
     sources.push_back(std::move(*source));
+  }
+  for (const std::string& key : options.with_keys) {
+    if (std::any_of(sources.begin(), sources.end(), [&](const std::unique_ptr<LogSource>& source) {
+          return source->key().ToVkey() == key;
+        })) {
+      continue;
+    }
+    return Error(Code::kInvalidArgument, "--with-key " + key + " is the key of none of these");
   }
   const Status held = ledger::AuditOmissions(log, parts, report);
   return held ? held : held.error().Within("--with");

@@ -76,6 +76,16 @@ TEST(LogClock, R4AStartThatTwoCounterpartiesContradictIsInDoubt) {
   EXPECT_FALSE(clock.doubtful());
   EXPECT_EQ(clock.At(After(62'000)), Time{kStart + 62'000});
 
+  // Who agreed before the doubt is one of the two.
+  LogClock between;
+  between.Start(Time{}, After(0), false);
+  hello(between, 5, 500, 0);
+  between.OnContradiction(SomePeer(1));
+  hello(between, 2, 1'000, 50'000);
+  ASSERT_TRUE(between.doubtful());
+  hello(between, 6, 2'000, 0);
+  EXPECT_FALSE(between.doubtful());
+
   // The wall clock was set right: the log waits for it.
   LogClock fast;
   fast.Start(Time{}, After(0, 45'000), false);

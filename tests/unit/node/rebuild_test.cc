@@ -153,6 +153,15 @@ TEST_F(RebuildTest, RefusesACopyThatIsShorterThanWhatWitnessesCosigned) {
   EXPECT_TRUE(Rebuild(Tiles()));
 }
 
+// What a rebuild that was killed left behind.
+TEST_F(RebuildTest, SweepsWhatAKilledOneLeft) {
+  fs::create_directories(lost_.path / ".rebuild-killed/ledger");
+  ASSERT_TRUE(Rebuild(Tiles()));
+  for (const auto& item : fs::directory_iterator(lost_.path)) {
+    EXPECT_FALSE(item.path().filename().string().starts_with(".rebuild")) << item.path();
+  }
+}
+
 TEST_F(RebuildTest, ANodesOwnDirectoryIsNoMirror) {
   const auto rebuilt = Rebuild(origin_.string());
   ASSERT_FALSE(rebuilt);

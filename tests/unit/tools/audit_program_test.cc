@@ -131,6 +131,12 @@ TEST_F(AuditProgram, HoldsALogAgainstItsCounterpartys) {
       Audit("verify kite --with ann --with-key '" + keys_.at("ann") + "'" + Key("kite"));
   EXPECT_EQ(keyed.code, 0) << keyed.out << keyed.err;
   EXPECT_EQ(keyed.out.find("omissions"), std::string::npos) << keyed.out;
+  for (const std::string& key : {std::string("junk"), keys_.at("coop")}) {
+    const Ran other = Audit("verify kite --with ann.tiles --with-key '" + key + "'" + Key("kite"));
+    EXPECT_EQ(other.code, 1) << other.out;
+    EXPECT_NE(other.err.find("--with-key " + key), std::string::npos) << other.err;
+  }
+  EXPECT_EQ(Audit("verify kite --with-key junk" + Key("kite")).code, 2);
   const Ran same = Audit("verify ann.tiles --with ann.tiles");
   EXPECT_EQ(same.code, 1);
   EXPECT_NE(same.err.find("another copy of the same log"), std::string::npos) << same.err;

@@ -88,11 +88,12 @@ TEST(Cosigned, AWitnessWhoseClockIsWrongFramesNobody) {
   log.quorum = 2;
   const uint64_t last = log.entries.size() - 1;
   const uint64_t seconds = log.SecondsAt(last);
-  const auto late = log.Head(last + 1, 1, seconds - 100);
-  const auto right = log.Head(last + 1, 2, seconds);
-  const AuditReport report = log.Hold({right, late});
+  CosignedCheckpoint all = log.Head(last + 1, 3, seconds);
+  all.cosigned[0].time = {seconds - 100};
+  const AuditReport report = log.Hold({all});
   EXPECT_EQ(report.verdict, Verdict::kValid) << Describe(report);
-  EXPECT_THAT(report.unchecked, ElementsAre(HasSubstr("other witnesses do not say so")));
+  EXPECT_THAT(report.unchecked,
+              ElementsAre(HasSubstr("1 of 3 witnesses say so, and 1 may be wrong")));
   EXPECT_EQ(log.Hold({log.Head(last + 1, 2, seconds - 100)}).verdict, Verdict::kInvalid);
 }
 
@@ -127,6 +128,25 @@ TEST(Cosigned, AQuorumIsOfOneCheckpoint) {
   const auto one = log.Head(3, 1, log.SecondsAt(3));
   std::swap(log.witnesses[0], log.witnesses[2]);
   EXPECT_EQ(log.Hold({one, log.Head(4, 1, log.SecondsAt(4))}).verdict, Verdict::kIncomplete);
+}
+
+// It is one checkpoint, in however many files its lines come.
+TEST(Cosigned, LinesOfOneCheckpointCountTogether) {
+  Witnessed log;
+  const uint64_t last = log.entries.size() - 1;
+  const uint64_t seconds = log.SecondsAt(last);
+  const CosignedCheckpoint all = log.Head(last + 1, 3, seconds);
+  std::vector<CosignedCheckpoint> apart(3, all);
+  for (size_t i = 0; i < 3; ++i) apart[i].cosigned = {all.cosigned[i]};
+  EXPECT_EQ(log.Hold(apart).verdict, Verdict::kValid);
+  log.quorum = 2;
+  for (size_t i = 0; i < 2; ++i) apart[i].cosigned[0].time = {seconds - 100};
+  EXPECT_EQ(log.Hold(apart).verdict, Verdict::kInvalid);
+  // The first of them at a larger tree: it held that entry as well.
+  apart[0] = log.Head(last + 1, 1, seconds - 100);
+  apart[1] = log.Head(last, 2, seconds - 100);
+  apart[1].cosigned.erase(apart[1].cosigned.begin());
+  EXPECT_EQ(log.Hold({apart[0], apart[1]}).verdict, Verdict::kInvalid);
 }
 
 TEST(Cosigned, SaysWhatIsBeyond) {
