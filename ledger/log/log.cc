@@ -9,6 +9,11 @@
 #include "protocol/base/check.h"
 
 namespace souk::ledger {
+namespace {
+
+constexpr size_t kFewEntries = 8;
+
+}  // namespace
 
 Log::Log(Store& store, SlotFile& slots, NoteSigner signer, Inspection found)
     : store_(&store),
@@ -131,8 +136,14 @@ Status Log::ReadBack(uint64_t first, const std::vector<Digest>& leaf_hashes,
     if (ParseEntryKey(key) != first + same || LeafHash(entry) != leaf_hashes[same]) return false;
     return ++same < leaf_hashes.size();
   };
-  if (!leaf_hashes.empty()) {
+  // To make an iterator costs more than to find a few entries one by one.
+  if (leaf_hashes.size() > kFewEntries) {
     RETURN_IF_ERROR(store_->Scan(EntryKey(first), EntryKey(first + leaf_hashes.size()), rehash));
+  } else {
+    for (uint64_t i = 0; i < leaf_hashes.size() && same == i; ++i) {
+      ASSIGN_OR_RETURN(const auto entry, store_->Get(EntryKey(first + i)));
+      if (entry) rehash(EntryKey(first + i), *entry);
+    }
   }
   if (same != leaf_hashes.size()) {
     return Error(Code::kCorrupt,

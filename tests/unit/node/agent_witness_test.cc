@@ -45,7 +45,7 @@ class Witnessed : public testing::Test {
     }
     return policy;
   }
-  void Silence(std::set<int> silent) {
+  void Silence(const std::set<int>& silent) {
     world.tap = [silent](int from, int, const node::Frames&) { return !silent.contains(from); };
   }
 
