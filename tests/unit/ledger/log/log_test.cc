@@ -258,27 +258,45 @@ TEST(Log, EveryWriteErrorStopsItForGood) {
   }
 }
 
-// A store whose reads return one entry otherwise than it was written.
+// A store whose reads return one entry otherwise than it was written, or not at all.
 class LyingStore : public MemoryStore {
  public:
+  explicit LyingStore(bool lost = false) : lost_(lost) {}
+
+  Result<std::optional<Bytes>> Get(ByteView key) const override {
+    auto value = MemoryStore::Get(key);
+    if (ParseEntryKey(key) != 1 || !value || !*value) return value;
+    if (lost_) return std::optional<Bytes>();
+    (**value)[0] ^= 4;
+    return value;
+  }
   Status Scan(ByteView begin, ByteView end, const Visitor& visit) const override {
-    return MemoryStore::Scan(begin, end, [&visit](ByteView key, ByteView value) {
+    return MemoryStore::Scan(begin, end, [&](ByteView key, ByteView value) {
       Bytes changed = ToBytes(value);
+      if (ParseEntryKey(key) == 1 && lost_) return true;
       if (ParseEntryKey(key) == 1) changed[0] ^= 4;
       return visit(key, changed);
     });
   }
+
+ private:
+  const bool lost_;
 };
 
 TEST(Log, SignsNothingThatReadsBackOtherwiseThanItWasWritten) {
-  LyingStore store;
-  MemorySlotFile slots;
-  Log log = *Log::Open(store, slots, TestSigner(), kAlone);
-  ASSERT_TRUE(log.Commit(Drafts(0, 1)));
-  const auto before = slots.contents();
-  EXPECT_EQ(log.Commit(Drafts(1, 1)).error().code, Code::kCorrupt);
-  EXPECT_EQ(slots.contents(), before);
-  EXPECT_FALSE(log.Commit(Drafts(2, 1)));
+  // Few are read back one by one, many in one pass.
+  for (const uint64_t count : {1, 2, 8, 9, 300}) {
+    for (const bool lost : {false, true}) {
+      LyingStore store(lost);
+      MemorySlotFile slots;
+      Log log = *Log::Open(store, slots, TestSigner(), kAlone);
+      ASSERT_TRUE(log.Commit(Drafts(0, 1)));
+      const auto before = slots.contents();
+      EXPECT_EQ(log.Commit(Drafts(1, count)).error().code, Code::kCorrupt) << count << lost;
+      EXPECT_EQ(slots.contents(), before);
+      EXPECT_FALSE(log.Commit(Drafts(1 + count, 1)));
+    }
+  }
 }
 
 // Every checkpoint that left the signer, across restarts.
