@@ -156,8 +156,9 @@ void Loop::KeepCosigned() {
 
 void Loop::PublishLog() {
   if (parts_.log_server == nullptr || !parts_.log.confirmed()) return;
+  if (now_.monotonic < next_publish_) return;
   ledger::ServedHead head = HeadToServe();
-  if (head.checkpoint == published_ || now_.monotonic < next_publish_) return;
+  if (head.checkpoint == published_) return;
   published_ = head.checkpoint;
   next_publish_ = now_.monotonic + kPublishEvery;
   parts_.log_server->Publish(parts_.log.reader(), std::move(head));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "ledger/audit/audit_rules.h"
 #include "protocol/limits.h"
@@ -30,14 +31,11 @@ class CosignedAudit {
   void Finish();
 
  private:
-  // Of one tree: who cosigned it, and when last.
-  struct Cosigners {
-    Checkpoint checkpoint = {};
-    std::map<size_t, PosixTime> times = {};
-  };
+  using Tree = std::pair<uint64_t, Digest>;   // size and root
+  using Times = std::map<size_t, PosixTime>;  // by witness: when it cosigned a tree last
 
-  void Judge(const Cosigners& head);
-  void CheckTime(const Cosigners& head);
+  void Judge(const Tree& tree, const Times& times);
+  void CheckTime(uint64_t size);
   void Doubt(std::string sentence) {
     report_.verdict = std::max(report_.verdict, Verdict::kIncomplete);
     report_.unchecked.push_back(std::move(sentence));
@@ -47,24 +45,22 @@ class CosignedAudit {
   const TrustPolicy& policy_;
   AuditReport& report_;
   Findings findings_{kMaxFindings};
-  std::map<std::pair<uint64_t, Digest>, Cosigners> heads_ = {};  // by size and root
-  uint64_t quorum_size_ = 0;  // the largest that a quorum has cosigned
-  bool quorum_seen_ = false;
-  uint64_t beyond_ = 0;  // the largest that is not here
+  std::map<Tree, Times> heads_ = {};
+  std::optional<uint64_t> quorum_size_ = {};  // the largest that a quorum has cosigned
+  uint64_t beyond_ = 0;                       // the largest that is not here
 };
 
 void CosignedAudit::Take(const CosignedCheckpoint& head) {
   if (head.cosigned.empty()) return;
-  Cosigners& one = heads_[{head.checkpoint.size, head.checkpoint.root}];
-  one.checkpoint = head.checkpoint;
+  Times& times = heads_[{head.checkpoint.size, head.checkpoint.root}];
   for (const auto& by : head.cosigned) {
-    PosixTime& time = one.times[by.witness];
+    PosixTime& time = times[by.witness];
     time = std::max(time, by.time);
   }
 }
 
-void CosignedAudit::Judge(const Cosigners& head) {
-  const uint64_t size = head.checkpoint.size;
+void CosignedAudit::Judge(const Tree& tree, const Times& times) {
+  const auto& [size, root_cosigned] = tree;
   if (size > log_.signed_size()) {
     beyond_ = std::max(beyond_, size);
     return;
@@ -74,40 +70,37 @@ void CosignedAudit::Judge(const Cosigners& head) {
     findings_.Add(size == 0 ? 0 : size - 1, rules::kReadable, root.error().message);
     return;
   }
-  if (*root != head.checkpoint.root) {
+  if (*root != root_cosigned) {
     findings_.Add(
         size == 0 ? 0 : size - 1, rules::kAppendOnly,
         fmt::format("the log's owner signed, and {} cosigned, another tree of {} entries: the log "
                     "was forked",
-                    policy_.witnesses[head.times.begin()->first].name, size));
+                    policy_.witnesses[times.begin()->first].name, size));
     return;
   }
-  for (const auto& [by, time] : head.times) {
+  for (const auto& [by, time] : times) {
     AuditedWitness& witness = report_.witnesses[by];
     if (witness.cosigned && witness.size > size) continue;
     witness.cosigned = true;
     witness.size = size;
     witness.seconds = time.seconds;
   }
-  if (head.times.size() >= policy_.quorum) {
-    quorum_seen_ = true;
-    quorum_size_ = std::max(quorum_size_, size);
-  }
-  if (size > 0) CheckTime(head);
+  if (times.size() >= policy_.quorum) quorum_size_ = std::max(quorum_size_.value_or(0), size);
+  if (size > 0) CheckTime(size);
 }
 
 // Times never run back, so that the last entry is the latest; whoever cosigned more entries
 // cosigned it, too. As many witnesses may be wrong as the quorum leaves over: what only they
 // contradict is said, and no more.
-void CosignedAudit::CheckTime(const Cosigners& head) {
-  const uint64_t last = head.checkpoint.size - 1;
+void CosignedAudit::CheckTime(uint64_t size) {
+  const uint64_t last = size - 1;
   const auto leaf = log_.Entry(last);
   if (!leaf) return;  // found already
   const CheckedEntry checked = CheckEntry(last, *leaf, Signatures::kTrusted);
   if (!checked.readable) return;
   std::map<size_t, PosixTime> early;
-  for (auto at = heads_.lower_bound({head.checkpoint.size, Digest{}}); at != heads_.end(); ++at) {
-    for (const auto& [by, time] : at->second.times) {
+  for (auto at = heads_.lower_bound({size, Digest{}}); at != heads_.end(); ++at) {
+    for (const auto& [by, time] : at->second) {
       // More seconds than a Time holds are later than every entry.
       constexpr uint64_t kMost = (uint64_t{1} << 53) / 1000;
       if (time.seconds >= kMost) continue;
@@ -133,7 +126,7 @@ void CosignedAudit::CheckTime(const Cosigners& head) {
 }
 
 void CosignedAudit::Finish() {
-  for (const auto& [at, head] : heads_) Judge(head);
+  for (const auto& [tree, times] : heads_) Judge(tree, times);
   const auto cosigned = static_cast<size_t>(
       std::count_if(report_.witnesses.begin(), report_.witnesses.end(),
                     [](const AuditedWitness& witness) { return witness.cosigned; }));
@@ -143,17 +136,15 @@ void CosignedAudit::Finish() {
                     "older one",
                     beyond_, log_.signed_size()));
   }
-  if (!quorum_seen_ && policy_.quorum > 0) {
+  if (!quorum_size_ && policy_.quorum > 0) {
     Doubt(
         fmt::format("no checkpoint here is cosigned by {} of the {} witnesses ({} cosigned any): "
                     "fetch one from where the node serves its log and give it with --cosigned",
                     policy_.quorum, policy_.witnesses.size(), cosigned));
-  } else if (quorum_size_ < log_.signed_size()) {
+  } else if (const uint64_t size = quorum_size_.value_or(0); size < log_.signed_size()) {
     report_.unchecked.push_back(fmt::format("{} of {} entries are beyond what witnesses cosigned",
-                                            log_.signed_size() - quorum_size_, log_.signed_size()));
+                                            log_.signed_size() - size, log_.signed_size()));
   }
-  if (!findings_.any()) return;
-  report_.verdict = Verdict::kInvalid;
   findings_.MoveInto(report_);
 }
 

@@ -22,6 +22,7 @@ void Findings::Add(Finding finding) {
 }
 
 void Findings::MoveInto(AuditReport& report) {
+  if (any()) report.verdict = Verdict::kInvalid;
   report.more_findings += more_;
   for (Finding& finding : kept_) {
     if (report.findings.size() < most_) {

@@ -63,7 +63,7 @@ class Findings {
   void Add(uint64_t entry, const Rule& rule, std::string what, std::vector<uint64_t> see = {});
   void Add(Finding finding);
   bool any() const { return !kept_.empty(); }
-  // Behind those of the report, of which it keeps as many as this one may.
+  // Behind those of the report, of which it keeps as many as this one may. Any make it INVALID.
   void MoveInto(AuditReport& report);
   // All that it knows, to or from an archive (audit_archive.h).
   template <typename Archive>

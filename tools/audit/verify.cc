@@ -375,9 +375,9 @@ Status Save(const ledger::AuditReport& report, const std::filesystem::path& file
 struct CosignedNote {
   std::string from = {};
   std::string note = {};
+  // The log's own checkpoint, a file that the reader named, or the node's, on which nothing rests.
   enum class Kind : uint8_t { kOwn, kNamed, kBeside };
-  Kind kind =
-      Kind::kOwn;  // the log's checkpoint, the reader's file, the node's, on which nothing rests
+  Kind kind = Kind::kOwn;
 };
 
 Result<std::vector<CosignedNote>> ReadCosigned(const AuditTarget& target,
